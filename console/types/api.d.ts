@@ -15,6 +15,7 @@ declare namespace Api {
   type Agent = {
     approval: Approval;
     created_at: string;
+    current: number | null;
     instructions: string;
     key_id: string | null;
     limits: AgentLimits;
@@ -22,6 +23,7 @@ declare namespace Api {
     model: string;
     name: string;
     output_schema: Record<string, JsonValue> | null;
+    previous: number | null;
     temperature: number | null;
     tools: (SearchDocumentsTool | ReadDocumentTool | PlainTool | HttpTool | McpTools)[];
     updated_at: string;
@@ -77,6 +79,7 @@ declare namespace Api {
     include?: ("sources" | "receipt")[];
     mode?: "hybrid" | "dense" | "sparse";
     model?: string | null;
+    prompt?: string | null;
     rerank?: boolean | null;
     rewrite?: "follow_up" | "several" | "hypothetical" | null;
     style?: "short" | "detailed" | null;
@@ -826,6 +829,7 @@ declare namespace Api {
     degraded: string[];
     fingerprints: Record<string, string>;
     guardrails: GuardDecision[];
+    instructions: string | null;
     model: string | null;
     model_digest: string | null;
     prompt: string | null;
@@ -1290,6 +1294,7 @@ declare namespace Api {
     (method: "PATCH", path: readonly ["tenants", string], options?: Options<{}, TenantPatch>): Promise<Tenant>;
     (method: "PATCH", path: readonly ["threads", string], options?: Options<{}, ThreadChange>): Promise<Thread>;
     (method: "POST", path: readonly ["agents"], options?: Options<{}, AgentCreate>): Promise<Agent>;
+    (method: "POST", path: readonly ["agents", string, "versions", string, "activate"], options?: Options<{}, never>): Promise<Agent>;
     (method: "POST", path: readonly ["chat", "completions"], options?: Options<{}, ChatRequest>): Promise<ChatCompletion>;
     (method: "POST", path: readonly ["collections"], options?: Options<{}, CollectionCreate>): Promise<Collection>;
     (method: "POST", path: readonly ["collections", string, "documents"], options?: Options<{}, DocumentCreate>): Promise<Accepted>;

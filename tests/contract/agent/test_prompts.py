@@ -12,6 +12,8 @@ import pytest_asyncio
 from openai import AsyncOpenAI
 from tests.support.agent.running import RunningAgents, running_agents
 
+from agent.testing.scripted_answers import hit
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SCOPES = ["chat", "agents", "agents:write", "prompts:release"]
 MAIL = "jane.roe@acme.example"
@@ -151,6 +153,22 @@ async def test_variables_are_masked_before_they_are_put_in_and_refused_before_an
     assert len(agents.model.requests) == before
 
 
+async def test_an_answer_from_documents_is_instructed_by_a_prompt_and_its_sources_stay_ours(
+    agents: RunningAgents,
+) -> None:
+    text = "Full-time employees get 27 days of paid leave per year."
+    agents.gateway.seen.hits.append(hit(text, "leave-policy").model_dump(mode="json"))
+    question = {"role": "user", "content": "How many days of paid leave do full-time employees get per year?"}
+    options = {"prompt": "greeting@2", "variables": {"who": "Ann"}, "include": ["receipt"], "grounding": "annotate"}
+    version, answer = await _stream(agents, _chat("rag:handbook", messages=[question], groundwork=options))
+    assert version == "greeting@2"
+    asked = next(one.messages for one in agents.model.requests if "<source" in one.messages[-1].plain_text())
+    assert "Greet Ann as v2." in asked[0].plain_text()
+    assert "Use only what the sources say" in asked[0].plain_text()
+    assert text in asked[-1].plain_text()
+    assert '"instructions":"greeting@2"' in answer
+
+
 async def test_no_stream_sees_a_mix_while_its_label_moves(agents: RunningAgents) -> None:
     key = (await agents.gateway.new_key(scopes=SCOPES))["secret"]
     done, seen = asyncio.Event(), set[str]()
@@ -171,5 +189,6 @@ async def test_no_stream_sees_a_mix_while_its_label_moves(agents: RunningAgents)
     done.set()
     await asyncio.gather(*loads)
     assert seen == {"greeting@1", "greeting@2"}
-    said = {message.content for request in agents.model.requests for message in request.messages[:1]}
+    asked = (request.messages[0].plain_text() for request in agents.model.requests)
+    said = {text for text in asked if text.startswith("Greet")}
     assert said <= {f"Greet {who} as v{n}." for who in ("Ann", "A", "B", "*" * len(MAIL)) for n in (1, 2)}

@@ -26,6 +26,7 @@ from gateway.settings import GatewaySettings
 from gateway.storage.tables import usage
 from gateway.usage import inner_calls, ledger, meter
 from servicekit.core.settings import ServiceSettings
+from servicekit.peers import client
 
 DEADLINE_SECONDS = 60.0
 
@@ -75,11 +76,13 @@ class RunningGateway:
 
 @contextmanager
 def patience() -> Iterator[None]:
-    """A machine that has much else to do is no outage: the gateway waits long for its ledger and its Redis."""
+    """A machine that has much else to do is no outage: the gateway waits long for its ledger, its Redis and
+    connections to other services."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ledger, "RESERVATION_SECONDS", DEADLINE_SECONDS)
         patch.setattr(meter, "COMMIT_SECONDS", DEADLINE_SECONDS)
         patch.setattr(inner_calls, "SETTLED_SECONDS", DEADLINE_SECONDS)
+        patch.setattr(client, "CONNECT_SECONDS", DEADLINE_SECONDS)
         yield
 
 

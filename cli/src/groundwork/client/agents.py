@@ -22,7 +22,7 @@ from contracts.agents.runs import (
 from contracts.operations import agents as operations
 from groundwork.client.connection import Connection
 from groundwork.client.deadlines import Away, FollowerDeadlines
-from groundwork.errors import ApiError, Unreachable, WaitTimeout
+from groundwork.errors import ApiError, GroundworkError, Unreachable, WaitTimeout
 
 RECONNECT_SECONDS = 0.5
 SILENCE_SECONDS = 45.0
@@ -51,6 +51,17 @@ class Agents:
     def versions(self, name: str) -> Iterator[Agent]:
         """All versions of an agent, newest first."""
         return self._connection.pages(operations.LIST_AGENT_VERSIONS, name)
+
+    def activate(self, name: str, version: int) -> Agent:
+        """Make a version the current one."""
+        return self._connection.model(operations.ACTIVATE_AGENT, name, str(version))
+
+    def rollback(self, name: str) -> Agent:
+        """Make the version before the current one; raises `GroundworkError` if there was none."""
+        agent = self.get(name)
+        if agent.previous is None:
+            raise GroundworkError(f"The agent '{name}' has had no other version.")
+        return self.activate(name, agent.previous)
 
     def delete(self, name: str) -> None:
         """No new runs; those under way go on."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from contracts.agents.prompts import PRODUCTION, Prompt, PromptSummary, RenderedPrompt
+from contracts.agents.prompts import PRODUCTION, PROMPT, Prompt, PromptSummary, RenderedPrompt
 from contracts.operations import prompts as operations
+from contracts.operations.models import CREATE_CHAT_COMPLETION
 from groundwork.client.connection import Connection
 from groundwork.errors import GroundworkError
 
@@ -51,6 +52,13 @@ class Prompts:
         """What a model is asked with these variables; `label` or `version` say by which version."""
         body = {"variables": dict(variables or {}), **which}
         return self._connection.model(operations.RENDER_PROMPT, name, json=body)
+
+    def ask(self, prompt: str, question: str | None = None, variables: Mapping[str, Any] | None = None) -> str:
+        """A model's answer to a prompt: `name`, `name@label` or `name@3`."""
+        said = [{"role": "user", "content": question}] if question is not None else []
+        body = {"model": f"{PROMPT}{prompt}", "messages": said, "groundwork": {"variables": dict(variables or {})}}
+        answer = self._connection.model(CREATE_CHAT_COMPLETION, json=body)
+        return answer.choices[0].message.content or ""
 
     def delete(self, name: str) -> None:
         """The prompt and its labels."""

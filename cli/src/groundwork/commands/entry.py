@@ -12,7 +12,7 @@ import typer
 from pydantic import SecretStr, ValidationError
 from typer.core import TyperGroup
 
-from groundwork.commands.answers import agents, questions
+from groundwork.commands.answers import agents, prompts, questions
 from groundwork.commands.documents import collections, evaluation, ingest, reindex
 from groundwork.commands.installation import backups, browser, configuration, doctor, keys, lifecycle, models, tenants
 from groundwork.commands.session import Session, console_for_notes
@@ -78,6 +78,7 @@ for module in (
     ingest,
     questions,
     agents,
+    prompts,
     evaluation,
     reindex,
     backups,

@@ -9,7 +9,11 @@ ALL = [value for value in vars(agents).values() if isinstance(value, Operation)]
 
 def test_who_merely_runs_agents_changes_none_and_who_makes_them_runs_none() -> None:
     made = {operation.id for operation in ALL if operation.scopes == ("agents:write",)}
-    assert made == {"POST /v1/agents", "DELETE /v1/agents/{name}"}
+    assert made == {
+        "POST /v1/agents",
+        "POST /v1/agents/{name}/versions/{version}/activate",
+        "DELETE /v1/agents/{name}",
+    }
     for operation in ALL:
         if operation.path.startswith("/v1/threads"):
             talks = "/runs" not in operation.path

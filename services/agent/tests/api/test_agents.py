@@ -82,3 +82,37 @@ async def test_a_deleted_agent_is_gone_and_another_tenant_s_was_never_there(api:
     assert (gone.status_code, gone.content) == (204, b"")
     for path in ("/v1/agents/helper", "/v1/agents/helper/versions"):
         assert error(await api.call("GET", path)) == (404, "agent_not_found")
+
+
+async def test_a_version_is_made_the_current_one_again_and_back_in_one_call_each(api: Api) -> None:
+    for text in ("One.", "Two."):
+        await api.call("POST", "/v1/agents", {**HELPER, "instructions": text})
+    back = (await api.call("POST", "/v1/agents/helper/versions/1/activate")).json()
+    assert (back["version"], back["current"], back["previous"], back["instructions"]) == (1, 1, 2, "One.")
+    thread = await api.thread()
+    assert (await api.run(thread))["agent_version"] == 1
+    assert (await api.call("POST", "/v1/agents/helper/versions/2/activate")).json()["current"] == 2
+    third = (await api.call("POST", "/v1/agents", {**HELPER, "instructions": "Three."})).json()
+    assert third["version"] == 3, "no number is given twice"
+    gone = await api.call("POST", "/v1/agents/helper/versions/9/activate")
+    assert error(gone) == (404, "agent_version_not_found")
+    reader = await api.call("POST", "/v1/agents/helper/versions/1/activate", scopes=("agents",))
+    assert error(reader) == (403, "missing_scope")
+    limited: dict[str, Any] = {"collections": ("handbook",), "key_id": "key_2"}
+    foreign = await api.call("POST", "/v1/agents/helper/versions/1/activate", **limited)
+    assert error(foreign) == (403, "agent_not_yours")
+
+
+async def test_a_completion_names_a_version_of_an_agent(api: Api) -> None:
+    for text in ("One.", "Two."):
+        await api.call("POST", "/v1/agents", {**HELPER, "instructions": text})
+    body = {"messages": [{"role": "user", "content": "Go."}]}
+    for model in ("agent:helper@x", "agent:helper@", "agent:helper@0"):
+        wrong = await api.call("POST", "/v1/chat/completions", {**body, "model": model})
+        assert error(wrong) == (404, "model_not_found")
+    missing = await api.call("POST", "/v1/chat/completions", {**body, "model": "agent:helper@9"})
+    assert error(missing) == (404, "agent_version_not_found")
+    reader = await api.call(
+        "POST", "/v1/chat/completions", {**body, "model": "agent:helper@1"}, scopes=("chat", "agents")
+    )
+    assert error(reader) == (403, "agent_version_replaced")

@@ -86,6 +86,23 @@ async def test_a_new_version_never_gets_the_old_one_s_cached_answer(installation
     assert [caller.headers["x-groundwork-prompt"] for caller in callers] == ["greeting@3", "greeting@3", "greeting@4"]
 
 
+async def test_answers_from_documents_are_instructed_by_the_prompt_and_get_its_version_and_model(
+    installation: Installation,
+) -> None:
+    installation.agent.answers(PATH, WHOLE)
+    parameters = PromptParameters(temperature=0.1)
+    installation.agent.answers(FILL, _rendered(parameters=parameters.model_dump()))
+    options = {"prompt": "greeting@candidate", "variables": {"x": 1}, "top_k": 3}
+    caller = await _ask(installation, model="rag:a", store=True, groundwork=options)
+    [filled], [asked] = installation.agent.asked_for(FILL), installation.agent.asked_for(PATH)
+    assert (filled.json["label"], filled.json["variables"]) == ("candidate", {"x": 1})
+    body = asked.json
+    assert [(said["role"], said["content"]) for said in body["messages"]] == [("system", "v3"), ("user", "hello")]
+    assert (body["temperature"], body["groundwork"]["prompt"], body["groundwork"]["model"]) == (0.1, "greeting@3", "m")
+    assert (body["groundwork"]["top_k"], "variables" in body["groundwork"]) == (3, False)
+    assert caller.headers["x-groundwork-prompt"] == "greeting@3"
+
+
 async def test_examples_that_could_not_be_compared_are_told(installation: Installation) -> None:
     installation.agent.answers(FILL, _rendered(degraded=["examples_not_compared"]))
     assert (await _ask(installation)).headers["x-groundwork-degraded"] == "examples_not_compared"
@@ -101,6 +118,8 @@ async def test_examples_that_could_not_be_compared_are_told(installation: Instal
         ({"model": "m", "groundwork": {"variables": {}}}, VariablesNeedPrompt),
         ({"model": "rag:a", "groundwork": {"variables": {"x": 1}}}, VariablesNeedPrompt),
         ({"groundwork": {"variables": {}, "top_k": 3}}, OptionsNeedDocuments),
+        ({"model": "m", "groundwork": {"prompt": "greeting"}}, OptionsNeedDocuments),
+        ({"model": "rag:a", "groundwork": {"prompt": "a/b"}}, ModelNotFound),
     ],
 )
 async def test_what_names_no_prompt_or_asks_more_than_one_gives_is_refused(

@@ -60,6 +60,26 @@ def listed(context: typer.Context) -> None:
 
 
 @commands.command()
+def activate(
+    context: typer.Context,
+    agent: Annotated[str, typer.Argument(help="Which agent.")],
+    version: Annotated[int, typer.Argument(min=1, help="Its version.")],
+) -> None:
+    """Make a version of an agent the current one."""
+    session = session_of(context)
+    with session.client() as client:
+        session.out.print(f"{agent} version {client.agents.activate(agent, version).version}")
+
+
+@commands.command()
+def rollback(context: typer.Context, agent: Annotated[str, typer.Argument(help="Which agent.")]) -> None:
+    """Make the version before the current one the current one."""
+    session = session_of(context)
+    with session.client() as client:
+        session.out.print(f"{agent} version {client.agents.rollback(agent).version}")
+
+
+@commands.command()
 def run(
     context: typer.Context,
     agent: Annotated[str, typer.Argument(help="Which agent.")],

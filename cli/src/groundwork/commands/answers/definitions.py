@@ -10,7 +10,7 @@ import yaml
 
 from groundwork.errors import GroundworkError
 
-_UNREADABLE = (OSError, yaml.YAMLError, ValueError, TypeError, RecursionError, LookupError, AttributeError)
+UNREADABLE = (OSError, yaml.YAMLError, ValueError, TypeError, RecursionError, LookupError, AttributeError)
 """What reading YAML raises. The last two: PyYAML meets a value that does not fit its tag, such as `!!bool x`."""
 
 
@@ -26,8 +26,8 @@ def read_definition(file: Path) -> dict[str, Any]:
     """The mapping in a file of YAML or JSON, as JSON can say it; raises `AgentFileInvalid`."""
     try:
         content = sendable(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except _UNREADABLE as error:
-        raise AgentFileInvalid(file, _why(error)) from None
+    except UNREADABLE as error:
+        raise AgentFileInvalid(file, why(error)) from None
     if not isinstance(content, dict):
         raise AgentFileInvalid(file, "it is no mapping")
     return content
@@ -38,7 +38,8 @@ def sendable(value: Any) -> Any:
     return json.loads(json.dumps(value, default=str, ensure_ascii=False, allow_nan=False).encode())
 
 
-def _why(error: BaseException) -> str:
+def why(error: BaseException) -> str:
+    """What was wrong with a file, in words."""
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8 text"
     if isinstance(error, UnicodeEncodeError):

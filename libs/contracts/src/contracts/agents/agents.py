@@ -139,6 +139,10 @@ class Agent(AgentDefinition):
     model_config = Reply.model_config
     name: str
     version: Count
+    current: Count | None = None
+    """The version that runs where none is named."""
+    previous: Count | None = None
+    """The one that did before it."""
     key_id: str | None = None
     """The key that made this agent as it is now; null for one of the operator's files, and for one that was made before
     this was noted."""

@@ -40,7 +40,10 @@ class AnswerOptions(Request):
     """The plain model that words the answer; null means the configured default."""
     include: list[Literal["sources", "receipt"]] = Field(default_factory=list)
     variables: Values | None = None
-    """Of the prompt that a `prompt:` model names."""
+    """Of the prompt that a `prompt:` model or `prompt` names."""
+    prompt: Annotated[str, Field(max_length=200)] | None = None
+    """Of a `rag:` model: the prompt whose system messages are the answer's instructions, `name`, `name@label` or
+    `name@3`; its model and parameters hold where the caller names none. How sources are quoted and cited stays."""
 
 
 STREAM_END = "[DONE]"

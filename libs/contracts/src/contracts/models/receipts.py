@@ -51,6 +51,8 @@ class Receipt(Reply):
     """Of the files of that model; null where its server does not tell."""
     prompt: str | None = None
     """The version of the prompt that the model got; null where none was asked, or the prompt was the caller's."""
+    instructions: str | None = None
+    """The version of the prompt whose text was the answer's instructions: `house-style@3`."""
     fingerprints: dict[str, str] = Field(default_factory=dict)
     """Of each model that wrote in the answer, as `GET /v1/models/{id}` had it then."""
     attempts: list[Attempt] = Field(default_factory=list)

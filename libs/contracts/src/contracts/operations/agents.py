@@ -53,6 +53,10 @@ LIST_AGENT_VERSIONS = Operation(
     "GET", f"{_AGENT}/versions", Page[Agent], READERS, _OF_AGENTS, NO_MODEL, "All versions of an agent, newest first",
     queries=(LIMIT, CURSOR), owner="agent",
 )
+ACTIVATE_AGENT = Operation(
+    "POST", f"{_AGENT}/versions/{{version}}/activate", Agent, MAKERS, _OF_AGENTS, NO_MODEL,
+    "Make a version of an agent the current one", owner="agent", route="agents",
+)
 DELETE_AGENT = Operation(
     "DELETE", _AGENT, NoneType, MAKERS, _OF_AGENTS, NO_MODEL,
     "Delete an agent; its versions stay for the runs that used them", 204, owner="agent", route="agents",

@@ -102,6 +102,15 @@ def parse_definition(found: Any, name: str, number: int) -> AgentDefinition:
         raise AgentUnreadable(name, number, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
+async def activate_version(connection: Transaction, viewer: Viewer, name: str, number: int) -> Agent:
+    """Make a version the current one; raises `AgentNotFound`, `AgentNotYours`, `AgentVersionNotFound`, or what the key
+    has no right to."""
+    agent = _to_agent(await STORE.activate(connection, viewer, name, number))
+    if viewer.rights is not None:
+        check_rights(agent, name, viewer.rights)
+    return agent
+
+
 async def list_versions(connection: Transaction, tenant: str, name: str, limit: int, cursor: str | None) -> Page[Agent]:
     """All versions of an agent, newest first; raises `AgentNotFound`."""
     return _to_page(await STORE.list_versions(connection, tenant, name, limit, cursor))
@@ -126,6 +135,8 @@ def _to_agent(row: RowMapping) -> Agent:
     return Agent(
         name=row["name"],
         version=row["number"],
+        current=row["version"],
+        previous=row["previous"],
         key_id=row["key_id"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],

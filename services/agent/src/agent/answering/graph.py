@@ -55,7 +55,7 @@ class Answering:
         self, conversation: Conversation, request: ChatRequest, token: str, request_id: str
     ) -> AsyncGenerator[Event]:
         """The one answer path: what happens, in order. Closing it early ends all work for it."""
-        receipt = ReceiptBuilder(request_id)
+        receipt = ReceiptBuilder(request_id, instructions=conversation.options.prompt)
         if request.offers_tools():
             receipt.degrade(TOOLS_IGNORED)
         if conversation.instructions_truncated:

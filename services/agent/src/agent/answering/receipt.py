@@ -34,6 +34,7 @@ class ReceiptBuilder:
     model: str | None = None
     model_digest: str | None = None
     prompt: str | None = None
+    instructions: str | None = None
     fingerprints: dict[str, str] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
     degraded: list[str] = field(default_factory=list)
@@ -104,6 +105,7 @@ class ReceiptBuilder:
             model=self.model,
             model_digest=self.model_digest,
             prompt=self.prompt,
+            instructions=self.instructions,
             fingerprints=dict(self.fingerprints),
             attempts=list(self.attempts),
             queries=list(self.queries),

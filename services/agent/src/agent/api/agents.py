@@ -21,6 +21,7 @@ from servicekit.web.router import Router
 
 router = Router(prefix="/v1/agents", tags=["agents"])
 AgentName = Annotated[Name, Path()]
+Number = Annotated[int, Path(ge=1, lt=2**31)]
 
 
 @router.post("", status_code=201, response_model=Agent, responses={200: {"model": Agent}})
@@ -74,6 +75,13 @@ async def list_versions(
     """All versions, newest first."""
     async with runtime.database.read() as connection:
         return _seen(await definitions.list_versions(connection, caller.tenant, name, limit, cursor), caller)
+
+
+@router.post("/{name}/versions/{version}/activate", response_model=Agent)
+async def activate_version(name: AgentName, version: Number, caller: AgentWriter, runtime: Runtime) -> Agent:
+    """Make a version the current one: runs that begin from here on have it, those under way keep theirs."""
+    async with runtime.database.write() as connection:
+        return await definitions.activate_version(connection, viewer(caller), name, version)
 
 
 @router.delete("/{name}", status_code=204)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -32,20 +33,23 @@ from agent.sanitisation.invisible import spell_out
 from agent.threads import repository as threads
 from agent.threads.messages import Message, keepable, user
 from agent.threads.repository import Viewer
-from contracts.agents.agents import Agent
+from contracts.agents.agents import AgentDefinition
 from contracts.agents.runs import FINAL_RUN_STATUSES, MAX_INPUT_CHARS, PendingToolCall, Run, RunEvent, RunReport
 from contracts.core.base import NAME
 from contracts.models.catalog import AGENT
 from contracts.models.chat import AssistantMessage, ChatCompletionChunk, ChatRequest, ChatUsage, ChunkChoice
 from servicekit.jobs.tables import JobOwner
 
+VERSION = re.compile(r"[1-9][0-9]{0,8}")
 log = structlog.get_logger(__name__)
 
 
-async def start(agents: AgentRuntime, viewer: Viewer, principal: JobOwner, request: ChatRequest) -> tuple[Run, Agent]:
+async def start(
+    agents: AgentRuntime, viewer: Viewer, principal: JobOwner, request: ChatRequest
+) -> tuple[Run, AgentDefinition]:
     """A run of the agent that the request names, on a thread with what was said before; raises what is wrong."""
-    name = request.model.removeprefix(AGENT)
-    if not NAME.fullmatch(name):
+    name, at, number = request.model.removeprefix(AGENT).partition("@")
+    if not NAME.fullmatch(name) or (at and not VERSION.fullmatch(number)):
         raise ModelNotAnswerable(request.model)
     refuse_plain_options(request)
     refuse_output_forms(request)
@@ -56,11 +60,11 @@ async def start(agents: AgentRuntime, viewer: Viewer, principal: JobOwner, reque
         raise QuestionTooLong(MAX_INPUT_CHARS)
     now = agents.clock.now()
     async with agents.database.write() as connection:
-        agent = await definitions.get_runnable_agent(connection, viewer, name)
+        version = await definitions.get_runnable_version(connection, viewer, name, int(number) if at else None)
+        agent = await definitions.get_version(connection, viewer.tenant, name, version)
         thread = await threads.create_thread(connection, viewer, {}, now, transient=True)
         await threads.append_messages(connection, thread.id, "", _earlier(request), now)
-        named = (agent.name, agent.version)
-        row = await runs.create_run(connection, principal, thread.id, named, question, now)
+        row = await runs.create_run(connection, principal, thread.id, (name, version), question, now)
     agents.notifier.notify(row["id"], due=True)
     return runs.to_run(dict(row)), agent
 
@@ -84,7 +88,7 @@ def _earlier(request: ChatRequest) -> list[Message]:
 
 
 async def chunks(
-    agents: AgentRuntime, run: Run, agent: Agent, model: str, degraded: Sequence[str] = ()
+    agents: AgentRuntime, run: Run, agent: AgentDefinition, model: str, degraded: Sequence[str] = ()
 ) -> AsyncGenerator[ChatCompletionChunk]:
     """The chunks of a run's completion. Closing it early cancels the run. `degraded`: unused of the request."""
     created = int(time.time())

@@ -21,7 +21,7 @@ class OptionsNeedDocuments(InvalidRequest):
 
 
 class VariablesNeedPrompt(InvalidRequest):
-    """`groundwork.variables` were sent to a model that has none."""
+    """Variables were sent to a model that has none."""
 
     code = "variables_need_prompt"
 

@@ -103,8 +103,8 @@ async def _rag_model_named(exchange: Exchange, deps: Dependencies, principal: Pr
 
 
 async def _agent_model_named(exchange: Exchange, deps: Dependencies, principal: Principal, name: str) -> ModelInfo:
-    agent = name.removeprefix(AGENT)
-    if not NAME.fullmatch(agent):
+    agent, at, version = name.removeprefix(AGENT).partition("@")
+    if not NAME.fullmatch(agent) or (at and PromptReference.of(f"{agent}@{version}") is None):
         raise ModelNotFound(name)
     token = deps.issuer.token(principal, AGENTS, exchange.request_id)
     try:

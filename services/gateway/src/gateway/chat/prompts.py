@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from contracts.agents.prompts import PROMPT, PromptReference, PromptRender, RenderedPrompt
+from contracts.models.catalog import RAG
 from contracts.models.chat import AnswerOptions, ChatRequest
 from gateway.auth.tokens import PROMPTS
 from gateway.chat.errors import VariablesNeedPrompt
@@ -27,7 +28,7 @@ LENGTHS = ("max_tokens", "max_completion_tokens")
 def lift_variables(request: ChatRequest) -> ChatRequest:
     """The request with its variables where guardrails look; raises `VariablesNeedPrompt`."""
     options = request.groundwork
-    if not request.model.startswith(PROMPT):
+    if _prompt_of(request) is None:
         if options is not None and options.variables is not None:
             raise VariablesNeedPrompt
         return request
@@ -38,51 +39,89 @@ def lift_variables(request: ChatRequest) -> ChatRequest:
 async def expand_prompt(
     exchange: Exchange, deps: Dependencies, call: MeteredCall, request: ChatRequest
 ) -> tuple[ChatRequest, int]:
-    """What the prompt's model is asked, and by how many bytes that is more; as it is where no prompt is named.
+    """What is asked by the prompt, and by how many bytes that is more; as it is where no prompt is named.
 
-    The prompt's version is said in `X-Groundwork-Prompt`. Raises what is wrong with name or variables.
+    A `prompt:` model becomes the one that the prompt names; of `rag:` the instructions become the prompt's. The version
+    is said in `X-Groundwork-Prompt`. Raises what is wrong with name or variables.
     """
-    if not request.model.startswith(PROMPT):
+    named = _prompt_of(request)
+    if named is None:
         return request, 0
     call.model = request.model[:200]
-    reference = PromptReference.of(request.model)
+    reference = PromptReference.of(named)
     if reference is None:
-        raise ModelNotFound(request.model)
+        raise ModelNotFound(f"{PROMPT}{named}")
+    rendered = await _filled(exchange, deps, call, request, reference)
+    exchange.headers[PROMPT_HEADER] = call.prompt = f"{rendered.name}@{rendered.version}"
+    if rendered.degraded:
+        exchange.headers["X-Groundwork-Degraded"] = ", ".join(rendered.degraded)
+    merged = _instructed(request, rendered) if request.model.startswith(RAG) else _merged(request, rendered)
+    return merged, len(rendered.model_dump_json())
+
+
+def _prompt_of(request: ChatRequest) -> str | None:
+    """The prompt that a request names, as its model or for an answer from documents."""
+    if request.model.startswith(PROMPT):
+        return request.model.removeprefix(PROMPT)
+    options = request.groundwork
+    return options.prompt if options is not None and request.model.startswith(RAG) else None
+
+
+async def _filled(
+    exchange: Exchange, deps: Dependencies, call: MeteredCall, request: ChatRequest, reference: PromptReference
+) -> RenderedPrompt:
     values = (request.model_extra or {}).get(VALUES)
     asked = PromptRender(
         label=reference.label, version=reference.version, variables=values or {}, question=request.question() or None
     )
-    rendered = await deps.peers.agent.call(
+    return await deps.peers.agent.call(
         "POST",
         f"/v1/prompts/{reference.name}/fill",
         RenderedPrompt,
         token=deps.issuer.token(call.principal, PROMPTS, exchange.request_id, call.id),
         body=asked,
     )
-    exchange.headers[PROMPT_HEADER] = call.prompt = f"{rendered.name}@{rendered.version}"
-    if rendered.degraded:
-        exchange.headers["X-Groundwork-Degraded"] = ", ".join(rendered.degraded)
-    return _merged(request, rendered), len(rendered.model_dump_json())
 
 
 def _merged(request: ChatRequest, rendered: RenderedPrompt) -> ChatRequest:
     """The template's messages before the caller's, and its parameters where the caller says nothing."""
-    own = request.model_dump(exclude_unset=True, exclude={"model", "messages", VALUES})
-    theirs: dict[str, Any] = rendered.parameters.model_dump(exclude_none=True)
-    if any(own.get(name) is not None for name in LENGTHS):
-        theirs.pop("max_tokens", None)
+    fields = _parameters(request, rendered)
     if rendered.response_format is not None:
-        theirs["response_format"] = rendered.response_format
+        fields.setdefault("response_format", rendered.response_format)
     if rendered.tools:
-        theirs["tools"] = rendered.tools
-    theirs |= {name: value for name, value in own.items() if value is not None or name not in theirs}
+        fields.setdefault("tools", rendered.tools)
     messages = [message.model_dump() for message in rendered.messages]
     messages += [message.model_dump(exclude_unset=True) for message in request.messages]
-    return ChatRequest.model_validate({**theirs, "model": rendered.model, "messages": messages})
+    return ChatRequest.model_validate({**fields, "model": rendered.model, "messages": messages})
+
+
+def _instructed(request: ChatRequest, rendered: RenderedPrompt) -> ChatRequest:
+    """A `rag:` request with the template's system messages before the caller's own, and the version that it was."""
+    texts = [message.content for message in rendered.messages if message.role in ("system", "developer")]
+    said = {"role": "system", "content": "\n".join(texts)}
+    options = request.groundwork or AnswerOptions()
+    changes: dict[str, Any] = {"prompt": f"{rendered.name}@{rendered.version}"}
+    if options.model is None and rendered.model != "default":
+        changes["model"] = rendered.model
+    fields = _parameters(request, rendered)
+    fields["groundwork"] = options.model_copy(update=changes).model_dump(exclude_unset=True)
+    messages = [said, *(message.model_dump(exclude_unset=True) for message in request.messages)]
+    return ChatRequest.model_validate({**fields, "model": request.model, "messages": messages})
+
+
+def _parameters(request: ChatRequest, rendered: RenderedPrompt) -> dict[str, Any]:
+    """What the caller says, and where it says nothing what the template does."""
+    own = request.model_dump(exclude_unset=True, exclude={"model", "messages", VALUES})
+    own = {name: value for name, value in own.items() if value is not None}
+    theirs = rendered.parameters.model_dump(exclude_none=True)
+    if any(name in own for name in LENGTHS):
+        theirs.pop("max_tokens", None)
+    return {**theirs, **own}
 
 
 def _rest(options: AnswerOptions | None) -> AnswerOptions | None:
     """What else a caller wants of an answer, which only documents give."""
     if options is None or options.model_fields_set <= {"variables"}:
         return None
-    return options.model_copy(update={"variables": None})
+    rest = options.model_dump(exclude_unset=True, exclude={"variables"})
+    return AnswerOptions.model_validate(rest)
