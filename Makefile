@@ -11,7 +11,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --group torch --group models $(addprefix --no-emit-package groundwork-,$(OURS)) \
 	--no-emit-package groundwork pyproject.toml
 
-.PHONY: help setup setup-dev demo up down test test-unit test-contract test-integration test-e2e test-compose chaos chaos-agents chaos-inference chaos-ingest chaos-restarts chaos-usage check format lock docs clean test-vllm
+.PHONY: help setup setup-dev demo up down test test-unit test-contract test-integration test-e2e test-compose chaos chaos-agents chaos-feedback chaos-inference chaos-ingest chaos-restarts chaos-usage check format lock docs clean test-vllm
 
 help: ## print this list
 	@grep -hE '^[a-z0-9%-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -80,6 +80,9 @@ chaos-inference: setup-dev ## kill llama.cpp and inference while answers stream 
 
 chaos-usage: setup-dev ## calls, answers and runs in chaos on two gateways: every book must agree (CALLS=5000, ANSWERS=150, SEED=1)
 	@$(BIN)/pytest -q -s tests/chaos/test_usage_chaos.py
+
+chaos-feedback: setup-dev ## kill gateways while people rate answers (KILLS=25, SEED=1)
+	@$(BIN)/pytest -q -s tests/chaos/test_feedback_chaos.py
 
 chaos-restarts: setup-dev ## restart every service in turn under load: nothing may fail or be lost (ROLLS=1)
 	@$(BIN)/pytest -q -s tests/chaos/test_rolling_restart.py

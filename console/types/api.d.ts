@@ -55,6 +55,13 @@ declare namespace Api {
     tokens?: number;
     tool_calls?: number;
   };
+  type Agreement = {
+    agreed: number;
+    both: number;
+    kappa: number | null;
+    other: string;
+    user: string;
+  };
   type Annotation = {
     chunk_id: string;
     collection: string;
@@ -379,6 +386,47 @@ declare namespace Api {
     message: string;
     retryable: boolean;
   };
+  type Feedback = {
+    answer_id: string;
+    collections: string[];
+    comment: string | null;
+    correction: string | null;
+    created_at: string;
+    id: string;
+    labels: string[];
+    model: string | null;
+    part: FeedbackPart | null;
+    preferred_over: string | null;
+    prompt: string | null;
+    rating: "up" | "down" | number | null;
+    recorded: boolean;
+    updated_at: string;
+    user: string;
+  };
+  type FeedbackCreate = {
+    answer_id: string;
+    comment?: string | null;
+    correction?: string | null;
+    labels?: string[];
+    part?: FeedbackPartInput | null;
+    preferred_over?: string | null;
+    rating?: "up" | "down" | number | null;
+    user?: string | null;
+  };
+  type FeedbackDeleted = {
+    deleted: number;
+  };
+  type FeedbackLabels = {
+    labels: string[];
+  };
+  type FeedbackPart = {
+    citation: number | null;
+    sentence: number | null;
+  };
+  type FeedbackPartInput = {
+    citation?: number | null;
+    sentence?: number | null;
+  };
   type FieldCitation = {
     chunk_id: string;
     collection: string;
@@ -481,6 +529,15 @@ declare namespace Api {
     waiting_on: string | null;
   };
   type JsonValue = unknown;
+  type JudgedAnswer = {
+    answer: string;
+    citations: Annotation[];
+    collections: string[];
+    created_at: string;
+    model: string | null;
+    prompt: string | null;
+    question: string;
+  };
   type Key = {
     budgets: BudgetOutput[];
     collections: string[] | null;
@@ -495,7 +552,7 @@ declare namespace Api {
     prefix: string;
     previous_until: string | null;
     revoked_at: string | null;
-    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "admin")[];
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "admin")[];
     tenant: string;
   };
   type KeyCreate = {
@@ -506,7 +563,7 @@ declare namespace Api {
     limits?: Partial<Limits>;
     models?: string[] | null;
     name: string;
-    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "admin")[];
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "admin")[];
     tenant: string;
   };
   type KeyCreated = {
@@ -523,7 +580,7 @@ declare namespace Api {
     prefix: string;
     previous_until: string | null;
     revoked_at: string | null;
-    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "admin")[];
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "admin")[];
     secret: string;
     tenant: string;
   };
@@ -535,7 +592,7 @@ declare namespace Api {
     limits?: Partial<Limits> | null;
     models?: string[] | null;
     name?: string | null;
-    scopes?: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "admin")[] | null;
+    scopes?: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "admin")[] | null;
   };
   type KeyRotate = {
     overlap_seconds?: number;
@@ -577,7 +634,7 @@ declare namespace Api {
     key_id: string;
     models: string[] | null;
     name: string;
-    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "admin")[];
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "admin")[];
     session: Session | null;
     tenant: string;
   };
@@ -969,6 +1026,34 @@ declare namespace Api {
   type Resume = {
     decisions: Decision[];
   };
+  type Review = {
+    answer: JudgedAnswer | null;
+    answer_id: string;
+    created_at: string;
+    ended_at: string | null;
+    id: string;
+    lease_until: string | null;
+    reviewer: string | null;
+    state: "open" | "leased" | "done" | "skipped";
+  };
+  type ReviewCreate = {
+    answer_ids: string[];
+    reviewers?: number;
+  };
+  type ReviewEnd = {
+    user?: string | null;
+  };
+  type ReviewNext = {
+    review: Review | null;
+  };
+  type ReviewTake = {
+    lease_seconds?: number;
+    user?: string | null;
+  };
+  type ReviewsCreated = {
+    queued: number;
+    unknown: string[];
+  };
   type Route = {
     configured: boolean;
     name: string;
@@ -1128,6 +1213,7 @@ declare namespace Api {
     budgets: BudgetOutput[];
     created_at: string;
     deleting: boolean;
+    feedback_labels: string[];
     limits: Limits;
     name: string;
   };
@@ -1141,6 +1227,7 @@ declare namespace Api {
   };
   type TenantPatch = {
     budgets?: BudgetInput[] | null;
+    feedback_labels?: string[] | null;
     limits?: Partial<Limits> | null;
   };
   type TextCompletion = {
@@ -1246,12 +1333,15 @@ declare namespace Api {
     (method: "DELETE", path: readonly ["cache"], options?: Options<Partial<Record<"tenant", unknown>>, never>): Promise<null>;
     (method: "DELETE", path: readonly ["collections", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["collections", string, "documents", string], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["feedback"], options?: Options<Partial<Record<"user" | "answer_id", unknown>>, never>): Promise<FeedbackDeleted>;
+    (method: "DELETE", path: readonly ["feedback", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["keys", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["models", "pull", string], options?: Options<{}, never>): Promise<Pull>;
     (method: "DELETE", path: readonly ["models", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["prompts", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["prompts", string, "labels", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["prompts", string, "versions", string], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["reviews", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["routes", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["session"], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["tenants", string], options?: Options<{}, never>): Promise<TenantDeletion>;
@@ -1266,6 +1356,9 @@ declare namespace Api {
     (method: "GET", path: readonly ["collections", string, "documents", string], options?: Options<{}, never>): Promise<Document>;
     (method: "GET", path: readonly ["collections", string, "documents", string, "chunks"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: DocumentChunk[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["collections", string, "documents", string, "revisions"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: DocumentRevision[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["feedback"], options?: Options<Partial<Record<"answer_id" | "user" | "rating" | "label" | "model" | "collection" | "mine" | "from" | "to" | "limit" | "cursor", unknown>>, never>): Promise<{ data: Feedback[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["feedback", "agreement"], options?: Options<Partial<Record<"user" | "other", unknown>>, never>): Promise<{ data: Agreement[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["feedback", "labels"], options?: Options<{}, never>): Promise<FeedbackLabels>;
     (method: "GET", path: readonly ["jobs"], options?: Options<Partial<Record<"status" | "collection" | "limit" | "cursor", unknown>>, never>): Promise<{ data: Job[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["jobs", string], options?: Options<{}, never>): Promise<Job>;
     (method: "GET", path: readonly ["keys"], options?: Options<Partial<Record<"limit" | "cursor" | "tenant", unknown>>, never>): Promise<{ data: Key[]; next_cursor: string | null }>;
@@ -1279,6 +1372,7 @@ declare namespace Api {
     (method: "GET", path: readonly ["prompts", string], options?: Options<{}, never>): Promise<Prompt>;
     (method: "GET", path: readonly ["prompts", string, "versions"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: Prompt[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["prompts", string, "versions", string], options?: Options<{}, never>): Promise<Prompt>;
+    (method: "GET", path: readonly ["reviews"], options?: Options<Partial<Record<"state" | "answer_id" | "limit" | "cursor", unknown>>, never>): Promise<{ data: Review[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["routes"], options?: Options<{}, never>): Promise<{ data: Route[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["runs"], options?: Options<Partial<Record<"limit" | "cursor" | "agent" | "status", unknown>>, never>): Promise<{ data: Run[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["tenants"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: Tenant[]; next_cursor: string | null }>;
@@ -1306,6 +1400,7 @@ declare namespace Api {
     (method: "POST", path: readonly ["completions"], options?: Options<{}, CompletionRequest>): Promise<TextCompletion>;
     (method: "POST", path: readonly ["detokenize"], options?: Options<{}, DetokenizeRequest>): Promise<DetokenizeReply>;
     (method: "POST", path: readonly ["embeddings"], options?: Options<{}, EmbeddingRequest>): Promise<EmbeddingReply>;
+    (method: "POST", path: readonly ["feedback"], options?: Options<{}, FeedbackCreate>): Promise<Feedback>;
     (method: "POST", path: readonly ["jobs", string, "cancel"], options?: Options<{}, never>): Promise<Job>;
     (method: "POST", path: readonly ["jobs", string, "retry"], options?: Options<{}, never>): Promise<Job>;
     (method: "POST", path: readonly ["keys"], options?: Options<{}, KeyCreate>): Promise<KeyCreated>;
@@ -1315,6 +1410,10 @@ declare namespace Api {
     (method: "POST", path: readonly ["prompts", string, "render"], options?: Options<{}, PromptRender>): Promise<RenderedPrompt>;
     (method: "POST", path: readonly ["rerank"], options?: Options<{}, RerankRequest>): Promise<RerankReply>;
     (method: "POST", path: readonly ["responses"], options?: Options<{}, ResponseRequest>): Promise<Response>;
+    (method: "POST", path: readonly ["reviews"], options?: Options<{}, ReviewCreate>): Promise<ReviewsCreated>;
+    (method: "POST", path: readonly ["reviews", "next"], options?: Options<{}, ReviewTake>): Promise<ReviewNext>;
+    (method: "POST", path: readonly ["reviews", string, "done"], options?: Options<{}, ReviewEnd>): Promise<Review>;
+    (method: "POST", path: readonly ["reviews", string, "skip"], options?: Options<{}, ReviewEnd>): Promise<Review>;
     (method: "POST", path: readonly ["session"], options?: Options<{}, never>): Promise<Me>;
     (method: "POST", path: readonly ["session", "token"], options?: Options<{}, never>): Promise<SessionToken>;
     (method: "POST", path: readonly ["tenants"], options?: Options<{}, TenantCreate>): Promise<Tenant>;
@@ -1338,10 +1437,13 @@ declare namespace Api {
     (path: readonly ["collections", string, "documents"], query?: Partial<Record<"status" | "q" | "limit" | "cursor", unknown>>, most?: number): Promise<Document[]>;
     (path: readonly ["collections", string, "documents", string, "chunks"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<DocumentChunk[]>;
     (path: readonly ["collections", string, "documents", string, "revisions"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<DocumentRevision[]>;
+    (path: readonly ["feedback"], query?: Partial<Record<"answer_id" | "user" | "rating" | "label" | "model" | "collection" | "mine" | "from" | "to" | "limit" | "cursor", unknown>>, most?: number): Promise<Feedback[]>;
+    (path: readonly ["feedback", "agreement"], query?: Partial<Record<"user" | "other", unknown>>, most?: number): Promise<Agreement[]>;
     (path: readonly ["jobs"], query?: Partial<Record<"status" | "collection" | "limit" | "cursor", unknown>>, most?: number): Promise<Job[]>;
     (path: readonly ["keys"], query?: Partial<Record<"limit" | "cursor" | "tenant", unknown>>, most?: number): Promise<Key[]>;
     (path: readonly ["prompts"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<PromptSummary[]>;
     (path: readonly ["prompts", string, "versions"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<Prompt[]>;
+    (path: readonly ["reviews"], query?: Partial<Record<"state" | "answer_id" | "limit" | "cursor", unknown>>, most?: number): Promise<Review[]>;
     (path: readonly ["routes"], query?: {}, most?: number): Promise<Route[]>;
     (path: readonly ["runs"], query?: Partial<Record<"limit" | "cursor" | "agent" | "status", unknown>>, most?: number): Promise<Run[]>;
     (path: readonly ["tenants"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<Tenant[]>;

@@ -26,6 +26,9 @@ from gateway.auth.tokens import TokenIssuer
 from gateway.cache.answer_cache import AnswerCache, CachePolicy
 from gateway.cache.memory_store import MemoryStore
 from gateway.dependencies import Dependencies, Peers
+from gateway.feedback.answers import MemoryAnswers
+from gateway.feedback.reviews import Reviews
+from gateway.feedback.service import FeedbackService
 from gateway.limits.admission import Admission
 from gateway.limits.budget_repository import BudgetRepository
 from gateway.limits.event_streams import EventStreams
@@ -38,10 +41,10 @@ from gateway.routing.repository import RouteRepository
 from gateway.settings import GatewaySettings
 from gateway.storage.audit_log import Actor
 from gateway.storage.tables import usage
+from gateway.usage.bounded_labels import BoundedLabels
 from gateway.usage.housekeeping import Housekeeping
 from gateway.usage.ledger import UsageLedger
 from gateway.usage.meter import Meter
-from gateway.usage.tenant_labels import TenantLabels
 from gateway.usage.token_counter import TokenCounter
 from servicekit.auth.delegation import DelegationSigner, DelegationVerifier
 from servicekit.core.clock import ManualClock
@@ -78,10 +81,12 @@ class Installation:
         keys = KeyRepository(database, tenants, clock)
         admission = Admission(self.limiter, budgets, "allow", clock)
         catalog = Catalog(self.inference, issuer, clock, 5)
-        meter = Meter(UsageLedger(database, 100, clock), admission, catalog, clock, TenantLabels(100))
+        meter = Meter(UsageLedger(database, 100, clock), admission, catalog, clock, BoundedLabels(100))
         policy = BreakerPolicy(window_seconds=30, least_requests=10, failure_ratio=0.5, open_seconds=5)
         cached = CachePolicy(seconds=60, entry_bytes=10_000)
         authenticator = Authenticator(keys, clock, 0.9)
+        self.answers = MemoryAnswers()
+        said = FeedbackService(database, tenants, self.answers, clock, catalog.label, BoundedLabels(100))
         self.deps = Dependencies(
             settings=self.settings,
             clock=clock,
@@ -110,6 +115,8 @@ class Installation:
             breakers=Breakers(MemoryCircuits(lambda: clock.now().timestamp()), policy, lambda: clock.now().timestamp()),
             health=UpstreamHealth(self.inference, clock),
             answer_cache=AnswerCache(MemoryStore(clock, 100_000), cached, self.retriever, issuer, clock),
+            feedback=said,
+            reviews=Reviews(database, said, clock),
             peers=Peers(self.agent, self.inference, self.ingest, self.retriever),
             streams=EventStreams(admission, 2),
         )

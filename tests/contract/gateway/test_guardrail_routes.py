@@ -106,6 +106,7 @@ EXAMPLES: dict[str, list[Example]] = {
     "POST /v1/threads/{id}/messages": [
         lambda made, text: (f"/v1/threads/{made.thread}/messages", {"messages": [{"role": "user", "content": text}]})
     ],
+    "POST /v1/feedback": [lambda _, text: ("/v1/feedback", {"answer_id": "chatcmpl_1", "comment": text})],
     "GET /v1/runs": [lambda *_: ("/v1/runs", None)],
     "POST /v1/threads/{id}/runs": [
         lambda made, text: (f"/v1/threads/{made.thread}/runs", {"agent": "helper", "input": text, "stream": True})

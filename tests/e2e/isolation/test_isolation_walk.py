@@ -21,6 +21,7 @@ from groundwork.client import Groundwork
 
 VAULT, SHARED, OPEN, AGENT, PROMPT = "vault-of-victim", "both-have-this", "open-to-all-keys", "keeper", "greeter"
 DOSSIER, TITLE, TEXT = "secret-dossier", "Zanzibar dossier", "The wombat password is xylophone quartz."
+ANSWER = "chatcmpl_0123456789abcdef01234567"
 METADATA = {"codename": "quetzal", "year": 1987}
 IDEMPOTENCY_KEY = "the-victims-own-key"
 CONDITIONS: list[tuple[str, Any]] = [
@@ -47,6 +48,7 @@ class Victim:
     jobs: tuple[str, ...]
     thread: str
     run: str
+    feedback: str
     cursors: tuple[str, ...]
     secrets: tuple[str, ...]
     """What no answer to anybody else may hold."""
@@ -62,7 +64,7 @@ class Attacker:
 
 
 def key(home: RunningHome, name: str, tenant: str, **options: Any) -> tuple[str, str]:
-    scopes = ("chat", "documents", "search", "agents", "agents:write")
+    scopes = ("chat", "documents", "search", "agents", "agents:write", "feedback:review")
     made = home.client.keys.create(name, tenant=tenant, scopes=scopes, **options)
     return made.id, made.secret
 
@@ -103,14 +105,16 @@ def victim(home: RunningHome) -> Iterator[Victim]:
         thread, run = start_run(http)
         secret = {"name": PROMPT, "messages": [{"role": "system", "content": "Keep the xylophone."}]}
         assert http.post("/v1/prompts", json=secret).status_code == 201
+        said = {"answer_id": ANSWER, "rating": "down", "comment": TEXT, "user": "wombat-keeper"}
+        feedback = http.post("/v1/feedback", json=said).json()["id"]
         pages = ("/v1/collections", f"/v1/collections/{VAULT}/documents", "/v1/jobs", "/v1/threads")
         cursors = [http.get(page, params={"limit": 1}).json()["next_cursor"] for page in pages]
         assert all(cursors)
         jobs.append(kept["job"]["id"])
         shas = [client.documents.get(VAULT, "second-dossier").sha256]
         words = ("wombat", "xylophone", "quetzal", "Zanzibar", "second-dossier", "third-dossier")
-        secrets = (*words, DOSSIER, *chunks, *jobs, *shas, thread, run)
-        yield Victim(client, http, key_id, tuple(jobs), thread, run, tuple(cursors), secrets)
+        secrets = (*words, DOSSIER, *chunks, *jobs, *shas, thread, run, feedback)
+        yield Victim(client, http, key_id, tuple(jobs), thread, run, feedback, tuple(cursors), secrets)
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +174,8 @@ def path_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "tenants": ("victim-tenant",),
         "routes": ("default-chat",),
         "pull": ("pull_0123456789ab",),
+        "feedback": (victim.feedback,),
+        "reviews": (victim.feedback.replace("fb_", "rev_"),),
         "models": (f"rag:{VAULT}", f"rag:{SHARED},{VAULT}", f"agent:{AGENT}", f"prompt:{PROMPT}"),
     }
 
@@ -189,6 +195,13 @@ def query_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "revision": ("1",),
         "spans": ("0-5",),
         "mine": ("true", "false"),
+        "answer_id": (ANSWER,),
+        "user": ("wombat-keeper", victim.key_id),
+        "other": ("wombat-keeper",),
+        "rating": ("up", "down", "1"),
+        "label": ("incorrect", "%"),
+        "model": (f"rag:{VAULT}",),
+        "state": ("open", "leased", "done", "skipped"),
         "subject": (victim.key_id, "victim-tenant"),
     }
 
@@ -251,6 +264,15 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
         "POST /v1/threads/{id}/runs": [{"agent": AGENT, "input": "What is the password?"}],
         "POST /v1/threads/{id}/runs/{run}/resume": [{"decisions": [{"tool_call_id": "c", "action": "approve"}]}],
         "POST /v1/threads/{id}/runs/{run}/replay": [{"after": 0}, {"after": 1, "input": "What is the password?"}],
+        "POST /v1/feedback": [
+            {"answer_id": ANSWER, "rating": "up"},
+            {"answer_id": "mine", "preferred_over": ANSWER},
+            {"answer_id": ANSWER, "part": {"citation": 0}, "labels": ["wrong_source"], "user": "wombat-keeper"},
+        ],
+        "POST /v1/reviews": [{"answer_ids": [ANSWER]}],
+        "POST /v1/reviews/next": [{}, {"user": "wombat-keeper"}],
+        "POST /v1/reviews/{id}/done": [{}],
+        "POST /v1/reviews/{id}/skip": [{}],
         "POST /v1/keys": [{"name": "more", "tenant": "victim-tenant", "scopes": ["chat"], "collections": [VAULT]}],
         "PATCH /v1/keys/{key_id}": [{"name": "mine"}, {"limits": {"concurrency": 1}}],
         "POST /v1/keys/{key_id}/rotate": [{}, {"overlap_seconds": 0}],
@@ -317,6 +339,8 @@ def test_the_victim_itself_finds_everything_still(victim: Victim) -> None:
     assert {document.id for document in victim.client.documents.list(VAULT)} == {DOSSIER, "second-dossier"}
     assert victim.client.documents.text(SHARED, "third-dossier") == TEXT
     assert victim.client.documents.text(VAULT, DOSSIER) == TEXT
+    (said,) = victim.http.get("/v1/feedback", params={"answer_id": ANSWER, "rating": "down"}).json()["data"]
+    assert (said["id"], said["comment"]) == (victim.feedback, TEXT)
     assert all(victim.client.jobs.get(job).status == "ready" for job in victim.jobs)
     assert victim.client.search(SHARED, "wombat").hits[0].text == TEXT
     assert victim.http.get(f"/v1/threads/{victim.thread}/runs/{victim.run}").json()["input"] == TEXT

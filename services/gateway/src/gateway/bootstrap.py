@@ -23,6 +23,7 @@ from gateway.api import (
     administration,
     backup,
     declared_models,
+    feedback,
     model_calls,
     model_plane,
     model_pulls,
@@ -47,6 +48,9 @@ from gateway.auth.tokens import TokenIssuer
 from gateway.cache.answer_cache import AnswerCache, CachePolicy
 from gateway.cache.redis_store import RedisStore
 from gateway.dependencies import Dependencies, Peers
+from gateway.feedback.answers import MemoryAnswers
+from gateway.feedback.reviews import Reviews
+from gateway.feedback.service import FeedbackService
 from gateway.limits.admission import Admission
 from gateway.limits.budget_repository import BudgetRepository
 from gateway.limits.event_streams import EventStreams
@@ -61,10 +65,10 @@ from gateway.routing.repository import RouteRepository
 from gateway.server.cors import Cors
 from gateway.server.paths import CanonicalPath
 from gateway.settings import GatewaySettings, origins_in
+from gateway.usage.bounded_labels import BoundedLabels
 from gateway.usage.housekeeping import Housekeeping
 from gateway.usage.ledger import UsageLedger
 from gateway.usage.meter import Meter
-from gateway.usage.tenant_labels import TenantLabels
 from gateway.usage.token_counter import TokenCounter
 from servicekit.auth.delegation import DelegationSigner
 from servicekit.core.clock import Clock, SystemClock
@@ -107,6 +111,7 @@ async def open_dependencies(
         housekeeping = Housekeeping(database, meter, budgets, limiter, tenants, clock)
         _run(stack, housekeeping.run(), _retention(settings, database, clock).run())
         authenticator = Authenticator(keys, clock, settings.key_cache_seconds)
+        said = _feedback(settings, database, tenants, catalog, clock)
         yield Dependencies(
             settings=settings,
             clock=clock,
@@ -129,6 +134,8 @@ async def open_dependencies(
             breakers=_breakers(settings, redis, stack),
             health=UpstreamHealth(peers.inference, clock),
             answer_cache=_answer_cache(settings, redis, peers, issuer, clock, await restore_epoch(database)),
+            feedback=said,
+            reviews=Reviews(database, said, clock),
         )
 
 
@@ -151,6 +158,13 @@ def _catalog(
     counter = TokenCounter(peers.inference, issuer)
     stack.push_async_callback(counter.close)
     return Catalog(peers.inference, issuer, clock, settings.models_cache_seconds, counter.discard), counter
+
+
+def _feedback(
+    settings: GatewaySettings, database: Database, tenants: TenantRepository, catalog: Catalog, clock: Clock
+) -> FeedbackService:
+    labels = BoundedLabels(settings.metrics_tenants)
+    return FeedbackService(database, tenants, MemoryAnswers(), clock, catalog.label, labels)
 
 
 def _breakers(settings: GatewaySettings, redis: Redis, stack: AsyncExitStack) -> Breakers:
@@ -207,7 +221,7 @@ def _open_meter(
     clock: Clock,
 ) -> Meter:
     ledger = UsageLedger(database, settings.usage_queue_rows, clock)
-    meter = Meter(ledger, admission, catalog, clock, TenantLabels(settings.metrics_tenants))
+    meter = Meter(ledger, admission, catalog, clock, BoundedLabels(settings.metrics_tenants))
     meter.ledger.open()
     stack.push_async_callback(meter.ledger.close)
     stack.push_async_callback(meter.admission.drain)
@@ -240,6 +254,7 @@ def create_app(settings: GatewaySettings, dependencies: Dependencies | None = No
             proxied_calls.router(),
             administration.router,
             model_routes.router,
+            feedback.router,
             sessions.router,
             backup.router,
         ],

@@ -20,6 +20,8 @@ from gateway.auth.sessions import Sessions
 from gateway.auth.tenant_repository import TenantRepository
 from gateway.auth.tokens import TokenIssuer
 from gateway.cache.answer_cache import AnswerCache
+from gateway.feedback.reviews import Reviews
+from gateway.feedback.service import FeedbackService
 from gateway.limits.admission import Admission
 from gateway.limits.event_streams import EventStreams
 from gateway.limits.limiter import Limiter
@@ -74,6 +76,8 @@ class Dependencies:
     breakers: Breakers
     health: UpstreamHealth
     answer_cache: AnswerCache
+    feedback: FeedbackService
+    reviews: Reviews
     peers: Peers
     streams: EventStreams
 

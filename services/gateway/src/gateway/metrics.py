@@ -21,6 +21,7 @@
 | groundwork_gateway_usage_queue_rows | | usage rows waiting to be written |
 | groundwork_gateway_usage_write_seconds | | time of one group commit of usage rows |
 | groundwork_gateway_usage_write_failures_total | | group commits that failed and were tried again |
+| groundwork_gateway_feedback_total | rating, change, model, prompt, collection | what people said of answers |
 | groundwork_gateway_certificate_expires_timestamp_seconds | | when the public port's certificate ends; 0 without TLS |
 
 `reason` is retry, error, context_overflow, refusal or circuit_open.
@@ -68,6 +69,12 @@ CERTIFICATE_EXPIRES = Gauge(
     "groundwork_gateway_certificate_expires_timestamp_seconds", "When the public port's certificate ends."
 )
 
+FEEDBACK = Counter(
+    "groundwork_gateway_feedback_total",
+    "What people said of answers.",
+    ("rating", "change", "model", "prompt", "collection"),
+)
+
 _OTHER = ("other",)
 begin_at_zero(TOKENS, _OTHER, ("prompt", "completion", "embedding"), _OTHER)
 begin_at_zero(COST, _OTHER, _OTHER)
@@ -81,4 +88,5 @@ begin_at_zero(GUARDRAILS, ("secrets", "pii"), ("input", "output", "retrieved"), 
 begin_at_zero(GUARDRAILS, ["injection"], ["retrieved"], ("flag", "block"))
 begin_at_zero(GUARDRAILS, ["size"], ["input"], ["block"])
 begin_at_zero(BUDGET_ALERTS, ("key", "tenant"), ("80", "100"))
+begin_at_zero(FEEDBACK, ("up", "neutral", "down", "none"), ("given", "changed"), _OTHER, _OTHER, _OTHER)
 begin_at_zero(CALLS, ["chat"], ["200"], ["none"])

@@ -40,7 +40,8 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
     metrics_port: int = 9464
     """Port of the metrics."""
     metrics_tenants: Annotated[int, Field(ge=0, le=10_000)] = 100
-    """Most tenants that metrics name; those served when there are so many already count as `other`."""
+    """Most tenants that metrics name, and most sets of model, prompt and collection that those of feedback name; what
+    comes when there are so many already counts as `other`."""
 
     ingest_url: str = "http://127.0.0.1:8101"
     """Where ingest answers."""

@@ -19,10 +19,10 @@ from gateway.limits.limiter import BudgetBalance, Gate, period_of
 from gateway.limits.memory_limiter import MemoryLimiter
 from gateway.limits.reservations import MaxUsage
 from gateway.storage.tables import reservations, usage
+from gateway.usage.bounded_labels import BoundedLabels
 from gateway.usage.housekeeping import Housekeeping
 from gateway.usage.ledger import UsageLedger
 from gateway.usage.meter import Meter, MeteredCall
-from gateway.usage.tenant_labels import TenantLabels
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
 
@@ -46,7 +46,7 @@ class Replica:
         self.budgets = BudgetRepository(database)
         self.admission = Admission(limiter, self.budgets, "allow", clock)
         self.ledger = UsageLedger(database, 100, clock)
-        self.tenants = TenantLabels(100)
+        self.tenants = BoundedLabels(100)
         self.meter = Meter(self.ledger, self.admission, Labels(), clock, self.tenants)  # type: ignore[arg-type]
         self.housekeeping = Housekeeping(
             database, self.meter, self.budgets, limiter, TenantRepository(database, clock), clock

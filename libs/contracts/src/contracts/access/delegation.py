@@ -12,9 +12,13 @@ Audience = Literal["agent", "ingest", "inference", "retriever", "models", "grant
 INSTALLATION_TENANT = "-"
 """The gateway's own calls: not a valid tenant name, so that it owns nothing."""
 
-Scope = Literal["chat", "documents", "search", "agents", "agents:write", "prompts:release", "admin"]
+Scope = Literal[
+    "chat", "documents", "search", "agents", "agents:write", "prompts:release", "feedback:write",
+    "feedback:review", "admin",
+]  # fmt: skip
 """`agents` runs agents, `agents:write` makes, changes and deletes them and prompts, `prompts:release` moves protected
-labels of prompts, such as `production`."""
+labels of prompts, such as `production`. `feedback:write` says what answers were worth, as `chat` and `agents` may;
+`feedback:review` reads, judges, exports and deletes what the tenant's people said."""
 
 
 class Delegation(BaseModel):

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 from contracts.access.delegation import Scope
+from contracts.access.feedback_labels import LABELS, LabelSet
 from contracts.access.guardrails import Guardrails
 from contracts.core.base import Count, Line, Name, Reply, Request, Timestamp
 from contracts.core.values import Text
@@ -123,6 +124,7 @@ class TenantPatch(Request):
 
     limits: Limits | None = None
     budgets: Budgets | None = None
+    feedback_labels: LabelSet | None = None
 
 
 class AuditEntry(Reply):
@@ -154,6 +156,8 @@ class Tenant(Reply):
     name: str
     limits: Limits = Limits()
     budgets: Budgets = Field(default_factory=list)
+    feedback_labels: LabelSet = Field(default_factory=lambda: list(LABELS))
+    """The closed set of labels for what its people say of answers."""
     created_at: Timestamp
     deleting: bool = False
     """Whether it is being deleted; its keys are revoked by then."""

@@ -21,7 +21,18 @@ Owner = Literal["gateway", "ingest", "agent"]
 Carries = Literal["json", "upload", "archive", "nothing"]
 Gives = Literal["json", "text", "bytes", "events", "json_or_events", "nothing"]
 MeteredRoute = Literal[
-    "chat", "embeddings", "rerank", "reading", "tokens", "search", "documents", "collections", "jobs", "agents", "mcp"
+    "chat",
+    "embeddings",
+    "rerank",
+    "reading",
+    "tokens",
+    "search",
+    "documents",
+    "collections",
+    "jobs",
+    "agents",
+    "mcp",
+    "feedback",
 ]
 """What a call is limited and recorded as."""
 
@@ -43,6 +54,8 @@ _NAMED = {
     "labels": ("label", NAME),
     "threads": ("thread", _ID),
     "runs": ("run", _ID),
+    "feedback": ("feedback", _ID),
+    "reviews": ("review", _ID),
     "keys": ("key", _ID),
     "tenants": ("tenant", NAME),
     "models": ("model", re.compile(r".+")),

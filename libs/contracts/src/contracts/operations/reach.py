@@ -73,6 +73,13 @@ NO_MODEL = Reach()
 KEPT = Reach(question=True, is_bounded=False, has_answers=True)
 """What is stored of a conversation, so that nothing is that a model may not be told: its messages, whoever said them,
 and metadata such as titles. Runs that read it are bounded by their agent's memory, and screened at the model plane."""
+FEEDBACK = Reach(
+    question=True,
+    is_one_text=False,
+    is_bounded=False,
+    spared=frozenset(("answer_id", "part", "user", "rating", "labels", "preferred_over")),
+)
+"""What a person says of an answer: comments and corrections are kept, and models are tuned with them."""
 DOCUMENTS = Reach(
     why="documents are stored and given as they are; they are screened when a model or a search uses them"
 )

@@ -18,6 +18,7 @@ from gateway.auth.keys import Principal
 from gateway.auth.tokens import DOCUMENTS, GRANT_HEADER
 from gateway.cache.store import StoreUnavailable
 from gateway.dependencies import Dependencies
+from gateway.feedback import deletion as feedback
 from gateway.limits.limiter import LimiterUnavailable
 from gateway.storage.audit_log import Actor, note
 from gateway.storage.tables import audit, keys, reservations, sessions, tenants, usage
@@ -74,6 +75,7 @@ async def end(deps: Dependencies, name: str, admin: Principal, request_id: str) 
         for secret in (keys.c.secret_hash, keys.c.previous_hash):
             whose = select(secret).where(keys.c.tenant == name, secret.is_not(None))
             await connection.execute(delete(sessions).where(sessions.c.key_hash.in_(whose)))
+        await feedback.delete_tenant(connection, name)
         await connection.execute(delete(keys).where(keys.c.tenant == name))
         await connection.execute(delete(tenants).where(tenants.c.name == name))
         await note(connection, deps.clock.now(), Actor(admin.key_id, None), "tenant.deleted", digest(name), {})

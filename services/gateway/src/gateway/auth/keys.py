@@ -16,7 +16,10 @@ from contracts.access.guardrails import Guardrails
 from contracts.access.keys import Budget, Limits
 from gateway.auth.errors import ScopeMissing
 
-ALL_SCOPES: tuple[Scope, ...] = ("chat", "documents", "search", "agents", "agents:write", "prompts:release", "admin")
+ALL_SCOPES: tuple[Scope, ...] = (
+    "chat", "documents", "search", "agents", "agents:write", "prompts:release", "feedback:write",
+    "feedback:review", "admin",
+)  # fmt: skip
 PREFIX_LENGTH = 10
 _SECRET = re.compile(r"gw_[A-Za-z0-9_-]{32,128}")
 

@@ -8,7 +8,7 @@ from typing import Any
 from contracts.access.keys import KeyPatch, Limits, TenantPatch
 
 NO_LIMITS = Limits().model_dump(mode="json")
-MAY_BE_NULL = ("models", "collections", "expires_at")
+MAY_BE_NULL = ("models", "collections", "expires_at", "feedback_labels")
 
 
 def changed_columns(wanted: KeyPatch | TenantPatch, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -118,4 +118,4 @@ class TenantRepository:
 
 
 def _tenant(row: RowMapping | dict[str, Any]) -> Tenant:
-    return Tenant.model_validate(dict(row))
+    return Tenant.model_validate({name: value for name, value in row.items() if value is not None})

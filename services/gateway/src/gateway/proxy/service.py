@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import nullcontext
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from contracts.operations.documents import DELETE_COLLECTION, DELETE_DOCUMENT
 from contracts.operations.operation import Operation
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import GRANT_HEADER
 from gateway.dependencies import Dependencies
+from gateway.feedback.deletion import delete_sources
 from gateway.guardrails.errors import AnswerTooLarge
 from gateway.guardrails.run_events import RunEventScreen
 from gateway.guardrails.screen import Screen
@@ -25,6 +27,7 @@ from gateway.streaming.exchange import Exchange, passed_on
 from gateway.usage.meter import MeteredCall
 from servicekit.core.errors import (
     Forbidden,
+    PeerError,
     ServiceError,
 )
 from servicekit.peers.client import PeerStream
@@ -52,7 +55,12 @@ async def proxy(exchange: Exchange, deps: Dependencies, principal: Principal, sp
             await deps.ask(exchange, call, await left_in_budgets(deps))
         else:
             await deps.reserve(exchange, call)
-        await _carry(exchange, deps, principal, spec, path, call)
+        try:
+            await _carry(exchange, deps, principal, spec, path, call)
+        except PeerError as error:
+            if error.http_status == HTTPStatus.NOT_FOUND:  # deleted before, by a call that did not get so far
+                await _delete_what_came_from(deps, principal, spec, exchange.path_params)
+            raise
 
 
 async def left_in_budgets(deps: Dependencies) -> MaxUsage:
@@ -115,7 +123,16 @@ async def _carry(
             call.status = stream.status
         if spec.ends_epoch and stream.status < 400:
             await deps.answer_cache.end_answers(principal.tenant)
+        await _delete_what_came_from(deps, principal, spec, exchange.path_params)
         await _pass_on(exchange, stream, spec, screen, after)
+
+
+async def _delete_what_came_from(
+    deps: Dependencies, principal: Principal, spec: Operation[Any], params: Mapping[str, str]
+) -> None:
+    """With a document, or all of a collection, goes what people said of answers that quoted it."""
+    if spec.id in (DELETE_DOCUMENT.id, DELETE_COLLECTION.id) and principal.allows_collection(params["name"]):
+        await delete_sources(deps.database, principal.tenant, params["name"], params.get("id"))
 
 
 async def _body(

@@ -16,7 +16,9 @@ tenants = Table(
     Column("budgets", JSON, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("deleting", Boolean, nullable=False, server_default=false()),
+    Column("feedback_labels", JSON(none_as_null=True)),
 )
+"""`feedback_labels` null means the set that we ship."""
 
 keys = Table(
     "keys",
@@ -145,3 +147,64 @@ installation = Table(
 """Facts of the installation itself: `era`, made anew by a restore, so that nothing that was cached before it is given
 out; and `signer:<id>`, the public key of an installation that a backup came from, whose grants are still good.
 """
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("key_id", String(64), nullable=False),
+    Column("person", String(200), nullable=False),
+    Column("answer_id", String(200), nullable=False),
+    Column("part", String(32), nullable=False),
+    Column("rating", String(4)),
+    Column("verdict", Integer),
+    Column("labels", JSON, nullable=False),
+    Column("comment", Text),
+    Column("correction", Text),
+    Column("preferred_over", String(200)),
+    Column("model", String(200)),
+    Column("prompt", String(200)),
+    Column("collections", Text, nullable=False),
+    Column("citation", JSON(none_as_null=True)),
+    Column("question", String(64)),
+    Column("withheld", Boolean, nullable=False, server_default=false()),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    Index("feedback_by_part", "tenant", "answer_id", "person", "part", unique=True),
+    Index("feedback_by_tenant", "tenant", "id"),
+    Index("feedback_by_question", "tenant", "question", "answer_id", "id"),
+)
+"""One row a person, answer and part (`answer`, `sentence:2`, `citation:0`). `verdict` is 1, 0 or -1. `collections` are
+`,a,b,`. `question` is the digest of the question's words, empty where the answer is not on record, null where it may be
+yet. `withheld`: a document that the answer quoted was deleted; it is in no export."""
+
+feedback_sources = Table(
+    "feedback_sources",
+    metadata,
+    Column("feedback_id", String(64), primary_key=True),
+    Column("collection", String(63), primary_key=True),
+    Column("document_id", String(200), primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Index("feedback_sources_by_document", "tenant", "collection", "document_id"),
+)
+"""The documents that an answer with feedback quoted: with one of them goes what was said of the answer."""
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("answer_id", String(200), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("reviewer", String(200)),
+    Column("lease_until", UtcTime),
+    Column("created_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
+    Index("reviews_by_number", "tenant", "answer_id", "number", unique=True),
+    Index("reviews_by_reviewer", "tenant", "answer_id", "reviewer", unique=True),
+    Index("reviews_by_state", "tenant", "state", "id"),
+)
+"""One judgement that is wanted of an answer; `number` tells those of one answer apart, and no person has two of them.
+`state` is open, done or skipped; who has an open one has it until `lease_until`."""

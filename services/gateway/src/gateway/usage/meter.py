@@ -24,9 +24,9 @@ from gateway.limits.reservations import NO_USAGE, MaxUsage, Reservation
 from gateway.metrics import CALLS, COST, FIRST_TOKEN, OVERHEAD, TOKENS, UNPRICED
 from gateway.models.catalog import Catalog
 from gateway.models.cost import NANO, sum_costs
+from gateway.usage.bounded_labels import BoundedLabels
 from gateway.usage.ledger import UsageLedger
 from gateway.usage.records import ReservationRecord, Tokens, UsageRecord
-from gateway.usage.tenant_labels import TenantLabels
 from servicekit.core.clock import Clock
 from servicekit.core.errors import CLIENT_CLOSED, ServiceError
 from servicekit.core.identifiers import new_id
@@ -52,7 +52,7 @@ class Meter:
     """Opens metered calls and knows how many are open."""
 
     def __init__(
-        self, ledger: UsageLedger, admission: Admission, catalog: Catalog, clock: Clock, tenants: TenantLabels
+        self, ledger: UsageLedger, admission: Admission, catalog: Catalog, clock: Clock, tenants: BoundedLabels
     ) -> None:
         self.ledger = ledger
         self.tenants = tenants

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from gateway.usage.tenant_labels import OTHER, TenantLabels
+from gateway.usage.bounded_labels import OTHER, BoundedLabels
 
 
 def test_the_first_tenants_have_labels_which_they_keep_and_all_others_share_one() -> None:
-    labels = TenantLabels(2)
+    labels = BoundedLabels(2)
     assert [labels.of(name) for name in ("a", "b", "c", "a", "d")] == ["a", "b", OTHER, "a", OTHER]

@@ -1,0 +1,168 @@
+"""What people say of answers: ratings, labels, corrections, and whose turn it is to judge one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from contracts.access.feedback_labels import Label
+from contracts.core.base import Count, Line, Name, Reply, Request, Timestamp
+from contracts.core.values import Text
+from contracts.models.citations import Annotation
+
+MOST_PARTS = 1000
+MOST_LABELS = 20
+AnswerId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
+"""The `id` of a completion, a response or a run, as its caller got it."""
+Person = Annotated[Line, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+"""Who judges, by the caller's own name for them (OpenAI's `user`); a key's id where none is given."""
+Rating = Literal["up", "down"] | Annotated[int, Field(ge=1, le=5, strict=True)]
+Verdict = Literal["up", "neutral", "down"]
+"""What a rating comes to: 4 and 5 are `up`, 3 is `neutral`, 1 and 2 are `down`."""
+
+
+class FeedbackPart(Request):
+    """One sentence or one citation of an answer, counted from 0."""
+
+    sentence: Annotated[int, Field(ge=0, lt=MOST_PARTS)] | None = None
+    citation: Annotated[int, Field(ge=0, lt=MOST_PARTS)] | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.sentence is None) == (self.citation is None):
+            raise ValueError("name one of 'sentence' and 'citation'")
+        return self
+
+
+class FeedbackCreate(Request):
+    """Body of `POST /v1/feedback`. The same person, answer and part again replaces what was said before."""
+
+    answer_id: AnswerId
+    part: FeedbackPart | None = None
+    """Null for the whole answer."""
+    user: Person | None = None
+    rating: Rating | None = None
+    labels: Annotated[list[Label], Field(max_length=MOST_LABELS)] = Field(default_factory=list)
+    """Of the tenant's set, which `GET /v1/feedback/labels` lists."""
+    comment: Annotated[Text, StringConstraints(min_length=1, max_length=4000)] | None = None
+    correction: Annotated[Text, StringConstraints(min_length=1, max_length=32_000)] | None = None
+    """What the answer, or the sentence, should have said."""
+    preferred_over: AnswerId | None = None
+    """Another answer to the same question, against which this one was chosen (a regeneration, a blind comparison)."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        said = (self.rating, self.comment, self.correction, self.preferred_over)
+        if not self.labels and all(each is None for each in said):
+            raise ValueError("give at least one of rating, labels, comment, correction and preferred_over")
+        if self.part is not None and self.preferred_over is not None:
+            raise ValueError("preferred_over is for whole answers: leave 'part' out")
+        if self.part is not None and self.part.citation is not None and self.correction is not None:
+            raise ValueError("a citation has no correction: correct the sentence or the answer")
+        if self.preferred_over == self.answer_id:
+            raise ValueError("preferred_over names this answer itself")
+        return self
+
+
+class Feedback(Reply):
+    """What one person said of one answer, or of a part of it."""
+
+    id: str
+    answer_id: str
+    part: FeedbackPart | None = None
+    user: str
+    rating: Rating | None = None
+    labels: list[str] = Field(default_factory=list)
+    comment: str | None = None
+    correction: str | None = None
+    preferred_over: str | None = None
+    recorded: bool = False
+    """Whether the answer itself is on record: only then is it in exports, and the next three are known."""
+    model: str | None = None
+    prompt: str | None = None
+    collections: list[str] = Field(default_factory=list)
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class FeedbackDeleted(Reply):
+    """How much was removed."""
+
+    deleted: Count
+
+
+class Agreement(Reply):
+    """How far two people agree on what both have rated."""
+
+    user: str
+    other: str
+    both: Count
+    """Answers and parts that both rated."""
+    agreed: Count
+    kappa: float | None
+    """Cohen's kappa of up, neutral and down; null where chance alone would agree always."""
+
+
+class ReviewCreate(Request):
+    """Body of `POST /v1/reviews`: recorded answers to be judged, each by so many people."""
+
+    answer_ids: Annotated[list[AnswerId], Field(min_length=1, max_length=100)]
+    reviewers: Annotated[int, Field(ge=1, le=5)] = 1
+
+
+class ReviewsCreated(Reply):
+    """What became of them."""
+
+    queued: Count
+    """Reviews that were not in the queue before."""
+    unknown: list[str] = Field(default_factory=list)
+    """Answers that are not on record: there is nothing to judge."""
+
+
+class JudgedAnswer(Reply):
+    """A recorded answer, as whoever judges it reads it."""
+
+    question: str
+    answer: str
+    citations: list[Annotation] = Field(default_factory=list)
+    model: str | None = None
+    prompt: str | None = None
+    collections: list[Name] = Field(default_factory=list)
+    created_at: Timestamp
+
+
+ReviewState = Literal["open", "leased", "done", "skipped"]
+
+
+class Review(Reply):
+    """One judgement that is wanted of one answer."""
+
+    id: str
+    answer_id: str
+    state: ReviewState
+    reviewer: str | None = None
+    lease_until: Timestamp | None = None
+    created_at: Timestamp
+    ended_at: Timestamp | None = None
+    answer: JudgedAnswer | None = None
+    """Only where it is assigned, and null when its record is gone meanwhile."""
+
+
+class ReviewTake(Request):
+    """Body of `POST /v1/reviews/next`: who takes one, and for how long it is theirs."""
+
+    user: Person | None = None
+    lease_seconds: Annotated[int, Field(ge=30, le=3600)] = 600
+
+
+class ReviewNext(Reply):
+    """The review that is yours now; null when nothing is left for you."""
+
+    review: Review | None
+
+
+class ReviewEnd(Request):
+    """Body of `POST /v1/reviews/{id}/done` and `…/skip`."""
+
+    user: Person | None = None

@@ -1,0 +1,177 @@
+"""What people say of answers, and the queue of answers to be judged."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import Query
+
+from contracts.access.feedback_labels import FeedbackLabels
+from contracts.core.pages import Page
+from contracts.models.feedback import (
+    Agreement,
+    Feedback,
+    FeedbackCreate,
+    FeedbackDeleted,
+    Review,
+    ReviewCreate,
+    ReviewEnd,
+    ReviewNext,
+    ReviewsCreated,
+    ReviewState,
+    ReviewTake,
+)
+from contracts.operations import feedback as operations
+from gateway.api.administration import Cursor, Limit
+from gateway.api.openapi_parts import ERRORS, relay, serve
+from gateway.dependencies import Deps, Key
+from gateway.feedback.agreement import agreements
+from gateway.feedback.repository import FeedbackFilter
+from gateway.feedback.service import require_all
+from gateway.guardrails.screen import Screen, encoded
+from gateway.streaming.exchange import Exchange, Relay
+from gateway.usage.report import period
+from servicekit.web.json_bodies import parse
+from servicekit.web.router import Router
+
+router = Router(responses=ERRORS)
+FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
+Name = Annotated[str | None, Query(max_length=200)]
+Stars = Literal["up", "down", "1", "2", "3", "4", "5"]
+
+
+@relay(router, operations.GIVE_FEEDBACK)
+async def give_feedback(deps: Deps, key: Key) -> Any:
+    """Say what an answer, a sentence or a citation was worth, by the id of the completion; said again it is replaced.
+    An answer that is not on record may be rated, too."""
+    key.require(*operations.GIVE_FEEDBACK.scopes)
+
+    async def work(exchange: Exchange) -> None:
+        async with deps.metered(exchange, key, "feedback") as call:
+            body = await exchange.body()
+            screen = Screen(key.guardrails, operations.GIVE_FEEDBACK.reach)
+            wanted = await screen.question(await parse(FeedbackCreate, body), len(body))
+            await deps.reserve(exchange, call)
+            given, is_new = await deps.feedback.give(key, wanted)
+            call.status = 201 if is_new else 200
+            await call.finish()
+            exchange.headers.update(screen.header())
+            await exchange.answer(
+                call.status, {"content-type": "application/json"}, encoded(given.model_dump(mode="json"))
+            )
+
+    return Relay(work)
+
+
+@serve(router, operations.LIST_FEEDBACK)
+async def list_feedback(
+    deps: Deps,
+    key: Key,
+    answer_id: Name = None,
+    user: Name = None,
+    rating: Stars | None = None,
+    label: Name = None,
+    model: Name = None,
+    collection: Name = None,
+    mine: bool = False,
+    start: Annotated[datetime | None, Query(alias="from")] = None,
+    end: Annotated[datetime | None, Query(alias="to")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[Feedback]:
+    """What people said, the newest first: all of the tenant's for a key with `feedback:review` that is not limited to
+    some models or collections, what it gave itself for any other."""
+    key.require(*operations.LIST_FEEDBACK.scopes)
+    since, until = period(start or FIRST_MOMENT, end or deps.clock.now() + timedelta(days=1), deps.clock.now())
+    asked = FeedbackFilter(None, answer_id, user, rating, label, model, collection, since, until)
+    return await deps.feedback.list_feedback(key, asked, limit, cursor, mine=mine)
+
+
+@serve(router, operations.DELETE_FEEDBACK)
+async def delete_feedback(deps: Deps, key: Key, user: Name = None, answer_id: Name = None) -> FeedbackDeleted:
+    """Delete all that a person said, or all that was said of an answer."""
+    key.require(*operations.DELETE_FEEDBACK.scopes)
+    return FeedbackDeleted(deleted=await deps.feedback.delete_all(key, user, answer_id))
+
+
+@serve(router, operations.LIST_LABELS)
+async def list_labels(deps: Deps, key: Key) -> FeedbackLabels:
+    """The closed set of labels. An administrator changes it with `PATCH /v1/tenants/{name}`."""
+    key.require(*operations.LIST_LABELS.scopes)
+    return FeedbackLabels(labels=(await deps.tenants.get_tenant(key.tenant)).feedback_labels)
+
+
+@serve(router, operations.GET_AGREEMENT)
+async def get_agreement(deps: Deps, key: Key, user: Name = None, other: Name = None) -> Page[Agreement]:
+    """How far people agree on what both have rated (Cohen's kappa), those with most in common first."""
+    key.require(*operations.GET_AGREEMENT.scopes)
+    require_all(key)
+    return Page[Agreement](data=await agreements(deps.database, key.tenant, user, other))
+
+
+@relay(router, operations.DELETE_ONE_FEEDBACK)
+async def delete_one(deps: Deps, key: Key) -> Any:
+    """Take feedback back: what the key gave itself, or with `feedback:review` any."""
+    key.require(*operations.DELETE_ONE_FEEDBACK.scopes)
+
+    async def work(exchange: Exchange) -> None:
+        exchange.no_body()
+        async with deps.admitted(exchange, key, "feedback") as call:
+            await deps.feedback.delete_one(key, exchange.path_params["id"])
+            call.status = 204
+            await call.finish()
+            await exchange.start(204, {})
+            await exchange.end()
+
+    return Relay(work)
+
+
+@serve(router, operations.CREATE_REVIEWS)
+async def create_reviews(body: ReviewCreate, deps: Deps, key: Key) -> ReviewsCreated:
+    """Queue recorded answers to be judged."""
+    key.require(*operations.CREATE_REVIEWS.scopes)
+    return await deps.reviews.create_reviews(key, body)
+
+
+@serve(router, operations.LIST_REVIEWS)
+async def list_reviews(
+    deps: Deps,
+    key: Key,
+    state: ReviewState | None = None,
+    answer_id: Name = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[Review]:
+    """The queue, the oldest first, with those that have ended."""
+    key.require(*operations.LIST_REVIEWS.scopes)
+    return await deps.reviews.list_reviews(key, state, answer_id, limit, cursor)
+
+
+@serve(router, operations.TAKE_REVIEW)
+async def take_review(body: ReviewTake, deps: Deps, key: Key) -> ReviewNext:
+    """Take the next answer to be judged, with the answer itself. It is yours until its lease ends; asked again before,
+    you get the same with a new lease."""
+    key.require(*operations.TAKE_REVIEW.scopes)
+    return ReviewNext(review=await deps.reviews.take_review(key, body.user, body.lease_seconds))
+
+
+@serve(router, operations.FINISH_REVIEW)
+async def finish_review(id: str, body: ReviewEnd, deps: Deps, key: Key) -> Review:  # noqa: A002  # the path's
+    """Say that the answer is judged; what it is worth was said with `POST /v1/feedback` before."""
+    key.require(*operations.FINISH_REVIEW.scopes)
+    return await deps.reviews.end_review(key, id, body.user, "done")
+
+
+@serve(router, operations.SKIP_REVIEW)
+async def skip_review(id: str, body: ReviewEnd, deps: Deps, key: Key) -> Review:  # noqa: A002  # the path's
+    """Say that you can't judge the answer."""
+    key.require(*operations.SKIP_REVIEW.scopes)
+    return await deps.reviews.end_review(key, id, body.user, "skipped")
+
+
+@serve(router, operations.DELETE_REVIEW)
+async def delete_review(id: str, deps: Deps, key: Key) -> None:  # noqa: A002  # the path's
+    """Take an answer out of the queue."""
+    key.require(*operations.DELETE_REVIEW.scopes)
+    await deps.reviews.delete_review(key, id)

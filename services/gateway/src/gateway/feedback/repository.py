@@ -1,0 +1,144 @@
+"""Feedback in SQL: one row a person, answer and part, however often it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, String, cast, delete, select, update
+
+from gateway.storage.tables import feedback, feedback_sources
+from servicekit.sql.database import Database, rows_of
+from servicekit.sql.upserts import upsert
+
+ROWS = 500
+VERDICTS = {"up": 1, "down": -1, "1": -1, "2": -1, "3": 0, "4": 1, "5": 1}
+NAMES = {1: "up", 0: "neutral", -1: "down"}
+NOT_RECORDED = ""
+"""In `question`: it was looked, and there is no record of the answer."""
+_SAME = (feedback.c.tenant, feedback.c.answer_id, feedback.c.person, feedback.c.part)
+_FIRST = frozenset(("id", "tenant", "answer_id", "person", "part", "created_at"))
+"""Columns that stay as they were first."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackFilter:
+    """Which feedback is meant; null means any."""
+
+    key_id: str | None = None
+    answer_id: str | None = None
+    user: str | None = None
+    rating: str | None = None
+    label: str | None = None
+    model: str | None = None
+    collection: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """As SQL has them."""
+        found = [
+            column == value
+            for column, value in (
+                (feedback.c.key_id, self.key_id),
+                (feedback.c.answer_id, self.answer_id),
+                (feedback.c.person, self.user),
+                (feedback.c.model, self.model),
+            )
+            if value is not None
+        ]
+        if self.rating in ("up", "down"):
+            found.append(feedback.c.verdict == VERDICTS[self.rating])
+        elif self.rating is not None:
+            found.append(feedback.c.rating == self.rating)
+        if self.label is not None:
+            found.append(cast(feedback.c.labels, String).contains(f'"{self.label}"', autoescape=True))
+        if self.collection is not None:
+            found.append(feedback.c.collections.contains(f",{self.collection},", autoescape=True))
+        if self.start is not None:
+            found.append(feedback.c.created_at >= self.start)
+        if self.end is not None:
+            found.append(feedback.c.created_at < self.end)
+        return found
+
+
+class FeedbackRepository:
+    """Puts, lists and deletes feedback."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def put(self, row: Mapping[str, Any], sources: Collection[tuple[str, str]]) -> RowMapping:
+        """Insert a row, or replace what the same person said of the same part; the row as it is now."""
+        return await self._database.write(lambda connection: _put(connection, row, sources))
+
+    async def list_feedback(
+        self, tenant: str, asked: FeedbackFilter, limit: int, before: str | None
+    ) -> Sequence[RowMapping]:
+        """So many rows, the newest first."""
+        query = _of(tenant).where(*asked.conditions()).order_by(feedback.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(feedback.c.id < before)
+        return await self._database.read(rows_of(query))
+
+    async def has_judged(self, tenant: str, answer_id: str, person: str) -> bool:
+        """Whether the person has said something of the answer."""
+        query = _of(tenant).where(feedback.c.answer_id == answer_id, feedback.c.person == person).limit(1)
+        return bool(await self._database.read(rows_of(query)))
+
+    async def delete(self, tenant: str, asked: FeedbackFilter, feedback_id: str | None = None) -> int:
+        """Delete what fits, in steps; how many rows there were."""
+        query = select(feedback.c.id).where(feedback.c.tenant == tenant, *asked.conditions()).limit(ROWS)
+        if feedback_id is not None:
+            query = query.where(feedback.c.id == feedback_id)
+        gone = 0
+        while ids := await self._database.write(lambda connection: _delete(connection, query)):
+            gone += len(ids)
+        return gone
+
+    async def unlinked(self, tenant: str, after: str) -> Sequence[RowMapping]:
+        """Rows of which it isn't known whether their answer is on record, by id."""
+        query = _of(tenant).where(feedback.c.question.is_(None), feedback.c.id > after)
+        return await self._database.read(rows_of(query.order_by(feedback.c.id).limit(ROWS)))
+
+    async def link(self, row: RowMapping, facts: Mapping[str, Any], sources: Collection[tuple[str, str]]) -> None:
+        """Note what is known of a row's answer now, unless somebody has replaced or deleted it meanwhile."""
+        same = feedback.c.id == row["id"], feedback.c.updated_at == row["updated_at"]
+        change = update(feedback).where(*same).values(**facts).returning(feedback.c.id)
+
+        def work(connection: Connection) -> None:
+            if connection.execute(change).first() is not None:
+                _put_sources(connection, row["tenant"], row["id"], sources)
+
+        await self._database.write(work)
+
+
+def _of(tenant: str) -> Select[Any]:
+    return select(feedback).where(feedback.c.tenant == tenant)
+
+
+def _put(connection: Connection, row: Mapping[str, Any], sources: Collection[tuple[str, str]]) -> RowMapping:
+    statement = upsert(connection.dialect, feedback).values(**row)
+    changed = {name: statement.excluded[name] for name in row if name not in _FIRST}
+    statement = statement.on_conflict_do_update(index_elements=_SAME, set_=changed).returning(*feedback.c)
+    stored = connection.execute(statement).mappings().one()
+    _put_sources(connection, stored["tenant"], stored["id"], sources)
+    return stored
+
+
+def _put_sources(connection: Connection, tenant: str, feedback_id: str, sources: Collection[tuple[str, str]]) -> None:
+    connection.execute(delete(feedback_sources).where(feedback_sources.c.feedback_id == feedback_id))
+    if sources:
+        names = ("collection", "document_id")
+        rows = [{**dict(zip(names, one, strict=True)), "tenant": tenant, "feedback_id": feedback_id} for one in sources]
+        connection.execute(feedback_sources.insert(), rows)
+
+
+def _delete(connection: Connection, query: Select[Any]) -> Sequence[str]:
+    ids = [row[0] for row in connection.execute(query)]
+    if ids:
+        connection.execute(delete(feedback_sources).where(feedback_sources.c.feedback_id.in_(ids)))
+        connection.execute(delete(feedback).where(feedback.c.id.in_(ids)))
+    return ids

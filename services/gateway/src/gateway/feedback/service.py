@@ -1,0 +1,234 @@
+"""What people say of answers: who may say and see what, and what is known of the answer meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from contracts.core.pages import Page
+from contracts.models.feedback import Feedback, FeedbackCreate, FeedbackPart
+from gateway.auth.keys import Principal
+from gateway.auth.tenant_repository import TenantRepository
+from gateway.feedback.answers import AnswerSource, RecordedAnswer, question_digest
+from gateway.feedback.errors import (
+    CitationMissing,
+    FeedbackNotFound,
+    FeedbackUnnamed,
+    LabelUnknown,
+    UserReserved,
+    WholeTenantNeeded,
+)
+from gateway.feedback.repository import NAMES, NOT_RECORDED, ROWS, VERDICTS, FeedbackFilter, FeedbackRepository
+from gateway.metrics import FEEDBACK
+from gateway.usage.bounded_labels import OTHER, BoundedLabels
+from servicekit.core.clock import Clock
+from servicekit.core.cursors import decode_cursor, encode_cursor
+from servicekit.core.identifiers import new_id
+from servicekit.sql.database import Database
+
+REVIEW = "feedback:review"
+MOST_SOURCES = 200
+"""Documents of one answer that are noted, the first ones."""
+RECORDED_WITHIN = timedelta(minutes=1)
+"""Records are written in groups, so that a rating may come before what it rates; not later than this."""
+
+
+class FeedbackService:
+    """Takes, lists and deletes what people say of a tenant's answers."""
+
+    def __init__(
+        self,
+        database: Database,
+        tenants: TenantRepository,
+        answers: AnswerSource,
+        clock: Clock,
+        model_label: Callable[[str | None], str],
+        labels: BoundedLabels,
+    ) -> None:
+        self.answers = answers
+        self._repository = FeedbackRepository(database)
+        self._tenants = tenants
+        self._clock = clock
+        self._model_label = model_label
+        self._labels = labels
+
+    async def give(self, principal: Principal, wanted: FeedbackCreate) -> tuple[Feedback, bool]:
+        """Keep what a person says, in place of what they said before; whether that is new.
+
+        Raises `LabelUnknown`, `UserReserved` or `CitationMissing`.
+        """
+        person = person_of(principal, wanted.user)
+        await self._require_labels(principal.tenant, wanted.labels)
+        named = [each for each in (wanted.answer_id, wanted.preferred_over) if each is not None]
+        found = visible_to(principal, await self.answers.get_answers(principal.tenant, named))
+        answer, now = found.get(wanted.answer_id), self._clock.now()
+        rating = None if wanted.rating is None else str(wanted.rating)
+        row = {
+            "id": new_id("fb"),
+            "tenant": principal.tenant,
+            "key_id": principal.key_id,
+            "person": person,
+            "answer_id": wanted.answer_id,
+            "part": part_name(wanted.part),
+            "rating": rating,
+            "verdict": None if rating is None else VERDICTS[rating],
+            "labels": list(dict.fromkeys(wanted.labels)),
+            "comment": wanted.comment,
+            "correction": wanted.correction,
+            "preferred_over": wanted.preferred_over,
+            "citation": _citation(answer, wanted.part),
+            "created_at": now,
+            "updated_at": now,
+            **facts_of(answer),
+        }
+        stored = await self._repository.put(row, sources_of(found.values()))
+        is_new = stored["id"] == row["id"]
+        self._count(stored, is_new=is_new)
+        return feedback_of(stored), is_new
+
+    async def list_feedback(
+        self, principal: Principal, asked: FeedbackFilter, limit: int, cursor: str | None, *, mine: bool
+    ) -> Page[Feedback]:
+        """What fits, the newest first; of a key that may not see all of the tenant's, what it gave itself."""
+        if mine or not sees_all(principal):
+            asked = replace(asked, key_id=principal.key_id)
+        before = str(decode_cursor(cursor, str)[0]) if cursor else None
+        rows = await self._repository.list_feedback(principal.tenant, asked, limit + 1, before)
+        more = encode_cursor(rows[limit - 1]["id"]) if len(rows) > limit else None
+        return Page[Feedback](data=[feedback_of(row) for row in rows[:limit]], next_cursor=more)
+
+    async def delete_one(self, principal: Principal, feedback_id: str) -> None:
+        """Take one back; raises `FeedbackNotFound`, also for what the key may not see."""
+        asked = FeedbackFilter(key_id=None if sees_all(principal) else principal.key_id)
+        if not await self._repository.delete(principal.tenant, asked, feedback_id):
+            raise FeedbackNotFound(feedback_id)
+
+    async def delete_all(self, principal: Principal, user: str | None, answer_id: str | None) -> int:
+        """Delete all of a person or of an answer; how much that was. Raises `FeedbackUnnamed` for neither."""
+        require_all(principal)
+        if user is None and answer_id is None:
+            raise FeedbackUnnamed
+        return await self._repository.delete(principal.tenant, FeedbackFilter(user=user, answer_id=answer_id))
+
+    async def has_judged(self, tenant: str, answer_id: str, person: str) -> bool:
+        """Whether the person has said something of the answer."""
+        return await self._repository.has_judged(tenant, answer_id, person)
+
+    async def link(self, tenant: str) -> None:
+        """Look again for answers that were rated before their record was written."""
+        after = ""
+        while rows := await self._repository.unlinked(tenant, after):
+            ids = [each for row in rows for each in (row["answer_id"], row["preferred_over"]) if each is not None]
+            found = await self.answers.get_answers(tenant, ids)
+            for row in rows:
+                await self._link(row, found)
+            after = rows[-1]["id"]
+            if len(rows) < ROWS:
+                break
+
+    async def _link(self, row: RowMapping, found: Mapping[str, RecordedAnswer]) -> None:
+        answer = found.get(row["answer_id"])
+        if answer is None and self._clock.now() - row["updated_at"] < RECORDED_WITHIN:
+            return
+        facts = facts_of(answer) if answer is not None else {"question": NOT_RECORDED}
+        both = [found[each] for each in (row["answer_id"], row["preferred_over"]) if each in found]
+        await self._repository.link(row, facts, sources_of(both))
+
+    async def _require_labels(self, tenant: str, labels: Sequence[str]) -> None:
+        if not labels:
+            return
+        known = (await self._tenants.get_tenant(tenant)).feedback_labels
+        for label in labels:
+            if label not in known:
+                raise LabelUnknown(label, known)
+
+    def _count(self, row: RowMapping, *, is_new: bool) -> None:
+        """Where, in bounded words: `other` for what came when there were as many as settings allow."""
+        where = (self._model_label(row["model"]), row["prompt"] or "none", row["collections"].strip(",") or "none")
+        known = self._labels.of("\n".join(where)) != OTHER
+        model, prompt, collection = where if known else (where[0], OTHER, OTHER)
+        rating = "none" if row["verdict"] is None else NAMES[row["verdict"]]
+        FEEDBACK.labels(rating, "given" if is_new else "changed", model, prompt, collection).inc()
+
+
+def person_of(principal: Principal, user: str | None) -> str:
+    """Who judges: the person that the caller names, or its key. Raises `UserReserved`."""
+    if user is None or user == principal.key_id:
+        return principal.key_id
+    if user.startswith("key_"):
+        raise UserReserved
+    return user
+
+
+def sees_all(principal: Principal) -> bool:
+    """Whether the key sees what others of its tenant said."""
+    return REVIEW in principal.scopes and (principal.is_admin or not principal.is_limited)
+
+
+def require_all(principal: Principal) -> None:
+    """Raise `WholeTenantNeeded` unless the key sees what others of its tenant said."""
+    if not sees_all(principal):
+        raise WholeTenantNeeded
+
+
+def visible_to(principal: Principal, found: Mapping[str, RecordedAnswer]) -> dict[str, RecordedAnswer]:
+    """The answers that a key may know of: one that is limited, those that it got itself."""
+    if principal.is_admin or not principal.is_limited:
+        return dict(found)
+    return {answer_id: answer for answer_id, answer in found.items() if answer.key_id == principal.key_id}
+
+
+def facts_of(answer: RecordedAnswer | None) -> dict[str, Any]:
+    """What a row holds of its answer."""
+    if answer is None:
+        return {"model": None, "prompt": None, "collections": "", "question": None}
+    return {
+        "model": answer.model and answer.model[:200],
+        "prompt": answer.prompt and answer.prompt[:200],
+        "collections": f",{','.join(answer.collections)}," if answer.collections else "",
+        "question": question_digest(answer.question),
+    }
+
+
+def sources_of(answers: Any) -> list[tuple[str, str]]:
+    """The documents that answers quoted or were made from."""
+    cited = [(one.collection, one.document_id) for answer in answers for one in answer.citations]
+    searched = [source for answer in answers for source in sorted(answer.sources)]
+    return list(dict.fromkeys((*cited, *searched)))[:MOST_SOURCES]
+
+
+def part_name(part: FeedbackPart | None) -> str:
+    """As the table has it."""
+    if part is None:
+        return "answer"
+    return f"sentence:{part.sentence}" if part.sentence is not None else f"citation:{part.citation}"
+
+
+def feedback_of(row: RowMapping) -> Feedback:
+    """A row as callers see it."""
+    kind, _, number = row["part"].partition(":")
+    rating = row["rating"]
+    return Feedback.model_validate(
+        {
+            **row,
+            "user": row["person"],
+            "part": {kind: int(number)} if number else None,
+            "rating": int(rating) if rating is not None and rating.isdigit() else rating,
+            "recorded": bool(row["question"]),
+            "collections": row["collections"].strip(",").split(",") if row["collections"] else [],
+        }
+    )
+
+
+def _citation(answer: RecordedAnswer | None, part: FeedbackPart | None) -> dict[str, Any] | None:
+    """The source that a citation names; raises `CitationMissing` where the answer is known and has no such one."""
+    if answer is None or part is None or part.citation is None:
+        return None
+    if part.citation >= len(answer.citations):
+        raise CitationMissing(len(answer.citations))
+    one = answer.citations[part.citation]
+    return {"collection": one.collection, "document_id": one.document_id, "chunk_id": one.chunk_id}

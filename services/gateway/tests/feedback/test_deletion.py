@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+import pytest
+from services.gateway.tests.feedback.recorded import recorded
+from services.gateway.tests.inner_services import Streamed
+from services.gateway.tests.installation import Installation
+from sqlalchemy import select
+
+from contracts.core.errors import ErrorBody
+from gateway.feedback.deletion import delete_tenant
+from gateway.storage.tables import feedback, feedback_sources, reviews
+from servicekit.core.errors import PeerError
+
+DONE = Streamed((), status=204)
+GONE = PeerError(404, ErrorBody(type="not_found", code="document_not_found", message="There is none."))
+
+
+async def _rows(installation: Installation) -> dict[tuple[str, str], dict[str, Any]]:
+    async with installation.deps.database.read() as connection:
+        rows = (await connection.execute(select(feedback))).mappings().all()
+    return {(row["answer_id"], row["part"]): dict(row) for row in rows}
+
+
+async def _said(public: httpx2.AsyncClient, installation: Installation, tenant: str = "acme") -> str:
+    """Feedback on an answer that quotes two documents, and on one that quotes another."""
+    installation.answers.put(tenant, recorded("a", "How many days?", "leave.md", "sick.md"))
+    installation.answers.put(tenant, recorded("b", "How many days?", "travel.md"))
+    secret = await installation.secret(tenant=tenant)
+    for said in (
+        {"answer_id": "a", "rating": "down", "comment": "Wrong.", "correction": "It is 20, says leave.md."},
+        {"answer_id": "a", "part": {"sentence": 1}, "comment": "As in leave.md."},
+        {"answer_id": "a", "part": {"citation": 0}, "labels": ["wrong_source"], "rating": "down"},
+        {"answer_id": "b", "rating": "up", "comment": "Right."},
+    ):
+        answer = await public.post("/v1/feedback", json=said, headers={"Authorization": f"Bearer {secret}"})
+        assert answer.status_code == 201, answer.text
+    return secret
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["now", "before-by-a-call-that-was-cut-off"])
+async def test_with_a_document_goes_what_was_said_of_answers_that_quoted_it(
+    public: httpx2.AsyncClient, installation: Installation, before: bool
+) -> None:
+    secret = await _said(public, installation)
+    path = "/v1/collections/hb/documents/leave.md"
+    installation.ingest.answers(path, GONE if before else DONE)
+    answer = await public.delete(path, headers={"Authorization": f"Bearer {secret}"})
+    assert answer.status_code == (404 if before else 204), answer.text
+    rows = await _rows(installation)
+    assert set(rows) == {("a", "answer"), ("b", "answer")}
+    gone, stays = rows["a", "answer"], rows["b", "answer"]
+    assert (gone["verdict"], gone["comment"], gone["correction"], gone["withheld"]) == (-1, None, None, True)
+    assert (stays["comment"], stays["withheld"]) == ("Right.", False)
+
+
+async def test_with_a_collection_goes_all_of_it_and_a_key_without_the_collection_takes_nothing(
+    public: httpx2.AsyncClient, installation: Installation
+) -> None:
+    secret = await _said(public, installation)
+    installation.ingest.answers("/v1/collections/hb", GONE)
+    limited = await installation.secret(collections=["open"])
+    await public.delete("/v1/collections/hb", headers={"Authorization": f"Bearer {limited}"})
+    assert len(await _rows(installation)) == 4
+    installation.ingest.answers("/v1/collections/hb", DONE)
+    await public.delete("/v1/collections/hb", headers={"Authorization": f"Bearer {secret}"})
+    assert {row["comment"] for row in (await _rows(installation)).values()} == {None}
+
+
+async def test_with_a_tenant_goes_everything_and_nothing_of_another(
+    public: httpx2.AsyncClient, installation: Installation
+) -> None:
+    for tenant in ("acme", "stays"):
+        await _said(public, installation, tenant)
+        reviewer = await installation.secret(tenant=tenant, scopes=["feedback:review"])
+        body = {"answer_ids": ["a"]}
+        await public.post("/v1/reviews", json=body, headers={"Authorization": f"Bearer {reviewer}"})
+    async with installation.deps.database.write() as connection:
+        await delete_tenant(connection, "acme")
+        for table in (feedback, feedback_sources, reviews):
+            assert set((await connection.execute(select(table.c.tenant))).scalars()) == {"stays"}, table.name
