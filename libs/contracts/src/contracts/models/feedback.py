@@ -104,6 +104,10 @@ class Agreement(Reply):
     """Cohen's kappa of up, neutral and down; null where chance alone would agree always."""
 
 
+ExportFormat = Literal["preference", "kto", "questions"]
+ExportSplit = Literal["train", "test"]
+
+
 class ReviewCreate(Request):
     """Body of `POST /v1/reviews`: recorded answers to be judged, each by so many people."""
 

@@ -9,6 +9,8 @@ from contracts.access.feedback_labels import FeedbackLabels
 from contracts.core.pages import Page
 from contracts.models.feedback import (
     Agreement,
+    ExportFormat,
+    ExportSplit,
     Feedback,
     FeedbackCreate,
     FeedbackDeleted,
@@ -44,6 +46,9 @@ _FILTERS = (
 _FROM = Query("from", {"type": "string", "format": "date-time"}, "Inclusive.")
 _TO = Query("to", {"type": "string", "format": "date-time"}, "Exclusive.")
 _STATE = Query("state", string_of(ReviewState), "Only in this state.")
+_FORMAT = Query("format", string_of(ExportFormat), "Pairs, labelled answers, or questions.")
+_SPLIT = Query("split", string_of(ExportSplit), "Only of these questions; one is in the same split always.")
+_TEST_PERCENT = Query("test_percent", {"type": "integer", "minimum": 1, "maximum": 50}, "The share of `test`; 10.")
 
 # fmt: off
 GIVE_FEEDBACK = Operation(
@@ -66,6 +71,10 @@ GET_AGREEMENT = Operation(
     "GET", f"{_ALL}/agreement", Page[Agreement], REVIEWERS, _TAGS, NO_MODEL,
     "How far people agree, most rated together first", name="agreement",
     queries=(_USER, Query("other", _TEXT, "Only with this other person.")),
+)
+EXPORT_FEEDBACK = Operation(
+    "GET", f"{_ALL}/export", bytes, REVIEWERS, _TAGS, NO_MODEL, "Feedback as JSON lines, for trainers and evaluations",
+    name="export_feedback", queries=(_FORMAT, _SPLIT, _TEST_PERCENT),
 )
 DELETE_ONE_FEEDBACK = Operation(
     "DELETE", _ONE, NoneType, SEERS, _TAGS, NO_MODEL, "Take feedback back", 204, name="delete_one_feedback",

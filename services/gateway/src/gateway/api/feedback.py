@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import Query
+from fastapi import Query, Response
 
 from contracts.access.feedback_labels import FeedbackLabels
 from contracts.core.pages import Page
 from contracts.models.feedback import (
     Agreement,
+    ExportFormat,
+    ExportSplit,
     Feedback,
     FeedbackCreate,
     FeedbackDeleted,
@@ -27,6 +29,7 @@ from gateway.api.administration import Cursor, Limit
 from gateway.api.openapi_parts import ERRORS, relay, serve
 from gateway.dependencies import Deps, Key
 from gateway.feedback.agreement import agreements
+from gateway.feedback.export import FeedbackExport
 from gateway.feedback.repository import FeedbackFilter
 from gateway.feedback.service import require_all
 from gateway.guardrails.screen import Screen, encoded
@@ -36,6 +39,9 @@ from servicekit.web.json_bodies import parse
 from servicekit.web.router import Router
 
 router = Router(responses=ERRORS)
+LINES = "application/jsonl"
+PIECE_BYTES = 64 * 1024
+_LINES: dict[int | str, dict[str, Any]] = {200: {"content": {LINES: {"schema": {"type": "string"}}}}}
 FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 Name = Annotated[str | None, Query(max_length=200)]
 Stars = Literal["up", "down", "1", "2", "3", "4", "5"]
@@ -108,6 +114,40 @@ async def get_agreement(deps: Deps, key: Key, user: Name = None, other: Name = N
     key.require(*operations.GET_AGREEMENT.scopes)
     require_all(key)
     return Page[Agreement](data=await agreements(deps.database, key.tenant, user, other))
+
+
+@serve(router, operations.EXPORT_FEEDBACK, response_class=Response, responses=_LINES)
+async def export_feedback(
+    deps: Deps,
+    key: Key,
+    kind: Annotated[ExportFormat, Query(alias="format")],
+    split: ExportSplit | None = None,
+    test_percent: Annotated[int, Query(ge=1, le=50)] = 10,
+) -> Any:
+    """What people said of answers that are on record, as JSON lines: `preference` (prompt, chosen, rejected) and `kto`
+    (prompt, completion, label) in the conversational form that TRL's trainers load, `questions` (question, answers,
+    documents, answerable, metadata) as a question set. With `split` no question is in two."""
+    key.require(*operations.EXPORT_FEEDBACK.scopes)
+    require_all(key)
+
+    async def work(exchange: Exchange) -> None:
+        exchange.no_body()
+        deps.watch(exchange, key)
+        lines = FeedbackExport(deps.database, deps.feedback).lines(key.tenant, kind, split, test_percent)
+        first = await anext(lines, b"")  # what fails before anything is sent is an ordinary error
+        name = f"feedback-{kind}{f'-{split}' if split else ''}.jsonl"
+        disposition = {"content-disposition": f'attachment; filename="{name}"'}
+        await exchange.start(200, {"content-type": LINES, "x-content-type-options": "nosniff", **disposition})
+        piece = bytearray(first)
+        async for line in lines:
+            piece += line
+            if len(piece) > PIECE_BYTES:
+                await exchange.piece(bytes(piece))
+                piece.clear()
+        await exchange.piece(bytes(piece))
+        await exchange.end()
+
+    return Relay(work)
 
 
 @relay(router, operations.DELETE_ONE_FEEDBACK)

@@ -31,6 +31,8 @@ class RecordedAnswer:
     """Name and version of the prompt that it came from."""
     collections: Sequence[str] = field(default_factory=tuple)
     abstained: bool = False
+    has_words: bool = True
+    """Whether question and answer are there, whole; else only what is counted by."""
 
     @property
     def question(self) -> str:

@@ -40,7 +40,7 @@ class Reviews:
         """Queue answers that are on record; what is queued already stays as it is. Raises `ReviewQueueFull`."""
         require_all(principal)
         found = await self._feedback.answers.get_answers(principal.tenant, wanted.answer_ids)
-        known = [each for each in dict.fromkeys(wanted.answer_ids) if each in found]
+        known = [each for each in dict.fromkeys(wanted.answer_ids) if each in found and found[each].has_words]
         rows = [
             {"id": new_id("rev"), "tenant": principal.tenant, "answer_id": answer_id, "number": number,
              "state": "open", "created_at": self._clock.now()}
@@ -56,7 +56,7 @@ class Reviews:
             return sum(len(connection.execute(insert.values(**row)).all()) for row in rows)
 
         queued = await self._database.write(work)
-        return ReviewsCreated(queued=queued, unknown=[each for each in wanted.answer_ids if each not in found])
+        return ReviewsCreated(queued=queued, unknown=[each for each in wanted.answer_ids if each not in known])
 
     async def list_reviews(
         self, principal: Principal, state: ReviewState | None, answer_id: str | None, limit: int, cursor: str | None

@@ -190,7 +190,7 @@ def facts_of(answer: RecordedAnswer | None) -> dict[str, Any]:
         "model": answer.model and answer.model[:200],
         "prompt": answer.prompt and answer.prompt[:200],
         "collections": f",{','.join(answer.collections)}," if answer.collections else "",
-        "question": question_digest(answer.question),
+        "question": question_digest(answer.question) if answer.has_words else NOT_RECORDED,
     }
 
 

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from services.gateway.tests.feedback.recorded import recorded
+from services.gateway.tests.installation import Installation
+
+from contracts.models.feedback import ExportFormat, ExportSplit, FeedbackCreate
+from gateway.auth.keys import Principal
+from gateway.feedback import export
+from gateway.feedback.answers import RecordedAnswer
+from gateway.feedback.deletion import delete_sources
+from gateway.feedback.export import FeedbackExport, split_of
+from servicekit.core.clock import ManualClock
+
+KEY = Principal("key_1", "acme", frozenset({"feedback:review"}))
+
+
+class Exporting:
+    """Says things of answers, and exports them."""
+
+    def __init__(self, installation: Installation) -> None:
+        self.installation = installation
+        self._export = FeedbackExport(installation.deps.database, installation.deps.feedback)
+
+    def record(self, *answers: RecordedAnswer) -> None:
+        for answer in answers:
+            self.installation.answers.put("acme", answer)
+
+    async def say(self, answer_id: str, user: str = "ann", **said: Any) -> None:
+        wanted = FeedbackCreate.model_validate({"answer_id": answer_id, "user": user, **said})
+        await self.installation.deps.feedback.give(KEY, wanted)
+
+    async def lines(
+        self, kind: ExportFormat, split: ExportSplit | None = None, percent: int = 10, tenant: str = "acme"
+    ) -> list[dict[str, Any]]:
+        return [json.loads(line) async for line in self._export.lines(tenant, kind, split, percent)]
+
+
+@pytest.fixture
+async def exporting(installation: Installation) -> Exporting:
+    await installation.principal(tenant="acme")
+    return Exporting(installation)
+
+
+def _pair(line: Mapping[str, Any]) -> tuple[str, str]:
+    ((chosen,), (rejected,)) = line["chosen"], line["rejected"]
+    assert chosen["role"] == rejected["role"] == "assistant"
+    return chosen["content"], rejected["content"]
+
+
+async def test_pairs_come_from_corrections_choices_and_ratings_under_the_same_prompt(exporting: Exporting) -> None:
+    exporting.record(*(recorded(name, "How many days?") for name in "abcd"), recorded("e", "how many  DAYS"))
+    await exporting.say("a", rating="down", correction="Twenty-eight.")
+    await exporting.say("b", preferred_over="c")
+    await exporting.say("d", rating="up")
+    await exporting.say("e", rating="up")  # another prompt, though the same question
+    lines = await exporting.lines("preference")
+    assert {_pair(line) for line in lines} == {
+        ("Twenty-eight.", "Answer a."), ("Answer b.", "Answer c."), ("Answer d.", "Answer a."),
+    }  # fmt: skip
+    assert len(lines) == 3
+    for line in lines:
+        assert list(line) == ["prompt", "chosen", "rejected"]
+        assert line["prompt"] == [{"role": "user", "content": "How many days?"}]
+
+
+async def test_labels_are_the_majority_of_ratings_and_corrections_are_good(exporting: Exporting) -> None:
+    exporting.record(*(recorded(name) for name in "abc"))
+    for user, verdict in (("ann", 5), ("bob", 4), ("cem", "down")):
+        await exporting.say("a", user, rating=verdict)
+    await exporting.say("b", rating=1, correction="Twenty-eight.")
+    await exporting.say("c", "ann", rating="up")
+    await exporting.say("c", "bob", rating="down")
+    lines = await exporting.lines("kto")
+    assert [(line["completion"][0]["content"], line["label"]) for line in lines] == [
+        ("Answer a.", True), ("Answer b.", False), ("Twenty-eight.", True),
+    ]  # fmt: skip
+    assert all(list(line) == ["prompt", "completion", "label"] for line in lines)
+
+
+async def test_a_question_has_the_answers_people_gave_and_the_documents_that_belong_to_it(exporting: Exporting) -> None:
+    exporting.record(
+        recorded("a", "How many days?", "leave.md", "travel.md"),
+        recorded("b", "How many days?", "sick.md"),
+        recorded("n", "Who is the king?", abstained=True),
+        recorded("x", "What else?", "other.md"),
+    )
+    await exporting.say("a", rating="down", correction="Twenty-eight.")
+    await exporting.say("a", part={"citation": 1}, labels=["wrong_source"])
+    await exporting.say("b", rating="down")
+    await exporting.say("n", rating="up")
+    await exporting.say("x", rating="down")
+    by_question = {line["question"]: line for line in await exporting.lines("questions")}
+    assert set(by_question) == {"How many days?", "Who is the king?"}
+    found = by_question["How many days?"]
+    assert list(found) == ["question", "answers", "documents", "answerable", "metadata"]
+    assert (found["answers"], found["documents"], found["answerable"]) == (["Twenty-eight."], ["leave.md"], True)
+    assert found["metadata"] == {"collections": ["hb"], "hard_negatives": ["travel.md"], "answer_ids": ["a", "b"]}
+    assert (by_question["Who is the king?"]["answers"], by_question["Who is the king?"]["answerable"]) == ([], False)
+
+
+@pytest.mark.parametrize("percent", [1, 10, 50])
+async def test_no_question_is_in_two_splits_and_together_they_are_all(exporting: Exporting, percent: int) -> None:
+    for number in range(120):
+        exporting.record(recorded(f"a{number}", f"Question {number}?"), recorded(f"b{number}", f" question  {number}"))
+        await exporting.say(f"a{number}", rating="up")
+        await exporting.say(f"b{number}", rating="down")
+    lines = {split: await exporting.lines("kto", split, percent) for split in ("train", "test")}
+
+    def asked(split: str) -> set[str]:
+        return {" ".join(line["prompt"][0]["content"].lower().rstrip("?").split()) for line in lines[split]}
+
+    assert not asked("train") & asked("test")
+    assert len(asked("train") | asked("test")) == 120
+    assert len(lines["train"]) + len(lines["test"]) == 240
+    assert await exporting.lines("kto", "test", percent) == lines["test"]
+
+
+async def test_what_is_in_test_stays_there_when_its_share_grows() -> None:
+    digests = [f"{number:064x}"[::-1] for number in range(5000)]
+    few, more = ({one for one in digests if split_of(one, percent) == "test"} for percent in (5, 20))
+    assert few < more
+
+
+async def test_a_conversation_that_began_with_a_question_of_the_other_split_is_in_neither(exporting: Exporting) -> None:
+    texts = [f"Question {number}?" for number in range(40)]
+    digests = {text: split_of(export.question_digest(text), 50) for text in texts}
+    train, test = (next(text for text in texts if digests[text] == split) for split in ("train", "test"))
+    turns = [{"role": "user", "content": test}, {"role": "assistant", "content": "x"}]
+    exporting.record(
+        recorded("mixed", messages=[*turns, {"role": "user", "content": train}]),
+        recorded("pure", messages=[{"role": "user", "content": train}]),
+    )
+    for name in ("mixed", "pure"):
+        await exporting.say(name, rating="up")
+    for split, count in (("train", 1), ("test", 0), (None, 2)):
+        assert len(await exporting.lines("kto", split, 50)) == count, split
+
+
+async def test_conversations_with_tools_are_left_out_and_parts_of_messages_are_text(exporting: Exporting) -> None:
+    parts = [
+        {"role": "developer", "content": "Be short."},
+        {"role": "user", "content": [{"type": "text", "text": "Hi?"}]},
+    ]
+    exporting.record(recorded("p", messages=parts), recorded("t", messages=[*parts, {"role": "tool", "content": "42"}]))
+    for name in ("p", "t"):
+        await exporting.say(name, rating="up")
+    (line,) = await exporting.lines("kto")
+    assert line["prompt"] == [{"role": "system", "content": "Be short."}, {"role": "user", "content": "Hi?"}]
+
+
+async def test_only_what_is_on_record_and_quotes_no_deleted_document_is_exported_and_only_to_its_tenant(
+    exporting: Exporting, installation: Installation
+) -> None:
+    exporting.record(recorded("a", "One?", "leave.md"), recorded("b", "Two?", "sick.md"), recorded("c", "Three?"))
+    for name in ("a", "b", "c", "never"):
+        await exporting.say(name, rating="up", correction="Better.")
+    await delete_sources(installation.deps.database, "acme", "hb", "leave.md")
+    installation.answers.delete("acme", "c")
+    for kind, count in (("kto", 2), ("preference", 1), ("questions", 1)):
+        lines = await exporting.lines(kind)  # type: ignore[arg-type]
+        assert len(lines) == count, kind
+        assert "Two?" in json.dumps(lines)
+        assert await exporting.lines(kind, tenant="strangers") == []  # type: ignore[arg-type]
+
+
+async def test_an_answer_that_was_rated_before_its_record_was_written_is_exported_too(
+    exporting: Exporting, clock: ManualClock
+) -> None:
+    await exporting.say("late", rating="up")
+    await exporting.say("never", rating="up")
+    assert await exporting.lines("kto") == []
+    exporting.record(recorded("late", "How many days?", "leave.md"))
+    assert len(await exporting.lines("kto")) == 1
+    clock.advance(timedelta(minutes=2).total_seconds())
+    assert len(await exporting.lines("kto")) == 1
+    exporting.record(recorded("never"))
+    assert len(await exporting.lines("kto")) == 1, "what is not on record after a minute is not looked for for ever"
+
+
+async def test_an_export_holds_a_page_of_rows_and_one_questions_answers_at_a_time(
+    exporting: Exporting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(30):
+        exporting.record(recorded(f"a{number:02}", f"Question {number % 3}?"))
+        await exporting.say(f"a{number:02}", rating="up")
+    whole = await exporting.lines("kto")
+    monkeypatch.setattr(export, "ROWS", 4)
+    monkeypatch.setattr(export, "MOST_ANSWERS", 3)
+    asked: list[Sequence[str]] = []
+    get_answers = exporting.installation.answers.get_answers
+
+    async def watched(tenant: str, answer_ids: Sequence[str]) -> Mapping[str, RecordedAnswer]:
+        asked.append(answer_ids)
+        return await get_answers(tenant, answer_ids)
+
+    monkeypatch.setattr(exporting.installation.answers, "get_answers", watched)
+    assert await exporting.lines("kto") == whole
+    assert len(whole) == 30
+    assert max(len(ids) for ids in asked) == 3
