@@ -85,11 +85,11 @@ class Connection:
         return response
 
     def download(
-        self, operation: Operation[bytes], *values: str, into: IO[bytes], timeout: float | None = None
+        self, operation: Operation[bytes], *values: str, into: IO[bytes], timeout: float | None = None, **options: Any
     ) -> None:
         """Write an answer's body to `into` as it comes; raises `ApiError` or `Unreachable`."""
         path, limit = operation.path_of(*values), self._limit(timeout)
-        with self._as_ours(), self._http.stream(operation.method, path, timeout=limit) as response:
+        with self._as_ours(), self._http.stream(operation.method, path, timeout=limit, **options) as response:
             if response.status_code >= 400:
                 response.read()
                 raise api_error(response)

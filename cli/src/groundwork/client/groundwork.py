@@ -32,6 +32,7 @@ from groundwork.client.agents import Agents, Runs, Threads
 from groundwork.client.collections import Collections
 from groundwork.client.connection import DEFAULT_SECONDS, Connection, api_error, parse
 from groundwork.client.documents import Documents
+from groundwork.client.feedback import FeedbackCalls
 from groundwork.client.jobs import Jobs
 from groundwork.client.prompts import Prompts
 from groundwork.client.pulls import Pulls
@@ -69,6 +70,7 @@ class Groundwork:
         self.prompts = Prompts(self._connection)
         self.threads = Threads(self._connection)
         self.runs = Runs(self._connection)
+        self.feedback = FeedbackCalls(self._connection)
         self.keys = administration.Keys(self._connection)
         self.tenants = administration.Tenants(self._connection)
 

@@ -12,7 +12,7 @@ import typer
 from pydantic import SecretStr, ValidationError
 from typer.core import TyperGroup
 
-from groundwork.commands.answers import agents, prompts, questions
+from groundwork.commands.answers import agents, feedback, prompts, questions
 from groundwork.commands.documents import collections, evaluation, ingest, reindex
 from groundwork.commands.installation import backups, browser, configuration, doctor, keys, lifecycle, models, tenants
 from groundwork.commands.session import Session, console_for_notes
@@ -79,6 +79,7 @@ for module in (
     questions,
     agents,
     prompts,
+    feedback,
     evaluation,
     reindex,
     backups,

@@ -1,0 +1,68 @@
+"""`feedback`: what people say of answers, listed, and as lines to tune and measure with."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from groundwork.commands.session import session_of
+
+FORMAT = "preference (prompt, chosen, rejected), kto (prompt, completion, label) or questions."
+MOST = 100
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    group = typer.Typer(no_args_is_help=True, help="What people say of answers.")
+    group.command("list")(show)
+    group.command("export")(export)
+    app.add_typer(group, name="feedback")
+
+
+def show(
+    context: typer.Context,
+    rating: Annotated[str | None, typer.Option("--rating", help="up, down, or 1 to 5.")] = None,
+    label: Annotated[str | None, typer.Option("--label", help="Only with this label.")] = None,
+    user: Annotated[str | None, typer.Option("--user", help="Only of this person.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many at most.")] = MOST,
+) -> None:
+    """List feedback, newest first."""
+    session, table = session_of(context), Table(box=None)
+    for heading in ("answer", "part", "rating", "labels", "said", "user", "model"):
+        table.add_column(heading)
+    with session.client() as client:
+        for one, _ in zip(client.feedback.list(rating=rating, label=label, user=user), range(limit), strict=False):
+            part = "" if one.part is None else " ".join(f"{name} {n}" for name, n in one.part if n is not None)
+            words = one.correction or one.comment or ""
+            values = (
+                one.answer_id,
+                part,
+                str(one.rating or ""),
+                ",".join(one.labels),
+                words,
+                one.user,
+                one.model or "",
+            )
+            table.add_row(*values)
+    session.out.print(table)
+
+
+def export(
+    context: typer.Context,
+    kind: Annotated[str, typer.Argument(help=FORMAT, metavar="FORMAT")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; standard output by default.")] = None,
+    split: Annotated[str | None, typer.Option("--split", help="train or test; no question is in both.")] = None,
+    test_percent: Annotated[int, typer.Option("--test-percent", min=1, max=50, help="The share of test.")] = 10,
+) -> None:
+    """Write feedback as JSON lines that TRL's trainers and `groundwork eval` load."""
+    asked: Any = {"kind": kind, "split": split, "test_percent": test_percent}  # the server says which there are
+    with (
+        session_of(context).client() as client,
+        nullcontext(sys.stdout.buffer) if output is None else output.open("wb") as file,
+    ):
+        client.feedback.export(into=file, **asked)

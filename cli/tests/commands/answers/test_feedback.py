@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from cli.tests.server import Recorder, Serve, page
+from cli.tests.terminal import output
+
+SAID: dict[str, Any] = {
+    "id": "fb_1", "answer_id": "chatcmpl_1", "part": {"citation": 2}, "user": "jane", "rating": "down",
+    "labels": ["wrong_source"], "comment": "[red]No[/red].", "created_at": "2026-01-01T00:00:00Z",
+    "updated_at": "2026-01-01T00:00:00Z",
+}  # fmt: skip
+LINE = b'{"prompt": [], "completion": [], "label": true}\n'
+
+
+def test_feedback_is_listed_as_people_said_it(serve: Serve) -> None:
+    server = Recorder(page(SAID, {**SAID, "answer_id": "chatcmpl_2", "part": None}))
+    serve(server)
+    listed = output("feedback", "list", "--rating", "down", "--limit", "1")
+    assert "chatcmpl_1" in listed
+    assert "citation 2" in listed
+    assert "[red]No[/red]." in listed
+    assert "chatcmpl_2" not in listed
+    assert server.asked[0].url.params["rating"] == "down"
+
+
+@pytest.mark.parametrize("to_file", [True, False])
+def test_an_export_is_what_the_server_sends(serve: Serve, tmp_path: Path, to_file: bool) -> None:
+    server = Recorder(httpx2.Response(200, content=LINE * 3))
+    serve(server)
+    file = tmp_path / "kto.jsonl"
+    printed = output("feedback", "export", "kto", "--split", "train", *(("-o", str(file)) if to_file else ()))
+    text = file.read_text() if to_file else printed
+    assert [json.loads(line)["label"] for line in text.strip().splitlines()] == [True] * 3
+    assert dict(server.asked[0].url.params) == {"format": "kto", "test_percent": "10", "split": "train"}
