@@ -97,7 +97,7 @@ def gateway(folder: Path, upstream_port: int) -> Iterator[Process]:
         process = _start([sys.executable, "-m", "gateway"], environment)
         try:
             wait_for(port, "/healthz")
-            key = _limited_key(port, (folder / "admin.key").read_text().strip())
+            key = limited_key(port, folder)
             measured = Process("Groundwork, all policies", process, *targets(port, authorization=f"Bearer {key}"))
             measured.authorization = f"Bearer {key}"
             yield measured
@@ -167,10 +167,11 @@ def request_bytes(port: int, path: str, headers: Mapping[str, str], body: Mappin
     return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + content
 
 
-def _limited_key(port: int, admin: str) -> str:
+def limited_key(port: int, folder: Path, **more: Any) -> str:
     """A key that every policy looks at; fewer limits where the gateway says that it holds no others."""
+    admin = (folder / "admin.key").read_text().strip()
     limits = {"requests_per_minute": 10_000_000, "tokens_per_minute": 1_000_000_000, "concurrency": 100_000}
-    wanted = {"name": "bench", "tenant": "bench", "scopes": ["chat"], "limits": limits}
+    wanted = {"name": "bench", "tenant": "bench", "scopes": ["chat"], "limits": limits, **more}
     for body in (
         {**wanted, "budgets": [{"window": "day", "usd": 1_000_000}]},
         {**wanted, "limits": {"requests_per_minute": 10_000_000}},

@@ -10,6 +10,7 @@ import asyncio
 import json
 import re
 from decimal import Decimal
+from itertools import count
 from typing import cast
 
 import uvloop
@@ -21,6 +22,9 @@ USAGE = {"prompt_tokens": 100, "completion_tokens": 16, "total_tokens": 116}
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _PACE = re.compile(rb'"user": ?"pace-(\d+)-(\d+)-(\d+)"')
 _STREAM = re.compile(rb'"stream": ?true')
+_ID = b"chatcmpl_000000000000000000000000"
+"""Stands for an answer's own id, of the same length."""
+_numbers = count()
 SSE_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
@@ -34,14 +38,28 @@ def _event(data: str) -> bytes:
 
 
 def _chunk(choices: list[object], **more: object) -> bytes:
-    chunk = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": MODEL, "choices": choices, **more}
+    chunk = {
+        "id": _ID.decode(),
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": MODEL,
+        "choices": choices,
+        **more,
+    }
     return _event(json.dumps(chunk, separators=(",", ":")))
 
 
 def _whole() -> bytes:
     message = {"role": "assistant", "content": "An answer of about sixteen tokens, as a small model would give it."}
     choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
-    answer = {"id": "c1", "object": "chat.completion", "created": 1, "model": MODEL, "choices": choices, "usage": USAGE}
+    answer = {
+        "id": _ID.decode(),
+        "object": "chat.completion",
+        "created": 1,
+        "model": MODEL,
+        "choices": choices,
+        "usage": USAGE,
+    }
     return _answer(json.dumps(answer).encode())
 
 
@@ -92,13 +110,15 @@ class Upstream(asyncio.Protocol):
             return
         paced = _PACE.search(body)
         first, between, chunks = (int(part) for part in paced.groups()) if paced else (0, 0, 1)
+        own = b"chatcmpl_%024x" % next(_numbers)
+        whole, content, last = (part.replace(_ID, own) for part in (WHOLE, CONTENT, LAST))
         if not _STREAM.search(body):
-            self._later(first, WHOLE)
+            self._later(first, whole)
             return
-        self._later(first, SSE_HEAD + CONTENT)
+        self._later(first, SSE_HEAD + content)
         for number in range(1, chunks):
-            self._later(first + number * between, CONTENT)
-        self._later(first + chunks * between, LAST)
+            self._later(first + number * between, content)
+        self._later(first + chunks * between, last)
 
     def _later(self, milliseconds: int, data: bytes) -> None:
         if milliseconds:

@@ -15,7 +15,6 @@ declare namespace Api {
   type Agent = {
     approval: Approval;
     created_at: string;
-    current: number | null;
     instructions: string;
     key_id: string | null;
     limits: AgentLimits;
@@ -23,7 +22,6 @@ declare namespace Api {
     model: string;
     name: string;
     output_schema: Record<string, JsonValue> | null;
-    previous: number | null;
     temperature: number | null;
     tools: (SearchDocumentsTool | ReadDocumentTool | PlainTool | HttpTool | McpTools)[];
     updated_at: string;
@@ -86,12 +84,47 @@ declare namespace Api {
     include?: ("sources" | "receipt")[];
     mode?: "hybrid" | "dense" | "sparse";
     model?: string | null;
-    prompt?: string | null;
     rerank?: boolean | null;
     rewrite?: "follow_up" | "several" | "hypothetical" | null;
     style?: "short" | "detailed" | null;
     top_k?: number;
-    variables?: Record<string, boolean | number | string> | null;
+  };
+  type AnswerRecord = {
+    abstained: boolean;
+    adapter: string | null;
+    annotations: (Record<string, unknown>)[] | null;
+    answer: string | null;
+    answered_by: string | null;
+    at: string;
+    cache: "hit" | "miss" | "bypass";
+    call_id: string;
+    collections: string[];
+    error: RecordedError | null;
+    error_type: string | null;
+    expires_at: string;
+    finish_reason: string | null;
+    hits: RecordedHit[];
+    id: string;
+    key_id: string;
+    messages: (Record<string, unknown>)[] | null;
+    mode: "off" | "metadata" | "full";
+    model: string;
+    model_digest: string | null;
+    ms: number;
+    parameters: Record<string, unknown>;
+    prompt: string | null;
+    question: string | null;
+    rating: number | null;
+    reasoning: string | null;
+    receipt: Record<string, unknown> | null;
+    report: Record<string, unknown> | null;
+    request_id: string;
+    status: number;
+    streamed: boolean;
+    tool_calls: (Record<string, unknown>)[] | null;
+    truncated: boolean;
+    user: string | null;
+    variant: string | null;
   };
   type AnswerReport = {
     abstained: boolean;
@@ -210,6 +243,7 @@ declare namespace Api {
     chunking: Chunking;
     chunks: number;
     created_at: string;
+    delete_records: boolean;
     description: string;
     dimensions: number;
     documents: number;
@@ -224,11 +258,13 @@ declare namespace Api {
     vectors: VectorOptions;
   };
   type CollectionChange = {
+    delete_records?: boolean | null;
     description?: string | null;
     rerank?: boolean | null;
   };
   type CollectionCreate = {
     chunking?: ChunkingInput;
+    delete_records?: boolean;
     description?: string;
     embedding_model?: string;
     language?: string;
@@ -551,8 +587,10 @@ declare namespace Api {
     name: string;
     prefix: string;
     previous_until: string | null;
+    records: "off" | "metadata" | "full" | null;
+    records_days: number | null;
     revoked_at: string | null;
-    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "admin")[];
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "admin")[];
     tenant: string;
   };
   type KeyCreate = {
@@ -563,7 +601,9 @@ declare namespace Api {
     limits?: Partial<Limits>;
     models?: string[] | null;
     name: string;
-    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "admin")[];
+    records?: "off" | "metadata" | "full" | null;
+    records_days?: number | null;
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "admin")[];
     tenant: string;
   };
   type KeyCreated = {
@@ -579,8 +619,10 @@ declare namespace Api {
     name: string;
     prefix: string;
     previous_until: string | null;
+    records: "off" | "metadata" | "full" | null;
+    records_days: number | null;
     revoked_at: string | null;
-    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "admin")[];
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "admin")[];
     secret: string;
     tenant: string;
   };
@@ -592,13 +634,12 @@ declare namespace Api {
     limits?: Partial<Limits> | null;
     models?: string[] | null;
     name?: string | null;
-    scopes?: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "admin")[] | null;
+    records?: "off" | "metadata" | "full" | null;
+    records_days?: number | null;
+    scopes?: ("chat" | "documents" | "search" | "agents" | "agents:write" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "admin")[] | null;
   };
   type KeyRotate = {
     overlap_seconds?: number;
-  };
-  type LabelMove = {
-    version: number;
   };
   type Limits = {
     concurrency: number | null;
@@ -634,7 +675,7 @@ declare namespace Api {
     key_id: string;
     models: string[] | null;
     name: string;
-    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "admin")[];
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "admin")[];
     session: Session | null;
     tenant: string;
   };
@@ -671,7 +712,7 @@ declare namespace Api {
     fingerprint: string | null;
     id: string;
     images: boolean | null;
-    kind: "chat" | "embedding" | "rerank" | "reading" | "rag" | "agent" | "prompt";
+    kind: "chat" | "embedding" | "rerank" | "reading" | "rag" | "agent";
     languages: "all" | string[] | null;
     limits: Limits | null;
     max_model_len: number | null;
@@ -742,104 +783,6 @@ declare namespace Api {
     completion_usd_per_million: string;
     prompt_usd_per_million: string;
   };
-  type Prompt = {
-    created_at: string;
-    description: string;
-    examples: PromptExample[];
-    key_id: string | null;
-    labels: PromptLabel[];
-    messages: PromptMessage[];
-    model: string;
-    name: string;
-    nearest: number | null;
-    newest: number;
-    output_schema: Record<string, JsonValue> | null;
-    parameters: PromptParameters;
-    tools: (Record<string, unknown>)[];
-    updated_at: string;
-    variables: Record<string, unknown>;
-    version: number;
-    withheld: boolean;
-  };
-  type PromptCreate = {
-    description?: string;
-    examples?: Partial<PromptExample>[];
-    label?: string | null;
-    messages: Partial<PromptMessage>[];
-    model?: string;
-    name: string;
-    nearest?: number | null;
-    output_schema?: Record<string, JsonValue> | null;
-    parameters?: PromptParametersInput;
-    tools?: (Record<string, unknown>)[];
-    variables?: Record<string, unknown>;
-  };
-  type PromptExample = {
-    input: string;
-    output: string;
-  };
-  type PromptLabel = {
-    label: string;
-    previous: number | null;
-    version: number;
-  };
-  type PromptMessage = {
-    content: string;
-    role: "system" | "developer" | "user" | "assistant";
-  };
-  type PromptParameters = {
-    frequency_penalty: number | null;
-    max_tokens: number | null;
-    presence_penalty: number | null;
-    reasoning_effort: string | null;
-    seed: number | null;
-    stop: string[] | null;
-    temperature: number | null;
-    top_p: number | null;
-  };
-  type PromptParametersInput = {
-    frequency_penalty?: number | null;
-    max_tokens?: number | null;
-    presence_penalty?: number | null;
-    reasoning_effort?: string | null;
-    seed?: number | null;
-    stop?: string[] | null;
-    temperature?: number | null;
-    top_p?: number | null;
-  };
-  type PromptRender = {
-    label?: string | null;
-    question?: string | null;
-    variables?: Record<string, boolean | number | string>;
-    version?: number | null;
-  };
-  type PromptSummary = {
-    created_at: string;
-    description: string;
-    key_id: string | null;
-    labels: PromptLabel[];
-    model: string;
-    name: string;
-    newest: number;
-    updated_at: string;
-    variables: Record<string, PromptVariable>;
-    version: number;
-  };
-  type PromptUse = {
-    id: string;
-    variables?: Record<string, boolean | number | string> | null;
-    version?: string | null;
-  };
-  type PromptVariable = {
-    default: boolean | number | string | null;
-    description: string;
-    type: "string" | "integer" | "number" | "boolean";
-  };
-  type PromptVariableInput = {
-    default?: boolean | number | string | null;
-    description?: string;
-    type?: "string" | "integer" | "number" | "boolean";
-  };
   type Pull = {
     bytes_done: number;
     bytes_total: number | null;
@@ -886,7 +829,6 @@ declare namespace Api {
     degraded: string[];
     fingerprints: Record<string, string>;
     guardrails: GuardDecision[];
-    instructions: string | null;
     model: string | null;
     model_digest: string | null;
     prompt: string | null;
@@ -895,6 +837,48 @@ declare namespace Api {
     stages: StageTime[];
     tokens: TokenCounts;
     trace_id: string | null;
+  };
+  type RecordSummary = {
+    abstained: boolean;
+    answer: string | null;
+    answered_by: string | null;
+    at: string;
+    cache: "hit" | "miss" | "bypass";
+    collections: string[];
+    error_type: string | null;
+    id: string;
+    key_id: string;
+    mode: "off" | "metadata" | "full";
+    model: string;
+    ms: number;
+    prompt: string | null;
+    question: string | null;
+    rating: number | null;
+    status: number;
+    streamed: boolean;
+    user: string | null;
+    variant: string | null;
+  };
+  type RecordedError = {
+    code: string;
+    message: string;
+  };
+  type RecordedHit = {
+    chunk_id: string;
+    cited: boolean;
+    collection: string;
+    document_id: string;
+    end: number | null;
+    number: number | null;
+    page: number | null;
+    revision: number;
+    score: number | null;
+    start: number | null;
+    text: string | null;
+    title: string | null;
+  };
+  type RecordsDeleted = {
+    deleted: number;
   };
   type Refused = {
     error: ErrorBody;
@@ -907,16 +891,6 @@ declare namespace Api {
     embedding_model?: string | null;
     language?: string | null;
     vectors?: Partial<VectorOptions> | null;
-  };
-  type RenderedPrompt = {
-    degraded: string[];
-    messages: PromptMessage[];
-    model: string;
-    name: string;
-    parameters: PromptParameters;
-    response_format: Record<string, unknown> | null;
-    tools: (Record<string, unknown>)[];
-    version: number;
   };
   type ReplayedFrom = {
     after: number;
@@ -989,7 +963,7 @@ declare namespace Api {
     conversation?: string | Record<string, unknown> | null;
     groundwork?: AnswerOptions | null;
     include?: string[] | null;
-    input?: string | (Record<string, unknown>)[];
+    input: string | (Record<string, unknown>)[];
     instructions?: string | null;
     max_output_tokens?: number | null;
     max_tool_calls?: number | null;
@@ -997,7 +971,7 @@ declare namespace Api {
     model: string;
     parallel_tool_calls?: boolean | null;
     previous_response_id?: string | null;
-    prompt?: PromptUse | null;
+    prompt?: Record<string, unknown> | null;
     prompt_cache_key?: string | null;
     prompt_cache_retention?: string | null;
     reasoning?: ReasoningOptions | null;
@@ -1216,11 +1190,15 @@ declare namespace Api {
     feedback_labels: string[];
     limits: Limits;
     name: string;
+    records: "off" | "metadata" | "full";
+    records_days: number;
   };
   type TenantCreate = {
     budgets?: BudgetInput[];
     limits?: Partial<Limits>;
     name: string;
+    records?: "off" | "metadata" | "full";
+    records_days?: number;
   };
   type TenantDeletion = {
     job: Job;
@@ -1229,6 +1207,8 @@ declare namespace Api {
     budgets?: BudgetInput[] | null;
     feedback_labels?: string[] | null;
     limits?: Partial<Limits> | null;
+    records?: "off" | "metadata" | "full" | null;
+    records_days?: number | null;
   };
   type TextCompletion = {
     choices: CompletionChoice[];
@@ -1338,9 +1318,8 @@ declare namespace Api {
     (method: "DELETE", path: readonly ["keys", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["models", "pull", string], options?: Options<{}, never>): Promise<Pull>;
     (method: "DELETE", path: readonly ["models", string], options?: Options<{}, never>): Promise<null>;
-    (method: "DELETE", path: readonly ["prompts", string], options?: Options<{}, never>): Promise<null>;
-    (method: "DELETE", path: readonly ["prompts", string, "labels", string], options?: Options<{}, never>): Promise<null>;
-    (method: "DELETE", path: readonly ["prompts", string, "versions", string], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["records"], options?: Options<Partial<Record<"user", unknown>>, never>): Promise<RecordsDeleted>;
+    (method: "DELETE", path: readonly ["records", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["reviews", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["routes", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["session"], options?: Options<{}, never>): Promise<null>;
@@ -1368,10 +1347,8 @@ declare namespace Api {
     (method: "GET", path: readonly ["models", "pull"], options?: Options<{}, never>): Promise<PullList>;
     (method: "GET", path: readonly ["models", "pull", string], options?: Options<{}, never>): Promise<Pull>;
     (method: "GET", path: readonly ["models", string], options?: Options<{}, never>): Promise<ModelInfo>;
-    (method: "GET", path: readonly ["prompts"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: PromptSummary[]; next_cursor: string | null }>;
-    (method: "GET", path: readonly ["prompts", string], options?: Options<{}, never>): Promise<Prompt>;
-    (method: "GET", path: readonly ["prompts", string, "versions"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: Prompt[]; next_cursor: string | null }>;
-    (method: "GET", path: readonly ["prompts", string, "versions", string], options?: Options<{}, never>): Promise<Prompt>;
+    (method: "GET", path: readonly ["records"], options?: Options<Partial<Record<"limit" | "cursor" | "from" | "to" | "collection" | "model" | "user" | "rating" | "abstained" | "error" | "q", unknown>>, never>): Promise<{ data: RecordSummary[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["records", string], options?: Options<{}, never>): Promise<AnswerRecord>;
     (method: "GET", path: readonly ["reviews"], options?: Options<Partial<Record<"state" | "answer_id" | "limit" | "cursor", unknown>>, never>): Promise<{ data: Review[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["routes"], options?: Options<{}, never>): Promise<{ data: Route[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["runs"], options?: Options<Partial<Record<"limit" | "cursor" | "agent" | "status", unknown>>, never>): Promise<{ data: Run[]; next_cursor: string | null }>;
@@ -1388,7 +1365,6 @@ declare namespace Api {
     (method: "PATCH", path: readonly ["tenants", string], options?: Options<{}, TenantPatch>): Promise<Tenant>;
     (method: "PATCH", path: readonly ["threads", string], options?: Options<{}, ThreadChange>): Promise<Thread>;
     (method: "POST", path: readonly ["agents"], options?: Options<{}, AgentCreate>): Promise<Agent>;
-    (method: "POST", path: readonly ["agents", string, "versions", string, "activate"], options?: Options<{}, never>): Promise<Agent>;
     (method: "POST", path: readonly ["chat", "completions"], options?: Options<{}, ChatRequest>): Promise<ChatCompletion>;
     (method: "POST", path: readonly ["collections"], options?: Options<{}, CollectionCreate>): Promise<Collection>;
     (method: "POST", path: readonly ["collections", string, "documents"], options?: Options<{}, DocumentCreate>): Promise<Accepted>;
@@ -1406,8 +1382,6 @@ declare namespace Api {
     (method: "POST", path: readonly ["keys"], options?: Options<{}, KeyCreate>): Promise<KeyCreated>;
     (method: "POST", path: readonly ["keys", string, "rotate"], options?: Options<{}, KeyRotate | null>): Promise<KeyCreated>;
     (method: "POST", path: readonly ["models", "pull"], options?: Options<{}, ModelPull>): Promise<Pull>;
-    (method: "POST", path: readonly ["prompts"], options?: Options<{}, PromptCreate>): Promise<Prompt>;
-    (method: "POST", path: readonly ["prompts", string, "render"], options?: Options<{}, PromptRender>): Promise<RenderedPrompt>;
     (method: "POST", path: readonly ["rerank"], options?: Options<{}, RerankRequest>): Promise<RerankReply>;
     (method: "POST", path: readonly ["responses"], options?: Options<{}, ResponseRequest>): Promise<Response>;
     (method: "POST", path: readonly ["reviews"], options?: Options<{}, ReviewCreate>): Promise<ReviewsCreated>;
@@ -1426,7 +1400,6 @@ declare namespace Api {
     (method: "POST", path: readonly ["tokenize"], options?: Options<{}, TokenizeRequest>): Promise<TokenizeReply>;
     (method: "PUT", path: readonly ["models", string], options?: Options<{}, ModelDeclaration>): Promise<ModelInfo>;
     (method: "PUT", path: readonly ["models", string, "default"], options?: Options<{}, never>): Promise<ModelInfo>;
-    (method: "PUT", path: readonly ["prompts", string, "labels", string], options?: Options<{}, LabelMove>): Promise<Prompt>;
     (method: "PUT", path: readonly ["routes", string], options?: Options<{}, RouteSpec>): Promise<Route>;
   }
   interface All {
@@ -1441,8 +1414,7 @@ declare namespace Api {
     (path: readonly ["feedback", "agreement"], query?: Partial<Record<"user" | "other", unknown>>, most?: number): Promise<Agreement[]>;
     (path: readonly ["jobs"], query?: Partial<Record<"status" | "collection" | "limit" | "cursor", unknown>>, most?: number): Promise<Job[]>;
     (path: readonly ["keys"], query?: Partial<Record<"limit" | "cursor" | "tenant", unknown>>, most?: number): Promise<Key[]>;
-    (path: readonly ["prompts"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<PromptSummary[]>;
-    (path: readonly ["prompts", string, "versions"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<Prompt[]>;
+    (path: readonly ["records"], query?: Partial<Record<"limit" | "cursor" | "from" | "to" | "collection" | "model" | "user" | "rating" | "abstained" | "error" | "q", unknown>>, most?: number): Promise<RecordSummary[]>;
     (path: readonly ["reviews"], query?: Partial<Record<"state" | "answer_id" | "limit" | "cursor", unknown>>, most?: number): Promise<Review[]>;
     (path: readonly ["routes"], query?: {}, most?: number): Promise<Route[]>;
     (path: readonly ["runs"], query?: Partial<Record<"limit" | "cursor" | "agent" | "status", unknown>>, most?: number): Promise<Run[]>;

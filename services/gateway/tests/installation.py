@@ -34,6 +34,7 @@ from gateway.limits.event_streams import EventStreams
 from gateway.limits.memory_limiter import MemoryLimiter
 from gateway.models.catalog import Catalog
 from gateway.models.health import UpstreamHealth
+from gateway.records.writer import RecordWriter
 from gateway.routing.circuit_breaker import BreakerPolicy, Breakers
 from gateway.routing.memory_circuits import MemoryCircuits
 from gateway.routing.repository import RouteRepository
@@ -116,16 +117,19 @@ class Installation:
             feedback=FeedbackService(database, tenants, self.answers, clock, catalog.label, BoundedLabels(100)),
             peers=Peers(self.agent, self.inference, self.ingest, self.retriever),
             streams=EventStreams(admission, 2),
+            recorder=RecordWriter(database, meter.ledger, 64_000_000, 0),
         )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Installation]:
         """Until the block ends, in order."""
         self.deps.meter.ledger.open()
+        self.deps.recorder.open()
         yield self
         await self.deps.meter.wait_until_idle()
         await self.deps.admission.drain()
         await self.deps.counter.close()
+        await self.deps.recorder.close()
         await self.deps.meter.ledger.close()
 
     def offer(self, *models: ModelInfo) -> None:

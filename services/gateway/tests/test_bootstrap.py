@@ -64,7 +64,7 @@ async def test_without_redis_the_gateway_is_ready_only_where_calls_pass_without_
 
 async def test_the_model_plane_waits_for_nobody_who_waits_for_it(installation: Installation) -> None:
     assert set(public_probes(installation.deps)) - set(plane_probes(installation.deps)) == {
-        "redis", "agent", "ingest", "retriever",
+        "records", "redis", "agent", "ingest", "retriever",
     }  # fmt: skip
 
 

@@ -211,6 +211,7 @@ async def test_health_is_open_and_tells_nothing_secret(gateway: RunningGateway, 
         assert "http://" not in text
     assert set((await answer.json())["parts"]) == {
         "database",
+        "records",
         "redis",
         "agent",
         "ingest",

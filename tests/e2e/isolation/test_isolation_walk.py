@@ -15,7 +15,9 @@ import httpx2
 import pytest
 from tests.support.api.openapi_walk import Operation, operations
 from tests.support.home.stack import RunningHome
+from tests.support.ingest.peers import until
 
+from contracts.access.keys import KeyPatch
 from contracts.retrieval.search import Filter
 from groundwork.client import Groundwork
 
@@ -49,6 +51,7 @@ class Victim:
     thread: str
     run: str
     feedback: str
+    record: str
     cursors: tuple[str, ...]
     secrets: tuple[str, ...]
     """What no answer to anybody else may hold."""
@@ -64,8 +67,11 @@ class Attacker:
 
 
 def key(home: RunningHome, name: str, tenant: str, **options: Any) -> tuple[str, str]:
-    scopes = ("chat", "documents", "search", "agents", "agents:write", "feedback:review")
+    scopes = (
+        "chat", "documents", "search", "agents", "agents:write", "feedback:review", "records:read", "records:write",
+    )  # fmt: skip
     made = home.client.keys.create(name, tenant=tenant, scopes=scopes, **options)
+    home.client.keys.change(made.id, KeyPatch(records="full"))
     return made.id, made.secret
 
 
@@ -85,6 +91,13 @@ def start_run(http: httpx2.Client) -> tuple[str, str]:
     run = http.post(f"/v1/threads/{thread}/runs", json={"agent": AGENT, "input": TEXT})
     assert run.status_code == 202, run.text
     return thread, run.json()["id"]
+
+
+def recorded(http: httpx2.Client) -> str:
+    """The ids of two answers that were recorded: the first one's."""
+    asked = [http.post("/v1/chat/completions", json={**CHAT, "model": f"rag:{VAULT}"}).json()["id"] for _ in range(2)]
+    until(lambda: all(http.get(f"/v1/records/{one}").status_code == 200 for one in asked), "two records")
+    return str(asked[0])
 
 
 @pytest.fixture(scope="module")
@@ -107,14 +120,15 @@ def victim(home: RunningHome) -> Iterator[Victim]:
         assert http.post("/v1/prompts", json=secret).status_code == 201
         said = {"answer_id": ANSWER, "rating": "down", "comment": TEXT, "user": "wombat-keeper"}
         feedback = http.post("/v1/feedback", json=said).json()["id"]
-        pages = ("/v1/collections", f"/v1/collections/{VAULT}/documents", "/v1/jobs", "/v1/threads")
+        record = recorded(http)
+        pages = ("/v1/collections", f"/v1/collections/{VAULT}/documents", "/v1/jobs", "/v1/threads", "/v1/records")
         cursors = [http.get(page, params={"limit": 1}).json()["next_cursor"] for page in pages]
         assert all(cursors)
         jobs.append(kept["job"]["id"])
         shas = [client.documents.get(VAULT, "second-dossier").sha256]
         words = ("wombat", "xylophone", "quetzal", "Zanzibar", "second-dossier", "third-dossier")
-        secrets = (*words, DOSSIER, *chunks, *jobs, *shas, thread, run, feedback)
-        yield Victim(client, http, key_id, tuple(jobs), thread, run, feedback, tuple(cursors), secrets)
+        secrets = (*words, DOSSIER, *chunks, *jobs, *shas, thread, run, feedback, record)
+        yield Victim(client, http, key_id, tuple(jobs), thread, run, feedback, record, tuple(cursors), secrets)
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +185,7 @@ def path_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "threads": (victim.thread,),
         "runs": (victim.run,),
         "keys": (victim.key_id,),
+        "records": (victim.record,),
         "tenants": ("victim-tenant",),
         "routes": ("default-chat",),
         "pull": ("pull_0123456789ab",),
@@ -198,7 +213,7 @@ def query_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "answer_id": (ANSWER,),
         "user": ("wombat-keeper", victim.key_id),
         "other": ("wombat-keeper",),
-        "rating": ("up", "down", "1"),
+        "rating": ("up", "down", "1", "none"),
         "format": ("preference", "kto", "questions"),
         "split": ("train", "test"),
         "test_percent": ("50",),
@@ -206,6 +221,8 @@ def query_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "model": (f"rag:{VAULT}",),
         "state": ("open", "leased", "done", "skipped"),
         "subject": (victim.key_id, "victim-tenant"),
+        "abstained": ("true", "false"),
+        "error": ("true", "false"),
     }
 
 
@@ -346,4 +363,5 @@ def test_the_victim_itself_finds_everything_still(victim: Victim) -> None:
     assert (said["id"], said["comment"]) == (victim.feedback, TEXT)
     assert all(victim.client.jobs.get(job).status == "ready" for job in victim.jobs)
     assert victim.client.search(SHARED, "wombat").hits[0].text == TEXT
+    assert TEXT in victim.http.get(f"/v1/records/{victim.record}").text
     assert victim.http.get(f"/v1/threads/{victim.thread}/runs/{victim.run}").json()["input"] == TEXT

@@ -22,6 +22,7 @@ from contracts.models.catalog import ModelInfo, ModelPrice
 from contracts.retrieval.collections import Chunking, Collection
 from servicekit.auth.delegation import Caller, DelegationVerifier, require
 from servicekit.core.errors import InvalidRequest, NotFound, NotReady, QueueFull, UpstreamFailed
+from servicekit.core.identifiers import new_id
 from servicekit.streams.sse import DONE, encode, encode_error
 from servicekit.web.error_handlers import install_error_handlers
 
@@ -74,7 +75,7 @@ def inference(public_key: Path, seen: Seen, *, reranker: bool = False) -> FastAP
         if body.get("stream"):
             told = version_of(body["model"]).headers()
             return StreamingResponse(_tokens(body, seen), media_type="text/event-stream", headers=told)
-        answer = {"id": "c1", "object": "chat.completion", "created": 1, "model": body["model"], "usage": USAGE}
+        answer = {**_answered(body), "usage": USAGE}
         message = {"role": "assistant", "content": "Hello there", "x_extra": 1}
         choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
         return JSONResponse({**answer, "choices": choices}, headers=version_of(body["model"]).headers())
@@ -101,6 +102,11 @@ def inference(public_key: Path, seen: Seen, *, reranker: bool = False) -> FastAP
     return app
 
 
+def _answered(body: dict[str, Any]) -> dict[str, Any]:
+    """The head of a whole answer."""
+    return {"id": new_id("chatcmpl"), "object": "chat.completion", "created": 1, "model": body["model"]}
+
+
 def _chunk(model: str, delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
     choices = [{"index": 0, "delta": delta, "finish_reason": finish}]
     chunk = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": model, "choices": choices, **more}
@@ -120,7 +126,7 @@ async def _scripted(act: str, body: dict[str, Any], seen: Seen) -> Response:
         await seen.release.wait()
     if act == "refuse" and not body.get("stream"):
         message = {"role": "assistant", "content": None, "refusal": "No."}
-        answer = {"id": "c1", "object": "chat.completion", "created": 1, "model": body["model"], "usage": USAGE}
+        answer = {**_answered(body), "usage": USAGE}
         return JSONResponse({**answer, "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
 
     async def stream() -> AsyncIterator[bytes]:
@@ -371,7 +377,7 @@ def agent(public_key: Path, seen: Seen, plane_url: list[str]) -> FastAPI:
 
             return StreamingResponse(stream(), media_type="text/event-stream")
         message = {"role": "assistant", "content": "Yes. [1]", "annotations": [annotation]}
-        answer = {"id": "c1", "object": "chat.completion", "created": 1, "model": body["model"], "usage": USAGE}
+        answer = {**_answered(body), "usage": USAGE}
         choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
         return JSONResponse({**answer, "choices": choices, "groundwork": report(body, wrote)})
 

@@ -12,7 +12,7 @@ import typer
 from pydantic import SecretStr, ValidationError
 from typer.core import TyperGroup
 
-from groundwork.commands.answers import agents, feedback, prompts, questions
+from groundwork.commands.answers import agents, feedback, prompts, questions, records
 from groundwork.commands.documents import collections, evaluation, ingest, reindex
 from groundwork.commands.installation import backups, browser, configuration, doctor, keys, lifecycle, models, tenants
 from groundwork.commands.session import Session, console_for_notes
@@ -80,6 +80,7 @@ for module in (
     agents,
     prompts,
     feedback,
+    records,
     evaluation,
     reindex,
     backups,

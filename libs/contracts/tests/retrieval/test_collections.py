@@ -49,12 +49,15 @@ def test_a_collection_needs_no_more_than_a_name() -> None:
         "language": "auto",
         "vectors": {"quantization": "none", "on_disk": False},
         "rerank": False,
+        "delete_records": False,
     }
 
 
-@pytest.mark.parametrize("body", [{}, {"description": None}, {"description": None, "rerank": None}])
+@pytest.mark.parametrize(
+    "body", [{}, {"description": None}, dict.fromkeys(("description", "rerank", "delete_records"))]
+)
 def test_a_change_changes_something(body: dict[str, Any]) -> None:
-    assert "give at least one of description, rerank" in refusal(CollectionChange, body)[1]
+    assert "give at least one of description, rerank, delete_records" in refusal(CollectionChange, body)[1]
 
 
 @pytest.mark.parametrize("body", [{"description": ""}, {"rerank": False}])

@@ -29,6 +29,7 @@ from gateway.api import (
     model_pulls,
     model_routes,
     proxied_calls,
+    records,
     sessions,
 )
 from gateway.api.console import console_routes
@@ -48,7 +49,6 @@ from gateway.auth.tokens import TokenIssuer
 from gateway.cache.answer_cache import AnswerCache, CachePolicy
 from gateway.cache.redis_store import RedisStore
 from gateway.dependencies import Dependencies, Peers
-from gateway.feedback.answers import MemoryAnswers
 from gateway.feedback.service import FeedbackService
 from gateway.limits.admission import Admission
 from gateway.limits.budget_repository import BudgetRepository
@@ -58,6 +58,9 @@ from gateway.limits.pipelined_connection import PipelinedConnection
 from gateway.limits.redis_limiter import RedisLimiter
 from gateway.models.catalog import Catalog
 from gateway.models.health import UpstreamHealth
+from gateway.records.answers import RecordedAnswers
+from gateway.records.repository import RecordRepository
+from gateway.records.writer import RecordWriter
 from gateway.routing.circuit_breaker import BreakerPolicy, Breakers
 from gateway.routing.redis_circuits import RedisCircuits
 from gateway.routing.repository import RouteRepository
@@ -104,10 +107,7 @@ async def open_dependencies(
         catalog, counter = _catalog(settings, peers, issuer, clock, stack)
         keys, budgets = KeyRepository(database, tenants, clock), BudgetRepository(database)
         limiter = limiter or _limiter(settings, redis, stack)
-        admission = Admission(limiter, budgets, settings.limits_when_redis_is_away, clock)
-        meter = _open_meter(stack, settings, database, admission, catalog, clock)
-        housekeeping = Housekeeping(database, meter, budgets, limiter, tenants, clock)
-        _run(stack, housekeeping.run(), _retention(settings, database, clock).run())
+        meter, recorder = _open_meter(stack, settings, database, limiter, budgets, catalog, clock)
         authenticator = Authenticator(keys, clock, settings.key_cache_seconds)
         yield Dependencies(
             settings=settings,
@@ -118,15 +118,16 @@ async def open_dependencies(
             authenticator=authenticator,
             sessions=_sessions(settings, database, authenticator, clock),
             limiter=limiter,
-            admission=admission,
+            admission=meter.admission,
             meter=meter,
-            housekeeping=housekeeping,
+            housekeeping=_housekeeping(stack, settings, database, meter, budgets, limiter, tenants, clock),
             catalog=catalog,
             counter=counter,
             issuer=issuer,
             grants=Grants(database, clock, issuer.grant_lifetime),
             peers=peers,
-            streams=EventStreams(admission, settings.event_streams_per_key),
+            streams=EventStreams(meter.admission, settings.event_streams_per_key),
+            recorder=recorder,
             routes=RouteRepository(database, clock),
             breakers=_breakers(settings, redis, stack),
             health=UpstreamHealth(peers.inference, clock),
@@ -160,7 +161,9 @@ def _feedback(
     settings: GatewaySettings, database: Database, tenants: TenantRepository, catalog: Catalog, clock: Clock
 ) -> FeedbackService:
     labels = BoundedLabels(settings.metrics_tenants)
-    return FeedbackService(database, tenants, MemoryAnswers(), clock, catalog.label, labels)
+    return FeedbackService(
+        database, tenants, RecordedAnswers(RecordRepository(database, clock)), clock, catalog.label, labels
+    )
 
 
 def _breakers(settings: GatewaySettings, redis: Redis, stack: AsyncExitStack) -> Breakers:
@@ -214,17 +217,37 @@ def _open_meter(
     stack: AsyncExitStack,
     settings: GatewaySettings,
     database: Database,
-    admission: Admission,
+    limiter: Limiter,
+    budgets: BudgetRepository,
     catalog: Catalog,
     clock: Clock,
-) -> Meter:
+) -> tuple[Meter, RecordWriter]:
+    admission = Admission(limiter, budgets, settings.limits_when_redis_is_away, clock)
     ledger = UsageLedger(database, settings.usage_queue_rows, clock)
     meter = Meter(ledger, admission, catalog, clock, BoundedLabels(settings.metrics_tenants))
+    recorder = RecordWriter(database, ledger, settings.records_memory_bytes, settings.records_free_bytes)
     meter.ledger.open()
+    recorder.open()
     stack.push_async_callback(meter.ledger.close)
+    stack.push_async_callback(recorder.close)
     stack.push_async_callback(meter.admission.drain)
     stack.push_async_callback(meter.wait_until_idle)
-    return meter
+    return meter, recorder
+
+
+def _housekeeping(  # all of this it looks after
+    stack: AsyncExitStack,
+    settings: GatewaySettings,
+    database: Database,
+    meter: Meter,
+    budgets: BudgetRepository,
+    limiter: Limiter,
+    tenants: TenantRepository,
+    clock: Clock,
+) -> Housekeeping:
+    housekeeping = Housekeeping(database, meter, budgets, limiter, tenants, clock)
+    _run(stack, housekeeping.run(), _retention(settings, database, clock).run())
+    return housekeeping
 
 
 def _run(stack: AsyncExitStack, *works: Coroutine[Any, Any, None]) -> None:
@@ -253,6 +276,7 @@ def create_app(settings: GatewaySettings, dependencies: Dependencies | None = No
             administration.router,
             model_routes.router,
             feedback.router,
+            records.router,
             sessions.router,
             backup.router,
         ],
@@ -299,6 +323,7 @@ def public_probes(deps: Dependencies) -> Mapping[str, Probe]:
     peers = deps.peers
     return {
         "database": deps.database.probe,
+        "records": deps.recorder.probe,
         "redis": _redis_probe(deps),
         "agent": peers.agent.probe,
         "ingest": peers.ingest.probe,

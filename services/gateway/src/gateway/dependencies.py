@@ -28,6 +28,8 @@ from gateway.limits.limiter import Limiter
 from gateway.limits.reservations import NO_USAGE, MaxUsage
 from gateway.models.catalog import Catalog
 from gateway.models.health import UpstreamHealth
+from gateway.records.repository import RecordRepository
+from gateway.records.writer import RecordWriter
 from gateway.routing.circuit_breaker import Breakers
 from gateway.routing.repository import RouteRepository
 from gateway.settings import GatewaySettings
@@ -79,6 +81,7 @@ class Dependencies:
     feedback: FeedbackService
     peers: Peers
     streams: EventStreams
+    recorder: RecordWriter
 
     @property
     def reviews(self) -> Reviews:
@@ -89,6 +92,11 @@ class Dependencies:
     def inner_calls(self) -> InnerCalls:
         """What calls inside others have used."""
         return InnerCalls(self.database, self.meter)
+
+    @property
+    def records(self) -> RecordRepository:
+        """Answers that were kept."""
+        return RecordRepository(self.database, self.clock)
 
     async def identify(self, scope: Scope) -> Principal:
         """The active key behind a public call, or behind its session, named in its logs; raises a 401, or a 429 where

@@ -22,9 +22,13 @@
 | groundwork_gateway_usage_write_seconds | | time of one group commit of usage rows |
 | groundwork_gateway_usage_write_failures_total | | group commits that failed and were tried again |
 | groundwork_gateway_feedback_total | rating, change, model, prompt, collection | what people said of answers |
+| groundwork_gateway_records_total | outcome | records of answers: `written`, or lost |
+| groundwork_gateway_records_held_bytes | | memory of records that are made or wait to be written |
+| groundwork_gateway_records_paused | | 1 while answers leave no records, since they can't be written |
 | groundwork_gateway_certificate_expires_timestamp_seconds | | when the public port's certificate ends; 0 without TLS |
 
 `reason` is retry, error, context_overflow, refusal or circuit_open.
+`outcome` is written, no_memory, no_room (on the disk), failed, paused (soon after one of these) or closed.
 `limit` is `redis_away`, `key_event_streams`, or key, tenant or model with requests, tokens, concurrency or budget.
 `tenant` is one of the first `GATEWAY_METRICS_TENANTS` tenants that a process served, else `other`.
 `route` is one of `meter.ROUTES`; `model` is a configured model, else `other`; `error_type` is the API's closed set
@@ -65,6 +69,9 @@ OVERHEAD = Histogram(
 USAGE_QUEUE = Gauge("groundwork_gateway_usage_queue_rows", "Usage rows waiting to be written.")
 USAGE_WRITE = Histogram("groundwork_gateway_usage_write_seconds", "Time of a group commit.", buckets=FINE_BUCKETS)
 USAGE_FAILURES = Counter("groundwork_gateway_usage_write_failures_total", "Group commits that failed.")
+RECORDS = Counter("groundwork_gateway_records_total", "Records of answers.", ("outcome",))
+RECORDS_HELD = Gauge("groundwork_gateway_records_held_bytes", "Memory of records that are not written yet.")
+RECORDS_PAUSED = Gauge("groundwork_gateway_records_paused", "Whether answers leave no records.")
 CERTIFICATE_EXPIRES = Gauge(
     "groundwork_gateway_certificate_expires_timestamp_seconds", "When the public port's certificate ends."
 )
@@ -89,4 +96,5 @@ begin_at_zero(GUARDRAILS, ["injection"], ["retrieved"], ("flag", "block"))
 begin_at_zero(GUARDRAILS, ["size"], ["input"], ["block"])
 begin_at_zero(BUDGET_ALERTS, ("key", "tenant"), ("80", "100"))
 begin_at_zero(FEEDBACK, ("up", "neutral", "down", "none"), ("given", "changed"), _OTHER, _OTHER, _OTHER)
+begin_at_zero(RECORDS, ("written", "no_memory", "no_room", "failed", "paused", "closed"))
 begin_at_zero(CALLS, ["chat"], ["200"], ["none"])

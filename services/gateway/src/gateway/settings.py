@@ -131,6 +131,11 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
     """How long usage rows are kept, at least 32 for budgets of a month; 0 keeps them for ever."""
     audit_kept_days: Annotated[float, Field(ge=0)] = 400.0
     """How long the audit log is kept; 0 keeps it for ever."""
+    records_memory_bytes: Annotated[int, Field(ge=1024)] = 64 * MIB
+    """Most memory of records that are made or wait to be written; calls beyond it leave none."""
+    records_free_bytes: Annotated[int, Field(ge=0)] = 256 * MIB
+    """Of the disk, that records leave free: below it answers go on without them. Of SQLite only; PostgreSQL's is not
+    seen from here."""
     usage_queue_rows: Annotated[int, Field(ge=1)] = 10_000
     """Usage rows that may wait to be written; a full queue makes calls wait rather than lose a row."""
 

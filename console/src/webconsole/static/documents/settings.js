@@ -27,7 +27,7 @@ function Description({ collection }) {
   async function save(event) {
     event.preventDefault();
     const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
-    const json = { description: String(form.get("description")), rerank: form.get("rerank") === "on" };
+    const json = { description: String(form.get("description")), rerank: form.get("rerank") === "on", delete_records: form.get("delete_records") === "on" };
     try {
       await call("PATCH", ["collections", collection.name], { json });
       await readCollections();
@@ -41,6 +41,7 @@ function Description({ collection }) {
       <h2>Description and search</h2>
       <label>Description <input name="description" maxlength="2000" defaultValue=${collection.description} /></label>
       <label><input type="checkbox" name="rerank" defaultChecked=${collection.rerank} /> Rerank searches that don't say so themselves</label>
+      <label><input type="checkbox" name="delete_records" defaultChecked=${collection.delete_records} /> Delete records of answers with the documents that they quote</label>
       <button>Save</button>
     </form>
   `;

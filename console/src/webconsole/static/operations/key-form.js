@@ -5,6 +5,7 @@ import { html, useSignal } from "../app/html.js";
 const SCOPES = /** @type {Record<string, string>} */ ({
   chat: "ask", documents: "add and delete documents", search: "search and read", agents: "run agents", "agents:write": "make agents and prompts",
   "prompts:release": "put prompts into production",
+  "records:read": "read records of answers", "records:write": "delete records",
   admin: "everything of every tenant",
 });
 const USUAL = new Set(["chat", "documents", "search"]);

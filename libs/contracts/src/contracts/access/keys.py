@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 from contracts.access.delegation import Scope
 from contracts.access.feedback_labels import LABELS, LabelSet
 from contracts.access.guardrails import Guardrails
+from contracts.access.records import RECORD_DAYS, RecordDays, RecordMode
 from contracts.core.base import Count, Line, Name, Reply, Request, Timestamp
 from contracts.core.values import Text
 
@@ -69,6 +70,10 @@ class KeyCreate(Request):
     budgets: Budgets = Field(default_factory=list)
     guardrails: Guardrails | None = None
     """Null means `Guardrails()`: only text retrieved from documents is looked at, and findings are noted."""
+    records: RecordMode | None = None
+    """What is recorded of its answers; null means what the tenant says."""
+    records_days: RecordDays | None = None
+    """How long its records are kept; null means what the tenant says."""
     expires_at: Expiry | None = None
 
 
@@ -86,6 +91,8 @@ class Key(Reply):
     limits: Limits = Limits()
     budgets: Budgets = Field(default_factory=list)
     guardrails: Guardrails | None = None
+    records: RecordMode | None = None
+    records_days: RecordDays | None = None
     expires_at: Timestamp | None = None
     created_at: Timestamp
     last_used_at: Timestamp | None = None
@@ -110,6 +117,8 @@ class KeyPatch(Request):
     limits: Limits | None = None
     budgets: Budgets | None = None
     guardrails: Guardrails | None = None
+    records: RecordMode | None = None
+    records_days: RecordDays | None = None
     expires_at: Expiry | None = None
 
 
@@ -125,6 +134,8 @@ class TenantPatch(Request):
     limits: Limits | None = None
     budgets: Budgets | None = None
     feedback_labels: LabelSet | None = None
+    records: RecordMode | None = None
+    records_days: RecordDays | None = None
 
 
 class AuditEntry(Reply):
@@ -148,6 +159,9 @@ class TenantCreate(Request):
     name: Name
     limits: Limits = Limits()
     budgets: Budgets = Field(default_factory=list)
+    records: RecordMode = "off"
+    """What is recorded of answers, where a key does not say otherwise."""
+    records_days: RecordDays = RECORD_DAYS
 
 
 class Tenant(Reply):
@@ -158,6 +172,8 @@ class Tenant(Reply):
     budgets: Budgets = Field(default_factory=list)
     feedback_labels: LabelSet = Field(default_factory=lambda: list(LABELS))
     """The closed set of labels for what its people say of answers."""
+    records: RecordMode = "off"
+    records_days: RecordDays = RECORD_DAYS
     created_at: Timestamp
     deleting: bool = False
     """Whether it is being deleted; its keys are revoked by then."""

@@ -57,6 +57,7 @@ _NAMED = {
     "feedback": ("feedback", _ID),
     "reviews": ("review", _ID),
     "keys": ("key", _ID),
+    "records": ("record", _ID),
     "tenants": ("tenant", NAME),
     "models": ("model", re.compile(r".+")),
     "pull": ("pull", _ID),

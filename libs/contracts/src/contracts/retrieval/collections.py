@@ -62,6 +62,8 @@ class CollectionCreate(Request):
     vectors: VectorOptions = VectorOptions()
     rerank: bool = False
     """Whether searches that don't say so themselves are reranked."""
+    delete_records: bool = False
+    """Whether records of answers go with a document that they hold passages of, when it is deleted."""
 
 
 class ModelBinding(Request):
@@ -76,11 +78,13 @@ class CollectionChange(Request):
     description: Annotated[Line, StringConstraints(max_length=2000)] | None = None
     rerank: bool | None = None
     """Whether searches that don't say so themselves are reranked; switch it on where `groundwork eval` shows a gain."""
+    delete_records: bool | None = None
+    """Whether records of answers go with a document that they hold passages of, when it is deleted."""
 
     @model_validator(mode="after")
     def _some_change(self) -> CollectionChange:
-        if self.description is None and self.rerank is None:
-            raise ValueError("give at least one of description, rerank")
+        if self.description is None and self.rerank is None and self.delete_records is None:
+            raise ValueError("give at least one of description, rerank, delete_records")
         return self
 
 
@@ -128,6 +132,7 @@ class Collection(Reply):
     language: str = "auto"
     vectors: VectorOptions = VectorOptions()
     rerank: bool = False
+    delete_records: bool = False
     documents: Count = 0
     chunks: Count = 0
     bytes: Count = 0

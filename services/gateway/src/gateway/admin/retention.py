@@ -1,4 +1,4 @@
-"""How long the gateway keeps what only grows: usage rows, the audit log, and sessions that are over."""
+"""How long the gateway keeps what only grows: usage rows, the audit log, records, and sessions that are over."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.records.repository import RecordRepository
 from gateway.storage.tables import audit, sessions, usage
 from servicekit.core.clock import Clock
 from servicekit.sql.database import Database
@@ -23,11 +24,13 @@ class Retention:
     def __init__(self, database: Database, clock: Clock, usage_days: float, audit_days: float) -> None:
         self._database = database
         self._clock = clock
+        self._records = RecordRepository(database, clock)
         self._kept = ((usage.c.id, usage.c.started_at, usage_days), (audit.c.id, audit.c.at, audit_days))
 
     async def apply(self) -> int:
         """Remove it now; returns how many rows there were."""
         gone = await prune(self._database, sessions.c.id, sessions.c.expires_at, self._clock.now())
+        gone += await self._records.prune()
         for key, at, days in self._kept:
             if days:
                 gone += await prune(self._database, key, at, self._clock.now() - timedelta(days=days))

@@ -70,6 +70,7 @@ async def end(deps: Dependencies, name: str, admin: Principal, request_id: str) 
     except (LimiterUnavailable, StoreUnavailable):
         raise RedisNeeded from None
     await _anonymise_usage(deps, name)
+    await deps.records.delete_records_of_tenant(name)
     async with deps.database.write() as connection:
         await _audit(connection, name, key_ids)
         for secret in (keys.c.secret_hash, keys.c.previous_hash):

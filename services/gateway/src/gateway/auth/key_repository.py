@@ -153,14 +153,13 @@ class KeyRepository:
         return _principal_of(row, row["expires_at"])
 
     async def _row(self, condition: ColumnElement[bool]) -> RowMapping | None:
-        query = (
-            select(keys, tenants.c.limits.label("tenant_limits"), tenants.c.budgets.label("tenant_budgets"))
-            .join(tenants, tenants.c.name == keys.c.tenant)
-            .where(condition)
-        )
+        query = select(keys, *_OF_THE_TENANT).join(tenants, tenants.c.name == keys.c.tenant).where(condition)
         return await self._database.read(  # every call waits for it, and no call is to wait for another's report
             lambda connection: connection.execute(query).mappings().one_or_none(), at_once=True
         )
+
+
+_OF_THE_TENANT = [tenants.c[name].label(f"tenant_{name}") for name in ("limits", "budgets", "records", "records_days")]
 
 
 async def _hold_admins(connection: Transaction) -> None:
@@ -205,6 +204,8 @@ def _principal_of(row: RowMapping, expires_at: datetime | None) -> Principal:
         tenant_limits=Limits.model_validate(row["tenant_limits"]),
         tenant_budgets=tuple(Budget.model_validate(budget) for budget in row["tenant_budgets"]),
         guardrails=Guardrails.model_validate(row["guardrails"] or {}),
+        records=row["records"] or row["tenant_records"],
+        records_days=row["records_days"] or row["tenant_records_days"],
         expires_at=expires_at,
         revoked_at=row["revoked_at"],
     )

@@ -14,11 +14,12 @@ from datetime import datetime
 from contracts.access.delegation import Scope
 from contracts.access.guardrails import Guardrails
 from contracts.access.keys import Budget, Limits
+from contracts.access.records import RECORD_DAYS, RecordMode
 from gateway.auth.errors import ScopeMissing
 
 ALL_SCOPES: tuple[Scope, ...] = (
     "chat", "documents", "search", "agents", "agents:write", "prompts:release", "feedback:write",
-    "feedback:review", "admin",
+    "feedback:review", "records:read", "records:write", "admin",
 )  # fmt: skip
 PREFIX_LENGTH = 10
 _SECRET = re.compile(r"gw_[A-Za-z0-9_-]{32,128}")
@@ -59,6 +60,8 @@ class Principal:
     tenant_limits: Limits = field(default_factory=Limits)
     tenant_budgets: tuple[Budget, ...] = ()
     guardrails: Guardrails = field(default_factory=Guardrails)
+    records: RecordMode = "off"
+    records_days: int = RECORD_DAYS
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
 

@@ -9,6 +9,8 @@ from contracts.access.keys import KeyPatch, Limits, TenantPatch
 
 NO_LIMITS = Limits().model_dump(mode="json")
 MAY_BE_NULL = ("models", "collections", "expires_at", "feedback_labels")
+MAY_BE_THE_TENANTS = ("records", "records_days")
+"""Columns that are null in a key that leaves them to its tenant."""
 
 
 def changed_columns(wanted: KeyPatch | TenantPatch, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,6 +27,6 @@ def changed_columns(wanted: KeyPatch | TenantPatch, row: Mapping[str, Any]) -> d
             values[name] = None if value is None else value.model_dump(mode="json")
         elif name == "scopes" and value is not None:
             values[name] = list(dict.fromkeys(value))
-        elif value is not None or name in MAY_BE_NULL:
+        elif value is not None or name in MAY_BE_NULL or (name in MAY_BE_THE_TENANTS and isinstance(wanted, KeyPatch)):
             values[name] = value
     return values

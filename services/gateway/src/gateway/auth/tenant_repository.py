@@ -35,6 +35,8 @@ class TenantRepository:
             "name": wanted.name,
             "limits": wanted.limits.model_dump(mode="json"),
             "budgets": [budget.model_dump(mode="json") for budget in wanted.budgets],
+            "records": wanted.records,
+            "records_days": wanted.records_days,
             "created_at": now,
         }
         async with self._database.write() as connection:

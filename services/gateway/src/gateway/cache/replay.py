@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import time
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
+from contracts.models.versions import ModelVersion
 from gateway.cache.answer_cache import Entry, Lookup
 from gateway.streaming.exchange import Exchange
 from gateway.streaming.observer import StreamObserver
 from gateway.usage.meter import MeteredCall
+from servicekit.core.identifiers import new_id
 from servicekit.streams.sse import END, HEADERS, MEDIA_TYPE, data_of
 from servicekit.telemetry.trace_context import trace_id
 
+_ID = re.compile(rb'"id":\s*"(chatcmpl_[0-9a-f]{24})"')
 CACHE_HEADER = "X-Groundwork-Cache"
 NO_TOKENS = {"prompt": 0, "completion": 0, "embedding": 0, "rerank": 0, "reading": 0}
 
@@ -53,12 +58,28 @@ class RecordingObserver:
         self._observer.close()
 
 
-async def replay(exchange: Exchange, call: MeteredCall, entry: Entry, *, stream: bool, age: float) -> None:
-    """Give an answer again: a stream as a stream, at once."""
+class Kept(Protocol):
+    """What is to have an answer as it goes out."""
+
+    version: ModelVersion
+
+    def keep(self, piece: bytes) -> None:
+        """A piece of it."""
+        ...
+
+
+async def replay(
+    exchange: Exchange, call: MeteredCall, entry: Entry, *, stream: bool, age: float, recording: Kept | None = None
+) -> None:
+    """Give an answer again under an id of its own: a stream as a stream, at once."""
     began = time.perf_counter()
     call.cache, call.model, call.streamed = "hit", entry.model, stream
     exchange.headers.update({**entry.headers, CACHE_HEADER: "hit", "Age": str(max(0, int(age)))})
-    pieces = [_renewed(piece, exchange.request_id, began, stream=stream) for piece in entry.pieces]
+    pieces = [_renewed(piece, exchange.request_id, began, stream=stream) for piece in _with_new_id(entry.pieces)]
+    if recording is not None:
+        recording.version = ModelVersion.of(entry.headers)
+        for piece in pieces:
+            recording.keep(piece)
     await call.finish()
     if not stream:
         await exchange.answer(200, {"content-type": "application/json"}, b"".join(pieces))
@@ -67,6 +88,15 @@ async def replay(exchange: Exchange, call: MeteredCall, entry: Entry, *, stream:
     await exchange.start(200, {**HEADERS, "content-type": MEDIA_TYPE})
     await exchange.piece(b"".join(pieces))
     await exchange.end()
+
+
+def _with_new_id(pieces: Sequence[bytes]) -> Iterable[bytes]:
+    """An id names one answer: records and feedback are found by it."""
+    known = _ID.search(pieces[0]) if pieces else None
+    if known is None:
+        return pieces
+    new = new_id("chatcmpl").encode()
+    return [piece.replace(known[1], new) for piece in pieces]
 
 
 def _renewed(piece: bytes, request_id: str, began: float, *, stream: bool) -> bytes:

@@ -52,6 +52,10 @@ class Completions:
         """As a `text_completion`."""
         return _encoded(_as_text_completion(json.loads(body), "message"))
 
+    def answer_id(self, chat_id: str) -> str:
+        """As a completion's."""
+        return _completion_id(chat_id)
+
     def frame(self, frame: bytes) -> bytes:
         """Chunks as `text_completion`; errors, comments and the end as they are."""
         if frame.startswith(b":") or is_done(frame) or is_error(frame):
@@ -71,8 +75,11 @@ async def read_tokens(exchange: Exchange, deps: Dependencies, call: MeteredCall,
 
 def _as_text_completion(answer: dict[str, Any], part: str) -> dict[str, Any]:
     choices = [_choice(choice, part) for choice in answer.get("choices") or ()]
-    completion_id = f"cmpl-{str(answer.get('id', '')).removeprefix('chatcmpl').lstrip('_-')}"
-    return {**answer, "id": completion_id, "object": "text_completion", "choices": choices}
+    return {**answer, "id": _completion_id(str(answer.get("id", ""))), "object": "text_completion", "choices": choices}
+
+
+def _completion_id(chat_id: str) -> str:
+    return f"cmpl-{chat_id.removeprefix('chatcmpl').lstrip('_-')}"
 
 
 def _choice(choice: dict[str, Any], part: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from contracts.models.catalog import ModelInfo
 from contracts.models.chat import AnswerReport, ChatCompletionChunk
 from contracts.models.receipts import Attempt, Receipt, TokenCounts
 from gateway.models.cost import NANO, cost_nano_usd, usd_text
+from gateway.records.recording import Recording
 from gateway.usage.inner_calls import InnerCalls, Spent
 from gateway.usage.meter import CUT, MeteredCall
 from gateway.usage.records import count
@@ -142,10 +143,14 @@ class AnswerObserver:
         inner: InnerCalls,
         *,
         show_receipt: bool,
+        show_sources: bool = True,
+        recording: Recording | None = None,
     ) -> None:
         self._call = call
         self._inner = inner
         self._show_receipt = show_receipt
+        self._show_sources = show_sources
+        self._recording = recording
         self._spent: Spent | None = None
         self.revisions: dict[str, int] = {}
         """The revisions of the collections that the answer used, once its receipt has passed."""
@@ -184,6 +189,10 @@ class AnswerObserver:
         receipt = report.get("receipt") if isinstance(report, dict) else None
         if isinstance(report, dict) and isinstance(receipt, dict):
             self._complete(receipt, self._spent)
+            if self._recording is not None:
+                self._recording.report(receipt, report.get("sources"))
+            if not self._show_sources:
+                report.pop("sources", None)
             if not self._show_receipt:
                 del report["receipt"]
         if isinstance(usage, dict):

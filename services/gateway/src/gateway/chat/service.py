@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
+from contracts.access.records import RECORD_HEADER
 from contracts.models.catalog import AGENT, MAX_COLLECTIONS, RAG, ModelInfo, rag_collections
 from contracts.models.chat import TOOLS_IGNORED, AnswerOptions, ChatRequest, StreamOptions
 from contracts.operations.reach import CHAT, RUN
@@ -26,6 +28,7 @@ from gateway.limits.max_usage import AssumedTokens, chat_max_usage, search_max_u
 from gateway.models.catalog import DEFAULT
 from gateway.models.errors import ModelNotFound
 from gateway.proxy.paths import is_name
+from gateway.records.recording import Recording, RecordObserver, begin_recording
 from gateway.routing.plan import FallbackSequence, Plan, plan_for
 from gateway.streaming.exchange import Exchange
 from gateway.streaming.observer import StreamObserver
@@ -46,6 +49,7 @@ class Question:
     size: int
     screen: Screen
     lookup: Lookup | None = None
+    recording: Recording | None = None
 
 
 async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> None:
@@ -55,12 +59,15 @@ async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> 
         size, request = len(body), await off_loop(len(body), _request, exchange, body)
         del body  # an answer may take long, and a body much memory
         request = await read_tokens(exchange, deps, call, request)
+        recording = _recording(exchange, deps, call, request, size)
         reach = replace(CHAT, of_run=RUN.of_run) if request.model.startswith(AGENT) else CHAT
         screen = Screen(principal.guardrails, reach)
         request = await screen.question(lift_variables(request), size)
+        if recording is not None:
+            recording.request, recording.decisions = request, screen.decisions
         exchange.headers.update(screen.header())
         request, more = await expand_prompt(exchange, deps, call, request)
-        question = Question(request, size + more, screen)
+        question = Question(request, size + more, screen, recording=recording)
         if request.model.startswith((RAG, AGENT)) and request.offers_tools():
             exchange.headers[DEGRADED_HEADER] = TOOLS_IGNORED
         if request.model.startswith(AGENT):
@@ -79,7 +86,14 @@ async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> 
             else:
                 await deps.reserve(exchange, call)
                 age = deps.clock.now().timestamp() - lookup.entry.made_at
-                await replay(exchange, call, lookup.entry, stream=request.stream, age=age)
+                await replay(exchange, call, lookup.entry, stream=request.stream, age=age, recording=recording)
+
+
+def _recording(
+    exchange: Exchange, deps: Dependencies, call: MeteredCall, request: ChatRequest, size: int
+) -> Recording | None:
+    id_of = exchange.translation.answer_id if isinstance(exchange, TranslatedExchange) else str
+    return begin_recording(deps.recorder, call, request, size, exchange.header(RECORD_HEADER.lower()), id_of)
 
 
 def _request(exchange: Exchange, body: bytes) -> ChatRequest:
@@ -102,11 +116,13 @@ async def _answer(exchange: Exchange, deps: Dependencies, call: MeteredCall, que
 
 
 def _with_observers(observer: StreamObserver, exchange: Exchange, question: Question) -> StreamObserver:
-    """An observer, and around it what a call's guardrails and the cache want to see."""
+    """An observer, and around it what a call's guardrails, the cache and its record want to see."""
     screen, lookup = question.screen, question.lookup
     if screen.screens_output or (screen.decisions and not screen.reach.is_inside):
         observer = GuardrailObserver(observer, screen, exchange.headers)
-    return observer if lookup is None else RecordingObserver(observer, lookup)
+    if lookup is not None:
+        observer = RecordingObserver(observer, lookup)
+    return observer if question.recording is None else RecordObserver(observer, question.recording)
 
 
 async def _resolve_target(deps: Dependencies, principal: Principal, request: ChatRequest) -> ResolvedTarget:
@@ -133,6 +149,8 @@ async def answer_from_model(exchange: Exchange, deps: Dependencies, call: Metere
     plan = plan_for(question.request.model, models, routes, call.principal)
     sequence = FallbackSequence(plan, _preferred(plan, deps))
     attempts = Attempts(plan, deps.breakers, RetryPolicy(deps.settings.attempts, deps.settings.attempts_seconds))
+    if question.recording is not None:
+        question.recording.attempts = attempts.done
     await attempts.answer(exchange, call, sequence, _attempt_request(exchange, deps, call, question, attempts))
     if question.lookup is not None and call.error_type is None:
         version = call.answered_by
@@ -202,8 +220,11 @@ async def answer_from_documents(exchange: Exchange, deps: Dependencies, call: Me
         plan_for(options.model, await deps.catalog.models(), await deps.routes.list_routes(), call.principal)
     await deps.ask(exchange, call, search_max_usage(await deps.catalog.known(), request.question()))
     show_receipt = "receipt" in options.include
-    if not show_receipt:
-        options = options.model_copy(update={"include": [*options.include, "receipt"]})
+    show_sources = question.recording is None or "sources" in options.include
+    more: list[Literal["receipt", "sources"]] = [] if show_receipt else ["receipt"]
+    if not show_sources:
+        more.append("sources")
+    options = options.model_copy(update={"include": [*options.include, *more]})
     upstream = Upstream(
         deps.peers.agent,
         deps.issuer.token(call.principal, ANSWERS, exchange.request_id, call.id),
@@ -211,7 +232,9 @@ async def answer_from_documents(exchange: Exchange, deps: Dependencies, call: Me
         deps.settings.answer_timeout_seconds,
         hold=False,
     )
-    observer = AnswerObserver(call, deps.inner_calls, show_receipt=show_receipt)
+    observer = AnswerObserver(
+        call, deps.inner_calls, show_receipt=show_receipt, show_sources=show_sources, recording=question.recording
+    )
     named = request.model_copy(update={"groundwork": options})
     await answer_chat(exchange, call, upstream, named, _with_observers(observer, exchange, question))
     if question.lookup is not None and call.error_type is None and not observer.degraded:

@@ -23,6 +23,10 @@ class Translation(Protocol):
         """A whole chat completion in its own kind."""
         ...
 
+    def answer_id(self, chat_id: str) -> str:
+        """The id that the caller sees of an answer."""
+        ...
+
     def frame(self, frame: bytes) -> bytes:
         """A frame of a chat's stream as frames of its own kind; empty where there is nothing to say."""
         ...

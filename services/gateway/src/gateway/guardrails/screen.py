@@ -197,6 +197,18 @@ class Screen:
         log.info("guardrail", guard=guard, where=where, action=action, kinds=decision.kinds, count=decision.count)
 
 
+def kept(value: Json, rules: TextGuards, *, joined: bool = False) -> Json:
+    """A value as it may be stored: what a guard masks or refuses is masked, and nothing is noted."""
+    masking = [guard for guard in DETECTORS if action_of(rules, guard) in ("redact", "block")]
+    if not masking:
+        return value
+    before = texts = Texts.of(value, OUR_REFERENCES)
+    for guard in masking:
+        if found := texts.find(guard, joined=joined):
+            texts = texts.masked(found)
+    return value if texts is before else texts.put_back(value, before)
+
+
 def _parsed(body: bytes) -> Json:
     try:
         return json.loads(body)

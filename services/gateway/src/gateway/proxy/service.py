@@ -21,6 +21,7 @@ from gateway.guardrails.screen import Screen
 from gateway.limits.max_usage import search_max_usage
 from gateway.limits.reservations import MaxUsage
 from gateway.proxy.paths import inner_path, inner_query
+from gateway.proxy.quoted_documents import deletion_of_records
 from gateway.settings import origins_in
 from gateway.streaming.errors import StreamBrokenOff
 from gateway.streaming.exchange import Exchange, passed_on
@@ -109,6 +110,8 @@ async def _carry(
     settings = deps.settings
     peer = deps.peers.agent if spec.owner == "agent" else deps.peers.ingest
     may_last = spec.gives in ("events", "json_or_events")
+    delete_records = await deletion_of_records(exchange, deps, principal, spec)
+    await delete_records()
     async with peer.stream(
         spec.method,
         path,
@@ -124,6 +127,7 @@ async def _carry(
         if spec.ends_epoch and stream.status < 400:
             await deps.answer_cache.end_answers(principal.tenant)
         await _delete_what_came_from(deps, principal, spec, exchange.path_params)
+        await delete_records()  # those that were made meanwhile
         await _pass_on(exchange, stream, spec, screen, after)
 
 

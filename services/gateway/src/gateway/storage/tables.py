@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, false
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    false,
+)
 
 from servicekit.sql.database import UtcTime
 
@@ -17,6 +30,8 @@ tenants = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("deleting", Boolean, nullable=False, server_default=false()),
     Column("feedback_labels", JSON(none_as_null=True)),
+    Column("records", String(10), nullable=False, server_default="off"),
+    Column("records_days", Integer, nullable=False, server_default="30"),
 )
 """`feedback_labels` null means the set that we ship."""
 
@@ -37,6 +52,8 @@ keys = Table(
     Column("limits", JSON, nullable=False),
     Column("budgets", JSON, nullable=False),
     Column("guardrails", JSON),
+    Column("records", String(10)),
+    Column("records_days", Integer),
     Column("expires_at", UtcTime),
     Column("created_at", UtcTime, nullable=False),
     Column("last_used_at", UtcTime),
@@ -123,6 +140,53 @@ reservations = Table(
 )
 """What each attempt that can cost money may use at most, from before its upstream is called until its usage row, which
 has the same id, is committed. A replica that lives moves `expires_at` on; what expires was a dead one's."""
+
+records = Table(
+    "records",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("key_id", String(64), nullable=False),
+    Column("request_id", String(128), nullable=False),
+    Column("call_id", String(64), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("mode", String(10), nullable=False),
+    Column("user", String(512)),
+    Column("user_hash", String(64)),
+    Column("model", String(200), nullable=False),
+    Column("answered_by", String(200)),
+    Column("model_digest", String(200)),
+    Column("adapter", String(200)),
+    Column("variant", String(200)),
+    Column("prompt", String(200)),
+    Column("collections", Text, nullable=False),
+    Column("question", Text),
+    Column("answer", Text),
+    Column("abstained", Boolean, nullable=False),
+    Column("error_type", String(40)),
+    Column("status", Integer, nullable=False),
+    Column("cache", String(10), nullable=False),
+    Column("streamed", Boolean, nullable=False),
+    Column("ms", Integer, nullable=False),
+    Column("content", Text, nullable=False),
+    Index("records_by_tenant", "tenant", "at", "id"),
+    Index("records_by_user", "tenant", "user_hash"),
+    Index("records_by_expiry", "expires_at"),
+)
+"""Answers as they were given, where a key or a tenant wants that. `id` is the answer's, `user_hash` finds a user whose
+name is masked, `collections` has each name between commas, `content` is the JSON of what nobody filters by."""
+
+record_documents = Table(
+    "record_documents",
+    metadata,
+    Column("record_id", String(64), ForeignKey("records.id", ondelete="CASCADE"), primary_key=True),
+    Column("collection", String(63), primary_key=True),
+    Column("document_id", String(200), primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Index("record_documents_by_document", "tenant", "collection", "document_id"),
+)
+"""Documents that records hold passages of."""
 
 audit = Table(
     "audit",

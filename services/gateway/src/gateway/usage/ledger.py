@@ -3,6 +3,7 @@
 A row is never dropped: a full queue makes calls wait, a failed write is tried again, closing writes what is left.
 What can cost money is reserved here before it begins: that row is committed, together with all that waits at that
 moment, before the upstream is called. If this process dies then, another one bills what it had reserved.
+Other rows may go beside them in the same commits; usage never waits for these, and goes on without them if it must.
 """
 
 from __future__ import annotations
@@ -43,9 +44,17 @@ CLOSE_SECONDS = 10.0
 LAST_USE_SECONDS = 30.0
 
 
+@dataclass(slots=True)
+class RowsBeside:
+    """Rows of others that are written in a commit of usage, or not at all; then `error` says why."""
+
+    changes: list[Change]
+    error: Exception | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    record: UsageRecord | ReservationRecord
+    record: UsageRecord | ReservationRecord | RowsBeside
     written: asyncio.Future[None]
 
 
@@ -105,6 +114,12 @@ class UsageLedger:
         """
         return await self._enqueue(record)
 
+    async def write_beside(self, changes: list[Change]) -> Exception | None:
+        """Write rows in the next commit of usage; what went wrong, if they could not be."""
+        rows = RowsBeside(changes)
+        await (await self._enqueue(rows))
+        return rows.error
+
     async def wait_for(self, written: asyncio.Future[None], seconds: float) -> None:
         """Have a recorded row committed now rather than with the next group, and wait for it, but not longer."""
         self._write_now()
@@ -129,7 +144,7 @@ class UsageLedger:
         while not self._queue.empty():
             _log_row(self._queue.get_nowait())
 
-    async def _enqueue(self, record: UsageRecord | ReservationRecord) -> asyncio.Future[None]:
+    async def _enqueue(self, record: UsageRecord | ReservationRecord | RowsBeside) -> asyncio.Future[None]:
         waiting = _Waiting(record, asyncio.get_running_loop().create_future())
         try:
             self._queue.put_nowait(waiting)
@@ -173,6 +188,8 @@ class UsageLedger:
             for waiting in group:
                 if not done:
                     _log_row(waiting)
+                if not done and isinstance(waiting.record, RowsBeside):
+                    waiting.record.error = waiting.record.error or TimeoutError("the ledger was closed")
                 if not waiting.written.done():
                     waiting.written.set_result(None)
                 self._queue.task_done()
@@ -199,7 +216,20 @@ class UsageLedger:
             else:
                 return
 
-    async def _write(self, group: Sequence[UsageRecord | ReservationRecord]) -> None:
+    async def _write(self, group: Sequence[UsageRecord | ReservationRecord | RowsBeside]) -> None:
+        beside = [rows for rows in group if isinstance(rows, RowsBeside) and rows.error is None]
+        try:
+            await self._write_rows(group, [change for rows in beside for change in rows.changes])
+        except Exception as error:
+            if not beside:
+                raise
+            for rows in beside:
+                rows.error = error
+            await self._write_rows(group, [])
+
+    async def _write_rows(
+        self, group: Sequence[UsageRecord | ReservationRecord | RowsBeside], beside: Sequence[Change]
+    ) -> None:
         started = time.perf_counter()
         records = [record for record in group if isinstance(record, UsageRecord)]
         ended = {record.id for record in records} & self._reserved
@@ -215,7 +245,9 @@ class UsageLedger:
             changes.append((_USED, _last_uses(records)))
         if ended:
             changes.append((_END, [{"ended": attempt_id} for attempt_id in ended]))
-        await self._database.write(all_of(changes))
+        changes += beside
+        if changes:
+            await self._database.write(all_of(changes))
         self._reserved -= ended
         USAGE_WRITE.observe(time.perf_counter() - started)
 
@@ -240,5 +272,7 @@ def _last_uses(records: Sequence[UsageRecord]) -> list[dict[str, Any]]:
 
 
 def _log_row(waiting: _Waiting) -> None:
+    if isinstance(waiting.record, RowsBeside):
+        return
     row = waiting.record.row()
     log.error("usage row not written", **{**row, "started_at": waiting.record.started_at.isoformat()})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,7 +14,6 @@ from typing import get_args
 
 import structlog
 
-from contracts.models.catalog import RAG
 from contracts.models.versions import ModelVersion
 from contracts.operations.operation import MeteredRoute
 from gateway.auth.keys import Principal
@@ -26,7 +25,7 @@ from gateway.models.catalog import Catalog
 from gateway.models.cost import NANO, sum_costs
 from gateway.usage.bounded_labels import BoundedLabels
 from gateway.usage.ledger import UsageLedger
-from gateway.usage.records import ReservationRecord, Tokens, UsageRecord
+from gateway.usage.records import ReservationRecord, Tokens, UsageRecord, kept_name
 from servicekit.core.clock import Clock
 from servicekit.core.errors import CLIENT_CLOSED, ServiceError
 from servicekit.core.identifiers import new_id
@@ -36,8 +35,6 @@ log = structlog.get_logger(__name__)
 Route = MeteredRoute
 ROUTES: tuple[Route, ...] = get_args(Route)
 COMMIT_SECONDS = 2.0
-MOST_NAME = 200
-"""Characters of a model's name that the ledger keeps."""
 SLOT_SECONDS = 0.25
 """How long an answer's last byte waits for its slot to be free: a Redis that is away must not hold it up."""
 SETTLE_SECONDS = 5.0
@@ -151,8 +148,10 @@ class MeteredCall:
         self.tokens = Tokens()
         self.cost: int | None = 0
         self.estimated = False
+        self.on_end: Callable[[MeteredCall, UsageRecord | None, tuple[str, str] | None], None] | None = None
+        """Told when the call ends: its row, none if it was not let in, and the code and message of what ended it."""
+        self.started_at = now
         self._meter = meter
-        self._started_at = now
         self._began = time.perf_counter()
         self._waited = 0.0
         self._written: asyncio.Future[None] | None = None
@@ -174,10 +173,12 @@ class MeteredCall:
             if error is not None:
                 self._fail(error)
             self._settle(refused=self._only_entered and isinstance(error, NOT_LET_IN))
+            let_in = self._has_reservation or self.attempt > 1 or not isinstance(error, NOT_LET_IN)
+            if self.on_end is not None:
+                row = self._as_record(time.perf_counter() - self._began) if let_in else None
+                self.on_end(self, row, self._end_of(error))
             if self._written is None:
-                await self._record(
-                    in_ledger=self._has_reservation or self.attempt > 1 or not isinstance(error, NOT_LET_IN)
-                )
+                await self._record(in_ledger=let_in)
                 if self.parent_id is not None:
                     await self.commit()  # whoever made it may ask at once what it has used
         finally:
@@ -212,7 +213,7 @@ class MeteredCall:
         If what it may use is refused then, it has used up no request.
         """
         self._opened = await self._meter.admission.reserve(
-            self.principal, self.id, NO_USAGE, self._started_at, opens_call=True
+            self.principal, self.id, NO_USAGE, self.started_at, opens_call=True
         )
         self._only_entered = True
         return self._opened.headers
@@ -225,7 +226,7 @@ class MeteredCall:
         """
         opens_call = self.parent_id is None and self._opened is None
         self._reserved = await self._meter.admission.reserve(
-            self.principal, self.attempt_id, max_usage, self._started_at, opens_call=opens_call
+            self.principal, self.attempt_id, max_usage, self.started_at, opens_call=opens_call
         )
         self._opened, self._only_entered = self._opened or self._reserved, False
         if hold and max_usage.cost != 0:
@@ -324,6 +325,11 @@ class MeteredCall:
         else:
             self.status, self.error_type = 500, "internal"
 
+    def _end_of(self, error: BaseException | None) -> tuple[str, str] | None:
+        if isinstance(error, ServiceError):
+            return error.code, error.message
+        return None if self.error_type is None else (self.error_type, "")
+
     async def _record(self, *, in_ledger: bool) -> None:
         self._recorded = True
         seconds = time.perf_counter() - self._began
@@ -356,13 +362,13 @@ class MeteredCall:
             key_id=self.principal.key_id,
             tenant=self.principal.tenant,
             route=self.route,
-            model=_as_kept(self.model),
+            model=kept_name(self.model),
             attempt=self.attempt,
             prompt_tokens=max_usage.prompt_tokens,
             completion_tokens=max_usage.completion_tokens,
             embedding_tokens=max_usage.embedding_tokens,
             cost_nano_usd=max_usage.cost,
-            started_at=self._started_at,
+            started_at=self.started_at,
         )
 
     def _as_record(self, seconds: float) -> UsageRecord:
@@ -375,7 +381,7 @@ class MeteredCall:
             key_id=self.principal.key_id,
             tenant=self.principal.tenant,
             route=self.route,
-            model=_as_kept(self.model),
+            model=kept_name(self.model),
             prompt_tokens=self.tokens.prompt,
             completion_tokens=self.tokens.completion,
             embedding_tokens=self.tokens.embedding,
@@ -386,15 +392,6 @@ class MeteredCall:
             error_type=self.error_type,
             streamed=self.streamed,
             estimated=self.estimated,
-            started_at=self._started_at,
+            started_at=self.started_at,
             ms=round(seconds * 1000),
         )
-
-
-def _as_kept(model: str | None) -> str | None:
-    """A model's name as every database takes it: a caller may have made it up. Of a long list of collections those are
-    kept that fit whole."""
-    if model is None:
-        return None
-    kept = model[:MOST_NAME].replace("\0", "")
-    return kept.rpartition(",")[0] if len(model) > MOST_NAME and "," in kept and model.startswith(RAG) else kept

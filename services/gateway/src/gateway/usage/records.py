@@ -8,7 +8,11 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from contracts.models.catalog import RAG
+
 DAY_SECONDS = 86_400
+MOST_NAME = 200
+"""Characters of a model's name that the ledger keeps."""
 _CALL = re.compile(r"call_[0-9a-f]{24,}")
 GONE = "(deleted)"
 """Stands for a tenant that was deleted and for what it named; no name can be like it."""
@@ -129,3 +133,12 @@ def count(usage: Mapping[str, Any], field: str) -> int:
     """A number of tokens out of somebody's JSON; 0 if it is not one, or more than any model can read or write."""
     value = usage.get(field)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_BELIEVED else 0
+
+
+def kept_name(model: str | None) -> str | None:
+    """A model's name as every database takes it: a caller may have made it up. Of a long list of collections those are
+    kept that fit whole."""
+    if model is None:
+        return None
+    kept = model[:MOST_NAME].replace("\0", "")
+    return kept.rpartition(",")[0] if len(model) > MOST_NAME and "," in kept and model.startswith(RAG) else kept

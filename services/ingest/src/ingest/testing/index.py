@@ -75,6 +75,7 @@ class MemoryIndex:
             language=wanted.language,
             vectors=wanted.vectors,
             rerank=wanted.rerank,
+            delete_records=wanted.delete_records,
             created_at=datetime.now(UTC),
         )
         self.kept[wanted.name] = made

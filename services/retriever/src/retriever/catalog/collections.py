@@ -48,6 +48,7 @@ class CollectionRecord:
     language: str
     vector_options: dict[str, Any]
     rerank: bool
+    delete_records: bool
     revision: int
     generation: int
     layout: int
@@ -98,6 +99,7 @@ class CollectionRepository:
             "language": wanted.language,
             "vector_options": wanted.vectors.model_dump(mode="json"),
             "rerank": wanted.rerank,
+            "delete_records": wanted.delete_records,
             "revision": 0,
             "generation": 1,
             "state": ACTIVE,
@@ -284,6 +286,7 @@ def _to_collection(record: CollectionRecord, counts: RowMapping | None, shadow: 
         language=record.language,
         vectors=VectorOptions.model_validate(record.vector_options),
         rerank=record.rerank,
+        delete_records=record.delete_records,
         documents=0 if counts is None else counts["documents"],
         chunks=0 if counts is None else counts["n"],
         revision=record.revision,

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from servicekit.backup.lock import backup_lock_table
@@ -38,6 +39,7 @@ collections = Table(
     Column("language", String(8), nullable=False),
     Column("vector_options", JSON, nullable=False),
     Column("rerank", Boolean, nullable=False),
+    Column("delete_records", Boolean, nullable=False, server_default=false()),
     Column("revision", Integer, nullable=False),
     Column("generation", Integer, nullable=False),
     Column("state", String(16), nullable=False),  # active | deleting

@@ -7,6 +7,7 @@ import json
 from contracts.models.chat import ChatRequest
 from contracts.models.responses import ResponseRequest
 from gateway.chat.responses.events import Events
+from gateway.chat.responses.output import response_id
 from gateway.chat.responses.request import as_chat, read
 from servicekit.streams.sse import data_of, is_done, is_error
 
@@ -29,6 +30,10 @@ class Responses:
         events = self._made()
         events.feed(json.loads(body), "message")
         return json.dumps(events.finish(), ensure_ascii=False, separators=(",", ":")).encode()
+
+    def answer_id(self, chat_id: str) -> str:
+        """As a response's."""
+        return response_id(chat_id)
 
     def frame(self, frame: bytes) -> bytes:
         """Chunks as events; comments pass as they are."""

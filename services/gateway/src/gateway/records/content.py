@@ -1,0 +1,207 @@
+"""The row of a record: an answer's pieces put together, masked, and cut to a bounded size."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from contracts.models.catalog import AGENT, RAG, rag_collections
+from contracts.models.chat import ChatRequest
+from gateway.guardrails.screen import kept
+from gateway.models.cost import usd_text
+from gateway.records.answer import Answer, answer_in
+from gateway.records.recording import Recording
+from gateway.usage.records import UsageRecord
+
+MOST_CONTENT_CHARS = 200_000
+MOST_TEXT_CHARS = 50_000
+"""Of a question or an answer."""
+CUTS = (20_000, 4000, 500, 50)
+"""Characters of each text that stay where a record is too large, tried in turn."""
+MOST_HITS = 100
+MOST_NAME = 200
+_MEDIA = '"data:'
+MOST_USER = 512
+_OWN = ("model", "messages", "stream", "stream_options", "user", "safety_identifier", "raw_prompts")
+_WORDLESS = ("grounded", "abstained", "answer_kind", "collections", "degraded", "agent", "agent_version", "status")
+Row = dict[str, Any]
+
+
+def rows_of(recording: Recording) -> tuple[Row, list[Row]]:
+    """Its row, and one for each document that it holds passages of."""
+    usage = recording.usage
+    assert usage is not None, "it has ended"
+    answer = answer_in(recording.frames, streamed=recording.request.stream)
+    full, rules = recording.mode == "full", recording.guardrails
+    asked = kept(_asked(recording.request), rules.input, joined=True) if full else {}
+    hits = _hits(recording, answer)
+    known = {**_words(answer), "hits": hits, "error": _error(recording.error)} if full else {}
+    answered = kept({"report": _report(answer), "receipt": _receipt(recording, usage, answer), **known}, rules.output)
+    content = {**asked, **answered} if full else _wordless(answered, hits, recording.error)
+    text, cut = _bounded({name: value for name, value in content.items() if name not in ("question", "answer")})
+    longest = max(len(content.get(name) or "") for name in ("question", "answer"))
+    if recording.truncated or cut or longest > MOST_TEXT_CHARS:
+        text = f'{{"truncated":true,{text[1:]}'
+    row = {
+        **_facts(recording, usage, answer),
+        **{name: _cut(content.get(name), MOST_TEXT_CHARS) for name in ("question", "answer")},
+        "content": text,
+        "user": _cut(kept({"text": recording.user}, rules.input)["text"], MOST_USER),
+    }
+    return row, _documents(row, hits)
+
+
+def user_hash(tenant: str, user: str) -> str:
+    """By which the records of a user are found whose name is masked."""
+    return hashlib.sha256(f"{tenant}\0{user}".encode("utf-8", "replace")).hexdigest()
+
+
+def _facts(recording: Recording, usage: UsageRecord, answer: Answer) -> Row:
+    version, receipt, model = recording.version, recording.receipt or {}, recording.request.model
+    is_plain = not model.startswith((RAG, AGENT))
+    facts = {
+        "model": model,
+        "answered_by": version.model or (usage.model if is_plain else receipt.get("model")),
+        "model_digest": version.digest or receipt.get("model_digest"),
+        "adapter": receipt.get("adapter"),
+        "variant": recording.variant,
+        "prompt": recording.prompt or receipt.get("prompt"),
+    }
+    return {
+        **{name: _cut(None if value is None else str(value), MOST_NAME) for name, value in facts.items()},
+        "id": recording.id_of(answer.id) if answer.id else usage.id,
+        "tenant": usage.tenant,
+        "key_id": usage.key_id,
+        "request_id": usage.request_id,
+        "call_id": usage.id,
+        "at": usage.started_at,
+        "expires_at": recording.expires_at,
+        "mode": recording.mode,
+        "user_hash": None if recording.user is None else user_hash(usage.tenant, recording.user),
+        "collections": f",{','.join(rag_collections(model))}," if model.startswith(RAG) else "",
+        "abstained": answer.report.get("abstained") is True,
+        "error_type": usage.error_type,
+        "status": usage.status,
+        "cache": usage.cache,
+        "streamed": usage.streamed,
+        "ms": usage.ms,
+    }
+
+
+def _asked(request: ChatRequest) -> Row:
+    body = request.model_dump(mode="json", exclude_unset=True)
+    return {
+        "question": request.question(),
+        "messages": body["messages"],
+        "parameters": {name: value for name, value in body.items() if name not in _OWN},
+    }
+
+
+def _words(answer: Answer) -> Row:
+    return {
+        "answer": answer.text,
+        "reasoning": answer.reasoning or None,
+        "tool_calls": answer.tool_calls or None,
+        "annotations": answer.annotations or None,
+        "finish_reason": answer.finish_reason,
+    }
+
+
+def _report(answer: Answer) -> Row | None:
+    return {name: value for name, value in answer.report.items() if name not in ("receipt", "sources")} or None
+
+
+def _receipt(recording: Recording, usage: UsageRecord, answer: Answer) -> Row:
+    """What the answer told, or that of a plain model's, which tells none."""
+    given = recording.receipt or answer.report.get("receipt")
+    if isinstance(given, dict):
+        own = [decision.model_dump() for decision in recording.decisions]
+        return {**given, "guardrails": [*given.get("guardrails", []), *own] if recording.receipt else own}
+    return {  # as `Receipt` has it, whose making would cost more than all else here
+        "request_id": usage.request_id,
+        "tokens": {"prompt": usage.prompt_tokens, "completion": usage.completion_tokens},
+        "cost_usd": usd_text(usage.cost_nano_usd),
+        "model": recording.version.model or usage.model,
+        "model_digest": recording.version.digest,
+        "attempts": [attempt.model_dump() for attempt in recording.attempts],
+        "cache": usage.cache,
+        "guardrails": [decision.model_dump() for decision in recording.decisions],
+    }
+
+
+def _hits(recording: Recording, answer: Answer) -> list[Row]:
+    """The sources, or those that are cited where an answer came from the cache."""
+    cited = {one.get("chunk_id"): one for one in answer.annotations if one.get("document_id")}
+    found = [one for one in recording.sources or [] if isinstance(one, dict)]
+    if not found:
+        found = [{**one, "text": one.get("quote")} for one in cited.values()]
+    names = ("number", "collection", "document_id", "revision", "chunk_id", "title", "page", "text", "start", "end")
+    return [
+        {**{name: one.get(name) for name in (*names, "score")}, "cited": one.get("chunk_id") in cited}
+        for one in found[:MOST_HITS]
+    ]
+
+
+def _wordless(answered: Row, hits: list[Row], error: tuple[str, str] | None) -> Row:
+    report, receipt = answered["report"] or {}, answered["receipt"]
+    return {
+        "report": {name: report[name] for name in _WORDLESS if name in report} or None,
+        "receipt": {name: value for name, value in receipt.items() if name != "queries"},
+        "hits": [{**hit, "text": None, "title": None} for hit in hits],
+        "error": None if error is None else {"code": error[0], "message": ""},
+    }
+
+
+def _documents(row: Row, hits: list[Row]) -> list[Row]:
+    pairs = dict.fromkeys((str(hit["collection"])[:63], str(hit["document_id"])[:MOST_NAME]) for hit in hits)
+    return [
+        {"record_id": row["id"], "collection": collection, "document_id": document, "tenant": row["tenant"]}
+        for collection, document in pairs
+    ]
+
+
+def _error(error: tuple[str, str] | None) -> Row | None:
+    return None if error is None else {"code": error[0], "message": error[1]}
+
+
+def _bounded(content: Mapping[str, Any]) -> tuple[str, bool]:
+    """As JSON of a bounded length, and whether something had to go."""
+    text = _encoded(content)
+    if len(text) <= MOST_CONTENT_CHARS and _MEDIA not in text:
+        return text, False
+    text = _encoded(_clipped(content, MOST_TEXT_CHARS))
+    if len(text) <= MOST_CONTENT_CHARS:
+        return text, False
+    for most in CUTS:
+        text = _encoded(_clipped(content, most))
+        if len(text) <= MOST_CONTENT_CHARS:
+            return text, True
+    small = {name: value for name, value in content.items() if name in ("report", "error", "finish_reason")}
+    return _encoded(_clipped(small, CUTS[-1])), True
+
+
+def _clipped(value: Any, most: int) -> Any:
+    """With every text cut; of pictures and sounds only what they are."""
+    if isinstance(value, str):
+        if value.startswith("data:") and len(value) > MOST_NAME:
+            return f"{value[:50]}… ({len(value)} characters)"
+        return value if len(value) <= most else f"{value[:most]}…"
+    if isinstance(value, Mapping):
+        return {str(name)[:most]: _clipped(one, most) for name, one in value.items()}
+    return [_clipped(one, most) for one in value] if isinstance(value, list) else value
+
+
+def _encoded(value: Any) -> str:
+    return _storable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def _cut(text: str | None, most: int) -> str | None:
+    return None if text is None else _storable(text[:most])
+
+
+def _storable(text: str) -> str:
+    """As every database takes it."""
+    text = text.replace("\0", "")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

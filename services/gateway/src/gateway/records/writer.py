@@ -1,0 +1,176 @@
+"""Writes records beside usage, in its commits: bounded in memory, waited for by no answer, and lost before usage is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import time
+from collections import deque
+
+import structlog
+
+from gateway.metrics import RECORDS, RECORDS_HELD, RECORDS_PAUSED
+from gateway.records.content import Row, rows_of
+from gateway.records.recording import Recording
+from gateway.storage.dialects import insert_if_missing
+from gateway.storage.tables import record_documents, records
+from gateway.usage.ledger import UsageLedger
+from servicekit.core.errors import is_disk_full
+from servicekit.core.probes import Degraded
+from servicekit.sql.database import Change, Database
+from servicekit.web.json_bodies import off_loop
+
+log = structlog.get_logger(__name__)
+GATHER_SECONDS = 0.05
+"""How long the first record of a group waits for company."""
+GROUP_RECORDS, GROUP_BYTES = 100, 1024 * 1024
+"""Of one commit: a reservation, for which a call waits, may be in the same one."""
+PAUSE_SECONDS = 5.0
+"""How long nothing is recorded after a write that failed."""
+TRIES = 3
+CLOSE_SECONDS = 10.0
+
+
+class RecordWriter:
+    """Start it with `open`, end it with `close`, before the ledger's."""
+
+    def __init__(self, database: Database, ledger: UsageLedger, memory_bytes: int, free_bytes: int) -> None:
+        """`free_bytes`: of the disk, that records leave to all else; known of an embedded database only."""
+        self._database = database
+        self._ledger = ledger
+        self._memory_bytes = memory_bytes
+        self._free_bytes = free_bytes
+        self._held = 0
+        self._waiting: deque[Recording] = deque()
+        self._wanted = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._task: asyncio.Task[None] | None = None
+        self._paused_until = 0.0
+        self._fault = ""
+        dialect = database.dialect.name
+        self._add_records = insert_if_missing(dialect, records)
+        self._add_documents = insert_if_missing(dialect, record_documents)
+
+    def hold(self, size: int) -> bool:
+        """Whether there is memory for so many bytes more."""
+        if self._held + size > self._memory_bytes:
+            RECORDS.labels("no_memory").inc()
+            return False
+        self._held += size
+        return True
+
+    def release(self, size: int) -> None:
+        """So many bytes are free again."""
+        self._held -= size
+        RECORDS_HELD.set(self._held)
+
+    def submit(self, recording: Recording) -> None:
+        """Write it soon; while records are paused it is counted as lost."""
+        if self._fault and time.monotonic() < self._paused_until:
+            self._lose([recording], "paused")
+            return
+        self._waiting.append(recording)
+        self._idle.clear()
+        self._wanted.set()
+
+    def open(self) -> None:
+        """Start writing."""
+        self._task = asyncio.create_task(self._write_groups())
+
+    async def all_written(self) -> None:
+        """Wait until every record that was submitted so far is committed or lost."""
+        await self._idle.wait()
+
+    async def close(self) -> None:
+        """Write what waits, for at most `CLOSE_SECONDS`."""
+        if self._task is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.all_written()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._lose(self._waiting, "closed")
+
+    async def probe(self) -> None:
+        """Raise `Degraded` while answers leave no records."""
+        if self._fault:
+            raise Degraded(f"{self._fault}; answers go on, and leave no records until it is over")
+
+    async def _write_groups(self) -> None:
+        while True:
+            await self._wanted.wait()
+            await asyncio.sleep(GATHER_SECONDS)
+            while group := self._next_group():
+                await self._write(group)
+            self._wanted.clear()
+            self._idle.set()
+
+    def _next_group(self) -> list[Recording]:
+        group: list[Recording] = []
+        size = 0
+        while self._waiting and len(group) < GROUP_RECORDS and size < GROUP_BYTES:
+            group.append(self._waiting.popleft())
+            size += group[-1].size
+        RECORDS_HELD.set(self._held)
+        return group
+
+    async def _write(self, group: list[Recording]) -> None:
+        error: Exception | None = None
+        changes: list[Change] = []
+        try:
+            if await asyncio.to_thread(self._disk_is_low):
+                self._pause("the disk is nearly full", "no_room", group)
+                return
+            changes = await self._changes(group)
+        except Exception as failure:  # noqa: BLE001  # one answer that can't be read must not end the writing of all
+            error = failure
+        tries = 0
+        while changes and tries < TRIES:
+            tries += 1
+            error = await self._ledger.write_beside(changes)
+            if error is None or is_disk_full(error):
+                break
+            await asyncio.sleep(tries)
+        if error is not None:
+            log.error("records not written", records=len(group), error=repr(error)[:300])
+            full = is_disk_full(error)
+            fault = "the disk is full" if full else "records could not be written; see the gateway's log"
+            self._pause(fault, "no_room" if full else "failed", group)
+            return
+        self._fault = ""
+        RECORDS_PAUSED.set(0)
+        RECORDS.labels("written").inc(len(group))
+        self.release(sum(recording.size for recording in group))
+
+    async def _changes(self, group: list[Recording]) -> list[Change]:
+        """A small one is made here and now: a thread would keep the event loop from its turns for longer."""
+        rows: list[Row] = []
+        documents: list[Row] = []
+        for recording in group:
+            usage = recording.usage
+            if usage is None or usage.tenant in self._ledger.deleted_tenants:
+                continue
+            row, quoted = await off_loop(recording.size, rows_of, recording)
+            rows.append(row)
+            await asyncio.sleep(0)
+            documents += quoted
+        changes: list[Change] = [(self._add_records, rows)] if rows else []
+        return [*changes, (self._add_documents, documents)] if documents else changes
+
+    def _disk_is_low(self) -> bool:
+        file = self._database.sqlite_file
+        return file is not None and shutil.disk_usage(file.parent).free < self._free_bytes
+
+    def _pause(self, fault: str, outcome: str, group: list[Recording]) -> None:
+        if not self._fault:
+            log.error("answers leave no records", reason=fault)
+        self._fault, self._paused_until = fault, time.monotonic() + PAUSE_SECONDS
+        RECORDS_PAUSED.set(1)
+        self._lose(group, outcome)
+
+    def _lose(self, lost: list[Recording] | deque[Recording], outcome: str) -> None:
+        RECORDS.labels(outcome).inc(len(lost))
+        self.release(sum(recording.size for recording in lost))
