@@ -19,6 +19,7 @@ PAGES = {
     "documents/handbook": "Details of Leave Policy",
     "search/handbook?q=paid+holiday": "paid",
     "agents": "New agent",
+    "records": "Read again",
     "usage": "Read again",
     "operations/health": "Health",
     "operations/models": "Models",

@@ -12,6 +12,7 @@ export const PAGES = [
   { name: "documents", title: "Documents", load: async () => (await import("../pages/documents.js")).Documents },
   { name: "search", title: "Search lab", load: async () => (await import("../pages/search.js")).SearchLab, scopes: ["search"] },
   { name: "agents", title: "Agents", load: async () => (await import("../pages/agents.js")).Agents, scopes: ["agents"] },
+  { name: "records", title: "Records", load: async () => (await import("../pages/records.js")).Records, scopes: ["records:read"] },
   { name: "usage", title: "Usage", load: async () => (await import("../pages/usage.js")).Usage },
   { name: "operations", title: "Operations", load: async () => (await import("../pages/operations.js")).Operations },
 ];

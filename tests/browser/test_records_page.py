@@ -1,0 +1,74 @@
+"""The page of records: what was asked is found, opened with all that is known of it, and deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+from tests.support.home.stack import RunningHome
+from tests.support.ingest.peers import until
+
+from contracts.retrieval.collections import Collection
+
+KNOWN = "How many days of paid holiday does a full-time employee get per year?"
+UNKNOWN = "What is the boiling point of tungsten?"
+
+
+@pytest.fixture
+def recorded(home: RunningHome, http: httpx2.Client, handbook: Collection) -> Iterator[tuple[str, str]]:
+    """The ids of an answer and of an abstention, recorded for the tenant of whoever is signed in."""
+    tenant = http.get("/v1/me").json()["tenant"]
+    body = {"name": "recorded", "tenant": tenant, "scopes": ["chat"], "records": "full"}
+    key = http.post("/v1/keys", json=body).json()
+    ids = []
+    for question in (KNOWN, UNKNOWN):
+        asked = {"model": f"rag:{handbook.name}", "messages": [{"role": "user", "content": question}], "user": "jo"}
+        answer = http.post("/v1/chat/completions", json=asked, headers={"Authorization": f"Bearer {key['secret']}"})
+        ids.append(answer.raise_for_status().json()["id"])
+    until(lambda: all(http.get(f"/v1/records/{one}").status_code == 200 for one in ids), "two records")
+    yield ids[0], ids[1]
+    http.delete("/v1/records", params={"user": "jo"}).raise_for_status()
+    http.delete(f"/v1/keys/{key['id']}").raise_for_status()
+
+
+def test_questions_that_nothing_answered_are_a_choice_and_words_find_an_answer(
+    signed_in: Any, recorded: tuple[str, str]
+) -> None:
+    page = signed_in
+    page.get_by_role("link", name="Records").click()
+    page.get_by_role("link", name=UNKNOWN).wait_for()
+    page.get_by_role("link", name=KNOWN).wait_for()
+    page.get_by_label("How it ended").select_option("abstained")
+    page.get_by_role("link", name=KNOWN).wait_for(state="detached")
+    page.get_by_role("link", name=UNKNOWN).wait_for()
+    page.reload()  # the address holds the choice
+    page.get_by_text("what to add to them").wait_for()
+    page.get_by_label("How it ended").select_option("")
+    page.get_by_label("Words of question or answer").fill("PAID holiday")
+    page.get_by_role("link", name=UNKNOWN).wait_for(state="detached")
+    page.get_by_role("link", name=KNOWN).wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_record_shows_the_answer_its_passages_and_how_it_was_made_and_can_be_deleted(
+    signed_in: Any, home: RunningHome, http: httpx2.Client, recorded: tuple[str, str], width: int
+) -> None:
+    page, (answered, _) = signed_in, recorded
+    record = http.get(f"/v1/records/{answered}").json()
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(f"{home.base_url}/console/#/records/{answered}")
+    page.get_by_role("heading", name=KNOWN).wait_for()
+    page.locator(".answer .marker").first.click()
+    cited = next(hit for hit in record["hits"] if hit["cited"])
+    page.locator("details[open] .said").get_by_text(cited["text"][:40]).first.wait_for()
+    page.get_by_text(record["request_id"], exact=True).wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    if width == 390:
+        return
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("heading", name="Records", exact=True).wait_for()
+    assert http.get(f"/v1/records/{answered}").status_code == 404
