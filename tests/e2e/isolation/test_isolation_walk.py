@@ -104,7 +104,10 @@ def recorded(http: httpx2.Client) -> str:
 def victim(home: RunningHome) -> Iterator[Victim]:
     key_id, secret = key(home, "victim", "victim-tenant")
     headers = {"Authorization": f"Bearer {secret}"}
-    with Groundwork(home.base_url, secret) as client, httpx2.Client(base_url=home.base_url, headers=headers) as http:
+    with (
+        Groundwork(home.base_url, secret) as client,
+        httpx2.Client(base_url=home.base_url, headers=headers, timeout=60) as http,
+    ):
         jobs = [
             put(client, VAULT, TEXT, DOSSIER, title=TITLE, metadata=METADATA),
             put(client, VAULT, f"{TEXT} Twice.", "second-dossier", title=TITLE, metadata=METADATA),
