@@ -15,6 +15,7 @@ declare namespace Api {
   type Agent = {
     approval: Approval;
     created_at: string;
+    current: number | null;
     instructions: string;
     key_id: string | null;
     limits: AgentLimits;
@@ -22,6 +23,7 @@ declare namespace Api {
     model: string;
     name: string;
     output_schema: Record<string, JsonValue> | null;
+    previous: number | null;
     temperature: number | null;
     tools: (SearchDocumentsTool | ReadDocumentTool | PlainTool | HttpTool | McpTools)[];
     updated_at: string;
@@ -84,10 +86,12 @@ declare namespace Api {
     include?: ("sources" | "receipt")[];
     mode?: "hybrid" | "dense" | "sparse";
     model?: string | null;
+    prompt?: string | null;
     rerank?: boolean | null;
     rewrite?: "follow_up" | "several" | "hypothetical" | null;
     style?: "short" | "detailed" | null;
     top_k?: number;
+    variables?: Record<string, boolean | number | string> | null;
   };
   type AnswerRecord = {
     abstained: boolean;
@@ -590,7 +594,7 @@ declare namespace Api {
     records: "off" | "metadata" | "full" | null;
     records_days: number | null;
     revoked_at: string | null;
-    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "admin")[];
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "admin")[];
     tenant: string;
   };
   type KeyCreate = {
@@ -603,7 +607,7 @@ declare namespace Api {
     name: string;
     records?: "off" | "metadata" | "full" | null;
     records_days?: number | null;
-    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "admin")[];
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "admin")[];
     tenant: string;
   };
   type KeyCreated = {
@@ -622,7 +626,7 @@ declare namespace Api {
     records: "off" | "metadata" | "full" | null;
     records_days: number | null;
     revoked_at: string | null;
-    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "admin")[];
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "admin")[];
     secret: string;
     tenant: string;
   };
@@ -636,10 +640,13 @@ declare namespace Api {
     name?: string | null;
     records?: "off" | "metadata" | "full" | null;
     records_days?: number | null;
-    scopes?: ("chat" | "documents" | "search" | "agents" | "agents:write" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "admin")[] | null;
+    scopes?: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "admin")[] | null;
   };
   type KeyRotate = {
     overlap_seconds?: number;
+  };
+  type LabelMove = {
+    version: number;
   };
   type Limits = {
     concurrency: number | null;
@@ -675,7 +682,7 @@ declare namespace Api {
     key_id: string;
     models: string[] | null;
     name: string;
-    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "admin")[];
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "admin")[];
     session: Session | null;
     tenant: string;
   };
@@ -712,7 +719,7 @@ declare namespace Api {
     fingerprint: string | null;
     id: string;
     images: boolean | null;
-    kind: "chat" | "embedding" | "rerank" | "reading" | "rag" | "agent";
+    kind: "chat" | "embedding" | "rerank" | "reading" | "rag" | "agent" | "prompt";
     languages: "all" | string[] | null;
     limits: Limits | null;
     max_model_len: number | null;
@@ -783,6 +790,104 @@ declare namespace Api {
     completion_usd_per_million: string;
     prompt_usd_per_million: string;
   };
+  type Prompt = {
+    created_at: string;
+    description: string;
+    examples: PromptExample[];
+    key_id: string | null;
+    labels: PromptLabel[];
+    messages: PromptMessage[];
+    model: string;
+    name: string;
+    nearest: number | null;
+    newest: number;
+    output_schema: Record<string, JsonValue> | null;
+    parameters: PromptParameters;
+    tools: (Record<string, unknown>)[];
+    updated_at: string;
+    variables: Record<string, unknown>;
+    version: number;
+    withheld: boolean;
+  };
+  type PromptCreate = {
+    description?: string;
+    examples?: Partial<PromptExample>[];
+    label?: string | null;
+    messages: Partial<PromptMessage>[];
+    model?: string;
+    name: string;
+    nearest?: number | null;
+    output_schema?: Record<string, JsonValue> | null;
+    parameters?: PromptParametersInput;
+    tools?: (Record<string, unknown>)[];
+    variables?: Record<string, unknown>;
+  };
+  type PromptExample = {
+    input: string;
+    output: string;
+  };
+  type PromptLabel = {
+    label: string;
+    previous: number | null;
+    version: number;
+  };
+  type PromptMessage = {
+    content: string;
+    role: "system" | "developer" | "user" | "assistant";
+  };
+  type PromptParameters = {
+    frequency_penalty: number | null;
+    max_tokens: number | null;
+    presence_penalty: number | null;
+    reasoning_effort: string | null;
+    seed: number | null;
+    stop: string[] | null;
+    temperature: number | null;
+    top_p: number | null;
+  };
+  type PromptParametersInput = {
+    frequency_penalty?: number | null;
+    max_tokens?: number | null;
+    presence_penalty?: number | null;
+    reasoning_effort?: string | null;
+    seed?: number | null;
+    stop?: string[] | null;
+    temperature?: number | null;
+    top_p?: number | null;
+  };
+  type PromptRender = {
+    label?: string | null;
+    question?: string | null;
+    variables?: Record<string, boolean | number | string>;
+    version?: number | null;
+  };
+  type PromptSummary = {
+    created_at: string;
+    description: string;
+    key_id: string | null;
+    labels: PromptLabel[];
+    model: string;
+    name: string;
+    newest: number;
+    updated_at: string;
+    variables: Record<string, PromptVariable>;
+    version: number;
+  };
+  type PromptUse = {
+    id: string;
+    variables?: Record<string, boolean | number | string> | null;
+    version?: string | null;
+  };
+  type PromptVariable = {
+    default: boolean | number | string | null;
+    description: string;
+    type: "string" | "integer" | "number" | "boolean";
+  };
+  type PromptVariableInput = {
+    default?: boolean | number | string | null;
+    description?: string;
+    type?: "string" | "integer" | "number" | "boolean";
+  };
   type Pull = {
     bytes_done: number;
     bytes_total: number | null;
@@ -829,6 +934,7 @@ declare namespace Api {
     degraded: string[];
     fingerprints: Record<string, string>;
     guardrails: GuardDecision[];
+    instructions: string | null;
     model: string | null;
     model_digest: string | null;
     prompt: string | null;
@@ -891,6 +997,16 @@ declare namespace Api {
     embedding_model?: string | null;
     language?: string | null;
     vectors?: Partial<VectorOptions> | null;
+  };
+  type RenderedPrompt = {
+    degraded: string[];
+    messages: PromptMessage[];
+    model: string;
+    name: string;
+    parameters: PromptParameters;
+    response_format: Record<string, unknown> | null;
+    tools: (Record<string, unknown>)[];
+    version: number;
   };
   type ReplayedFrom = {
     after: number;
@@ -963,7 +1079,7 @@ declare namespace Api {
     conversation?: string | Record<string, unknown> | null;
     groundwork?: AnswerOptions | null;
     include?: string[] | null;
-    input: string | (Record<string, unknown>)[];
+    input?: string | (Record<string, unknown>)[];
     instructions?: string | null;
     max_output_tokens?: number | null;
     max_tool_calls?: number | null;
@@ -971,7 +1087,7 @@ declare namespace Api {
     model: string;
     parallel_tool_calls?: boolean | null;
     previous_response_id?: string | null;
-    prompt?: Record<string, unknown> | null;
+    prompt?: PromptUse | null;
     prompt_cache_key?: string | null;
     prompt_cache_retention?: string | null;
     reasoning?: ReasoningOptions | null;
@@ -1318,6 +1434,9 @@ declare namespace Api {
     (method: "DELETE", path: readonly ["keys", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["models", "pull", string], options?: Options<{}, never>): Promise<Pull>;
     (method: "DELETE", path: readonly ["models", string], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["prompts", string], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["prompts", string, "labels", string], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["prompts", string, "versions", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["records"], options?: Options<Partial<Record<"user", unknown>>, never>): Promise<RecordsDeleted>;
     (method: "DELETE", path: readonly ["records", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["reviews", string], options?: Options<{}, never>): Promise<null>;
@@ -1347,6 +1466,10 @@ declare namespace Api {
     (method: "GET", path: readonly ["models", "pull"], options?: Options<{}, never>): Promise<PullList>;
     (method: "GET", path: readonly ["models", "pull", string], options?: Options<{}, never>): Promise<Pull>;
     (method: "GET", path: readonly ["models", string], options?: Options<{}, never>): Promise<ModelInfo>;
+    (method: "GET", path: readonly ["prompts"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: PromptSummary[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["prompts", string], options?: Options<{}, never>): Promise<Prompt>;
+    (method: "GET", path: readonly ["prompts", string, "versions"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: Prompt[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["prompts", string, "versions", string], options?: Options<{}, never>): Promise<Prompt>;
     (method: "GET", path: readonly ["records"], options?: Options<Partial<Record<"limit" | "cursor" | "from" | "to" | "collection" | "model" | "user" | "rating" | "abstained" | "error" | "q", unknown>>, never>): Promise<{ data: RecordSummary[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["records", string], options?: Options<{}, never>): Promise<AnswerRecord>;
     (method: "GET", path: readonly ["reviews"], options?: Options<Partial<Record<"state" | "answer_id" | "limit" | "cursor", unknown>>, never>): Promise<{ data: Review[]; next_cursor: string | null }>;
@@ -1365,6 +1488,7 @@ declare namespace Api {
     (method: "PATCH", path: readonly ["tenants", string], options?: Options<{}, TenantPatch>): Promise<Tenant>;
     (method: "PATCH", path: readonly ["threads", string], options?: Options<{}, ThreadChange>): Promise<Thread>;
     (method: "POST", path: readonly ["agents"], options?: Options<{}, AgentCreate>): Promise<Agent>;
+    (method: "POST", path: readonly ["agents", string, "versions", string, "activate"], options?: Options<{}, never>): Promise<Agent>;
     (method: "POST", path: readonly ["chat", "completions"], options?: Options<{}, ChatRequest>): Promise<ChatCompletion>;
     (method: "POST", path: readonly ["collections"], options?: Options<{}, CollectionCreate>): Promise<Collection>;
     (method: "POST", path: readonly ["collections", string, "documents"], options?: Options<{}, DocumentCreate>): Promise<Accepted>;
@@ -1382,6 +1506,8 @@ declare namespace Api {
     (method: "POST", path: readonly ["keys"], options?: Options<{}, KeyCreate>): Promise<KeyCreated>;
     (method: "POST", path: readonly ["keys", string, "rotate"], options?: Options<{}, KeyRotate | null>): Promise<KeyCreated>;
     (method: "POST", path: readonly ["models", "pull"], options?: Options<{}, ModelPull>): Promise<Pull>;
+    (method: "POST", path: readonly ["prompts"], options?: Options<{}, PromptCreate>): Promise<Prompt>;
+    (method: "POST", path: readonly ["prompts", string, "render"], options?: Options<{}, PromptRender>): Promise<RenderedPrompt>;
     (method: "POST", path: readonly ["rerank"], options?: Options<{}, RerankRequest>): Promise<RerankReply>;
     (method: "POST", path: readonly ["responses"], options?: Options<{}, ResponseRequest>): Promise<Response>;
     (method: "POST", path: readonly ["reviews"], options?: Options<{}, ReviewCreate>): Promise<ReviewsCreated>;
@@ -1400,6 +1526,7 @@ declare namespace Api {
     (method: "POST", path: readonly ["tokenize"], options?: Options<{}, TokenizeRequest>): Promise<TokenizeReply>;
     (method: "PUT", path: readonly ["models", string], options?: Options<{}, ModelDeclaration>): Promise<ModelInfo>;
     (method: "PUT", path: readonly ["models", string, "default"], options?: Options<{}, never>): Promise<ModelInfo>;
+    (method: "PUT", path: readonly ["prompts", string, "labels", string], options?: Options<{}, LabelMove>): Promise<Prompt>;
     (method: "PUT", path: readonly ["routes", string], options?: Options<{}, RouteSpec>): Promise<Route>;
   }
   interface All {
@@ -1414,6 +1541,8 @@ declare namespace Api {
     (path: readonly ["feedback", "agreement"], query?: Partial<Record<"user" | "other", unknown>>, most?: number): Promise<Agreement[]>;
     (path: readonly ["jobs"], query?: Partial<Record<"status" | "collection" | "limit" | "cursor", unknown>>, most?: number): Promise<Job[]>;
     (path: readonly ["keys"], query?: Partial<Record<"limit" | "cursor" | "tenant", unknown>>, most?: number): Promise<Key[]>;
+    (path: readonly ["prompts"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<PromptSummary[]>;
+    (path: readonly ["prompts", string, "versions"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<Prompt[]>;
     (path: readonly ["records"], query?: Partial<Record<"limit" | "cursor" | "from" | "to" | "collection" | "model" | "user" | "rating" | "abstained" | "error" | "q", unknown>>, most?: number): Promise<RecordSummary[]>;
     (path: readonly ["reviews"], query?: Partial<Record<"state" | "answer_id" | "limit" | "cursor", unknown>>, most?: number): Promise<Review[]>;
     (path: readonly ["routes"], query?: {}, most?: number): Promise<Route[]>;

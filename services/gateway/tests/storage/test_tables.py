@@ -47,7 +47,14 @@ async def test_keys_keep_what_they_could_write_and_administrators_get_what_is_ne
         rows = (await connection.execute(select(keys.c.id, keys.c.scopes))).all()
     await database.close()
     assert {row.id: row.scopes for row in rows} == {
-        "admin": ["admin", "prompts:release"],
+        "admin": [
+            "admin",
+            "prompts:release",
+            "feedback:write",
+            "feedback:review",
+            "records:read",
+            "records:write",
+        ],  # fmt: skip
         "plain": ["chat", "agents", "agents:write"],
         "no-agents": ["chat"],
         "of-collections": ["agents"],

@@ -13,18 +13,13 @@ INSTALLATION_TENANT = "-"
 """The gateway's own calls: not a valid tenant name, so that it owns nothing."""
 
 Scope = Literal[
-    "chat", "documents", "search", "agents", "agents:write", "prompts:release", "feedback:write",
-    "feedback:review", "admin",
+    "chat", "documents", "search", "agents", "agents:write", "prompts:release", "feedback:write", "feedback:review",
+    "records:read", "records:write", "admin",
 ]  # fmt: skip
 """`agents` runs agents, `agents:write` makes, changes and deletes them and prompts, `prompts:release` moves protected
 labels of prompts, such as `production`. `feedback:write` says what answers were worth, as `chat` and `agents` may;
-`feedback:review` reads, judges, exports and deletes what the tenant's people said."""
-    "chat", "documents", "search", "agents", "agents:write", "feedback:write", "feedback:review", "records:read",
-    "records:write", "admin",
-]  # fmt: skip
-"""`agents` runs agents, `agents:write` makes, changes and deletes them. `feedback:write` says what answers were worth,
-as `chat` and `agents` may; `feedback:review` reads, judges, exports and deletes what the tenant's people said.
-`records:read` reads what all keys of a tenant asked and were answered, `records:write` deletes it."""
+`feedback:review` reads, judges, exports and deletes what the tenant's people said. `records:read` reads what all keys
+of a tenant asked and were answered, `records:write` deletes it."""
 
 
 class Delegation(BaseModel):
