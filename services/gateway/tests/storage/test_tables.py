@@ -54,7 +54,7 @@ async def test_keys_keep_what_they_could_write_and_administrators_get_what_is_ne
             "feedback:review",
             "records:read",
             "records:write",
-        ],  # fmt: skip
+        ],
         "plain": ["chat", "agents", "agents:write"],
         "no-agents": ["chat"],
         "of-collections": ["agents"],
