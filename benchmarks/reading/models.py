@@ -105,17 +105,18 @@ class Judgements:
 
     async def chance(self, asked: Asked, reader: Reader | None = None) -> float:
         """That the hits answer the question."""
-        state = await judge({"standalone": asked.question, "hits": list(asked.hits)}, self._context(reader))
+        state = await judge({"standalone": asked.question, "hits": list(asked.hits)}, self.context(reader))
         return state["evidence"].chance
 
     async def is_supported(self, claim: Claim, least: float, reader: Reader | None = None) -> bool:
         """Whether `verify` would cite the source for the sentence; with a reader, from this chance on."""
         found = passages(claim.source)
         evidence = Evidence(Question(claim.sentence), found, found, [], [], 1.0)
-        checked = await check(DraftSentence(claim.sentence, " "), evidence, self._context(reader, least))
+        checked = await check(DraftSentence(claim.sentence, " "), evidence, self.context(reader, least))
         return checked is not None
 
-    def _context(self, reader: Reader | None, least: float = PATIENCE.reader_support) -> Context:
+    def context(self, reader: Reader | None, least: float = PATIENCE.reader_support) -> Context:
+        """Of one question; `least` is the chance from which a source supports a sentence."""
         return Context(
             search=ScriptedSearch(),
             models=self._models,

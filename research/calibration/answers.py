@@ -26,8 +26,9 @@ from agent.relevance.ranking import FEATURES, RECONSIDERED, Scored, preselect, r
 from agent.settings import AgentSettings
 from contracts.retrieval.search import Hit
 from research.calibration.curves import Curve, Plot, draw
-from research.calibration.data import Case, Embedder, chroma, ohr, squad2, xquad
+from research.calibration.data import Case, Embedder, chroma, ohr, sections, squad2, xquad
 from research.calibration.fits import auc, fit_choice, fit_logistic, right_among
+from research.reader.sources import ours
 
 COMPARED = 48
 THRESHOLDS = (0.1, 0.15, 0.2, 0.24, 0.3, 0.35, 0.4, 0.5, 0.6)
@@ -91,9 +92,10 @@ def _is_right(case: Case, scored: Scored) -> bool:
 def look_at_all(data: Path, embed: Embedder) -> Iterator[Seen]:
     """Each answerable question with and without its answer among the hits; each unanswerable one as it is."""
     looking = Looking(embed)
-    sets = (squad2(data, embed), xquad(data, embed, 300), ohr(data, embed, 60, 500), chroma(data, embed))
+    own = sections(embed, list(ours()), 1, lambda _: True)
+    sets = (own, squad2(data, embed), xquad(data, embed, 300), ohr(data, embed, 60, 500), chroma(data, embed))
     for at, case in enumerate(
-        chain.from_iterable(islice(cases, 0, None, step) for cases, step in zip(sets, (2, 2, 1, 2), strict=True))
+        chain.from_iterable(islice(cases, 0, None, step) for cases, step in zip(sets, (1, 2, 2, 1, 2), strict=True))
     ):
         found = any(case.holds(hit, hit.text) for hit in case.hits)
         if case.hits and (found or not case.answers):

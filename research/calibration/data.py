@@ -10,7 +10,7 @@ import hashlib
 import json
 import random
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from agent.text.words import TOKEN, form_set, forms, is_content
 from contracts.retrieval.search import Hit, Scores
 
 CHUNK_CHARACTERS = 850
+OTHERS = 5
+"""Documents of our own beside the one that is asked about."""
 Vectors = np.ndarray
 
 
@@ -197,6 +199,33 @@ def ohr(data: Path, embed: Embedder, documents: int, count: int) -> Iterator[Cas
             text = re.sub(r" ?\\\\ *$", "", row["text"].replace(" & ", " | "), flags=re.MULTILINE)
             corpus.extend(chunks_of("ohr", row["_id"], "", text))
     yield from _with_and_without("ohr", [row for row in rows if row["doc"] in chosen], corpus, embed, count)
+
+
+def sections(embed: Embedder, rows: Sequence[dict], each: int, asked: Callable[[dict], bool]) -> Iterator[Case]:
+    """Our own sections of handbooks, manuals and lists, those of them that are `asked`: at most `each` questions that
+    it answers and as many that it looks as if it answered, searched in its document and `OTHERS` more."""
+    documents: dict[str, list[dict]] = {}
+    for row in rows:
+        documents.setdefault(row["title"], []).append(row)
+    for title in documents:
+        chance = random.Random(title)
+        others = chance.sample([one for one in documents if one != title], OTHERS)
+        texts = [row for name in (title, *others) for row in documents[name]]
+        chunks = [
+            chunk.model_copy(update={"heading_path": [row["heading"]]})
+            for at, row in enumerate(texts)
+            for chunk in chunks_of("sections", str(at), row["title"], row["text"])
+        ]
+        index = Index(chunks, embed)
+        for at, row in enumerate(documents[title]):
+            own = frozenset(place for place, chunk in enumerate(chunks) if chunk.document_id == str(at))
+            for one in chance.sample(row["questions"], min(each, len(row["questions"]))) if asked(row) else ():
+                yield Case("sections", one["q"], (one["a"],), index.search(one["q"]), index.search(one["q"], own),
+                           frozenset((str(at),)))  # fmt: skip
+            for question in (
+                chance.sample(row["unanswerable"], min(each, len(row["unanswerable"]))) if asked(row) else ()
+            ):
+                yield Case("sections", question, (), index.search(question), None)
 
 
 def _with_and_without(

@@ -34,19 +34,24 @@ def may_read(part: ReadPart, context: Context) -> bool:
 
 async def read_evidence(evidence: Evidence, context: Context) -> Evidence:
     """The evidence as the reading model sees it; as it is where there is none that tells answers."""
+    readings = await readings_of(evidence, context)
+    return read_by(evidence, readings, context.settings.abstain_threshold) if readings else evidence
+
+
+async def readings_of(evidence: Evidence, context: Context) -> list[WindowReading]:
+    """What the reading model says of the best windows; empty where it is not asked, or can't say."""
     if not evidence.ranked or not may_read("passages", context):
-        return evidence
+        return []
     question = evidence.question.text
     found = windows(evidence.ranked, evidence.found, context.settings.reader_passages)
     if not found or not _is_read((question, found[0].text), context):
-        return evidence  # the rules saw the best of them, and the model would see others
+        return []  # the rules saw the best of them, and the model would see others
     chosen = [one for one in found if _is_read((one.text,), context)]
     reply = await _read(ReadingRequest(question=question, passages=[one.text for one in chosen]), "passages", context)
     if reply is None or not _is_read((question, found[0].text), context):
-        return evidence
+        return []
     readings = [one for one in map(_reading_of, chosen, reply.passages) if one is not None]
-    known = [one for one in readings if _is_read((one.window.text,), context)]
-    return read_by(evidence, known, context.settings.abstain_threshold) if known else evidence
+    return [one for one in readings if _is_read((one.window.text,), context)]
 
 
 async def read_support(sentence: str, premises: Sequence[str], context: Context) -> list[PairReading] | None:

@@ -26,7 +26,7 @@ EVENNESS = 1.5
 """The scores are divided by this: fitted on questions worded like the documents, they are too sure of others."""
 ENOUGH = 0.8
 """Nothing is added to passages that hold the answer with this chance, given that one of all passages does."""
-WORTH_SHOWING = 0.05
+WORTH_SHOWING = 0.07
 """The least such chance of a further passage."""
 CLOSE = 3.5
 """One with a name or number of the question that the others lack is added if its score is so near the best one's."""

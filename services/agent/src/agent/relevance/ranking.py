@@ -31,7 +31,7 @@ FEATURES = (
     "novel",
 )
 
-WEIGHTS = (4.81, 7.04, 3.42, 1.33, 3.98, 0.85, -0.7, 1.04, -4.11, -4.45, 2.7, -1.76, 0.58)
+WEIGHTS = (12.16, 3.84, 2.68, 0.63, 3.41, 0.58, -0.74, 0.88, -4.34, -5.83, 0.15, -1.49, 0.76)
 """One a feature, fitted by maximum likelihood of the passage that holds the answer among its question's passages."""
 
 SOFT_WEIGHT = 1.0

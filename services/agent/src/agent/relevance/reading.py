@@ -12,13 +12,12 @@ from agent.relevance.ranking import Scored
 from agent.relevance.windows import Window
 
 MAX_LOGIT = 4.0
-"""Beyond it (98 %) a chance says no more about the order."""
-CONFIDENT = 0.5
-"""From this chance on, a window's passage with the span goes before others."""
-OF_RULES = 0.25
-"""The weight of their log odds beside the reader's: with more, they outvote a good reader that says no."""
-HOLDS = 1.0
-"""So far before them, in their score."""
+"""Beyond it (98 %) a chance says no more."""
+OF_RULES = 0.35
+"""The weight of their log odds that there is an answer beside the reader's: with more, they outvote a good reader that
+says no."""
+OF_SCORE, OF_WINDOW, HOLDS = 0.65, 0.71, 1.85
+"""What of a passage's score counts, of the log odds that its window answers, and that it has the span that does."""
 
 
 @dataclass(frozen=True)
@@ -37,31 +36,35 @@ def read_by(evidence: Evidence, readings: Sequence[WindowReading], doubted: floa
     both see something of their own, and together they tell more than either (decision 0521).
     """
     ranked = rank_by_reading(evidence.ranked, readings)
-    odds = _logit(max(one.answers for one in readings)) + OF_RULES * (_logit(evidence.chance) - _logit(doubted))
+    odds = logit(max(one.answers for one in readings)) + OF_RULES * (logit(evidence.chance) - logit(doubted))
     return replace(evidence, ranked=ranked, chance=1 / (1 + math.exp(-odds)), read=True)
 
 
 def rank_by_reading(ranked: Sequence[Scored], readings: Sequence[WindowReading]) -> list[Scored]:
-    """The passages by their score and the odds that their window answers, which are on the same scale.
+    """The passages by their score, the odds that their window answers, and whether they have its span.
 
-    What was not read ranked behind all that was, and counts as the least of it. The passage with the span leads its
-    window, that of the likeliest window all.
+    The sum is the log odds that a passage answers, given that one of them does, fitted as `OF_RULES` is by
+    `research/calibration/reader.py`. What was not read ranked behind all that was, and counts as the least of it.
     """
-    best = max(_logit(one.answers) for one in readings)
-    lifts = {id(passage): _logit(one.answers) - best for one in readings for passage in one.window.passages}
-    lowest = min(lifts.values())
-    scores = {id(one.passage): one.score + lifts.get(id(one.passage), lowest) for one in ranked}
-    confident = sorted((one for one in readings if one.answers >= CONFIDENT), key=lambda one: one.answers)
-    for reading in confident:
-        inside = [id(passage) for passage in reading.window.passages if id(passage) in scores]
-        leader = id(reading.holding) if id(reading.holding) in inside else max(inside, key=scores.__getitem__)
-        others = [scores[one] for one in (scores if reading is confident[-1] else inside) if one != leader]
-        scores[leader] = max([scores[leader], *(score + HOLDS for score in others)])
-    lifted = [replace(one, score=scores[id(one.passage)]) for one in ranked]
+    weights = (OF_SCORE, OF_WINDOW, HOLDS)
+    lifted = [
+        replace(one, score=sum(map(float.__mul__, weights, values)))
+        for one, values in zip(ranked, order_features(ranked, readings), strict=True)
+    ]
     return sorted(lifted, key=lambda one: one.score, reverse=True)
 
 
-def _logit(chance: float) -> float:
+def order_features(ranked: Sequence[Scored], readings: Sequence[WindowReading]) -> list[tuple[float, float, float]]:
+    """For each passage its score, the odds of its window beside the best one's, and 1 if it has its window's span."""
+    best = max(logit(one.answers) for one in readings)
+    lifts = {id(passage): logit(one.answers) - best for one in readings for passage in one.window.passages}
+    holding = {id(one.holding) for one in readings if one.holding is not None}
+    lowest = min(lifts.values())
+    return [(one.score, lifts.get(id(one.passage), lowest), float(id(one.passage) in holding)) for one in ranked]
+
+
+def logit(chance: float) -> float:
+    """Log odds of a chance, within +-`MAX_LOGIT`."""
     least = 1 / (1 + math.exp(MAX_LOGIT))
     chance = min(1 - least, max(least, chance))
     return math.log(chance / (1 - chance))
