@@ -1479,7 +1479,7 @@ declare namespace Api {
     (method: "GET", path: readonly ["tenants", string], options?: Options<{}, never>): Promise<Tenant>;
     (method: "GET", path: readonly ["threads"], options?: Options<Partial<Record<"limit" | "cursor" | "mine", unknown>>, never>): Promise<{ data: Thread[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["threads", string], options?: Options<{}, never>): Promise<Thread>;
-    (method: "GET", path: readonly ["threads", string, "history"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: HistoryMessage[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["threads", string, "history"], options?: Options<Partial<Record<"limit" | "cursor" | "run_id", unknown>>, never>): Promise<{ data: HistoryMessage[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["threads", string, "runs"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: Run[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["threads", string, "runs", string], options?: Options<{}, never>): Promise<Run>;
     (method: "GET", path: readonly ["usage"], options?: Options<Partial<Record<"group_by" | "from" | "to" | "tenant", unknown>>, never>): Promise<{ data: UsageRow[]; next_cursor: string | null }>;
@@ -1549,7 +1549,7 @@ declare namespace Api {
     (path: readonly ["runs"], query?: Partial<Record<"limit" | "cursor" | "agent" | "status", unknown>>, most?: number): Promise<Run[]>;
     (path: readonly ["tenants"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<Tenant[]>;
     (path: readonly ["threads"], query?: Partial<Record<"limit" | "cursor" | "mine", unknown>>, most?: number): Promise<Thread[]>;
-    (path: readonly ["threads", string, "history"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<HistoryMessage[]>;
+    (path: readonly ["threads", string, "history"], query?: Partial<Record<"limit" | "cursor" | "run_id", unknown>>, most?: number): Promise<HistoryMessage[]>;
     (path: readonly ["threads", string, "runs"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<Run[]>;
     (path: readonly ["usage"], query?: Partial<Record<"group_by" | "from" | "to" | "tenant", unknown>>, most?: number): Promise<UsageRow[]>;
   }

@@ -110,9 +110,9 @@ class Threads:
         headers = {"Idempotency-Key": key} if key else {}
         return self._connection.model(operations.ADD_MESSAGES, thread_id, json=body, headers=headers)
 
-    def history(self, thread_id: str) -> Iterator[HistoryMessage]:
-        """What was said, oldest first."""
-        return self._connection.pages(operations.LIST_HISTORY, thread_id)
+    def history(self, thread_id: str, *, run_id: str | None = None) -> Iterator[HistoryMessage]:
+        """What was said, oldest first; in one run alone if it is named."""
+        return self._connection.pages(operations.LIST_HISTORY, thread_id, params={"run_id": run_id})
 
     def delete(self, thread_id: str) -> None:
         """The thread with its runs and all that was said."""

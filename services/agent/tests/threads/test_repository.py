@@ -25,6 +25,18 @@ async def test_messages_are_appended_in_order_and_listed_from_a_position(databas
         assert [one.content for one in (*page.data, *rest.data)] == ["one", "two", "three"]
 
 
+async def test_the_history_of_one_run_is_what_was_said_in_it_by_pages(database: Database) -> None:
+    async with database.write() as connection:
+        thread = await threads.create_thread(connection, VIEWER, {}, NOW)
+        for run, text in (("a", "one"), ("b", "two"), ("a", "three"), ("b", "four")):
+            await threads.append_messages(connection, thread.id, run, [user(text)], NOW)
+        page = await threads.list_history(connection, VIEWER, thread.id, 1, None, run_id="b")
+        rest = await threads.list_history(connection, VIEWER, thread.id, 1, page.next_cursor, run_id="b")
+        assert [(one.content, one.position) for one in (*page.data, *rest.data)] == [("two", 1), ("four", 3)]
+        assert rest.next_cursor is None
+        assert (await threads.list_history(connection, VIEWER, thread.id, 9, None, run_id="c")).data == []
+
+
 async def test_calls_and_their_results_are_read_as_they_were(database: Database) -> None:
     call = {"id": "c", "name": "add", "arguments": {"n": [1.5, None, "\u2028 é"]}}
     said = [

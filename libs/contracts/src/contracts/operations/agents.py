@@ -36,6 +36,7 @@ _THREAD = "/v1/threads/{id}"
 _RUNS = "/v1/threads/{id}/runs"
 _RUN = "/v1/threads/{id}/runs/{run}"
 _OF_AGENT = Query("agent", {"type": "string", "pattern": f"^{NAME.pattern}$"}, "Runs of this agent alone.")
+_OF_RUN = Query("run_id", {"type": "string", "maxLength": 200}, "What was said in this run alone.")
 _STATUS = Query("status", string_of(RunStatus), "Runs of this status alone.")
 
 # fmt: off
@@ -81,7 +82,7 @@ ADD_MESSAGES = Operation(
 )
 LIST_HISTORY = Operation(
     "GET", f"{_THREAD}/history", Page[HistoryMessage], TALKERS, _OF_THREADS, READS_RUN, "What was said, oldest first",
-    queries=(LIMIT, CURSOR), owner="agent",
+    queries=(LIMIT, CURSOR, _OF_RUN), owner="agent",
 )
 DELETE_THREAD = Operation(
     "DELETE", _THREAD, NoneType, TALKERS, _OF_THREADS, NO_MODEL, "Delete a thread with its runs and all that was said",

@@ -84,11 +84,16 @@ async def add_messages(
 
 @router.get("/{thread_id}/history", response_model=Page[HistoryMessage])
 async def list_history(
-    thread_id: str, caller: ThreadCaller, runtime: Runtime, limit: Limit = 50, cursor: Cursor = None
+    thread_id: str,
+    caller: ThreadCaller,
+    runtime: Runtime,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    run_id: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Page[HistoryMessage]:
-    """What was said in runs that have ended, and what was added, oldest first."""
+    """What was said in runs that have ended, and what was added, oldest first; or in one run alone."""
     async with runtime.database.read() as connection:
-        return await threads.list_history(connection, viewer(caller), thread_id, limit, cursor)
+        return await threads.list_history(connection, viewer(caller), thread_id, limit, cursor, run_id=run_id)
 
 
 @router.delete("/{thread_id}", status_code=204)

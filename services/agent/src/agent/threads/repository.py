@@ -224,11 +224,20 @@ def update_summary(connection: Connection, thread_id: str, text: str, count: int
 
 
 async def list_history(
-    connection: Transaction, viewer: Viewer, thread_id: str, limit: int, cursor: str | None
+    connection: Transaction,
+    viewer: Viewer,
+    thread_id: str,
+    limit: int,
+    cursor: str | None,
+    *,
+    run_id: str | None = None,
 ) -> Page[HistoryMessage]:
-    """What was said, oldest first, `limit` messages and `PAGE_BYTES` at most; raises `ThreadNotFound`."""
+    """What was said, in a run if one is named, oldest first, `limit` messages and `PAGE_BYTES` at most; raises
+    `ThreadNotFound`."""
     await get_thread(connection, viewer, thread_id)
     these = MESSAGES.c.thread_id == thread_id
+    if run_id is not None:
+        these &= MESSAGES.c.run_id == run_id
     if cursor is not None:
         these &= MESSAGES.c.position > decode_cursor(cursor, int)[0]
     sizes = select(MESSAGES.c.position, MESSAGE_BYTES).where(these).order_by(MESSAGES.c.position).limit(limit + 1)
