@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import httpx2
@@ -132,6 +134,31 @@ def test_a_run_is_replayed_after_a_step_on_a_thread_of_its_own(
     page.get_by_role("button", name="Replay").first.click()
     page.get_by_role("heading", name="How much is 9 times 9?").wait_for()
     page.get_by_role("heading", name="A call waits for your decision").wait_for()
+
+
+def test_a_run_whose_events_were_pruned_shows_the_steps_that_its_thread_keeps_and_says_so(
+    signed_in: Any, home: RunningHome, http: httpx2.Client, caller: str
+) -> None:
+    page = signed_in
+    _make(page, "old-timer", caller)
+    _run(page, "old-timer", "How much is 6 times 7?")
+    page.get_by_label("Approve", exact=True).check()
+    page.get_by_role("button", name="Go on with this").click()
+    page.locator('.run [data-status="completed"]').wait_for()
+    run = re.search(r"run=([\w-]+)", page.url).group(1)  # type: ignore[union-attr]
+    with closing(sqlite3.connect(home.home.data("agent") / "agent.sqlite")) as database, database:
+        assert database.execute("DELETE FROM run_events WHERE run_id = ?", [run]).rowcount > 0  # as retention does
+    page.reload()
+    page.get_by_role("note").get_by_text("events were pruned").wait_for()
+    assert page.locator(".timeline .step").count() == 2
+    call = page.locator('[data-step="1"] [data-call="calculator"][data-state="kept"]')
+    call.locator("summary").click()
+    assert [json.loads(call.locator("pre").first.text_content()), call.locator("pre").last.text_content()] == [
+        {"expression": "6 * 7"}, "42",
+    ]  # fmt: skip
+    assert page.locator('[data-step="2"] .said').text_content() == page.locator(".output").text_content()
+    assert page.locator(".timeline").get_attribute("aria-busy") == "false"
+    assert page.get_by_text("Replay from here").count() == 3, "at its beginning and after each step"
 
 
 def test_a_waiting_run_is_cancelled(signed_in: Any, caller: str) -> None:

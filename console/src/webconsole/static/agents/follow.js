@@ -3,18 +3,23 @@ import { send } from "../api/client.js";
 import { events } from "../api/stream.js";
 
 /** @typedef {{ id: number, type: string, step: number | null, data: any, created_at: string }} RunEvent */
-/** @typedef {{ id: string, name: string, arguments: unknown, result: string | null, failed: boolean, unknown: boolean }} Call */
-/** @typedef {{ kind: "step", step: number, text: string, calls: Call[], usage: any[], at: string }} Step */
+/** `kept`: how it went is no longer known, only what came of it.
+ * @typedef {{ id: string, name: string, arguments: unknown, result: string | null, failed: boolean, unknown: boolean, kept?: boolean }} Call */
+/** `isFinished`: known to be, although nothing says what it used.
+ * @typedef {{ kind: "step", step: number, text: string, calls: Call[], usage: any[], at: string, isFinished?: boolean }} Step */
 /** @typedef {{ kind: "mark", type: string, data: any, at: string }} Mark */
 
 const AGAIN_MS = 2000;
 const FINAL = new Set(["run.completed", "run.failed", "run.cancelled", "run.limit_reached"]);
 
-/** Every event of a run to its last, each once: a stream that breaks is taken up after the last that came. Throws `ApiError`.
- * @param {string} thread @param {string} run @param {AbortSignal} stop @returns {AsyncGenerator<RunEvent>} */
-export async function* follow(thread, run, stop) {
+/** Every event of a run to its last, each once: a stream that breaks is taken up after the last that came. It ends, too,
+ * where nothing can come: the run is over, and its events were pruned. Throws `ApiError`.
+ * @param {string} thread @param {string} run @param {AbortSignal} stop @param {() => Promise<boolean>} isOver @returns {AsyncGenerator<RunEvent>} */
+export async function* follow(thread, run, stop, isOver) {
   let last = 0;
+  let over = false;
   for (;;) {
+    const before = last;
     try {
       /** @type {Record<string, string>} */
       const headers = last ? { "Last-Event-ID": String(last) } : {};
@@ -25,6 +30,11 @@ export async function* follow(thread, run, stop) {
         last = event.id;
         yield event;
         if (FINAL.has(event.type)) return;
+      }
+      if (last === before) {
+        if (over) return;
+        over = await isOver();
+        if (over) continue; // its last events may have been written since
       }
     } catch (error) {
       const { status = 0 } = /** @type {{ status?: number }} */ (error);

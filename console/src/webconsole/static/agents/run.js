@@ -6,6 +6,7 @@ import { counted, duration, when } from "../parts/format.js";
 import { say } from "../parts/notice.js";
 import { Approval } from "./approval.js";
 import { extended, follow } from "./follow.js";
+import { readKept } from "./kept.js";
 import { Timeline } from "./timeline.js";
 
 /** @typedef {import("./follow.js").Step | import("./follow.js").Mark} Item */
@@ -35,12 +36,17 @@ export async function startRun(agent, input, thread) {
 export function Run({ thread, id }) {
   const run = useSignal(/** @type {Api.Run | null} */ (null));
   const timeline = useSignal(/** @type {Item[]} */ ([]));
+  const pruned = useSignal(false);
   const problem = useSignal("");
   const read = async () => (run.value = await call("GET", ["threads", thread, "runs", id]));
 
   useEffect(() => {
     const stop = new AbortController();
-    watch(thread, id, stop.signal, read, (items) => (timeline.value = items)).catch((error) => {
+    const show = (/** @type {Item[]} */ items, isPruned = false) => {
+      pruned.value = isPruned;
+      timeline.value = items;
+    };
+    watch(thread, id, stop.signal, read, show).catch((error) => {
       if (!stop.signal.aborted) problem.value = error.message;
     });
     return () => stop.abort();
@@ -64,6 +70,8 @@ export function Run({ thread, id }) {
         ${one.replayed_from.after ? ` after its step ${one.replayed_from.after}` : " at its beginning"}. What it took over is on its thread; the steps below are its own.</p>`}
       ${one.error && html`<p class="problem" role="alert">${one.error.message}</p>`}
       ${one.status === "waiting_approval" && one.pending_tool_calls.length > 0 && html`<${Approval} key=${one.pending_tool_calls[0].id} run=${one} decided=${() => read().catch(say)} />`}
+      ${pruned.value && html`<p class="hint" role="note">Its events were pruned since it ended. These are the steps as its thread keeps them: without times,
+        tokens and decisions by step.</p>`}
       <${Timeline} timeline=${timeline.value} isLive=${isLive} point=${isLive ? undefined : (/** @type {number} */ after, /** @type {boolean} */ isTalk) => html`<${Replay} run=${one} after=${after} isAnswer=${isTalk && after === one.steps} />`} />
       ${one.output && html`<section aria-label="Output"><h3>Output</h3><p class="said output">${one.output}</p></section>`}
       ${!isLive && html`
@@ -72,9 +80,9 @@ export function Run({ thread, id }) {
     </article>`;
 }
 
-/** Tell of a run to its end, at most once a frame: a long one has thousands of events.
+/** Tell of a run to its end, at most once a frame: a long one has thousands of events. Of one whose events were pruned, what is kept.
  * @param {string} thread @param {string} id @param {AbortSignal} stop
- * @param {() => Promise<Api.Run>} read @param {(items: Item[]) => void} show */
+ * @param {() => Promise<Api.Run>} read @param {(items: Item[], isPruned?: boolean) => void} show */
 async function watch(thread, id, stop, read, show) {
   let items = /** @type {Item[]} */ ([]);
   let frame = 0;
@@ -83,13 +91,16 @@ async function watch(thread, id, stop, read, show) {
     if (!stop.aborted) show(items);
   };
   let run = await read();
-  for await (const event of follow(thread, id, stop)) {
+  const isOver = async () => !LIVE.has((run = await read()).status);
+  for await (const event of follow(thread, id, stop, isOver)) {
     items = extended(items, event);
     frame ||= requestAnimationFrame(draw);
     if (LIVE.has(run.status) && event.type.startsWith("run.") && event.type !== "run.queued") run = await read();
   }
   cancelAnimationFrame(frame);
-  draw();
+  if (items.length) return draw();
+  const kept = await readKept(run);
+  if (!stop.aborted) show(kept, true);
 }
 
 /** @param {Api.Run} run */

@@ -11,6 +11,7 @@ const MARKS = /** @type {Record<string, string>} */ ({
   "run.cancelled": "Cancelled", "run.limit_reached": "Ended by a limit",
 });
 const ACTIONS = /** @type {Record<string, string>} */ ({ approve: "approved", edit: "approved as edited", reject: "rejected" });
+const KINDS = { done: "", kept: "", none: "queued", waiting: "queued", unknown: "failed", failed: "failed" };
 const SHOWN = 4000;
 
 /** `point` draws what can be done after a step that was finished, 0 for the beginning; it is told whether that has only words.
@@ -38,25 +39,25 @@ function OneMark({ mark, began, point }) {
 
 /** @param {{ step: Step, began: number, point: (after: number, isTalk: boolean) => unknown }} props */
 function OneStep({ step, began, point }) {
-  const { text, calls, usage } = step;
+  const { text, calls, usage, isFinished } = step;
   return html`
     <li class="step" data-step=${step.step}>
-      <header><h3>Step ${step.step}</h3> <${Moment} at=${step.at} began=${began} />${usage.map((one) => html`<span class="hint">${one.model}, ${counted(one.prompt_tokens, "token")} read,
+      <header><h3>Step ${step.step}</h3> ${step.at && html`<${Moment} at=${step.at} began=${began} />`}${usage.map((one) => html`<span class="hint">${one.model}, ${counted(one.prompt_tokens, "token")} read,
         ${" "}${one.completion_tokens} written${one.cost_usd !== null && `, ${one.cost_usd} USD`}</span>`)}</header>
       ${text && html`<p class="said">${text}</p>`}
       ${calls.map((call) => html`<${OneCall} key=${call.id} call=${call} />`)}
-      ${usage.length > 0 && point(step.step, !calls.length)}
+      ${(usage.length > 0 || isFinished) && point(step.step, !calls.length)}
     </li>`;
 }
 
 /** @param {{ call: import("./follow.js").Call }} props */
 function OneCall({ call }) {
-  const { name, result, failed, unknown } = call;
-  const state = result === null ? "waiting" : unknown ? "unknown" : failed ? "failed" : "done";
-  const words = { waiting: "not made yet", unknown: "nobody knows whether it happened", failed: "failed", done: "done" };
+  const { name, result, failed, unknown, kept } = call;
+  const state = result === null ? (kept ? "none" : "waiting") : kept ? "kept" : unknown ? "unknown" : failed ? "failed" : "done";
+  const words = { none: "no result", kept: "answered", waiting: "not made yet", unknown: "nobody knows whether it happened", failed: "failed", done: "done" };
   return html`
     <details class="call" data-call=${name} data-state=${state} open=${failed || unknown}>
-      <summary><span class=${`status ${state === "done" ? "" : state === "waiting" ? "queued" : "failed"}`}><code>${name}</code> ${words[state]}</span>
+      <summary><span class=${`status ${KINDS[state]}`}><code>${name}</code> ${words[state]}</span>
         <span class="gist">${JSON.stringify(call.arguments)}</span></summary>
       <h4>Arguments</h4><pre tabindex="0">${JSON.stringify(call.arguments, null, 2)}</pre>
       ${result !== null && html`<h4>Result</h4><pre tabindex="0">${result.slice(0, SHOWN)}${result.length > SHOWN && `\n… ${counted(result.length - SHOWN, "more character")}`}</pre>`}
