@@ -6,6 +6,9 @@ from typing import Any
 
 from tests.support.home.stack import RunningHome
 
+MANY = 9
+CHANGES = "import(new URL('documents/uploads.js', document.baseURI)).then(({ changes }) => changes.value)"
+
 
 def _add(home: RunningHome, collection: str, text: str) -> None:
     job = home.client.documents.add_text(
@@ -48,3 +51,39 @@ def test_a_collection_is_cut_anew_while_the_page_says_how_far_it_is(signed_in: A
     page.get_by_text("The collection is reindexed.").wait_for()
     assert home.client.collections.get(name).chunking.max_tokens == 32
     assert len(list(home.client.documents.chunks(name, "kettle"))) > 3
+
+
+def test_many_files_at_once_do_not_have_the_lists_read_once_for_each(signed_in: Any, home: RunningHome) -> None:
+    page, name = signed_in, "many"
+    home.client.collections.ensure(name)
+    page.goto(f"{home.base_url}/console/#/documents/{name}")
+    page.get_by_text("Nothing is in here yet").wait_for()
+    before = page.evaluate(CHANGES)
+    page.clock.install()
+    page.clock.pause_at("2100-01-01")
+    files = [{"name": f"{n}.md", "mimeType": "text/markdown", "buffer": f"Kettle {n}".encode()} for n in range(MANY)]
+    page.locator("input[type=file][multiple]").set_input_files(files)
+    page.wait_for_function("(many) => document.querySelectorAll('[data-state=working]').length === many", arg=MANY)
+    assert page.evaluate(CHANGES) - before == 1
+    page.clock.resume()
+    page.get_by_text(f"{MANY} of {MANY} files ready").wait_for()
+    page.wait_for_function("(many) => document.querySelectorAll('tbody tr').length === many", arg=MANY)
+
+
+def test_the_documents_are_those_that_are_called_like_what_was_typed_last(signed_in: Any, home: RunningHome) -> None:
+    page, name, late = signed_in, "called", []
+    home.client.collections.ensure(name)
+    for title in ("kettle", "kettles"):
+        home.client.documents.add_text(name, title, document_id=title, title=title)
+    page.goto(f"{home.base_url}/console/#/documents/{name}")
+    page.locator("tbody tr").nth(1).wait_for()
+    page.route("**/documents?*q=kettle", lambda route: late.append(route))
+    with page.expect_request("**/documents?*q=kettle"):
+        page.get_by_label("Title or file name").fill("kettle")
+    page.get_by_label("Title or file name").fill("kettles")
+    page.locator("tbody tr").nth(1).wait_for(state="detached")
+    with page.expect_response("**/documents?*q=kettle") as reply:
+        late[0].continue_()
+    reply.value.finished()
+    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    assert page.locator("tbody tr").count() == 1

@@ -1,6 +1,6 @@
 // The documents of a collection, by pages, with what can be done about each.
 import { call } from "../api/client.js";
-import { html, useEffect, useSignal } from "../app/html.js";
+import { html, useEffect, useRef, useSignal } from "../app/html.js";
 import { may } from "../app/session.js";
 import { bytes, counted, when } from "../parts/format.js";
 import { say } from "../parts/notice.js";
@@ -15,12 +15,17 @@ export function DocumentTable({ collection, open, show }) {
   const cursor = useSignal(/** @type {string | null} */ (null));
   const words = useSignal("");
   const status = useSignal("");
+  const asked = useRef(0);
+  const shown = useRef(0);
 
-  /** @param {boolean} more */
+  /** What is asked for later is shown, however late the reply to what was asked before. @param {boolean} more */
   async function read(more) {
+    const turn = (asked.current += 1);
     const query = { limit: PAGE, q: words.value, status: status.value, cursor: more ? cursor.value : "" };
     try {
       const page = await call("GET", ["collections", collection, "documents"], { query });
+      if (turn < shown.current) return;
+      shown.current = turn;
       rows.value = more ? [...(rows.value ?? []), ...page.data] : page.data;
       cursor.value = page.next_cursor;
     } catch (error) {

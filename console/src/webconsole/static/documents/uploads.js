@@ -10,6 +10,7 @@ import { say } from "../parts/notice.js";
 
 const AT_ONCE = 3;
 const POLL_MS = 1000;
+const LISTS_MS = 1000;
 const OPEN = new Set(["waiting", "sending", "working"]);
 
 export const uploads = signal(/** @type {Upload[]} */ ([]));
@@ -18,6 +19,8 @@ export const changes = signal(0);
 const requests = /** @type {Map<number, XMLHttpRequest>} */ (new Map());
 let number = 0;
 let polling = false;
+let pause = 0;
+let pending = false;
 
 effect(() => {
   if (!me.value) uploads.value = [];
@@ -53,6 +56,18 @@ function update(key, change) {
   uploads.value = uploads.value.map((upload) => (upload.key === key ? { ...upload, ...change } : upload));
 }
 
+/** Documents have changed: lists are read now and then once in a while, however many files are sent. */
+function noteChange() {
+  pending = true;
+  if (pause) return;
+  pending = false;
+  changes.value += 1;
+  pause = setTimeout(() => {
+    pause = 0;
+    if (pending) noteChange();
+  }, LISTS_MS);
+}
+
 function next() {
   const sending = uploads.value.filter((upload) => upload.state === "sending").length;
   for (const upload of uploads.value.filter(({ state }) => state === "waiting").slice(0, AT_ONCE - sending)) send(upload);
@@ -64,7 +79,7 @@ async function send(upload) {
   try {
     const { document, job, unchanged } = await (upload.file ? sendFile(upload, upload.file) : sendUrl(upload));
     update(upload.key, { state: unchanged ? "ready" : "working", job, documentId: document.id });
-    changes.value += 1;
+    noteChange();
     poll();
   } catch (error) {
     const { name, message } = /** @type {Error} */ (error);
@@ -129,7 +144,7 @@ async function readJobs(collection) {
     ended += 1;
     return { ...upload, job, state: job.status, problem: job.error?.message ?? "" };
   });
-  if (ended) changes.value += 1;
+  if (ended) noteChange();
 }
 
 /** Try again what failed: what the server has is done by the server. @param {Upload} upload */
