@@ -85,6 +85,8 @@ def test_a_first_visitor_is_led_to_an_answer_about_a_file_of_his_own(
     page.locator("input[type=file][multiple]").set_input_files(note)
     page.locator('[data-state="ready"]').wait_for()
     page.get_by_role("link", name="Ask about them").click()
+    page.get_by_label("Question", exact=True).wait_for()
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Question", "one can type at once"
     ask(page, "For how long does the kettle boil?")
     page.locator(".answer .marker").first.click()
     assert "95 seconds" in page.locator("aside mark").text_content()

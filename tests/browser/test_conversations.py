@@ -42,12 +42,16 @@ def test_a_conversation_goes_on_in_another_browser_is_renamed_and_deleted(
     page.wait_for_function("() => location.hash.startsWith('#/chat/thread_')")
     here = page.locator(".threads li:has(a[aria-current])")
     here.get_by_role("button", name="Rename").click()
-    page.get_by_label("Title").fill("<b>Time off</b>")
+    page.get_by_label("Title").wait_for()
+    page.keyboard.press("Control+A")  # one can type at once, here and in what is edited below
+    page.keyboard.type("<b>Time off</b>")
     page.get_by_role("button", name="Save").click()
     here.get_by_role("link", name="<b>Time off</b>").wait_for()
     said, thread = _said(page), page.url.rpartition("/")[2]
     page.get_by_role("button", name="Edit").click()
-    page.get_by_label("Edited question").fill("How many days of notice does a holiday of a week need?")
+    page.get_by_label("Edited question").wait_for()
+    page.keyboard.press("Control+A")
+    page.keyboard.type(LEAVE)
     page.locator(".edit button.primary").click()
     page.get_by_role("button", name="Copy with sources").wait_for()
     page.wait_for_function(KEPT, arg=thread)

@@ -5,6 +5,7 @@ import { may } from "../app/session.js";
 import { clear, current, turns, withSources } from "./conversation.js";
 import { download } from "../parts/download.js";
 import { counted } from "../parts/format.js";
+import { focused } from "../parts/keys.js";
 import { say } from "../parts/notice.js";
 import { deleteThread, readThreads, renameThread, threads } from "./threads.js";
 
@@ -67,7 +68,7 @@ function Actions({ thread }) {
   if (doing.value === "rename") {
     return html`
       <form onSubmit=${save}>
-        <input name="title" aria-label="Title" required maxlength="200" autofocus defaultValue=${metadata.title} />
+        <input name="title" aria-label="Title" required maxlength="200" ref=${focused} defaultValue=${metadata.title} />
         <button class="primary">Save</button>
       </form>`;
   }
@@ -75,7 +76,7 @@ function Actions({ thread }) {
     return html`
       <p class="actions" role="alert">Delete it?
         <button class="danger" onClick=${remove}>Delete</button>
-        <button class="quiet" autofocus onClick=${() => (doing.value = "")}>Keep</button>
+        <button class="quiet" ref=${focused} onClick=${() => (doing.value = "")}>Keep</button>
       </p>`;
   }
   return html`

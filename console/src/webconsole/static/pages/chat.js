@@ -1,6 +1,6 @@
 // Ask, read the answer with its sources, look at a source.
 import { addressOf, rename, route } from "../app/router.js";
-import { html, useCallback, useEffect, useRef, useSignal } from "../app/html.js";
+import { html, useCallback, useEffect, useLayoutEffect, useRef, useSignal } from "../app/html.js";
 import { may } from "../app/session.js";
 import { Answer } from "../parts/answer.js";
 import { collections, models, readCollections, readModels } from "../parts/collections.js";
@@ -187,13 +187,14 @@ async function copy(turn) {
 /** @param {{ question: string, save: (question: string) => void, cancel: () => void }} props */
 function Edit({ question, save, cancel }) {
   const box = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
+  useLayoutEffect(() => box.current?.focus(), []);
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
     if (box.current?.value.trim()) save(box.current.value.trim());
   };
   return html`
     <form class="edit" onSubmit=${submit}>
-      <textarea ref=${box} aria-label="Edited question" rows="2" autofocus defaultValue=${question}></textarea>
+      <textarea ref=${box} aria-label="Edited question" rows="2" defaultValue=${question}></textarea>
       <button class="primary">Ask</button> <button type="button" class="quiet" onClick=${cancel}>Cancel</button>
     </form>`;
 }
@@ -232,6 +233,10 @@ function Composer({ model, target, chosen, used, names }) {
   const box = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
   const asking = isAsking();
 
+  // What is typed after the click that led here is a question.
+  useLayoutEffect(() => {
+    if (document.activeElement === document.body) box.current?.focus();
+  }, []);
   useEffect(() => {
     const onKey = (/** @type {KeyboardEvent} */ event) => {
       const typing = /** @type {Element} */ (event.target).matches?.("input, textarea, select");
@@ -287,7 +292,7 @@ function Composer({ model, target, chosen, used, names }) {
         )}
       </div>
       <div class="ask">
-        <textarea ref=${box} rows="2" autofocus aria-label="Question" onKeyDown=${onKey}
+        <textarea ref=${box} rows="2" aria-label="Question" onKeyDown=${onKey}
           placeholder=${collections.value === null || names.length || target.value !== DOCUMENTS ? "Ask …   (press / to get here)" : "Add documents first"}></textarea>
         ${asking
           ? html`<button type="button" class="primary" onClick=${stop}>Stop</button>`

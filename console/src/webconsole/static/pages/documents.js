@@ -9,6 +9,7 @@ import { DocumentDetails } from "../documents/details.js";
 import { DocumentTable } from "../documents/table.js";
 import { droppedFiles } from "../documents/drop.js";
 import { bytes, counted } from "../parts/format.js";
+import { focused } from "../parts/keys.js";
 import { say } from "../parts/notice.js";
 import { UploadList } from "../documents/upload-list.js";
 import { addFiles, addUrl, changes } from "../documents/uploads.js";
@@ -98,7 +99,7 @@ function NewCollection({ done }) {
   return html`
     <form onSubmit=${submit}>
       <label for="collection-name">Name</label>
-      <input id="collection-name" name="name" required pattern=${NAME} autofocus autocomplete="off"
+      <input id="collection-name" name="name" required pattern=${NAME} ref=${focused} autocomplete="off"
         title="Small letters, digits, - and _; it begins with a letter or a digit" />
       <button class="primary">Create</button> <button type="button" class="quiet" onClick=${done}>Cancel</button>
       ${problem.value && html`<p class="problem" role="alert">${problem.value}</p>`}
@@ -123,14 +124,14 @@ function About({ collection }) {
   return html`
     <p class="hint">
       ${counted(collection.documents, "document")}, ${bytes(collection.bytes)}
-      ${collection.documents > 0 && html`<a class="button quiet" href=${`${addressOf("chat")}?collection=${collection.name}`}>Ask about them</a>`}
+      ${collection.documents > 0 && html`${" "}<a class="button" href=${`${addressOf("chat")}?collection=${collection.name}`}>Ask about them</a>`}
       ${may("documents") &&
       html`<button class="quiet" aria-expanded=${settings.value} onClick=${() => (settings.value = !settings.value)}>Settings</button>`}
       ${may("documents") &&
       (sure.value
         ? html`<span role="alert">Delete it with everything in it?
             <button class="danger" onClick=${remove}>Delete</button>
-            <button class="quiet" autofocus onClick=${() => (sure.value = false)}>Keep</button></span>`
+            <button class="quiet" ref=${focused} onClick=${() => (sure.value = false)}>Keep</button></span>`
         : html`<button class="quiet" onClick=${() => (sure.value = true)}>Delete collection</button>`)}
     </p>
     ${settings.value && html`<${CollectionSettings} key=${collection.name} collection=${collection} />`}

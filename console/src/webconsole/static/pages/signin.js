@@ -2,6 +2,7 @@
 import { signedOutBecause } from "../api/client.js";
 import { html, useSignal } from "../app/html.js";
 import { signIn } from "../app/session.js";
+import { focused } from "../parts/keys.js";
 
 /** Asks for a key. */
 export function SignIn() {
@@ -28,7 +29,7 @@ export function SignIn() {
       <h1><img src="icon.svg" alt="" width="28" height="28" /> Groundwork</h1>
       <form onSubmit=${submit}>
         <label for="key">API key</label>
-        <input id="key" name="key" type="password" required autofocus autocomplete="off" spellcheck="false"
+        <input id="key" name="key" type="password" required ref=${focused} autocomplete="off" spellcheck="false"
           placeholder="gw_…" aria-describedby="key-help" />
         <button class="primary" disabled=${busy.value}>${busy.value ? "Signing in …" : "Sign in"}</button>
         ${wrong && html`<p class="problem" role="alert">${wrong}</p>`}

@@ -14,3 +14,9 @@ export function useSlash(box) {
     return () => removeEventListener("keydown", onKey);
   }, []);
 }
+
+/** The `ref` of an element that what is typed next belongs to: `autofocus` works for the first one of a document alone.
+ * @param {HTMLElement | null} element */
+export function focused(element) {
+  element?.focus();
+}

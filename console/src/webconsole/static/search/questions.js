@@ -3,6 +3,7 @@ import { me } from "../api/client.js";
 import { html, signal, useSignal } from "../app/html.js";
 import { download } from "../parts/download.js";
 import { counted } from "../parts/format.js";
+import { focused } from "../parts/keys.js";
 import { say } from "../parts/notice.js";
 
 /** @typedef {{ id: string, question: string, document?: string, answerable: boolean }} Question */
@@ -63,7 +64,7 @@ export function QuestionSet({ collection, query, hit }) {
       ${questions.length > 0 && html`
         <button class="quiet" onClick=${() => download(`${collection}-questions.jsonl`, "application/jsonl", lines())}>Download ${counted(questions.length, "question")}</button>
         ${sure.value
-          ? html`<span role="alert">Delete them? <button class="danger" onClick=${clear}>Delete them</button> <button class="quiet" autofocus onClick=${() => (sure.value = false)}>Keep</button></span>`
+          ? html`<span role="alert">Delete them? <button class="danger" onClick=${clear}>Delete them</button> <button class="quiet" ref=${focused} onClick=${() => (sure.value = false)}>Keep</button></span>`
           : html`<button class="quiet" onClick=${() => (sure.value = true)}>Clear</button>`}`}
     </p>`;
 }
