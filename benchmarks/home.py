@@ -19,6 +19,8 @@ from urllib.request import urlopen
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 COMMAND = Path(sys.executable).parent / "groundwork"
+START_SECONDS = "600"
+"""A machine that does other things, too, takes long to load models."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def fresh_home() -> Iterator[Home]:
     """Start everything in a temporary home; stop it when the block ends."""
     with tempfile.TemporaryDirectory(prefix="groundwork-bench-") as name:
         folder, port = Path(name) / "home", _free_port()
-        _groundwork(folder, "up", "--port", str(port))
+        _groundwork(folder, "up", "--port", str(port), "--timeout", START_SECONDS)
         try:
             key = _groundwork(folder, "key").strip().splitlines()[-1]
             yield Home(folder, f"http://127.0.0.1:{port}", key)

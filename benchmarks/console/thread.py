@@ -22,15 +22,6 @@ const look = () => {
 };
 requestAnimationFrame(look);
 """
-TYPED = """
-window.typed = [];
-addEventListener("keydown", ({ timeStamp }) =>
-  requestAnimationFrame(() => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => typed.push(performance.now() - timeStamp);
-    port2.postMessage(0); // comes once the frame is painted
-  }), true);
-"""
 
 
 def measure(console: Console) -> dict[str, Any]:
@@ -70,8 +61,5 @@ def _thread(console: Console) -> str:
 def _typed(visit: Visit) -> list[float]:
     """Milliseconds from each of some keys to the end of the next frame."""
     visit.page.get_by_label("Question", exact=True).click()
-    visit.page.evaluate(TYPED)
-    for number in range(KEYS):
-        visit.page.keyboard.press("abcde fghi"[number % 10])
-        visit.page.wait_for_function("(count) => typed.length > count", arg=number)
-    return list(visit.page.evaluate("typed"))
+    visit.watch_keys()
+    return [visit.press("abcde fghi"[number % 10]) for number in range(KEYS)]

@@ -15,6 +15,15 @@ from groundwork.client import Groundwork
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 DEADLINE_MS = 300_000
+TYPED = """
+window.typed = [];
+addEventListener("keydown", ({ timeStamp }) =>
+  requestAnimationFrame(() => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => typed.push(performance.now() - timeStamp);
+    port2.postMessage(0); // comes once the frame is painted
+  }), true);
+"""
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,17 @@ class Visit:
         self.page.goto("about:blank")
         self.page.goto(f"{self.base_url}/console/#/{path}")
         self.page.get_by_role("button", name="Sign out").wait_for()
+
+    def watch_keys(self) -> None:
+        """From now on `press` can tell."""
+        self.page.evaluate(TYPED)
+
+    def press(self, key: str) -> float:
+        """Milliseconds from a key to the end of the next frame."""
+        count = self.page.evaluate("typed.length")
+        self.page.keyboard.press(key)
+        self.page.wait_for_function("(count) => typed.length > count", arg=count)
+        return float(self.page.evaluate("typed.at(-1)"))
 
 
 @contextmanager

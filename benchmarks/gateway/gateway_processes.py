@@ -77,8 +77,8 @@ def upstream() -> Iterator[int]:
 
 
 @contextmanager
-def gateway(folder: Path, upstream_port: int) -> Iterator[Process]:
-    """The real gateway with Valkey and SQLite, called with a key that has every limit."""
+def gateway(folder: Path, upstream_port: int, before: Path | None = None) -> Iterator[Process]:
+    """The real gateway with Valkey and SQLite, called with a key that has every limit; `before`: that of a checkout."""
     inner = f"http://127.0.0.1:{upstream_port}"
     port, plane, metrics = (free_port() for _ in range(3))
     with ValkeyServer() as valkey:
@@ -94,11 +94,16 @@ def gateway(folder: Path, upstream_port: int) -> Iterator[Process]:
             "GATEWAY_ADMIN_KEY_FILE": str(folder / "admin.key"),
             "GATEWAY_LOG_LEVEL": "warning",
         }
+        if before is not None:
+            environment["PYTHONPATH"] = ":".join(
+                map(str, (before / "services/gateway/src", *before.glob("libs/*/src")))
+            )
         process = _start([sys.executable, "-m", "gateway"], environment)
         try:
             wait_for(port, "/healthz")
             key = limited_key(port, folder)
-            measured = Process("Groundwork, all policies", process, *targets(port, authorization=f"Bearer {key}"))
+            name = "Groundwork, all policies" if before is None else "the same, before"
+            measured = Process(name, process, *targets(port, authorization=f"Bearer {key}"))
             measured.authorization = f"Bearer {key}"
             yield measured
         finally:
