@@ -95,3 +95,44 @@ def test_an_answer_and_its_source_by_keyboard_alone(signed_in: Any, handbook: Co
     page.keyboard.press("Escape")
     page.locator("aside").wait_for(state="detached")
     assert page.evaluate("document.activeElement.matches('.marker')"), "back where it was opened"
+
+
+def _tab_to(page: Any, selector: str) -> None:
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"{selector} is not reached by Tab")
+
+
+def test_a_document_and_what_is_known_of_it_by_keyboard_alone(
+    signed_in: Any, home: RunningHome, handbook: Collection
+) -> None:
+    page = signed_in
+    page.goto(f"{home.base_url}/console/#/documents/handbook")
+    page.locator("tbody tr").first.wait_for()
+    for there, opened in (("td button.link", "aside pre, aside canvas"), ("td.actions button", "aside.details dl")):
+        _tab_to(page, there)
+        page.keyboard.press("Enter")
+        page.locator(opened).first.wait_for()
+        page.keyboard.press("Escape")
+        page.locator("aside").wait_for(state="detached")
+        assert page.evaluate("(there) => document.activeElement.matches(there)", there), "back where it was opened"
+
+
+def test_a_search_and_a_passage_by_keyboard_alone(signed_in: Any, home: RunningHome, handbook: Collection) -> None:
+    page = signed_in
+    page.goto(f"{home.base_url}/console/#/search/handbook")
+    page.get_by_label("Query", exact=True).wait_for()
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("/")
+    page.keyboard.type("paid holiday")
+    page.keyboard.press("Enter")
+    page.locator('[data-way="sparse"][data-state="done"] .hit').first.wait_for()
+    _tab_to(page, ".hit")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.locator("aside mark, aside canvas[data-boxes]").first.wait_for()
+    page.keyboard.press("Escape")
+    page.locator("aside").wait_for(state="detached")
+    assert page.evaluate("document.activeElement.matches('.hit')"), "back where it was opened"

@@ -87,3 +87,9 @@ def test_the_documents_are_those_that_are_called_like_what_was_typed_last(signed
     reply.value.finished()
     page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     assert page.locator("tbody tr").count() == 1
+
+
+def test_a_link_to_a_collection_that_is_not_there_says_so(signed_in: Any, home: RunningHome) -> None:
+    page = signed_in
+    page.goto(f"{home.base_url}/console/#/documents/another-tenants")
+    page.get_by_text("There is no collection “another-tenants” for this key, or none any more.").wait_for()

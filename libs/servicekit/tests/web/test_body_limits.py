@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from servicekit.core.errors import ServiceError
-from servicekit.web.body_limits import BodyLimit, BodyMemory, Streamed, TooManyLargeBodies
+from servicekit.web.body_limits import BodyLimit, BodyMemory, BodyTooLarge, Streamed, TooManyLargeBodies
 from servicekit.web.json_bodies import LARGE_BYTES
 
 VALUES = 1000
@@ -86,6 +86,15 @@ async def test_a_call_is_bounded_by_its_path_and_its_media_type_alone() -> None:
         await client.post("/ai/files", content=b"", headers={"Content-Type": "Multipart/Form-Data ; boundary=a"})
         await client.get("/ai/files")
     assert asked == [("/files", "multipart/form-data"), ("/files", "")]
+
+
+@pytest.mark.parametrize(
+    ("limit", "advice"), [(9, "as a file (multipart/form-data)"), (Streamed(9), "raise the limit")]
+)
+def test_a_body_that_is_too_large_is_told_what_to_do_which_is_not_what_was_done(limit: int, advice: str) -> None:
+    others = {"as a file (multipart/form-data)", "raise the limit"} - {advice}
+    message = BodyTooLarge(limit).message
+    assert [advice in message, *(other in message for other in others)] == [True, False]
 
 
 @pytest.mark.parametrize("bound", [Streamed(1 << 20), 1 << 20])

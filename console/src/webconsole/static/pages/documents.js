@@ -1,7 +1,7 @@
 // Collections, what is in them, and how more gets in.
 import { call } from "../api/client.js";
 import { addressOf, go, route } from "../app/router.js";
-import { html, useEffect, useSignal } from "../app/html.js";
+import { html, useEffect, useRef, useSignal } from "../app/html.js";
 import { may } from "../app/session.js";
 import { CollectionSettings } from "../documents/settings.js";
 import { collections, readCollections } from "../parts/collections.js";
@@ -23,10 +23,20 @@ const NAME = "[a-z0-9][a-z0-9_\\-]{0,62}";
 export function Documents() {
   const viewed = useSignal(/** @type {import("../parts/viewer.js").Place | null} */ (null));
   const detailed = useSignal(/** @type {Api.Document | null} */ (null));
-  const open = (/** @type {import("../parts/viewer.js").Place} */ place) => (viewed.value = place);
+  const from = useRef(/** @type {Element | null} */ (null));
+  const open = (/** @type {import("../parts/viewer.js").Place} */ place) => {
+    if (!detailed.value) from.current = document.activeElement;
+    viewed.value = place;
+  };
   const show = (/** @type {Api.Document} */ row) => {
+    from.current = document.activeElement;
     viewed.value = null;
     detailed.value = row;
+  };
+  /** @param {{ value: unknown }} shown */
+  const close = (shown) => {
+    shown.value = null;
+    /** @type {HTMLElement | null} */ (from.current)?.focus();
   };
   useEffect(() => {
     readCollections().catch(say);
@@ -46,11 +56,13 @@ export function Documents() {
           ${collection && html`<${About} collection=${collection} />`}
         </header>
         ${may("documents") && html`<${Adder} name=${name} exists=${Boolean(collection)} />`}
+        ${!collection && route.value.path[1] && html`<p class="hint" role="status">There is no collection “${name}” for this key, or none any more.${
+          may("documents") && " The first document that you add makes it."}</p>`}
         <${UploadList} collection=${name} />
         ${collection && html`<${DocumentTable} key=${name} collection=${name} open=${open} show=${show} />`}
       </section>
-      ${viewed.value && html`<${Viewer} place=${viewed.value} close=${() => (viewed.value = null)} />`}
-      ${detailed.value && !viewed.value && html`<${DocumentDetails} row=${detailed.value} open=${open} close=${() => (detailed.value = null)} />`}
+      ${viewed.value && html`<${Viewer} place=${viewed.value} close=${() => close(viewed)} />`}
+      ${detailed.value && !viewed.value && html`<${DocumentDetails} row=${detailed.value} open=${open} close=${() => close(detailed)} />`}
     </div>
   `;
 }

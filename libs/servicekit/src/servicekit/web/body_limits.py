@@ -28,10 +28,10 @@ class BodyTooLarge(PayloadTooLarge):
     """The body is larger than this call takes."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(
-            f"The body is larger than {limit:,} bytes, which is the limit of this call. Send less at once, "
-            "or a document as a file (multipart/form-data), which may be larger."
-        )
+        advice = "Send less at once, or a document as a file (multipart/form-data), which may be larger."
+        if isinstance(limit, Streamed):
+            advice = "Send it in parts, or ask whoever runs this server to raise the limit."
+        super().__init__(f"The body is larger than {limit:,} bytes, which is the limit of this call. {advice}")
 
 
 class TooManyLargeBodies(QueueFull):
