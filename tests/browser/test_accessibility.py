@@ -20,6 +20,7 @@ PAGES = {
     "search/handbook?q=paid+holiday": "paid",
     "agents": "New agent",
     "records": "Read again",
+    "reviews": "Take the next answer",
     "usage": "Read again",
     "operations/health": "Health",
     "operations/models": "Models",

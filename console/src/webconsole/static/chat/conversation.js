@@ -7,9 +7,9 @@ import { say } from "../parts/notice.js";
 import { findUnkept, hasUnkept, hasUnkeptOfOthers, keep as keepTurns } from "./storage.js";
 import { readThread } from "./threads.js";
 
-/** @typedef {{ question: string, model: string, text: string, citations: Api.Annotation[], report: Partial<Api.AnswerReport> | null, usage: unknown,
+/** @typedef {{ id: string, over: string | null, question: string, model: string, text: string, citations: Api.Annotation[], report: Partial<Api.AnswerReport> | null, usage: unknown,
  *    state: "asking" | "done" | "stopped" | "failed", problem: string, place: { at: number | null }, kept: boolean, refused: boolean }} Turn
- *  `place` is where its question stands in the thread, null until it is to be kept; `kept`, whether the server has all of it;
+ *  `id` is the answer's, `over` that of another answer to the same question in whose place it came; `place` is where its question stands in the thread, null until it is to be kept; `kept`, whether the server has all of it;
  *  `refused`, whether the key's guardrails keep it from being kept. */
 
 const REMEMBERED_TURNS = 20;
@@ -105,10 +105,12 @@ export async function ask(model, question, instead = turns.value.length) {
   stopper = new AbortController();
   const { signal: stopped } = stopper;
   const before = turns.value.slice(0, instead);
-  const place = { at: turns.value[instead]?.place.at ?? null };
+  const replaced = turns.value[instead];
+  const place = { at: replaced?.place.at ?? null };
+  const over = (replaced?.question === question && replaced.id) || null;
   /** @type {Turn} */
   let turn = {
-    question, model, text: "", citations: [], report: null, usage: null, state: "asking", problem: "", place, kept: false, refused: false,
+    id: "", over, question, model, text: "", citations: [], report: null, usage: null, state: "asking", problem: "", place, kept: false, refused: false,
   };
   const show = (/** @type {Partial<Turn>} */ change) => {
     turn = { ...turn, ...change };
@@ -144,6 +146,7 @@ function bodyOf(model, question, before) {
 function taken(turn, chunk) {
   const delta = chunk.choices?.[0]?.delta;
   return {
+    id: chunk.id ?? turn.id,
     text: turn.text + (delta?.content ?? ""),
     citations: delta?.annotations ? [...turn.citations, ...delta.annotations] : turn.citations,
     report: chunk.groundwork ?? turn.report,

@@ -72,7 +72,7 @@ function messagesOf(turn) {
   const asked = { role: /** @type {const} */ ("user"), content: turn.question, metadata: { model } };
   if (state === "asking") return [asked];
   const { text: content, citations: annotations, report } = turn;
-  const answered = { role: /** @type {const} */ ("assistant"), content, annotations, metadata: { model, usage, state, problem } };
+  const answered = { role: /** @type {const} */ ("assistant"), content, annotations, metadata: { model, usage, state, problem, id: turn.id } };
   return [asked, report ? { ...answered, groundwork: report } : answered];
 }
 
@@ -88,6 +88,7 @@ export function turnsOf(messages) {
       turn.text = [turn.text, content].filter(Boolean).join("\n\n");
       turn.citations = /** @type {Turn["citations"]} */ (/** @type {unknown} */ (annotations ?? []));
       turn.report = groundwork ?? null;
+      turn.id = metadata?.id ?? "";
       turn.usage = metadata?.usage ?? null;
       turn.problem = metadata?.problem ?? "";
       turn.state = metadata?.state ?? "done";
@@ -98,6 +99,6 @@ export function turnsOf(messages) {
 
 /** A question without an answer: its tab was closed. @param {string} question @param {number} position @param {Partial<Turn> | null} metadata @returns {Turn} */
 function begun(question, position, metadata) {
-  const empty = { text: "", citations: [], report: null, usage: null, problem: "" };
+  const empty = { id: "", over: null, text: "", citations: [], report: null, usage: null, problem: "" };
   return { ...empty, question, place: { at: position }, model: metadata?.model ?? "", state: "stopped", kept: true, refused: false };
 }

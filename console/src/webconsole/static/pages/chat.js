@@ -7,6 +7,7 @@ import { collections, models, readCollections, readModels } from "../parts/colle
 import { ask, clear, current, isAsking, open as openThread, stop, turns, withSources } from "../chat/conversation.js";
 import { counted } from "../parts/format.js";
 import { say } from "../parts/notice.js";
+import { Thumbs } from "../feedback/thumbs.js";
 import { Receipt } from "../parts/receipt.js";
 import { ThreadList } from "../chat/thread-list.js";
 import { Viewer } from "../parts/viewer.js";
@@ -167,6 +168,7 @@ function OneTurn({ turn, number, model, open, viewed }) {
           <button class="quiet" onClick=${() => again(turn.question)}>Ask again</button>
           <button class="quiet" onClick=${() => (editing.value = true)}>Edit</button>
           ${turn.text && html`<button class="quiet" onClick=${() => copy(turn)}>Copy with sources</button>`}
+          ${turn.id && html`<${Thumbs} answer=${turn} />`}
         </footer>
         ${report?.receipt && html`<${Receipt} receipt=${report.receipt} model=${turn.model} />`}
       `}

@@ -1,0 +1,54 @@
+// What this key said of answers: read once, changed as it says more.
+import { all, call, me } from "../api/client.js";
+import { effect, signal } from "../app/html.js";
+
+/** @typedef {Pick<Api.Feedback, "rating" | "labels" | "comment" | "correction">} Judgement */
+
+const MOST = 1000;
+/** What was said of answers and their parts, by `keyOf`; null until it is known. */
+export const said = signal(/** @type {Map<string, Api.Feedback> | null} */ (null));
+let reading = /** @type {Promise<void> | null} */ (null);
+
+// Another key has said other things.
+effect(() => {
+  if (me.value) return;
+  said.value = null;
+  reading = null;
+});
+
+/** Read it, once. */
+export function readSaid() {
+  reading ??= all(["feedback"], { mine: true }, MOST).then((found) => {
+    said.value = new Map(found.map((one) => [keyOf(one.answer_id, one.part?.citation), one]));
+  });
+  return reading;
+}
+
+/** Which answer is meant, or which of its citations. @param {string} id @param {number | null} [citation] */
+export function keyOf(id, citation) {
+  return citation == null ? id : `${id} ${citation}`;
+}
+
+/** Say what an answer was worth, in place of what was said before. @param {string} id @param {Partial<Judgement> & { preferred_over?: string }} judgement */
+export async function rate(id, judgement) {
+  const { rating = null, labels = [], comment = null, correction = null } = said.value?.get(id) ?? {};
+  note(await call("POST", ["feedback"], { json: { answer_id: id, rating, labels, comment, correction, ...judgement } }));
+}
+
+/** Say that a citation's source is wrong. @param {string} id @param {number} citation */
+export async function markWrong(id, citation) {
+  note(await call("POST", ["feedback"], { json: { answer_id: id, part: { citation }, labels: ["wrong_source"] } }));
+}
+
+/** Take back what was said. @param {Api.Feedback} one */
+export async function takeBack(one) {
+  await call("DELETE", ["feedback", one.id]);
+  const left = new Map(said.value);
+  left.delete(keyOf(one.answer_id, one.part?.citation));
+  said.value = left;
+}
+
+/** @param {Api.Feedback} one */
+function note(one) {
+  said.value = new Map(said.value).set(keyOf(one.answer_id, one.part?.citation), one);
+}
