@@ -421,6 +421,17 @@ declare namespace Api {
   type ErrorEnvelope = {
     error: ErrorBody;
   };
+  type Experiment = {
+    active: boolean;
+    ended_by: GuardEnd | null;
+    guard: Guard | null;
+    route: string;
+    since: string;
+    split_by: string;
+    until: string | null;
+    variants: VariantFigures[];
+    version: number;
+  };
   type Failure = {
     code: string;
     message: string;
@@ -481,10 +492,24 @@ declare namespace Api {
     title: string;
     url: string;
   };
+  type Figure = {
+    calls: number;
+    difference: number | null;
+    difference_high: number | null;
+    difference_low: number | null;
+    high: number | null;
+    low: number | null;
+    p: number | null;
+    value: number | null;
+  };
   type Filter = {
     must?: Condition[];
     must_not?: Condition[];
     should?: Condition[];
+  };
+  type Guard = {
+    metric: "rating" | "support" | "abstention" | "error_rate" | "cost_usd" | "latency_ms";
+    p: number;
   };
   type GuardDecision = {
     action: string;
@@ -492,6 +517,14 @@ declare namespace Api {
     guard: string;
     kinds: string[];
     where: "input" | "output" | "retrieved";
+  };
+  type GuardEnd = {
+    at: string;
+    baseline: number;
+    metric: "rating" | "support" | "abstention" | "error_rate" | "cost_usd" | "latency_ms";
+    p: number;
+    value: number;
+    variant: string;
   };
   type Guardrails = {
     injection: "off" | "flag" | "block";
@@ -943,6 +976,7 @@ declare namespace Api {
     stages: StageTime[];
     tokens: TokenCounts;
     trace_id: string | null;
+    variant: Variant | null;
   };
   type RecordSummary = {
     abstained: boolean;
@@ -1146,23 +1180,41 @@ declare namespace Api {
   };
   type Route = {
     configured: boolean;
+    guard: Guard | null;
     name: string;
     on_context_overflow: string[];
     on_error: string[];
     on_refusal: string[];
+    shadow: Shadow | null;
+    split_by: "key" | "user" | "conversation" | "call";
     targets: RouteTarget[];
     updated_at: string | null;
     upstreams: UpstreamState[];
+    version: number | null;
   };
   type RouteSpec = {
-    on_context_overflow?: string[];
-    on_error?: string[];
-    on_refusal?: string[];
-    targets: Partial<RouteTarget>[];
+    guard: Guard | null;
+    on_context_overflow: string[];
+    on_error: string[];
+    on_refusal: string[];
+    shadow: Shadow | null;
+    split_by: "key" | "user" | "conversation" | "call";
+    targets: RouteTarget[];
   };
   type RouteTarget = {
+    groundwork: VariantSettings | null;
     model: string;
+    name: string | null;
     weight: number;
+  };
+  type RouteVersion = {
+    activated_at: string;
+    active: boolean;
+    created_at: string;
+    ended_at: string | null;
+    ended_by: GuardEnd | null;
+    spec: RouteSpec;
+    version: number;
   };
   type Run = {
     active_seconds: number;
@@ -1264,6 +1316,13 @@ declare namespace Api {
   type SessionToken = {
     expires_at: string;
     token: string;
+  };
+  type Shadow = {
+    groundwork: VariantSettings | null;
+    key_id: string;
+    model: string;
+    name: string;
+    share: number;
   };
   type ShadowIndex = {
     chunking: Chunking;
@@ -1420,6 +1479,34 @@ declare namespace Api {
     requests: number;
     unpriced_requests: number;
   };
+  type Variant = {
+    name: string;
+    route: string;
+    version: number;
+  };
+  type VariantFigures = {
+    calls: number;
+    is_baseline: boolean;
+    is_shadow: boolean;
+    measures: Record<string, Figure>;
+    model: string;
+    name: string;
+    units: number;
+    weight: number;
+  };
+  type VariantSettings = {
+    filter: null;
+    grounding: "strict" | "annotate" | "off" | null;
+    include: null;
+    mode: "hybrid" | "dense" | "sparse" | null;
+    model: string | null;
+    prompt: string | null;
+    rerank: boolean | null;
+    rewrite: "follow_up" | "several" | "hypothetical" | null;
+    style: "short" | "detailed" | null;
+    top_k: number | null;
+    variables: null;
+  };
   type VectorOptions = {
     on_disk: boolean;
     quantization: "none" | "scalar" | "binary";
@@ -1454,6 +1541,7 @@ declare namespace Api {
     (method: "GET", path: readonly ["collections", string, "documents", string], options?: Options<{}, never>): Promise<Document>;
     (method: "GET", path: readonly ["collections", string, "documents", string, "chunks"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: DocumentChunk[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["collections", string, "documents", string, "revisions"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: DocumentRevision[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["experiments", string], options?: Options<Partial<Record<"version", unknown>>, never>): Promise<Experiment>;
     (method: "GET", path: readonly ["feedback"], options?: Options<Partial<Record<"answer_id" | "user" | "rating" | "label" | "model" | "collection" | "mine" | "from" | "to" | "limit" | "cursor", unknown>>, never>): Promise<{ data: Feedback[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["feedback", "agreement"], options?: Options<Partial<Record<"user" | "other", unknown>>, never>): Promise<{ data: Agreement[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["feedback", "labels"], options?: Options<{}, never>): Promise<FeedbackLabels>;
@@ -1474,6 +1562,7 @@ declare namespace Api {
     (method: "GET", path: readonly ["records", string], options?: Options<{}, never>): Promise<AnswerRecord>;
     (method: "GET", path: readonly ["reviews"], options?: Options<Partial<Record<"state" | "answer_id" | "limit" | "cursor", unknown>>, never>): Promise<{ data: Review[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["routes"], options?: Options<{}, never>): Promise<{ data: Route[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["routes", string, "versions"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: RouteVersion[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["runs"], options?: Options<Partial<Record<"limit" | "cursor" | "agent" | "status", unknown>>, never>): Promise<{ data: Run[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["tenants"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: Tenant[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["tenants", string], options?: Options<{}, never>): Promise<Tenant>;
@@ -1514,6 +1603,7 @@ declare namespace Api {
     (method: "POST", path: readonly ["reviews", "next"], options?: Options<{}, ReviewTake>): Promise<ReviewNext>;
     (method: "POST", path: readonly ["reviews", string, "done"], options?: Options<{}, ReviewEnd>): Promise<Review>;
     (method: "POST", path: readonly ["reviews", string, "skip"], options?: Options<{}, ReviewEnd>): Promise<Review>;
+    (method: "POST", path: readonly ["routes", string, "versions", string, "activate"], options?: Options<{}, never>): Promise<Route>;
     (method: "POST", path: readonly ["session"], options?: Options<{}, never>): Promise<Me>;
     (method: "POST", path: readonly ["session", "token"], options?: Options<{}, never>): Promise<SessionToken>;
     (method: "POST", path: readonly ["tenants"], options?: Options<{}, TenantCreate>): Promise<Tenant>;
@@ -1527,7 +1617,7 @@ declare namespace Api {
     (method: "PUT", path: readonly ["models", string], options?: Options<{}, ModelDeclaration>): Promise<ModelInfo>;
     (method: "PUT", path: readonly ["models", string, "default"], options?: Options<{}, never>): Promise<ModelInfo>;
     (method: "PUT", path: readonly ["prompts", string, "labels", string], options?: Options<{}, LabelMove>): Promise<Prompt>;
-    (method: "PUT", path: readonly ["routes", string], options?: Options<{}, RouteSpec>): Promise<Route>;
+    (method: "PUT", path: readonly ["routes", string], options?: Options<{}, Partial<RouteSpec>>): Promise<Route>;
   }
   interface All {
     (path: readonly ["agents"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<Agent[]>;
@@ -1546,6 +1636,7 @@ declare namespace Api {
     (path: readonly ["records"], query?: Partial<Record<"limit" | "cursor" | "from" | "to" | "collection" | "model" | "user" | "rating" | "abstained" | "error" | "q", unknown>>, most?: number): Promise<RecordSummary[]>;
     (path: readonly ["reviews"], query?: Partial<Record<"state" | "answer_id" | "limit" | "cursor", unknown>>, most?: number): Promise<Review[]>;
     (path: readonly ["routes"], query?: {}, most?: number): Promise<Route[]>;
+    (path: readonly ["routes", string, "versions"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<RouteVersion[]>;
     (path: readonly ["runs"], query?: Partial<Record<"limit" | "cursor" | "agent" | "status", unknown>>, most?: number): Promise<Run[]>;
     (path: readonly ["tenants"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<Tenant[]>;
     (path: readonly ["threads"], query?: Partial<Record<"limit" | "cursor" | "mine", unknown>>, most?: number): Promise<Thread[]>;

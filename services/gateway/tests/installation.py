@@ -26,6 +26,7 @@ from gateway.auth.tokens import TokenIssuer
 from gateway.cache.answer_cache import AnswerCache, CachePolicy
 from gateway.cache.memory_store import MemoryStore
 from gateway.dependencies import Dependencies, Peers
+from gateway.experiments.shadow_calls import ShadowCalls
 from gateway.feedback.answers import MemoryAnswers
 from gateway.feedback.service import FeedbackService
 from gateway.limits.admission import Admission
@@ -111,6 +112,7 @@ class Installation:
             issuer=issuer,
             grants=Grants(database, clock, issuer.grant_lifetime),
             routes=RouteRepository(database, clock),
+            shadow_calls=ShadowCalls(2),
             breakers=Breakers(MemoryCircuits(lambda: clock.now().timestamp()), policy, lambda: clock.now().timestamp()),
             health=UpstreamHealth(self.inference, clock),
             answer_cache=AnswerCache(MemoryStore(clock, 100_000), cached, self.retriever, issuer, clock),

@@ -23,7 +23,7 @@ from tests.support.gateway.running import DEADLINE_SECONDS, settings_in
 from tests.support.home.postgres import postgres_installed, temporary_postgres
 
 from contracts.access.keys import KeyCreate, KeyPatch, Limits, TenantPatch
-from contracts.access.routes import RouteSpec, RouteTarget
+from contracts.models.routes import RouteSpec, RouteTarget
 from gateway.auth.errors import KeyNotFound, KeyRevoked, KeyUnknown, LastAdminKey, TenantNotFound
 from gateway.auth.keys import Principal
 from gateway.bootstrap import open_dependencies

@@ -23,6 +23,7 @@ from gateway.api import (
     administration,
     backup,
     declared_models,
+    experiments,
     feedback,
     model_calls,
     model_plane,
@@ -49,6 +50,9 @@ from gateway.auth.tokens import TokenIssuer
 from gateway.cache.answer_cache import AnswerCache, CachePolicy
 from gateway.cache.redis_store import RedisStore
 from gateway.dependencies import Dependencies, Peers
+from gateway.experiments.ratings import rated_answers
+from gateway.experiments.service import Experiments
+from gateway.experiments.shadow_calls import ShadowCalls
 from gateway.feedback.service import FeedbackService
 from gateway.limits.admission import Admission
 from gateway.limits.budget_repository import BudgetRepository
@@ -128,7 +132,8 @@ async def open_dependencies(
             peers=peers,
             streams=EventStreams(meter.admission, settings.event_streams_per_key),
             recorder=recorder,
-            routes=RouteRepository(database, clock),
+            routes=_routes(database, clock, stack),
+            shadow_calls=await stack.enter_async_context(ShadowCalls(settings.shadow_calls)),
             breakers=_breakers(settings, redis, stack),
             health=UpstreamHealth(peers.inference, clock),
             answer_cache=_answer_cache(settings, redis, peers, issuer, clock, await restore_epoch(database)),
@@ -200,17 +205,15 @@ async def _open_stores(
     redis = open_redis(settings.redis_url)
     stack.push_async_callback(redis.aclose)
     await migrate(database, MIGRATIONS)
-    return database, redis, await _open_tenants(settings, database, clock)
-
-
-async def _open_tenants(settings: GatewaySettings, database: Database, clock: Clock) -> TenantRepository:
     tenants = TenantRepository(database, clock)
     await ensure_admin_key(database, tenants, clock, settings.admin_key_file, settings.admin_tenant)
-    return tenants
+    return database, redis, tenants
 
 
-def _retention(settings: GatewaySettings, database: Database, clock: Clock) -> Retention:
-    return Retention(database, clock, settings.usage_kept_days, settings.audit_kept_days)
+def _routes(database: Database, clock: Clock, stack: AsyncExitStack) -> RouteRepository:
+    routes = RouteRepository(database, clock)
+    _run(stack, Experiments(database, routes, clock, rated_answers()).run())
+    return routes
 
 
 def _open_meter(
@@ -246,7 +249,8 @@ def _housekeeping(  # all of this it looks after
     clock: Clock,
 ) -> Housekeeping:
     housekeeping = Housekeeping(database, meter, budgets, limiter, tenants, clock)
-    _run(stack, housekeeping.run(), _retention(settings, database, clock).run())
+    retention = Retention(database, clock, settings.usage_kept_days, settings.audit_kept_days)
+    _run(stack, housekeeping.run(), retention.run())
     return housekeeping
 
 
@@ -275,6 +279,7 @@ def create_app(settings: GatewaySettings, dependencies: Dependencies | None = No
             proxied_calls.router(),
             administration.router,
             model_routes.router,
+            experiments.router,
             feedback.router,
             records.router,
             sessions.router,

@@ -20,6 +20,9 @@ from gateway.auth.sessions import Sessions
 from gateway.auth.tenant_repository import TenantRepository
 from gateway.auth.tokens import TokenIssuer
 from gateway.cache.answer_cache import AnswerCache
+from gateway.experiments.ratings import rated_answers
+from gateway.experiments.service import Experiments
+from gateway.experiments.shadow_calls import ShadowCalls
 from gateway.feedback.reviews import Reviews
 from gateway.feedback.service import FeedbackService
 from gateway.limits.admission import Admission
@@ -75,6 +78,7 @@ class Dependencies:
     issuer: TokenIssuer
     grants: Grants
     routes: RouteRepository
+    shadow_calls: ShadowCalls
     breakers: Breakers
     health: UpstreamHealth
     answer_cache: AnswerCache
@@ -87,6 +91,11 @@ class Dependencies:
     def reviews(self) -> Reviews:
         """The queue of answers to be judged."""
         return Reviews(self.database, self.feedback, self.clock)
+
+    @property
+    def experiments(self) -> Experiments:
+        """What routes that are split have shown."""
+        return Experiments(self.database, self.routes, self.clock, rated_answers())
 
     @property
     def inner_calls(self) -> InnerCalls:

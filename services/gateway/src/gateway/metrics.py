@@ -12,6 +12,8 @@
 | groundwork_gateway_fallbacks_total | reason | attempts after a failed one |
 | groundwork_gateway_cache_total | result | calls that could be answered from the cache: hit, miss, bypass |
 | groundwork_gateway_guardrails_total | guard, where, action | what guards decided, once a call and kind of finding |
+| groundwork_gateway_experiments_ended_total | metric | variants of routes that a guard has ended |
+| groundwork_gateway_shadow_calls_total | outcome | calls that were asked of a route's shadow, too |
 | groundwork_gateway_circuit_open | model | a circuit's state as last shared: 0 closed, 0.5 half open, 1 open |
 | groundwork_gateway_limits_skipped_total | | calls let in unchecked while Redis was away |
 | groundwork_gateway_redis_seconds | | time of a limit check in Redis |
@@ -28,7 +30,8 @@
 | groundwork_gateway_certificate_expires_timestamp_seconds | | when the public port's certificate ends; 0 without TLS |
 
 `reason` is retry, error, context_overflow, refusal or circuit_open.
-`outcome` is written, no_memory, no_room (on the disk), failed, paused (soon after one of these) or closed.
+`outcome` of records is written, no_memory, no_room (on the disk), failed, paused (soon after one of these) or closed;
+of shadow calls answered, failed, left_out (too many at once) or other_tenant.
 `limit` is `redis_away`, `key_event_streams`, or key, tenant or model with requests, tokens, concurrency or budget.
 `tenant` is one of the first `GATEWAY_METRICS_TENANTS` tenants that a process served, else `other`.
 `route` is one of `meter.ROUTES`; `model` is a configured model, else `other`; `error_type` is the API's closed set
@@ -52,6 +55,8 @@ LIMIT_REJECTIONS = Counter("groundwork_gateway_limit_rejections_total", "Calls r
 FALLBACKS = Counter("groundwork_gateway_fallbacks_total", "Attempts after a failed one.", ("reason",))
 CACHE = Counter("groundwork_gateway_cache_total", "Calls that could be answered from the cache.", ("result",))
 GUARDRAILS = Counter("groundwork_gateway_guardrails_total", "What guards decided.", ("guard", "where", "action"))
+EXPERIMENTS_ENDED = Counter("groundwork_gateway_experiments_ended_total", "Variants ended by a guard.", ("metric",))
+SHADOW_CALLS = Counter("groundwork_gateway_shadow_calls_total", "Calls asked of a shadow, too.", ("outcome",))
 CIRCUIT_OPEN = Gauge("groundwork_gateway_circuit_open", "A model's circuit.", ("model",))
 LIMITS_SKIPPED = Counter("groundwork_gateway_limits_skipped_total", "Calls let in while Redis was away.")
 BUDGET_ALERTS = Counter("groundwork_gateway_budget_alerts_total", "Budgets nearly spent.", ("whose", "percent"))
@@ -94,6 +99,8 @@ begin_at_zero(CACHE, ("hit", "miss", "bypass"))
 begin_at_zero(GUARDRAILS, ("secrets", "pii"), ("input", "output", "retrieved"), ("flag", "redact", "block"))
 begin_at_zero(GUARDRAILS, ["injection"], ["retrieved"], ("flag", "block"))
 begin_at_zero(GUARDRAILS, ["size"], ["input"], ["block"])
+begin_at_zero(EXPERIMENTS_ENDED, ("rating", "support", "abstention", "error_rate", "cost_usd", "latency_ms"))
+begin_at_zero(SHADOW_CALLS, ("answered", "failed", "left_out", "other_tenant"))
 begin_at_zero(BUDGET_ALERTS, ("key", "tenant"), ("80", "100"))
 begin_at_zero(FEEDBACK, ("up", "neutral", "down", "none"), ("given", "changed"), _OTHER, _OTHER, _OTHER)
 begin_at_zero(RECORDS, ("written", "no_memory", "no_room", "failed", "paused", "closed"))

@@ -99,6 +99,8 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
     """Longest wait for any other inner call."""
     first_piece_timeout_seconds: Annotated[float, Field(gt=0)] = 120.0
     """Longest wait for the first piece of a streamed answer that says something; then the next model is asked."""
+    shadow_calls: Annotated[int, Field(ge=0, le=1000)] = 8
+    """Calls that are asked of a route's shadow at once, by one replica; what is more is left out. 0 asks none."""
     attempts: Annotated[int, Field(ge=1, le=10)] = 2
     """How often one model is asked, with pauses, before a call fails or goes on to the next model of its route."""
     attempts_seconds: Annotated[float, Field(ge=0, le=300)] = 5.0

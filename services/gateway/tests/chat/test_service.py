@@ -8,8 +8,8 @@ from services.gateway.tests.callers import Caller
 from services.gateway.tests.inner_services import Streamed
 from services.gateway.tests.installation import ACTOR, CHAT, OTHER, Installation
 
-from contracts.access.routes import RouteSpec
 from contracts.models.catalog import MAX_COLLECTIONS
+from contracts.models.routes import RouteSpec
 from contracts.models.versions import ModelVersion
 from gateway.auth.errors import ScopeMissing
 from gateway.auth.keys import Principal

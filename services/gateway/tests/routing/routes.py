@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contracts.access.routes import RouteSpec
 from contracts.models.catalog import ModelInfo
+from contracts.models.routes import RouteSpec
 from gateway.auth.keys import Principal
 from gateway.models.catalog import Models
 

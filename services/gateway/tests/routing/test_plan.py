@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from services.gateway.tests.routing.routes import MODELS, key_of, route_of
 
-from contracts.access.routes import RouteSpec
+from contracts.models.routes import RouteSpec
 from gateway.routing.errors import RouteHasNoModel
 from gateway.routing.plan import FallbackSequence, Plan, plan_for
 from gateway.routing.report import listed_models

@@ -10,7 +10,7 @@ from gateway.auth.keys import Principal
 from gateway.limits.errors import CallTooLarge, TooManyRequests
 from gateway.limits.limiter import BudgetBalance
 from gateway.limits.reservations import MaxUsage
-from gateway.usage.meter import CUT
+from gateway.usage.records import CUT
 from servicekit.core.clock import ManualClock
 from servicekit.core.errors import NotReady
 

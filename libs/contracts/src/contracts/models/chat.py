@@ -52,6 +52,8 @@ OTHER_LENGTHS = ("max_new_tokens", "max_output_tokens", "n_predict", "num_predic
 """What servers also call the longest answer, and obey before `max_tokens`."""
 TOOLS_IGNORED = "tools_ignored"
 """Said of an answer from documents or of an agent whose request offered tools: it used none of them."""
+OPTIONS_IGNORED = "options_ignored"
+"""Said of an answer by a route some of whose variants answer from documents, where this one does not."""
 STYLE_IGNORED = "style_ignored"
 """Said of an answer that no model worded which could have kept to the style that was asked for."""
 NO_END = 2**31 - 1

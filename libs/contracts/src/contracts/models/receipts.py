@@ -38,6 +38,15 @@ class Attempt(Reply):
     ms: float
 
 
+class Variant(Reply):
+    """Which of a route's targets an answer is of."""
+
+    route: str
+    version: Count
+    """Of the route."""
+    name: str
+
+
 class Receipt(Reply):
     """`cost_usd` is null when a price is unknown, never 0."""
 
@@ -58,6 +67,8 @@ class Receipt(Reply):
     attempts: list[Attempt] = Field(default_factory=list)
     collection_revisions: dict[str, Count] = Field(default_factory=dict)
     """The revision of each collection that was searched, as its search reported it."""
+    variant: Variant | None = None
+    """Of an answer by a route that is split."""
     cache: Literal["hit", "miss", "bypass"] = "bypass"
     queries: list[str] = Field(default_factory=list)
     """What was searched for, where a model was asked to rewrite the question."""

@@ -18,10 +18,11 @@ from contracts.access.keys import (
     UsageGroup,
     UsageRow,
 )
-from contracts.access.routes import Route, RouteSpec
 from contracts.access.tenancy import TenantDeletion
 from contracts.core.health import Health
 from contracts.core.pages import Page
+from contracts.models.experiments import Experiment
+from contracts.models.routes import Route, RouteSpec, RouteVersion
 from contracts.operations.operation import CURSOR, LIMIT, Operation, Query, string_of
 from contracts.operations.reach import NO_MODEL
 
@@ -34,6 +35,9 @@ _ROUTE = "/v1/routes/{name}"
 _OF_TENANT = Query("tenant", {"type": "string"}, "Only of this tenant.")
 _SUBJECT = Query("subject", {"type": "string", "maxLength": 200}, "A key's id or a tenant's name.")
 _GROUP = Query("group_by", string_of(UsageGroup), "What a row is the sum of.")
+_VERSION = Query(
+    "version", {"type": "integer", "minimum": 1}, "Of the route; by default the one that answers, or the last split."
+)
 _FROM = Query("from", {"type": "string", "format": "date-time"}, "Inclusive; 30 days before `to`.")
 _TO = Query("to", {"type": "string", "format": "date-time"}, "Exclusive; now.")
 
@@ -77,6 +81,17 @@ PUT_ROUTE = Operation(
     "PUT", _ROUTE, Route, ADMIN, _OF_ROUTES, NO_MODEL, name="put_route", request=RouteSpec, carries="json",
 )
 DELETE_ROUTE = Operation("DELETE", _ROUTE, NoneType, ADMIN, _OF_ROUTES, NO_MODEL, status=204, name="delete_route")
+LIST_ROUTE_VERSIONS = Operation(
+    "GET", f"{_ROUTE}/versions", Page[RouteVersion], ADMIN, _OF_ROUTES, NO_MODEL, name="list_route_versions",
+    queries=(LIMIT, CURSOR),
+)
+ACTIVATE_ROUTE = Operation(
+    "POST", f"{_ROUTE}/versions/{{version}}/activate", Route, ADMIN, _OF_ROUTES, NO_MODEL, name="activate_route",
+)
+GET_EXPERIMENT = Operation(
+    "GET", "/v1/experiments/{route}", Experiment, ADMIN, _OF_ROUTES, NO_MODEL, name="show_experiment",
+    queries=(_VERSION,),
+)
 DELETE_CACHE = Operation(
     "DELETE", "/v1/cache", NoneType, ADMIN, _OF_ROUTES, NO_MODEL, status=204, name="forget_answers",
     queries=(_OF_TENANT,),

@@ -62,6 +62,7 @@ _NAMED = {
     "models": ("model", re.compile(r".+")),
     "pull": ("pull", _ID),
     "routes": ("route", re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")),
+    "experiments": ("route", re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")),
 }
 """What a path parameter names, by the segment before it, and how its values look."""
 
@@ -155,9 +156,14 @@ class Operation(Generic[R]):
         return tuple(_PARAMETER.findall(self.path))
 
     @property
+    def slashed(self) -> tuple[str, ...]:
+        """The parameters whose values may have slashes, which clients write as `%2F`."""
+        return tuple(name for name in self.parameters if self.parameter(name)[1].fullmatch("a/b") is not None)
+
+    @property
     def takes_slashes(self) -> bool:
-        """Whether the last value in the path may have slashes, which clients write as `%2F`."""
-        return self.path.endswith("}") and self.parameter(self.parameters[-1])[1].fullmatch("a/b") is not None
+        """Whether a value in the path may have slashes."""
+        return bool(self.slashed)
 
     def parameter(self, name: str) -> tuple[str, re.Pattern[str]]:
         """What a path parameter names (the segment before it says so), and how its values look."""

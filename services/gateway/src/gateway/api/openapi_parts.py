@@ -122,8 +122,8 @@ ERRORS: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorEnvelope, "
 def serve(routes: Router, operation: Operation[Any], **more: Any) -> Callable[[Endpoint], Endpoint]:
     """Makes a function answer an operation. Its signature and its docstring say the rest of what the document has."""
     path = operation.path
-    if operation.takes_slashes:
-        path = path.removesuffix("}") + ":path}"
+    for name in operation.slashed:
+        path = path.replace(f"{{{name}}}", f"{{{name}:path}}")
     return routes.api_route(
         path,
         methods=[operation.method],

@@ -20,6 +20,7 @@ from functools import partial
 import structlog
 
 from contracts.models.chat import ChatRequest
+from contracts.models.receipts import Variant
 from contracts.retrieval.collections import Collection
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import COLLECTIONS, TokenIssuer
@@ -60,6 +61,8 @@ class ResolvedTarget:
     collections: tuple[str, ...] = ()
     helpers: tuple[str, ...] = ()
     """Models beside those, which embed or rank for such an answer."""
+    variant: Variant | None = None
+    """Of the route that the call is answered by: receipts name it."""
 
     def is_of_now(self, fingerprints: Mapping[str, str]) -> bool:
         """Whether models are still those that they were."""
@@ -309,6 +312,8 @@ class AnswerCache:
         asked = request.model_dump(mode="json", exclude_unset=True, exclude={"model"})
         helpers = {name: target.fingerprints.get(name) for name in target.helpers}
         parts = [self._version, policy, tenant, request.model, target.models, target.collections, helpers, asked]
+        if target.variant is not None:
+            parts.append(target.variant.model_dump())
         text = json.dumps(parts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         return _mark(tenant) + hashlib.sha256(text.encode()).hexdigest()
 

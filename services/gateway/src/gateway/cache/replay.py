@@ -80,6 +80,8 @@ async def replay(
         recording.version = ModelVersion.of(entry.headers)
         for piece in pieces:
             recording.keep(piece)
+    if call.assignment is not None and pieces and (name := _ID.search(pieces[0])) is not None:
+        call.assignment.name_answer(name[1].decode())
     await call.finish()
     if not stream:
         await exchange.answer(200, {"content-type": "application/json"}, b"".join(pieces))

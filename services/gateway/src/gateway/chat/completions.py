@@ -68,7 +68,7 @@ async def read_tokens(exchange: Exchange, deps: Dependencies, call: MeteredCall,
     if (tokens := token_ids_of(request)) is None:
         return request
     models, routes = await deps.catalog.models(), await deps.routes.list_routes()
-    plan = plan_for(request.model, models, routes, call.principal)
+    plan = plan_for(request.model, models, routes, call.principal, call.assignment)
     call.model = plan.models[0].id
     return with_texts(request, await texts_of_tokens(exchange, deps, call, plan.models[0], tokens, "prompt"))
 

@@ -15,9 +15,11 @@ from contracts.models.chat import AnswerReport, ChatCompletionChunk
 from contracts.models.receipts import Attempt, Receipt, TokenCounts
 from gateway.models.cost import NANO, cost_nano_usd, usd_text
 from gateway.records.recording import Recording
+from gateway.routing.split import Assignment
+from gateway.streaming.observer import StreamObserver
 from gateway.usage.inner_calls import InnerCalls, Spent
-from gateway.usage.meter import CUT, MeteredCall
-from gateway.usage.records import count
+from gateway.usage.meter import MeteredCall
+from gateway.usage.records import CUT, count
 from gateway.usage.token_counter import ChatCount
 from servicekit.streams.chunks import object_in
 from servicekit.streams.sse import END, data_of, is_done
@@ -186,6 +188,8 @@ class AnswerObserver:
         if self._spent is None:
             self._spent = await self._inner.spent(self._call.id, self._call.principal.key_id)
         report, usage = answer.get("groundwork"), answer.get("usage")
+        if isinstance(report, dict) and (assignment := self._call.assignment) is not None:
+            assignment.take(report)
         receipt = report.get("receipt") if isinstance(report, dict) else None
         if isinstance(report, dict) and isinstance(receipt, dict):
             self._complete(receipt, self._spent)
@@ -214,7 +218,42 @@ class AnswerObserver:
         receipt["tokens"] = spent.tokens.model_dump(mode="json")
         receipt["degraded"] = degraded
         receipt["cache"] = self._call.cache
+        if self._call.assignment is not None:
+            receipt["variant"] = self._call.assignment.variant.model_dump()
         receipt["cost_usd"] = usd_text(spent.cost)
+
+
+class VariantObserver:
+    """An answer of a variant: its id is noted, by which it can be rated."""
+
+    def __init__(self, observer: StreamObserver, assignment: Assignment) -> None:
+        self._observer = observer
+        self._assignment = assignment
+
+    async def frame(self, frame: bytes) -> bytes:
+        """Only the first with an id is taken apart."""
+        passed = await self._observer.frame(frame)
+        if self._assignment.answer_id is None and not passed.startswith(b":") and not is_done(passed):
+            self._assignment.name_answer(object_in(data_of(passed)).get("id"))
+        return passed
+
+    async def whole(self, body: bytes) -> bytes:
+        """As it is."""
+        passed = await self._observer.whole(body)
+        self._assignment.name_answer(object_in(passed).get("id"))
+        return passed
+
+    async def last(self) -> bytes:
+        """Nothing of its own."""
+        return await self._observer.last()
+
+    def cut_off(self) -> None:
+        """Nothing of its own."""
+        self._observer.cut_off()
+
+    def close(self) -> None:
+        """Nothing of its own."""
+        self._observer.close()
 
 
 class RunObserver:

@@ -13,6 +13,7 @@ from contracts.models.catalog import RAG
 from contracts.models.chat import AnswerOptions, ChatRequest
 from gateway.auth.tokens import PROMPTS
 from gateway.chat.errors import VariablesNeedPrompt
+from gateway.chat.variants import degrade
 from gateway.dependencies import Dependencies
 from gateway.models.errors import ModelNotFound
 from gateway.streaming.exchange import Exchange
@@ -54,7 +55,8 @@ async def expand_prompt(
     rendered = await _filled(exchange, deps, call, request, reference)
     exchange.headers[PROMPT_HEADER] = call.prompt = f"{rendered.name}@{rendered.version}"
     if rendered.degraded:
-        exchange.headers["X-Groundwork-Degraded"] = ", ".join(rendered.degraded)
+        for word in rendered.degraded:
+            degrade(exchange, word)
     merged = _instructed(request, rendered) if request.model.startswith(RAG) else _merged(request, rendered)
     return merged, len(rendered.model_dump_json())
 

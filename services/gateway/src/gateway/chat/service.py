@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from contracts.access.records import RECORD_HEADER
@@ -18,9 +19,11 @@ from gateway.chat.attempts import AttemptRequest, Attempts, RetryPolicy
 from gateway.chat.completions import read_tokens
 from gateway.chat.delivery import answer_chat
 from gateway.chat.errors import OptionsNeedDocuments, TooManyCollections
-from gateway.chat.observers import AnswerObserver, ModelObserver, RunObserver
-from gateway.chat.prompts import expand_prompt, lift_variables
+from gateway.chat.observers import AnswerObserver, ModelObserver, RunObserver, VariantObserver
+from gateway.chat.prompts import VALUES, expand_prompt, lift_variables
+from gateway.chat.shadows import start_shadow
 from gateway.chat.translation import TranslatedExchange
+from gateway.chat.variants import assign, degrade, id_of
 from gateway.dependencies import Dependencies
 from gateway.guardrails.answer_observer import GuardrailObserver
 from gateway.guardrails.screen import Screen
@@ -30,15 +33,13 @@ from gateway.models.errors import ModelNotFound
 from gateway.proxy.paths import is_name
 from gateway.records.recording import Recording, RecordObserver, begin_recording
 from gateway.routing.plan import FallbackSequence, Plan, plan_for
+from gateway.routing.split import Assignment
 from gateway.streaming.exchange import Exchange
 from gateway.streaming.observer import StreamObserver
 from gateway.usage.meter import MeteredCall
 from gateway.usage.token_counter import ChatCount
 from servicekit.core.errors import InvalidRequest
 from servicekit.web.json_bodies import off_loop, validated
-
-DEGRADED_HEADER = "X-Groundwork-Degraded"
-"""What of a request an answer does not use, for callers that ask for no receipt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,42 +59,71 @@ async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> 
         body = await exchange.body()
         size, request = len(body), await off_loop(len(body), _request, exchange, body)
         del body  # an answer may take long, and a body much memory
-        request = await read_tokens(exchange, deps, call, request)
-        recording = _recording(exchange, deps, call, request, size)
-        reach = replace(CHAT, of_run=RUN.of_run) if request.model.startswith(AGENT) else CHAT
-        screen = Screen(principal.guardrails, reach)
-        request = await screen.question(lift_variables(request), size)
-        if recording is not None:
-            recording.request, recording.decisions = request, screen.decisions
-        exchange.headers.update(screen.header())
-        request, more = await expand_prompt(exchange, deps, call, request)
-        question = Question(request, size + more, screen, recording=recording)
-        if request.model.startswith((RAG, AGENT)) and request.offers_tools():
-            exchange.headers[DEGRADED_HEADER] = TOOLS_IGNORED
-        if request.model.startswith(AGENT):
-            await answer_from_agent(exchange, deps, call, question)
-            return
-        if not deps.answer_cache.is_for(request):
-            await _answer(exchange, deps, call, question)
-            return
-        cache_control = CacheControl.of(exchange.header("cache-control"))
-        target, policy = await _resolve_target(deps, principal, request), principal.guardrails.model_dump_json()
-        async with deps.answer_cache.lookup(principal, request, cache_control, target, policy) as lookup:
-            if lookup.entry is None:
-                call.cache = "miss" if cache_control.may_read and lookup.name else "bypass"
-                exchange.headers[CACHE_HEADER] = call.cache
-                await _answer(exchange, deps, call, replace(question, lookup=lookup))
-            else:
-                await deps.reserve(exchange, call)
-                age = deps.clock.now().timestamp() - lookup.entry.made_at
-                await replay(exchange, call, lookup.entry, stream=request.stream, age=age, recording=recording)
+        asked = await assign(exchange, deps, call, request)
+        asked = await read_tokens(exchange, deps, call, asked)
+        asked = await _answer_screened(exchange, deps, call, asked, size)
+    if call.assignment is not None and call.assignment.spec.shadow is not None:
+        as_sent = _as_sent(request, asked)
+        start_shadow(deps, principal, call.assignment, as_sent, partial(_answer_screened, size=size))
+
+
+def _as_sent(request: ChatRequest, screened: ChatRequest) -> ChatRequest:
+    """A request as its caller sent it, but for what guardrails have masked."""
+    options = request.groundwork
+    if options is not None and options.variables is not None:
+        options = options.model_copy(update={"variables": (screened.model_extra or {}).get(VALUES)})
+    sent = screened.model_copy(update={"model": request.model, "groundwork": options})
+    (sent.model_extra or {}).pop(VALUES, None)
+    return sent
+
+
+async def _answer_screened(
+    exchange: Exchange, deps: Dependencies, call: MeteredCall, request: ChatRequest, size: int
+) -> ChatRequest:
+    """Answer a request that names what is to answer it; returns what the key's guardrails have left of it."""
+    recording = _recording(exchange, deps, call, request, size)
+    reach = replace(CHAT, of_run=RUN.of_run) if request.model.startswith(AGENT) else CHAT
+    screen = Screen(call.principal.guardrails, reach)
+    screened = await screen.question(lift_variables(request), size)
+    if recording is not None:
+        recording.request, recording.decisions = screened, screen.decisions
+    exchange.headers.update(screen.header())
+    request, more = await expand_prompt(exchange, deps, call, screened)
+    question = Question(request, size + more, screen, recording=recording)
+    if request.model.startswith((RAG, AGENT)) and request.offers_tools():
+        degrade(exchange, TOOLS_IGNORED)
+    if request.model.startswith(AGENT):
+        await answer_from_agent(exchange, deps, call, question)
+    elif not deps.answer_cache.is_for(request):
+        await _answer(exchange, deps, call, question)
+    else:
+        await _answer_or_replay(exchange, deps, call, question)
+    return screened
+
+
+async def _answer_or_replay(exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question) -> None:
+    """Give an answer that was kept, or make one."""
+    request, cache_control = question.request, CacheControl.of(exchange.header("cache-control"))
+    target, policy = await _resolve_target(deps, call, request), call.principal.guardrails.model_dump_json()
+    async with deps.answer_cache.lookup(call.principal, request, cache_control, target, policy) as lookup:
+        if lookup.entry is None:
+            call.cache = "miss" if cache_control.may_read and lookup.name else "bypass"
+            exchange.headers[CACHE_HEADER] = call.cache
+            await _answer(exchange, deps, call, replace(question, lookup=lookup))
+        else:
+            await deps.reserve(exchange, call)
+            age = deps.clock.now().timestamp() - lookup.entry.made_at
+            await replay(exchange, call, lookup.entry, stream=request.stream, age=age, recording=question.recording)
 
 
 def _recording(
     exchange: Exchange, deps: Dependencies, call: MeteredCall, request: ChatRequest, size: int
 ) -> Recording | None:
-    id_of = exchange.translation.answer_id if isinstance(exchange, TranslatedExchange) else str
-    return begin_recording(deps.recorder, call, request, size, exchange.header(RECORD_HEADER.lower()), id_of)
+    leave = exchange.header(RECORD_HEADER.lower())
+    recording = begin_recording(deps.recorder, call, request, size, leave, id_of(exchange))
+    if recording is not None and call.assignment is not None:
+        recording.variant = call.assignment.target.variant
+    return recording
 
 
 def _request(exchange: Exchange, body: bytes) -> ChatRequest:
@@ -115,30 +145,36 @@ async def _answer(exchange: Exchange, deps: Dependencies, call: MeteredCall, que
         await answer_from_model(exchange, deps, call, question)
 
 
-def _with_observers(observer: StreamObserver, exchange: Exchange, question: Question) -> StreamObserver:
-    """An observer, and around it what a call's guardrails, the cache and its record want to see."""
+def _with_observers(
+    observer: StreamObserver, exchange: Exchange, question: Question, assignment: Assignment | None
+) -> StreamObserver:
+    """An observer, and around it what a call's guardrails, its variant, the cache and its record want to see."""
     screen, lookup = question.screen, question.lookup
     if screen.screens_output or (screen.decisions and not screen.reach.is_inside):
         observer = GuardrailObserver(observer, screen, exchange.headers)
+    if assignment is not None:
+        observer = VariantObserver(observer, assignment)
     if lookup is not None:
         observer = RecordingObserver(observer, lookup)
     return observer if question.recording is None else RecordObserver(observer, question.recording)
 
 
-async def _resolve_target(deps: Dependencies, principal: Principal, request: ChatRequest) -> ResolvedTarget:
+async def _resolve_target(deps: Dependencies, call: MeteredCall, request: ChatRequest) -> ResolvedTarget:
     """Raises where the name stands for nothing that the key may use."""
+    principal, assignment = call.principal, call.assignment
+    variant = None if assignment is None else assignment.variant
     models, routes = await deps.catalog.models(), await deps.routes.list_routes()
     fingerprints = {model.id: model.fingerprint for model in models.by_name.values()}
     if not request.model.startswith(RAG):
-        plan = plan_for(request.model, models, routes, principal)
-        return ResolvedTarget(tuple(model.id for model in plan.first), fingerprints)
+        plan = plan_for(request.model, models, routes, principal, assignment)
+        return ResolvedTarget(tuple(model.id for model in plan.first), fingerprints, variant=variant)
     collections = tuple(collections_of(request.model, principal))
     helpers = tuple(model.id for model in models.by_name.values() if model.kind != "chat")
     wanted = request.groundwork.model if request.groundwork is not None else None
     if wanted is None and models.only("chat") is None:
-        return ResolvedTarget((), fingerprints, collections, helpers)
+        return ResolvedTarget((), fingerprints, collections, helpers, variant)
     plan = plan_for(wanted or DEFAULT, models, routes, principal)
-    return ResolvedTarget(tuple(model.id for model in plan.first), fingerprints, collections, helpers)
+    return ResolvedTarget(tuple(model.id for model in plan.first), fingerprints, collections, helpers, variant)
 
 
 async def answer_from_model(exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question) -> None:
@@ -146,7 +182,7 @@ async def answer_from_model(exchange: Exchange, deps: Dependencies, call: Metere
     if question.request.groundwork is not None:
         raise OptionsNeedDocuments
     models, routes = await deps.catalog.models(), await deps.routes.list_routes()
-    plan = plan_for(question.request.model, models, routes, call.principal)
+    plan = plan_for(question.request.model, models, routes, call.principal, call.assignment)
     sequence = FallbackSequence(plan, _preferred(plan, deps))
     attempts = Attempts(plan, deps.breakers, RetryPolicy(deps.settings.attempts, deps.settings.attempts_seconds))
     if question.recording is not None:
@@ -181,7 +217,7 @@ def _attempt_request(
         observer = ModelObserver(
             call, model, count, show_usage=wants_usage, attempts=attempts.done, decisions=decisions
         )
-        return _with_observers(observer, exchange, question)
+        return _with_observers(observer, exchange, question, call.assignment)
 
     token = deps.issuer.shared_token(_allowed(call.principal, attempts.plan), MODELS)
     upstream = Upstream(
@@ -236,7 +272,7 @@ async def answer_from_documents(exchange: Exchange, deps: Dependencies, call: Me
         call, deps.inner_calls, show_receipt=show_receipt, show_sources=show_sources, recording=question.recording
     )
     named = request.model_copy(update={"groundwork": options})
-    await answer_chat(exchange, call, upstream, named, _with_observers(observer, exchange, question))
+    await answer_chat(exchange, call, upstream, named, _with_observers(observer, exchange, question, call.assignment))
     if question.lookup is not None and call.error_type is None and not observer.degraded:
         made = Made(call.model, observer.fingerprints, observer.revisions)
         await deps.answer_cache.store(question.lookup, made)
@@ -258,7 +294,8 @@ async def answer_from_agent(exchange: Exchange, deps: Dependencies, call: Metere
         hold=False,
         headers={GRANT_HEADER: deps.issuer.grant(call.principal, exchange.request_id)},
     )
-    await answer_chat(exchange, call, upstream, request, _with_observers(RunObserver(), exchange, question))
+    observer = _with_observers(RunObserver(), exchange, question, call.assignment)
+    await answer_chat(exchange, call, upstream, request, observer)
 
 
 def collections_of(model: str, principal: Principal) -> list[str]:

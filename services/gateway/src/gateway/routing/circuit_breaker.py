@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from contracts.access.routes import Circuit
+from contracts.models.routes import Circuit
 from gateway.metrics import CIRCUIT_OPEN
 from gateway.routing.circuit_board import BoardUnavailable, CircuitBoard, SharedCircuit
 

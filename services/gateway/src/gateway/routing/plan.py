@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
-from contracts.access.routes import RouteSpec, RouteTarget
 from contracts.models.catalog import ModelInfo
+from contracts.models.routes import RouteSpec
 from gateway.auth.keys import Principal
 from gateway.models.catalog import DEFAULT, Models
 from gateway.models.errors import ModelNotFound, WrongModelKind
-from gateway.routing.errors import RouteHasNoModel
+from gateway.routing.errors import RouteHasNoModel, RouteNotPlain
+from gateway.routing.split import Assignment, draw, unit_of
 
 Failure = Literal["error", "context_overflow", "refusal"]
+Spec = TypeVar("Spec", bound=RouteSpec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +38,31 @@ class Plan:
         return len(self.first) > 1 or any(self.after.values())
 
 
-def plan_for(name: str, models: Models, routes: Mapping[str, RouteSpec], principal: Principal) -> Plan:
+def plan_for(
+    name: str,
+    models: Models,
+    routes: Mapping[str, RouteSpec],
+    principal: Principal,
+    assignment: Assignment | None = None,
+) -> Plan:
     """What a chat model's name means to this key: a route, or a model that stands for itself.
 
     A route's name comes before a model's of the same name, so that a model can be given fallbacks without any change to
-    its callers; inside a route names are always inference's. Raises `ModelNotFound`, `WrongModelKind`,
-    `RouteHasNoModel`.
+    its callers; inside a route names are always inference's. A call that was assigned no target of the route has its
+    key's. Raises `ModelNotFound`, `WrongModelKind`, `RouteHasNoModel`, and `RouteNotPlain` where targets are answers
+    themselves.
     """
-    meant = models.only("chat") if name == DEFAULT else None
-    public = meant.id if meant is not None else name
-    spec = routes.get(public)
+    public, spec = route_named(name, models, routes)
     if spec is None:
         return Plan(public, (models.resolve(name, "chat", principal),))
     if not principal.allows_model(public):
         raise ModelNotFound(name)
-    first = _chat_models(public, [target.model for target in _drawn(spec.targets, public, principal.key_id)], models)
+    mine = assignment.target if assignment is not None and assignment.route == public else None
+    if not (spec if mine is None else mine).is_plain:
+        raise RouteNotPlain(public)
+    drawn = draw(spec, unit_of(public, principal.key_id)) if mine is None else mine
+    names = dict.fromkeys([drawn.model, *(target.model for target in spec.targets if target.is_plain)])
+    first = _chat_models(public, list(names), models)
     errors = _chat_models(public, spec.on_error, models)
     if not first and not errors:
         raise RouteHasNoModel(public)
@@ -63,16 +74,11 @@ def plan_for(name: str, models: Models, routes: Mapping[str, RouteSpec], princip
     return Plan(public, first or errors, after)
 
 
-def _drawn(targets: Sequence[RouteTarget], route: str, key_id: str) -> Iterator[RouteTarget]:
-    """The target that a key was drawn for, then the others in order."""
-    total = sum(target.weight for target in targets)
-    point = int.from_bytes(hashlib.sha256(f"{route}\0{key_id}".encode()).digest()[:8], "big") % total
-    for target in targets:
-        point -= target.weight
-        if point < 0:
-            yield target
-            yield from (other for other in targets if other is not target)
-            return
+def route_named(name: str, models: Models, routes: Mapping[str, Spec]) -> tuple[str, Spec | None]:
+    """What `default` is called, or the name itself; and the route of that name, if there is one."""
+    meant = models.only("chat") if name == DEFAULT else None
+    public = meant.id if meant is not None else name
+    return public, routes.get(public)
 
 
 def _chat_models(route: str, names: Sequence[str], models: Models) -> tuple[ModelInfo, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from contracts.access.routes import Route, RouteSpec, RouteTarget, UpstreamState
 from contracts.models.catalog import ModelInfo
+from contracts.models.routes import Route, RouteSpec, RouteTarget, UpstreamState
 from gateway.models.catalog import Models
 from gateway.routing.circuit_breaker import Breakers
 
@@ -28,7 +28,7 @@ def report(
 def _route(
     name: str, spec: RouteSpec, configured: bool, models: Models, breakers: Breakers, ready: Mapping[str, bool]
 ) -> Route:
-    behind = [target.model for target in spec.targets]
+    behind = [target.model for target in spec.targets if target.is_plain]
     behind += [*spec.on_error, *spec.on_context_overflow, *spec.on_refusal]
     states = [_state(model, models, breakers, ready) for model in dict.fromkeys(behind)]
     return Route(name=name, configured=configured, upstreams=states, **dict(spec))

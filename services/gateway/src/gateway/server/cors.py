@@ -17,7 +17,16 @@ EXPOSED = (
     *(f"X-RateLimit-{what}-{of}" for what in ("Limit", "Remaining", "Reset") for of in ("Requests", "Tokens")),
     *(
         f"X-Groundwork-{what}"
-        for what in ("Model", "Model-Digest", "Model-Fingerprint", "Prompt", "Attempts", "Cache", "Guardrails")
+        for what in (
+            "Model",
+            "Model-Digest",
+            "Model-Fingerprint",
+            "Prompt",
+            "Attempts",
+            "Cache",
+            "Guardrails",
+            "Variant",
+        )
     ),
     "Retry-After",
     "WWW-Authenticate",

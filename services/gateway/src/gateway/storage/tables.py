@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     false,
+    text,
 )
 
 from servicekit.sql.database import UtcTime
@@ -98,14 +99,34 @@ usage = Table(
     Column("started_at", UtcTime, nullable=False),
     Column("day", Integer, nullable=False),
     Column("ms", Integer, nullable=False),
+    Column("split", String(100)),
+    Column("split_version", Integer),
+    Column("variant", String(200)),
+    Column("unit", String(24)),
+    Column("failed", Boolean),
+    Column("abstained", Boolean),
+    Column("grounded", Boolean),
+    Column("answer_id", String(200)),
     Index("usage_by_parent", "parent_id"),
     Index("usage_by_key", "key_id", "started_at"),
     Index("usage_by_tenant", "tenant", "started_at"),
     Index("usage_by_time", "started_at"),
+    Index(
+        "usage_by_split",
+        "split",
+        "split_version",
+        "started_at",
+        sqlite_where=text("split IS NOT NULL"),
+        postgresql_where=text("split IS NOT NULL"),
+    ),
 )
 """One row an attempt. `parent_id` is set on the model calls inside a `rag:` answer, and on an attempt that another one
 followed (then it names their call). `cached_tokens` are part of the prompt's, `reasoning_tokens` of the completion's;
 `day` counts from 1970-01-01; `estimated` says that the engine reported no tokens, for instance because the client left.
+
+`split` to `answer_id` are set on the last attempt of a public call by a route that is split: the route and its version,
+which variant it was drawn for, `unit` by whom (a hash), whether the variant failed to answer, what an answer from
+documents says of itself, and the id by which it is rated.
 """
 
 routes = Table(
@@ -114,8 +135,23 @@ routes = Table(
     Column("name", String(100), primary_key=True),
     Column("spec", JSON, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
 )
-"""Public names over inference's models; `spec` is a `RouteSpec`."""
+"""Public names over models and answers; `spec` is a `RouteSpec`, that of `version`."""
+
+route_versions = Table(
+    "route_versions",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("spec", JSON, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("activated_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
+    Column("ended_by", JSON),
+)
+"""What a route was at each time. `activated_at` to `ended_at` is when it last answered; `ended_by` is the figure that
+ended it, where its guard did."""
 
 reservations = Table(
     "reservations",

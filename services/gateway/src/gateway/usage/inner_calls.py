@@ -19,7 +19,8 @@ from contracts.models.receipts import Attempt, TokenCounts
 from gateway.metrics import INNER_WAIT
 from gateway.models.cost import sum_costs
 from gateway.storage.tables import reservations, usage
-from gateway.usage.meter import CUT, Meter
+from gateway.usage.meter import Meter
+from gateway.usage.records import CUT
 from servicekit.sql.database import Database
 
 SETTLED_SECONDS = 2.0

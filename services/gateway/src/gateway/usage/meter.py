@@ -23,9 +23,10 @@ from gateway.limits.reservations import NO_USAGE, MaxUsage, Reservation
 from gateway.metrics import CALLS, COST, FIRST_TOKEN, OVERHEAD, TOKENS, UNPRICED
 from gateway.models.catalog import Catalog
 from gateway.models.cost import NANO, sum_costs
+from gateway.routing.split import Assignment
 from gateway.usage.bounded_labels import BoundedLabels
 from gateway.usage.ledger import UsageLedger
-from gateway.usage.records import ReservationRecord, Tokens, UsageRecord, kept_name
+from gateway.usage.records import CUT, ReservationRecord, Tokens, UsageRecord, kept_name
 from servicekit.core.clock import Clock
 from servicekit.core.errors import CLIENT_CLOSED, ServiceError
 from servicekit.core.identifiers import new_id
@@ -38,9 +39,6 @@ COMMIT_SECONDS = 2.0
 SLOT_SECONDS = 0.25
 """How long an answer's last byte waits for its slot to be free: a Redis that is away must not hold it up."""
 SETTLE_SECONDS = 5.0
-CUT = "cut"
-"""`error_type` of a call inside another one that whoever made it has ended early. That is no error: who asks there is
-our own agent, and the outer call or the run says why."""
 NOT_LET_IN = (LimitReached, LimitsUnavailable, CallTooLarge, PriceUnknown)
 """A call that ends with one of these was refused before it began, and writes no row."""
 
@@ -140,6 +138,8 @@ class MeteredCall:
         self.answered_by = ModelVersion()
         self.prompt: str | None = None
         """The version of the prompt that the model was asked by: `greeting@3`."""
+        self.assignment: Assignment | None = None
+        """Which variant of a route that is split this call was drawn for."""
         self.attempt = 1
         self.cache = "bypass"
         self.status = 200
@@ -240,7 +240,7 @@ class MeteredCall:
 
     async def abandon_attempt(self, status: int, error_type: str) -> None:
         """This attempt has failed and another one follows: it becomes a row of its own, and gives back what it held."""
-        failed = self._as_record(time.perf_counter() - self._began)
+        failed = self._as_record(time.perf_counter() - self._began, is_last=False)
         failed = replace(failed, parent_id=self.parent_id or self.id, status=status, error_type=error_type)
         self._count_tokens()
         self._abandoned = self.spent
@@ -371,7 +371,7 @@ class MeteredCall:
             started_at=self.started_at,
         )
 
-    def _as_record(self, seconds: float) -> UsageRecord:
+    def _as_record(self, seconds: float, *, is_last: bool = True) -> UsageRecord:
         return UsageRecord(
             id=self.attempt_id,
             attempt=self.attempt,
@@ -394,4 +394,5 @@ class MeteredCall:
             estimated=self.estimated,
             started_at=self.started_at,
             ms=round(seconds * 1000),
+            **(self.assignment.outcome(self.model, self.error_type) if self.assignment and is_last else {}),
         )

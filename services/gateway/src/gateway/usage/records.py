@@ -19,7 +19,11 @@ GONE = "(deleted)"
 REPLICA_LOST = "replica_lost"
 """`error_type` of an attempt whose replica died: billed as estimated, until it comes back and knows better."""
 
-
+CUT = "cut"
+"""`error_type` of a call inside another one that whoever made it has ended early. That is no error: who asks there is
+our own agent, and the outer call or the run says why."""
+MOST_NAME = 200
+"""Characters of a model's name that the ledger keeps."""
 TOKEN_KINDS = ("prompt", "completion", "embedding", "cached", "reasoning")
 
 
@@ -70,6 +74,18 @@ class UsageRecord:
     cache: str = "bypass"
     cached_tokens: int = 0
     reasoning_tokens: int = 0
+    split: str | None = None
+    """The route that drew a variant for this call; with the fields below only on a public call's last attempt."""
+    split_version: int | None = None
+    variant: str | None = None
+    unit: str | None = None
+    failed: bool | None = None
+    """Whether the variant did not answer: the call failed, or another target of the route answered."""
+    abstained: bool | None = None
+    """What an answer from documents says of itself."""
+    grounded: bool | None = None
+    answer_id: str | None = None
+    """By which the answer can be rated."""
 
     def row(self) -> dict[str, Any]:
         """As the table has it."""
@@ -121,6 +137,7 @@ def anonymous(row: dict[str, Any]) -> dict[str, Any]:
         "request_id": GONE,
         "parent_id": parent if parent is None or _CALL.fullmatch(parent) else GONE,
         "model": f"{kind}:{GONE}" if kind else model,
+        **({"unit": None, "answer_id": None} if "unit" in row else {}),
     }
 
 

@@ -13,8 +13,7 @@ from contracts.access.keys import UsageGroup, UsageRow
 from contracts.models.catalog import RAG
 from gateway.models.cost import to_usd
 from gateway.storage.tables import usage
-from gateway.usage.meter import CUT
-from gateway.usage.records import DAY_SECONDS
+from gateway.usage.records import CUT, DAY_SECONDS
 from servicekit.core.errors import (
     InvalidRequest,
 )

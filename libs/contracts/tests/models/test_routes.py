@@ -6,7 +6,7 @@ import pytest
 from libs.contracts.tests.refusals import refusal, refused_field
 from pydantic import TypeAdapter, ValidationError
 
-from contracts.access.routes import MAX_MODELS, Route, RouteName, RouteSpec, UpstreamState
+from contracts.models.routes import MAX_MODELS, Route, RouteName, RouteSpec, RouteTarget, UpstreamState, VariantSettings
 
 NAMES: TypeAdapter[str] = TypeAdapter(RouteName)
 
@@ -55,3 +55,23 @@ def test_what_nobody_said_of_a_model_is_unknown_and_not_bad() -> None:
     state = UpstreamState(model="a", known=True)
     assert (state.ready, state.latency_ms, state.circuit, state.failures) == (None, None, "closed", 0)
     assert Route(name="a", configured=False, targets=[]).updated_at is None
+
+
+def test_targets_of_one_model_are_told_apart_by_their_names() -> None:
+    targets = [
+        {"model": "rag:a", "name": name, "groundwork": {"top_k": top}} for name, top in (("few", 2), ("many", 9))
+    ]
+    spec = RouteSpec.model_validate({"targets": targets})
+    assert ([target.variant for target in spec.targets], spec.is_plain, spec.is_split) == (["few", "many"], False, True)
+    assert "give targets of one model" in refusal(RouteSpec, {"targets": [{"model": "rag:a"}, {"model": "rag:a"}]})[1]
+
+
+def test_what_a_target_does_not_set_is_left_to_who_asks_also_once_it_was_stored() -> None:
+    assert all(field.default is None for field in VariantSettings.model_fields.values())
+    target = RouteTarget.model_validate({"model": "rag:a", "groundwork": {"top_k": 3}})
+    stored = RouteTarget.model_validate(target.model_dump(mode="json"))
+    assert {name: value for name, value in stored.groundwork or () if value is not None} == {"top_k": 3}
+
+
+def test_only_answers_from_documents_have_settings() -> None:
+    assert "only a rag: target" in refusal(RouteTarget, {"model": "m", "groundwork": {"top_k": 3}})[1]
