@@ -21,6 +21,7 @@ PAGES = {
     "agents": "New agent",
     "records": "Read again",
     "reviews": "Take the next answer",
+    "experiments": "Read again",
     "usage": "Read again",
     "operations/health": "Health",
     "operations/models": "Models",

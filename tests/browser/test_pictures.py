@@ -88,6 +88,28 @@ def test_a_run_of_an_agent(window: Any, home: RunningHome, http: httpx2.Client) 
     http.delete("/v1/models/counting").raise_for_status()
 
 
+def test_experiments(window: Any, home: RunningHome, http: httpx2.Client) -> None:
+    question = {"model": "support", "messages": [{"role": "user", "content": "How many days of holiday?"}]}
+    for name, reply in (("brief", "Thirty."), ("polite", "Of course! You have thirty days of paid holiday a year.")):
+        price = {"prompt_usd_per_million": "1.1", "completion_usd_per_million": "2.3"}
+        source = {"rules": [{"when": ".", "reply": reply}]}
+        model = {"kind": "chat", "engine": "scripted", "context_length": 8000, "source": source, "price": price}
+        http.put(f"/v1/models/{name}", json=model).raise_for_status()
+    targets = [{"model": "polite"}, {"model": "brief"}]
+    spec = {"targets": targets, "split_by": "user", "guard": {"metric": "error_rate"}}
+    http.put("/v1/routes/support", json=spec).raise_for_status()
+    for number in range(100):
+        asked = {**question, "user": f"person-{number}", "seed": number}
+        http.post("/v1/chat/completions", json=asked).raise_for_status()
+    usage_at_rest(home)
+    window.goto(f"{home.base_url}/console/#/experiments/support")
+    window.locator('[data-measure="latency_ms"] svg').last.wait_for()
+    _take(window, "experiments")
+    http.delete("/v1/routes/support").raise_for_status()
+    for name in ("brief", "polite"):
+        http.delete(f"/v1/models/{name}").raise_for_status()
+
+
 def test_usage(window: Any, home: RunningHome) -> None:
     usage_at_rest(home)
     window.get_by_role("link", name="Usage").click()

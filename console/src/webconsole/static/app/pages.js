@@ -14,6 +14,7 @@ export const PAGES = [
   { name: "agents", title: "Agents", load: async () => (await import("../pages/agents.js")).Agents, scopes: ["agents"] },
   { name: "records", title: "Records", load: async () => (await import("../pages/records.js")).Records, scopes: ["records:read"] },
   { name: "reviews", title: "Reviews", load: async () => (await import("../pages/reviews.js")).Reviews, scopes: ["feedback:review"] },
+  { name: "experiments", title: "Experiments", load: async () => (await import("../pages/experiments.js")).Experiments, scopes: ["admin"] },
   { name: "usage", title: "Usage", load: async () => (await import("../pages/usage.js")).Usage },
   { name: "operations", title: "Operations", load: async () => (await import("../pages/operations.js")).Operations },
 ];
