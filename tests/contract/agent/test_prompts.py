@@ -119,6 +119,7 @@ async def test_a_prompt_is_charged_and_limited_as_the_model_that_it_names(agents
         await _stream(agents, _chat(), made["secret"])
     third = await agents.gateway.call("POST", "/v1/chat/completions", made["secret"], json=_chat(stream=True))
     assert (third.status, (await third.json())["error"]["type"]) == (429, "rate_limited")
+    assert "X-Groundwork-Prompt" not in third.headers, "it is not filled for a call that the limits refuse"
     for row in await agents.gateway.usage_rows(2, key_id=made["id"]):
         assert (row["model"], row["route"], row["prompt_tokens"], row["cost_nano_usd"] > 0) == (
             "turns",

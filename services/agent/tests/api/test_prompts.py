@@ -166,6 +166,10 @@ async def test_another_tenant_has_none_of_it_and_a_limited_key_no_texts_of_other
     limited: dict[str, Any] = {"collections": ("handbook",), "key_id": "key_2"}
     seen = await api.call("GET", "/v1/prompts/greeting", **limited)
     assert (seen.json()["withheld"], seen.json()["variables"].keys(), "secret" in seen.text) == (True, {"who"}, False)
+    (listed,) = (await api.call("GET", "/v1/prompts", **limited)).json()["data"]
+    assert (listed["name"], listed["key_id"], listed["description"]) == ("greeting", None, "")
+    (own,) = (await api.call("GET", "/v1/prompts")).json()["data"]
+    assert own["key_id"] is not None
     filled = await api.call("POST", "/v1/prompts/greeting/fill", {"variables": {"who": "x"}}, **limited)
     assert filled.status_code == 200, "it may use it"
     for method, path, body in (

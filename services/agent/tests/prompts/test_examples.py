@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from agent.prompts.examples import NOT_COMPARED, choose_examples, with_examples
@@ -38,6 +39,16 @@ async def test_all_examples_are_shown_in_their_order_or_the_likest_ones_the_like
     models = ScriptedAgent(in_turn("x"))
     assert await _chosen(None, models) == (list(TEXTS), ())
     assert await _chosen(2, models) == ([TEXTS[0], TEXTS[2]], ())
+
+
+async def test_examples_are_compared_however_few_vectors_are_kept_and_of_whatever_model_those_are() -> None:
+    kept = Lexicon(2)
+    for _ in range(3):  # each time what was kept last is what was asked for first
+        examples, _ = await choose_examples(_definition(2), "leave days", ScriptedAgent(in_turn("x")), kept, "token")
+        assert [example.input for example in examples] == [TEXTS[0], TEXTS[2]]
+    kept.learn([TEXTS[0]], [np.ones(3)])
+    examples, _ = await choose_examples(_definition(2), "leave days", ScriptedAgent(in_turn("x")), kept, "token")
+    assert [example.input for example in examples] == [TEXTS[0], TEXTS[2]]
 
 
 async def test_the_first_examples_stand_in_while_embeddings_are_away_but_a_decision_about_the_caller_is_heard() -> None:

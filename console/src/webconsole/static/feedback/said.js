@@ -19,7 +19,9 @@ effect(() => {
 /** Read it, once. */
 export function readSaid() {
   reading ??= all(["feedback"], { mine: true }, MOST).then((found) => {
-    said.value = new Map(found.map((one) => [keyOf(one.answer_id, one.part?.citation), one]));
+    // What is said of a sentence, another client said: it is not of the answer, nor of a citation.
+    const shown = found.filter((one) => one.part?.sentence == null);
+    said.value = new Map(shown.map((one) => [keyOf(one.answer_id, one.part?.citation), one]));
   });
   return reading;
 }

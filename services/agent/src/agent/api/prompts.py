@@ -63,7 +63,7 @@ async def list_prompts(
 ) -> Page[PromptSummary]:
     """The tenant's prompts by name, without their texts."""
     async with runtime.database.read() as connection:
-        return await repository.list_prompts(connection, caller.tenant, limit, cursor)
+        return await repository.list_prompts(connection, viewer(caller), limit, cursor)
 
 
 @router.get("/{name}", response_model=Prompt)

@@ -9,7 +9,7 @@ import structlog
 
 from agent.errors import is_policy
 from agent.ports import Models
-from agent.relevance.lexicon import Lexicon
+from agent.relevance.lexicon import Lexicon, unit
 from contracts.agents.prompts import PromptDefinition, PromptExample, PromptMessage
 from servicekit.core.errors import ServiceError
 
@@ -29,9 +29,13 @@ async def choose_examples(
     if wanted is None or len(definition.examples) <= wanted:
         return definition.examples, ()
     texts = [example.input for example in definition.examples]
+    known = vectors.find(texts)  # held here: what others learn meanwhile may push them out
+    fresh = [text for text in dict.fromkeys(texts) if text not in known]
     try:
-        fresh = vectors.unknown(texts)
         embedded = await models.embed([question, *fresh], token)
+        if any(len(vector) != len(embedded.vectors[0]) for vector in known.values()):  # of another model, before
+            known, fresh = {}, list(dict.fromkeys(texts))
+            embedded = await models.embed([question, *fresh], token)
     except ServiceError as error:
         if is_policy(error):
             raise
@@ -39,7 +43,7 @@ async def choose_examples(
         return definition.examples[:wanted], (NOT_COMPARED,)
     asked, *new = embedded.vectors
     vectors.learn(fresh, new)
-    known = vectors.find(texts)
+    known |= dict(zip(fresh, map(unit, new), strict=True))
     likeness = np.array([float(known[text] @ asked) for text in texts])
     best = np.argsort(likeness, kind="stable")[-wanted:]
     return [definition.examples[int(at)] for at in best], ()

@@ -34,6 +34,7 @@ from contracts.agents.prompts import (
     PromptLabel,
     PromptReference,
     PromptSummary,
+    PromptVariable,
 )
 from contracts.core.pages import Page
 from servicekit.sql.transaction import Transaction
@@ -69,11 +70,11 @@ async def get_version(connection: Transaction, viewer: Viewer, name: str, number
     return await _shown(connection, await STORE.get_version(connection, viewer.tenant, name, number), viewer)
 
 
-async def list_prompts(connection: Transaction, tenant: str, limit: int, cursor: str | None) -> Page[PromptSummary]:
+async def list_prompts(connection: Transaction, viewer: Viewer, limit: int, cursor: str | None) -> Page[PromptSummary]:
     """The tenant's prompts by name, without their texts."""
-    rows, following = await STORE.list_names(connection, tenant, limit, cursor)
-    labels = await _labels(connection, tenant, [row["name"] for row in rows])
-    return Page[PromptSummary](data=[_summary(row, labels) for row in rows], next_cursor=following)
+    rows, following = await STORE.list_names(connection, viewer.tenant, limit, cursor)
+    labels = await _labels(connection, viewer.tenant, [row["name"] for row in rows])
+    return Page[PromptSummary](data=[_summary(row, labels, viewer) for row in rows], next_cursor=following)
 
 
 async def list_versions(
@@ -192,9 +193,9 @@ async def _shown(connection: Transaction, row: RowMapping, viewer: Viewer) -> Pr
 def _prompt(row: RowMapping, labels: Iterable[RowMapping], viewer: Viewer) -> Prompt:
     """A version as this key sees it: one that is limited sees of others' prompts only what it takes to use them."""
     content: dict[str, Any] = parse_definition(row).model_dump()
-    withheld = viewer.limited and row["key_id"] != viewer.key_id
+    withheld = _is_withheld(row, viewer)
     if withheld:
-        content = {"variables": content["variables"], "messages": []}
+        content = {"variables": _without_texts(parse_definition(row).variables), "messages": []}
     return Prompt(
         name=row["name"],
         version=row["number"],
@@ -208,17 +209,29 @@ def _prompt(row: RowMapping, labels: Iterable[RowMapping], viewer: Viewer) -> Pr
     )
 
 
-def _summary(row: RowMapping, labels: Iterable[RowMapping]) -> PromptSummary:
-    definition = parse_definition(row)
+def _is_withheld(row: RowMapping, viewer: Viewer) -> bool:
+    return viewer.limited and row["key_id"] != viewer.key_id
+
+
+def _without_texts(variables: dict[str, PromptVariable]) -> dict[str, PromptVariable]:
+    """The same, with an empty text for a default: it says that there is one."""
+    return {
+        name: variable.model_copy(update={"default": ""}) if isinstance(variable.default, str) else variable
+        for name, variable in variables.items()
+    }
+
+
+def _summary(row: RowMapping, labels: Iterable[RowMapping], viewer: Viewer) -> PromptSummary:
+    definition, withheld = parse_definition(row), _is_withheld(row, viewer)
     return PromptSummary(
         name=row["name"],
-        description=definition.description,
-        model=definition.model,
+        description="" if withheld else definition.description,
+        model="default" if withheld else definition.model,
         version=row["version"],
         newest=row["newest"],
         labels=_all_labels(row, labels),
-        variables=definition.variables,
-        key_id=row["key_id"],
+        variables=_without_texts(definition.variables) if withheld else definition.variables,
+        key_id=None if withheld else row["key_id"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )

@@ -38,7 +38,7 @@ class Lexicon:
     def learn(self, words: Sequence[str], vectors: Sequence[Vector]) -> None:
         """Keep vectors, and drop the oldest beyond the limit."""
         for word, vector in zip(words, vectors, strict=True):
-            self._known[word] = vector / (float(np.linalg.norm(vector)) or 1.0)
+            self._known[word] = unit(vector)
         while len(self._known) > self._limit:
             del self._known[next(iter(self._known))]
 
@@ -55,6 +55,11 @@ class Lexicon:
             return SHORT_FORM if short else 0.0
         cosine = float(np.max(np.stack(known) @ self._known[word]))
         return max(SHORT_FORM if short else 0.0, min(1.0, max(0.0, (cosine - LIKE) / (SAME - LIKE))))
+
+
+def unit(vector: Vector) -> Vector:
+    """The vector at length 1; 0 stays 0."""
+    return vector / (float(np.linalg.norm(vector)) or 1.0)
 
 
 def _is_short_form(one: str, other: str) -> bool:

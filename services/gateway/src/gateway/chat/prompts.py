@@ -52,6 +52,8 @@ async def expand_prompt(
     reference = PromptReference.of(named)
     if reference is None:
         raise ModelNotFound(f"{PROMPT}{named}")
+    if not call.is_reserved:  # filling costs a read and perhaps embeddings
+        exchange.headers.update(await call.enter())
     rendered = await _filled(exchange, deps, call, request, reference)
     exchange.headers[PROMPT_HEADER] = call.prompt = f"{rendered.name}@{rendered.version}"
     if rendered.degraded:
