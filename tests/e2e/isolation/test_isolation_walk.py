@@ -212,6 +212,7 @@ def query_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "from": ("2000-01-01T00:00:00Z",),
         "to": ("2100-01-01T00:00:00Z",),
         "revision": ("1",),
+        "run_id": (victim.run,),
         "version": ("1",),
         "spans": ("0-5",),
         "mine": ("true", "false"),
