@@ -15,25 +15,25 @@ from gateway.feedback import export
 from gateway.feedback.answers import RecordedAnswer
 from gateway.feedback.deletion import delete_sources
 from gateway.feedback.export import FeedbackExport, split_of
+from gateway.feedback.repository import FeedbackFilter
 from servicekit.core.clock import ManualClock
-
-KEY = Principal("key_1", "acme", frozenset({"feedback:review"}))
 
 
 class Exporting:
     """Says things of answers, and exports them."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, installation: Installation, key: Principal) -> None:
         self.installation = installation
+        self._key = key
         self._export = FeedbackExport(installation.deps.database, installation.deps.feedback)
 
     def record(self, *answers: RecordedAnswer) -> None:
         for answer in answers:
             self.installation.answers.put("acme", answer)
 
-    async def say(self, answer_id: str, user: str = "ann", **said: Any) -> None:
+    async def say(self, answer_id: str, user: str = "ann", key: Principal | None = None, **said: Any) -> None:
         wanted = FeedbackCreate.model_validate({"answer_id": answer_id, "user": user, **said})
-        await self.installation.deps.feedback.give(KEY, wanted)
+        await self.installation.deps.feedback.give(key or self._key, wanted)
 
     async def lines(
         self, kind: ExportFormat, split: ExportSplit | None = None, percent: int = 10, tenant: str = "acme"
@@ -43,8 +43,7 @@ class Exporting:
 
 @pytest.fixture
 async def exporting(installation: Installation) -> Exporting:
-    await installation.principal(tenant="acme")
-    return Exporting(installation)
+    return Exporting(installation, await installation.principal(tenant="acme", scopes=["feedback:review"]))
 
 
 def _pair(line: Mapping[str, Any]) -> tuple[str, str]:
@@ -203,3 +202,24 @@ async def test_an_export_holds_a_page_of_rows_and_one_questions_answers_at_a_tim
     assert await exporting.lines("kto") == whole
     assert len(whole) == 30
     assert max(len(ids) for ids in asked) == 3
+
+
+async def test_what_a_limited_key_says_of_anothers_answer_tunes_nothing_and_tells_it_nothing(
+    exporting: Exporting, installation: Installation, clock: ManualClock
+) -> None:
+    limited = await installation.principal(tenant="acme", models=["public"])
+    exporting.record(recorded("theirs"), recorded("own", key_id=limited.key_id))
+    await exporting.say("theirs", "eve", limited, rating="up", correction="POISON")
+    await exporting.say("own", "eve", limited, rating="up", preferred_over="theirs")
+    await exporting.say("late", "eve", limited, rating="up")
+    exporting.record(recorded("late", key_id=limited.key_id))
+    for _ in range(2):
+        assert [line["completion"][0]["content"] for line in await exporting.lines("kto")] == [
+            "Answer late.", "Answer own.",
+        ]  # fmt: skip
+        assert await exporting.lines("preference") == []
+        clock.advance(timedelta(minutes=2).total_seconds())
+    page = await installation.deps.feedback.list_feedback(limited, FeedbackFilter(), 10, None, mine=False)
+    shown = {one.answer_id: (one.recorded, one.model, one.prompt, one.collections) for one in page.data}
+    assert shown["theirs"] == (False, None, None, [])
+    assert shown["late"] == shown["own"] == (True, "rag:hb", "answer@3", ["hb"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,7 +32,8 @@ class RatedAnswer:
     up: int = 0
     down: int = 0
     corrections: dict[str, None] = field(default_factory=dict)
-    preferred_over: dict[str, None] = field(default_factory=dict)
+    preferred_over: dict[str, set[str]] = field(default_factory=dict)
+    """Answers against which it was chosen, with the keys that said so."""
     wrong: set[tuple[str, str]] = field(default_factory=set)
     """Sources that were said not to belong to the question."""
 
@@ -54,9 +55,17 @@ class RatedAnswer:
             if row["correction"] is not None and len(self.corrections) < MOST_CORRECTIONS:
                 self.corrections[row["correction"]] = None
             if row["preferred_over"] is not None and len(self.preferred_over) < MOST_CORRECTIONS:
-                self.preferred_over[row["preferred_over"]] = None
+                self.preferred_over.setdefault(row["preferred_over"], set()).add(row["key_id"])
         elif row["citation"] is not None and WRONG_SOURCE in row["labels"]:
             self.wrong.add((row["citation"]["collection"], row["citation"]["document_id"]))
+
+    def keep_choices(self, found: Mapping[str, RecordedAnswer], limited: Set[str]) -> None:
+        """Of a limited key's choices those between answers that it got itself: it knows of no others."""
+        self.preferred_over = {
+            other: by
+            for other, by in self.preferred_over.items()
+            if other in found and by - (limited - {found[other].key_id})
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +119,10 @@ class FeedbackExport:
         others = [other for one in rated.values() for other in one.preferred_over]
         ids = list(dict.fromkeys((*rated, *others)))
         found = await self._service.answers.get_answers(tenant, ids)
+        choosers = {key_id for one in rated.values() for by in one.preferred_over.values() for key_id in by}
+        limited = await self._service.limited_keys(choosers)
+        for one in rated.values():
+            one.keep_choices(found, limited)
         return RatedQuestion(digest, rated, {each: answer for each, answer in found.items() if answer.has_words})
 
     async def _rows(self, tenant: str) -> AsyncIterator[RowMapping]:

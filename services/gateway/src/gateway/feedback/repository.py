@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, String, cast, delete, select, update
 
-from gateway.storage.tables import feedback, feedback_sources
+from gateway.storage.tables import feedback, feedback_sources, keys
 from servicekit.sql.database import Database, rows_of
 from servicekit.sql.upserts import upsert
 
@@ -102,6 +102,14 @@ class FeedbackRepository:
         """Rows of which it isn't known whether their answer is on record, by id."""
         query = _of(tenant).where(feedback.c.question.is_(None), feedback.c.id > after)
         return await self._database.read(rows_of(query.order_by(feedback.c.id).limit(ROWS)))
+
+    async def limited_keys(self, key_ids: Collection[str]) -> set[str]:
+        """Those that may use only some of their tenant's models or collections, as they are now; and unknown ones."""
+        wanted = select(keys.c.id, keys.c.admin, keys.c.models, keys.c.collections).where(keys.c.id.in_(key_ids))
+        rows = await self._database.read(rows_of(wanted)) if key_ids else ()
+        return set(key_ids) - {
+            row["id"] for row in rows if row["admin"] or (row["models"] is None and row["collections"] is None)
+        }
 
     async def link(self, row: RowMapping, facts: Mapping[str, Any], sources: Collection[tuple[str, str]]) -> None:
         """Note what is known of a row's answer now, unless somebody has replaced or deleted it meanwhile."""

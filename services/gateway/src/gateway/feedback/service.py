@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -124,11 +124,16 @@ class FeedbackService:
         while rows := await self._repository.unlinked(tenant, after):
             ids = [each for row in rows for each in (row["answer_id"], row["preferred_over"]) if each is not None]
             found = await self.answers.get_answers(tenant, ids)
+            limited = await self.limited_keys({row["key_id"] for row in rows})
             for row in rows:
-                await self._link(row, found)
+                await self._link(row, own_of(row["key_id"], found) if row["key_id"] in limited else found)
             after = rows[-1]["id"]
             if len(rows) < ROWS:
                 break
+
+    async def limited_keys(self, key_ids: Collection[str]) -> set[str]:
+        """Those keys that may know only of the answers that they got themselves."""
+        return await self._repository.limited_keys(key_ids)
 
     async def _link(self, row: RowMapping, found: Mapping[str, RecordedAnswer]) -> None:
         answer = found.get(row["answer_id"])
@@ -179,7 +184,12 @@ def visible_to(principal: Principal, found: Mapping[str, RecordedAnswer]) -> dic
     """The answers that a key may know of: one that is limited, those that it got itself."""
     if principal.is_admin or not principal.is_limited:
         return dict(found)
-    return {answer_id: answer for answer_id, answer in found.items() if answer.key_id == principal.key_id}
+    return own_of(principal.key_id, found)
+
+
+def own_of(key_id: str, found: Mapping[str, RecordedAnswer]) -> dict[str, RecordedAnswer]:
+    """The answers that a key got itself."""
+    return {answer_id: answer for answer_id, answer in found.items() if answer.key_id == key_id}
 
 
 def facts_of(answer: RecordedAnswer | None) -> dict[str, Any]:
