@@ -14,7 +14,7 @@ from gateway.auth.keys import Principal
 from gateway.feedback import export
 from gateway.feedback.answers import RecordedAnswer
 from gateway.feedback.deletion import delete_sources
-from gateway.feedback.export import FeedbackExport, split_of
+from gateway.feedback.export import FORMATS, FeedbackExport, split_of
 from gateway.feedback.repository import FeedbackFilter
 from servicekit.core.clock import ManualClock
 
@@ -223,3 +223,26 @@ async def test_what_a_limited_key_says_of_anothers_answer_tunes_nothing_and_tell
     shown = {one.answer_id: (one.recorded, one.model, one.prompt, one.collections) for one in page.data}
     assert shown["theirs"] == (False, None, None, [])
     assert shown["late"] == shown["own"] == (True, "rag:hb", "answer@3", ["hb"])
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+async def test_what_was_asked_by_a_prompt_and_what_asked_nothing_is_in_no_export(
+    exporting: Exporting, kind: ExportFormat
+) -> None:
+    for version in (1, 2):
+        name = f"greet@{version}"
+        exporting.record(recorded(f"p{version}", "", model=f"prompt:{name}", prompt=name, collections=()))
+    exporting.record(recorded("q", model="prompt:ask", prompt="ask@1", collections=()), recorded("e", " ", prompt=None))
+    await exporting.say("p1", rating="up", preferred_over="p2")
+    await exporting.say("p2", rating="down")
+    for name in ("q", "e"):
+        await exporting.say(name, rating="down", correction="Better.")
+    assert await exporting.lines(kind) == []
+
+
+async def test_answers_by_two_versions_of_a_prompt_are_no_pair(exporting: Exporting) -> None:
+    exporting.record(recorded("a", prompt="answer@1"), *(recorded(name, prompt="answer@2") for name in "bc"))
+    await exporting.say("a", rating="up")
+    await exporting.say("b", rating="down")
+    await exporting.say("c", rating="up", preferred_over="a")
+    assert [_pair(line) for line in await exporting.lines("preference")] == [("Answer c.", "Answer b.")]

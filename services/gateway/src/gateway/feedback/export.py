@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import RowMapping, select, tuple_
 
 from contracts.access.feedback_labels import WRONG_SOURCE
+from contracts.agents.prompts import PROMPT
 from contracts.models.feedback import ExportFormat, ExportSplit
 from gateway.feedback.answers import RecordedAnswer, question_digest, text_of, user_texts
 from gateway.feedback.service import FeedbackService
@@ -123,7 +124,8 @@ class FeedbackExport:
         limited = await self._service.limited_keys(choosers)
         for one in rated.values():
             one.keep_choices(found, limited)
-        return RatedQuestion(digest, rated, {each: answer for each, answer in found.items() if answer.has_words})
+        kept = {each: answer for each, answer in found.items() if says_what_was_asked(answer)}
+        return RatedQuestion(digest, rated, kept)
 
     async def _rows(self, tenant: str) -> AsyncIterator[RowMapping]:
         """All that may be exported, by question and answer. Each page is a short read of its own: however slowly a
@@ -139,6 +141,13 @@ class FeedbackExport:
             if len(rows) < ROWS:
                 return
             after = rows[-1]["question"], rows[-1]["answer_id"], rows[-1]["id"]
+
+
+def says_what_was_asked(answer: RecordedAnswer) -> bool:
+    """Whether what is on record is all that a model was asked in words. Of a `prompt:` model it is what the caller said
+    beside the template, whose messages and variables no record has."""
+    is_of_template = (answer.model or "").startswith(PROMPT)
+    return answer.has_words and not is_of_template and bool(answer.question.strip())
 
 
 def split_of(digest: str, test_percent: int) -> ExportSplit:
@@ -237,7 +246,8 @@ def _pairs(question: RatedQuestion) -> Iterator[tuple[list[dict[str, str]], str,
             continue
         yield from ((prompt, correction, answer.answer) for correction in rated.corrections)
         others = [question.answers[other] for other in rated.preferred_over if other in question.answers]
-        yield from ((prompt, answer.answer, other.answer) for other in others if prompt_of(other) == prompt)
+        same = (other for other in others if other.prompt == answer.prompt and prompt_of(other) == prompt)
+        yield from ((prompt, answer.answer, other.answer) for other in same)
     yield from _compared(found)
 
 
@@ -247,7 +257,8 @@ def _compared(
     count = 0
     for liked, good, prompt in found:
         for disliked, bad, other in found:
-            if liked.is_liked and disliked.is_disliked and prompt is not None and prompt == other:
+            is_same = prompt == other and good.prompt == bad.prompt
+            if liked.is_liked and disliked.is_disliked and prompt is not None and is_same:
                 yield prompt, good.answer, bad.answer
                 count += 1
                 if count == MOST_PAIRS:
