@@ -246,3 +246,12 @@ async def test_answers_by_two_versions_of_a_prompt_are_no_pair(exporting: Export
     await exporting.say("b", rating="down")
     await exporting.say("c", rating="up", preferred_over="a")
     assert [_pair(line) for line in await exporting.lines("preference")] == [("Answer c.", "Answer b.")]
+
+
+async def test_a_source_that_was_wrong_before_the_record_was_written_is_a_hard_negative(exporting: Exporting) -> None:
+    await exporting.say("late", rating="up")
+    for number in (1, 7):  # there is no eighth
+        await exporting.say("late", part={"citation": number}, labels=["wrong_source"])
+    exporting.record(recorded("late", "How many days?", "leave.md", "travel.md"))
+    (line,) = await exporting.lines("questions")
+    assert (line["documents"], line["metadata"]["hard_negatives"]) == (["leave.md"], ["travel.md"])

@@ -66,6 +66,7 @@ class FeedbackService:
         named = [each for each in (wanted.answer_id, wanted.preferred_over) if each is not None]
         found = visible_to(principal, await self.answers.get_answers(principal.tenant, named))
         answer, now = found.get(wanted.answer_id), self._clock.now()
+        _require_citation(answer, wanted.part)
         rating = None if wanted.rating is None else str(wanted.rating)
         row = {
             "id": new_id("fb"),
@@ -80,7 +81,7 @@ class FeedbackService:
             "comment": wanted.comment,
             "correction": wanted.correction,
             "preferred_over": wanted.preferred_over,
-            "citation": _citation(answer, wanted.part),
+            "citation": None if answer is None else citation_of(answer, part_name(wanted.part)),
             "created_at": now,
             "updated_at": now,
             **facts_of(answer),
@@ -139,7 +140,9 @@ class FeedbackService:
         answer = found.get(row["answer_id"])
         if answer is None and self._clock.now() - row["updated_at"] < RECORDED_WITHIN:
             return
-        facts = facts_of(answer) if answer is not None else {"question": NOT_RECORDED}
+        facts: dict[str, Any] = {"question": NOT_RECORDED}
+        if answer is not None:
+            facts = {**facts_of(answer), "citation": citation_of(answer, row["part"])}
         both = [found[each] for each in (row["answer_id"], row["preferred_over"]) if each in found]
         await self._repository.link(row, facts, sources_of(both))
 
@@ -234,11 +237,18 @@ def feedback_of(row: RowMapping) -> Feedback:
     )
 
 
-def _citation(answer: RecordedAnswer | None, part: FeedbackPart | None) -> dict[str, Any] | None:
-    """The source that a citation names; raises `CitationMissing` where the answer is known and has no such one."""
-    if answer is None or part is None or part.citation is None:
+def citation_of(answer: RecordedAnswer, part: str) -> dict[str, Any] | None:
+    """The source that a part names; null where it is no citation, or the answer has no such one."""
+    kind, _, number = part.partition(":")
+    if kind != "citation" or int(number) >= len(answer.citations):
         return None
+    one = answer.citations[int(number)]
+    return {"collection": one.collection, "document_id": one.document_id, "chunk_id": one.chunk_id}
+
+
+def _require_citation(answer: RecordedAnswer | None, part: FeedbackPart | None) -> None:
+    """Raise `CitationMissing` where the answer is known and has no such citation."""
+    if answer is None or part is None or part.citation is None:
+        return
     if part.citation >= len(answer.citations):
         raise CitationMissing(len(answer.citations))
-    one = answer.citations[part.citation]
-    return {"collection": one.collection, "document_id": one.document_id, "chunk_id": one.chunk_id}
