@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx2
@@ -11,10 +12,14 @@ from sqlalchemy import select
 
 from contracts.core.errors import ErrorBody
 from gateway.feedback.deletion import delete_tenant
+from gateway.feedback.export import FORMATS, FeedbackExport
+from gateway.records.repository import RecordRepository
 from gateway.storage.tables import feedback, feedback_sources, reviews
 from servicekit.core.errors import PeerError
 
 DONE = Streamed((), status=204)
+SIZES = {"dimensions": 8, "max_input_tokens": 64, "revision": 1, "chunking": {}, "created_at": "2026-11-01T00:00:00Z"}
+COLLECTION = {"name": "hb", "embedding_model": "e", **SIZES, "delete_records": True}
 GONE = PeerError(404, ErrorBody(type="not_found", code="document_not_found", message="There is none."))
 
 
@@ -54,6 +59,51 @@ async def test_with_a_document_goes_what_was_said_of_answers_that_quoted_it(
     gone, stays = rows["a", "answer"], rows["b", "answer"]
     assert (gone["verdict"], gone["comment"], gone["correction"], gone["withheld"]) == (-1, None, None, True)
     assert (stays["comment"], stays["withheld"]) == ("Right.", False)
+
+
+async def test_what_was_said_before_its_record_was_written_goes_with_the_document_and_its_records(
+    public: httpx2.AsyncClient, installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {"Authorization": f"Bearer {await installation.secret()}"}
+    for said in ({"rating": "down", "correction": "20, says leave.md."}, {"part": {"citation": 0}, "comment": "No."}):
+        await public.post("/v1/feedback", json={"answer_id": "a", **said}, headers=headers)
+    installation.answers.put("acme", recorded("a", "How many days?", "leave.md"))
+
+    async def delete(repository: RecordRepository, tenant: str, collection: str, document_id: str | None) -> int:
+        installation.answers.delete(tenant, "a")
+        return 1
+
+    monkeypatch.setattr(RecordRepository, "delete_records_of_document", delete)
+    installation.retriever.answers("/v1/collections/hb", COLLECTION)
+    installation.ingest.answers("/v1/collections/hb/documents/leave.md", DONE)
+    answer = await public.delete("/v1/collections/hb/documents/leave.md", headers=headers)
+    assert answer.status_code == 204, answer.text
+    (row,) = (await _rows(installation)).values()
+    assert (row["part"], row["verdict"], row["correction"], row["withheld"]) == ("answer", -1, None, True)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["known", "known-later"])
+async def test_what_is_said_later_of_an_answer_that_quoted_a_deleted_document_is_in_no_export(
+    public: httpx2.AsyncClient, installation: Installation, late: bool
+) -> None:
+    secret = await _said(public, installation)
+    headers = {"Authorization": f"Bearer {secret}"}
+    installation.ingest.answers("/v1/collections/hb/documents/leave.md", DONE)
+    assert (await public.delete("/v1/collections/hb/documents/leave.md", headers=headers)).status_code == 204
+    if late:
+        installation.answers.delete("acme", "a")
+    for said in (
+        {"answer_id": "a", "user": "jane", "rating": "up", "correction": "Again."},
+        {"answer_id": "a", "rating": "up", "correction": "Again."},
+        {"answer_id": "b", "user": "jane", "rating": "up", "preferred_over": "a"},
+    ):
+        assert (await public.post("/v1/feedback", json=said, headers=headers)).status_code in (200, 201)
+    installation.answers.put("acme", recorded("a", "How many days?", "leave.md", "sick.md"))
+    export = FeedbackExport(installation.deps.database, installation.deps.feedback)
+    lines = {kind: [json.loads(line) async for line in export.lines("acme", kind, None, 10)] for kind in FORMATS}  # type: ignore[arg-type]
+    assert lines["preference"] == []
+    assert [line["completion"][0]["content"] for line in lines["kto"]] == ["Answer b."]
+    assert [line["metadata"]["answer_ids"] for line in lines["questions"]] == [["b"]]
 
 
 async def test_with_a_collection_goes_all_of_it_and_a_key_without_the_collection_takes_nothing(

@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, String, cast, delete, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    ScalarSelect,
+    Select,
+    String,
+    cast,
+    delete,
+    exists,
+    select,
+    update,
+)
 
 from gateway.storage.tables import feedback, feedback_sources, keys
 from servicekit.sql.database import Database, rows_of
@@ -114,7 +126,7 @@ class FeedbackRepository:
     async def link(self, row: RowMapping, facts: Mapping[str, Any], sources: Collection[tuple[str, str]]) -> None:
         """Note what is known of a row's answer now, unless somebody has replaced or deleted it meanwhile."""
         same = feedback.c.id == row["id"], feedback.c.updated_at == row["updated_at"]
-        change = update(feedback).where(*same).values(**facts).returning(feedback.c.id)
+        change = update(feedback).where(*same).values(**facts, withheld=_is_withheld(row)).returning(feedback.c.id)
 
         def work(connection: Connection) -> None:
             if connection.execute(change).first() is not None:
@@ -127,9 +139,18 @@ def _of(tenant: str) -> Select[Any]:
     return select(feedback).where(feedback.c.tenant == tenant)
 
 
+def _is_withheld(row: Mapping[str, Any] | RowMapping) -> ScalarSelect[bool]:
+    """Whether other feedback on the answer, or on the one against which it was chosen, is withheld: a document that it
+    quoted was deleted, and what is said of it later must not bring its words back."""
+    other = feedback.alias("other")
+    answers = [each for each in (row["answer_id"], row["preferred_over"]) if each is not None]
+    same = other.c.tenant == row["tenant"], other.c.answer_id.in_(answers)
+    return select(exists().where(*same, other.c.withheld)).scalar_subquery()
+
+
 def _put(connection: Connection, row: Mapping[str, Any], sources: Collection[tuple[str, str]]) -> RowMapping:
-    statement = upsert(connection.dialect, feedback).values(**row)
-    changed = {name: statement.excluded[name] for name in row if name not in _FIRST}
+    statement = upsert(connection.dialect, feedback).values(**row, withheld=_is_withheld(row))
+    changed = {name: statement.excluded[name] for name in (*row, "withheld") if name not in _FIRST}
     statement = statement.on_conflict_do_update(index_elements=_SAME, set_=changed).returning(*feedback.c)
     stored = connection.execute(statement).mappings().one()
     _put_sources(connection, stored["tenant"], stored["id"], sources)

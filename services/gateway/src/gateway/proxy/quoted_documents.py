@@ -25,6 +25,7 @@ async def deletion_of_records(
     if spec not in (DELETE_DOCUMENT, DELETE_COLLECTION):
         return _nothing
     tenant, name = principal.tenant, exchange.path_params["name"]
+    await deps.feedback.link(tenant)  # while there are records that say which feedback goes, too
     token = deps.issuer.token(principal, COLLECTIONS, exchange.request_id)
     try:
         collection = await deps.peers.retriever.call("GET", f"/v1/collections/{name}", Collection, token=token)

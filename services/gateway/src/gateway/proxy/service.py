@@ -136,6 +136,7 @@ async def _delete_what_came_from(
 ) -> None:
     """With a document, or all of a collection, goes what people said of answers that quoted it."""
     if spec.id in (DELETE_DOCUMENT.id, DELETE_COLLECTION.id) and principal.allows_collection(params["name"]):
+        await deps.feedback.link(principal.tenant)
         await delete_sources(deps.database, principal.tenant, params["name"], params.get("id"))
 
 
