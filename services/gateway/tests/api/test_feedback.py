@@ -51,6 +51,15 @@ async def test_a_key_that_can_only_search_rates_nothing(public: httpx2.AsyncClie
     assert _code(answer) == (403, "missing_scope")
 
 
+@pytest.mark.parametrize("call", ["GET feedback/export", "GET feedback?limit=x", "POST reviews", "POST reviews/next"])
+async def test_a_key_without_the_right_hears_that_before_what_else_is_wrong(
+    public: httpx2.AsyncClient, installation: Installation, call: str
+) -> None:
+    method, path = call.split()
+    answer = await public.request(method, f"/v1/{path}", headers=_as(await installation.secret(scopes=["search"])))
+    assert _code(answer) == (403, "missing_scope")
+
+
 async def test_the_same_person_answer_and_part_again_replaces_and_another_part_or_person_does_not(
     public: httpx2.AsyncClient, installation: Installation, clock: ManualClock
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import Query, Response
+from fastapi import Depends, Query, Response
 
 from contracts.access.feedback_labels import FeedbackLabels
 from contracts.core.pages import Page
@@ -27,6 +27,7 @@ from contracts.models.feedback import (
 from contracts.operations import feedback as operations
 from gateway.api.administration import Cursor, Limit
 from gateway.api.openapi_parts import ERRORS, relay, serve
+from gateway.auth.keys import Principal
 from gateway.dependencies import Deps, Key
 from gateway.feedback.agreement import agreements
 from gateway.feedback.export import FeedbackExport
@@ -45,6 +46,22 @@ _LINES: dict[int | str, dict[str, Any]] = {200: {"content": {LINES: {"schema": {
 FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 Name = Annotated[str | None, Query(max_length=200)]
 Stars = Literal["up", "down", "1", "2", "3", "4", "5"]
+
+
+async def seer_of(key: Key) -> Principal:
+    """A key that may see what it gave itself; asked before anything else is wrong."""
+    key.require(*operations.SEERS)
+    return key
+
+
+async def reviewer_of(key: Key) -> Principal:
+    """A key that may see what others of its tenant said."""
+    key.require(*operations.REVIEWERS)
+    return key
+
+
+SeerKey = Annotated[Principal, Depends(seer_of)]
+ReviewerKey = Annotated[Principal, Depends(reviewer_of)]
 
 
 @relay(router, operations.GIVE_FEEDBACK)
@@ -73,7 +90,7 @@ async def give_feedback(deps: Deps, key: Key) -> Any:
 @serve(router, operations.LIST_FEEDBACK)
 async def list_feedback(
     deps: Deps,
-    key: Key,
+    key: SeerKey,
     answer_id: Name = None,
     user: Name = None,
     rating: Stars | None = None,
@@ -88,30 +105,26 @@ async def list_feedback(
 ) -> Page[Feedback]:
     """What people said, the newest first: all of the tenant's for a key with `feedback:review` that is not limited to
     some models or collections, what it gave itself for any other."""
-    key.require(*operations.LIST_FEEDBACK.scopes)
     since, until = period(start or FIRST_MOMENT, end or deps.clock.now() + timedelta(days=1), deps.clock.now())
     asked = FeedbackFilter(None, answer_id, user, rating, label, model, collection, since, until)
     return await deps.feedback.list_feedback(key, asked, limit, cursor, mine=mine)
 
 
 @serve(router, operations.DELETE_FEEDBACK)
-async def delete_feedback(deps: Deps, key: Key, user: Name = None, answer_id: Name = None) -> FeedbackDeleted:
+async def delete_feedback(deps: Deps, key: ReviewerKey, user: Name = None, answer_id: Name = None) -> FeedbackDeleted:
     """Delete all that a person said, or all that was said of an answer."""
-    key.require(*operations.DELETE_FEEDBACK.scopes)
     return FeedbackDeleted(deleted=await deps.feedback.delete_all(key, user, answer_id))
 
 
 @serve(router, operations.LIST_LABELS)
-async def list_labels(deps: Deps, key: Key) -> FeedbackLabels:
+async def list_labels(deps: Deps, key: SeerKey) -> FeedbackLabels:
     """The closed set of labels. An administrator changes it with `PATCH /v1/tenants/{name}`."""
-    key.require(*operations.LIST_LABELS.scopes)
     return FeedbackLabels(labels=(await deps.tenants.get_tenant(key.tenant)).feedback_labels)
 
 
 @serve(router, operations.GET_AGREEMENT)
-async def get_agreement(deps: Deps, key: Key, user: Name = None, other: Name = None) -> Page[Agreement]:
+async def get_agreement(deps: Deps, key: ReviewerKey, user: Name = None, other: Name = None) -> Page[Agreement]:
     """How far people agree on what both have rated (Cohen's kappa), those with most in common first."""
-    key.require(*operations.GET_AGREEMENT.scopes)
     require_all(key)
     return Page[Agreement](data=await agreements(deps.database, key.tenant, user, other))
 
@@ -119,7 +132,7 @@ async def get_agreement(deps: Deps, key: Key, user: Name = None, other: Name = N
 @serve(router, operations.EXPORT_FEEDBACK, response_class=Response, responses=_LINES)
 async def export_feedback(
     deps: Deps,
-    key: Key,
+    key: ReviewerKey,
     kind: Annotated[ExportFormat, Query(alias="format")],
     split: ExportSplit | None = None,
     test_percent: Annotated[int, Query(ge=1, le=50)] = 10,
@@ -127,7 +140,6 @@ async def export_feedback(
     """What people said of answers that are on record, as JSON lines: `preference` (prompt, chosen, rejected) and `kto`
     (prompt, completion, label) in the conversational form that TRL's trainers load, `questions` (question, answers,
     documents, answerable, metadata) as a question set. With `split` no question is in two."""
-    key.require(*operations.EXPORT_FEEDBACK.scopes)
     require_all(key)
 
     async def work(exchange: Exchange) -> None:
@@ -168,50 +180,44 @@ async def delete_one(deps: Deps, key: Key) -> Any:
 
 
 @serve(router, operations.CREATE_REVIEWS)
-async def create_reviews(body: ReviewCreate, deps: Deps, key: Key) -> ReviewsCreated:
+async def create_reviews(body: ReviewCreate, deps: Deps, key: ReviewerKey) -> ReviewsCreated:
     """Queue recorded answers to be judged."""
-    key.require(*operations.CREATE_REVIEWS.scopes)
     return await deps.reviews.create_reviews(key, body)
 
 
 @serve(router, operations.LIST_REVIEWS)
 async def list_reviews(
     deps: Deps,
-    key: Key,
+    key: ReviewerKey,
     state: ReviewState | None = None,
     answer_id: Name = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[Review]:
     """The queue, the oldest first, with those that have ended."""
-    key.require(*operations.LIST_REVIEWS.scopes)
     return await deps.reviews.list_reviews(key, state, answer_id, limit, cursor)
 
 
 @serve(router, operations.TAKE_REVIEW)
-async def take_review(body: ReviewTake, deps: Deps, key: Key) -> ReviewNext:
+async def take_review(body: ReviewTake, deps: Deps, key: ReviewerKey) -> ReviewNext:
     """Take the next answer to be judged, with the answer itself. It is yours until its lease ends; asked again before,
     you get the same with a new lease."""
-    key.require(*operations.TAKE_REVIEW.scopes)
     return ReviewNext(review=await deps.reviews.take_review(key, body.user, body.lease_seconds))
 
 
 @serve(router, operations.FINISH_REVIEW)
-async def finish_review(id: str, body: ReviewEnd, deps: Deps, key: Key) -> Review:  # noqa: A002  # the path's
+async def finish_review(id: str, body: ReviewEnd, deps: Deps, key: ReviewerKey) -> Review:  # noqa: A002  # the path's
     """Say that the answer is judged; what it is worth was said with `POST /v1/feedback` before."""
-    key.require(*operations.FINISH_REVIEW.scopes)
     return await deps.reviews.end_review(key, id, body.user, "done")
 
 
 @serve(router, operations.SKIP_REVIEW)
-async def skip_review(id: str, body: ReviewEnd, deps: Deps, key: Key) -> Review:  # noqa: A002  # the path's
+async def skip_review(id: str, body: ReviewEnd, deps: Deps, key: ReviewerKey) -> Review:  # noqa: A002  # the path's
     """Say that you can't judge the answer."""
-    key.require(*operations.SKIP_REVIEW.scopes)
     return await deps.reviews.end_review(key, id, body.user, "skipped")
 
 
 @serve(router, operations.DELETE_REVIEW)
-async def delete_review(id: str, deps: Deps, key: Key) -> None:  # noqa: A002  # the path's
+async def delete_review(id: str, deps: Deps, key: ReviewerKey) -> None:  # noqa: A002  # the path's
     """Take an answer out of the queue."""
-    key.require(*operations.DELETE_REVIEW.scopes)
     await deps.reviews.delete_review(key, id)
