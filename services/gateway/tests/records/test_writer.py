@@ -1,21 +1,25 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from services.gateway.tests.records.recordings import recording
-from sqlalchemy import func, select, text
+from sqlalchemy import Connection, func, select, text
 
-from gateway.metrics import RECORDS, RECORDS_PAUSED
+from gateway.metrics import RECORDS
+from gateway.records import content
 from gateway.records import writer as writing
+from gateway.records.content import Row
+from gateway.records.recording import Recording
 from gateway.records.writer import RecordWriter
 from gateway.storage.tables import record_documents, records, usage
 from gateway.usage.ledger import UsageLedger
 from servicekit.core.clock import ManualClock
 from servicekit.core.probes import Degraded
-from servicekit.sql.database import Database
+from servicekit.sql.database import Database, UnstorableText
 
 MUCH = 1_000_000
 SOURCE = {"collection": "a", "document_id": "d1", "revision": 1, "chunk_id": "c1", "text": "t"}
@@ -59,6 +63,10 @@ async def _refuse_records(database: Database) -> None:
         await connection.execute(text(refuse))
 
 
+def _paused() -> float | None:
+    return REGISTRY.get_sample_value("groundwork_gateway_records_paused")
+
+
 async def test_every_record_is_written_with_its_documents_and_frees_its_memory(
     database: Database, clock: ManualClock
 ) -> None:
@@ -76,6 +84,7 @@ async def test_what_can_t_be_written_is_lost_usage_is_not_and_readiness_says_so_
     database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writing, "TRIES", 1)
+    monkeypatch.setattr(writing, "PAUSE_SECONDS", 600.0)
     await _refuse_records(database)
     before = RECORDS.labels("failed")._value.get()
     async with Books(database, clock).running() as books:
@@ -83,17 +92,61 @@ async def test_what_can_t_be_written_is_lost_usage_is_not_and_readiness_says_so_
         assert await books.counts() == (1, 0)
         with pytest.raises(Degraded, match="answers go on"):
             await books.writer.probe()
-        assert (RECORDS_PAUSED._value.get(), RECORDS.labels("failed")._value.get()) == (1, before + 1)
+        assert (_paused(), RECORDS.labels("failed")._value.get()) == (1, before + 1)
         await books.call(2)
         assert await books.counts() == (2, 0), "for a while nothing is tried"
         async with database.write() as connection:
             await connection.execute(text("DROP TRIGGER no"))
         monkeypatch.setattr(books.writer, "_paused_until", 0.0)
+        await books.writer.probe()
+        assert _paused() == 0, "the pause is over by itself, though nothing was written since"
         await books.call(3)
         assert await books.counts() == (3, 1)
-        await books.writer.probe()
-        assert RECORDS_PAUSED._value.get() == 0
         assert books.writer.hold(MUCH)
+
+
+async def test_an_answer_that_can_t_be_read_costs_no_other_its_record(
+    database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rows_of(one: Recording) -> tuple[Row, list[Row]]:
+        if one.request.model == "unreadable":
+            raise KeyError("choices")
+        return content.rows_of(one)
+
+    monkeypatch.setattr(writing, "rows_of", rows_of)
+    before = RECORDS.labels("failed")._value.get()
+    async with Books(database, clock).running() as books:
+        for number in range(9):
+            await books.call(number, model="unreadable" if number == 4 else "m")
+        assert await books.counts() == (9, 8)
+        await books.writer.probe()
+        assert books.writer.hold(MUCH)
+    assert RECORDS.labels("failed")._value.get() == before + 1
+
+
+async def test_a_text_that_the_database_refuses_costs_its_own_record_only_and_no_pause(
+    database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refusing(work: Callable[[Connection], Any]) -> Any:
+        def checked(connection: Connection) -> Any:
+            done = work(connection)
+            if connection.execute(select(records.c.id).where(records.c.model == "refused")).all():
+                raise UnstorableText
+            return done
+
+        return write(checked)
+
+    write = database.write
+    before = RECORDS.labels("failed")._value.get()
+    async with Books(database, clock).running() as books:
+        monkeypatch.setattr(database, "write", refusing)
+        for number in range(9):
+            await books.call(number, model="refused" if number == 4 else "m", sources=[SOURCE])
+        assert await books.counts() == (9, 8)
+        await books.writer.probe()
+        assert books.writer.hold(MUCH)
+        monkeypatch.undo()
+    assert RECORDS.labels("failed")._value.get() == before + 1
 
 
 async def test_the_room_that_is_left_on_the_disk_is_not_taken_by_records(

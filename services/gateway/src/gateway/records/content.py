@@ -7,12 +7,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import String, Table
+
+from contracts.core.base import NAME
 from contracts.models.catalog import AGENT, RAG, rag_collections
 from contracts.models.chat import ChatRequest
 from gateway.guardrails.screen import kept
 from gateway.models.cost import usd_text
 from gateway.records.answer import Answer, answer_in
 from gateway.records.recording import Recording
+from gateway.storage.tables import record_documents, records
 from gateway.usage.records import UsageRecord
 
 MOST_CONTENT_CHARS = 200_000
@@ -21,12 +25,19 @@ MOST_TEXT_CHARS = 50_000
 CUTS = (20_000, 4000, 500, 50)
 """Characters of each text that stay where a record is too large, tried in turn."""
 MOST_HITS = 100
-MOST_NAME = 200
+MOST_DATA_URL = 200
 _MEDIA = '"data:'
-MOST_USER = 512
 _OWN = ("model", "messages", "stream", "stream_options", "user", "safety_identifier", "raw_prompts")
 _WORDLESS = ("grounded", "abstained", "answer_kind", "collections", "degraded", "agent", "agent_version", "status")
 Row = dict[str, Any]
+
+
+def _texts_of(table: Table) -> dict[str, int | None]:
+    """Its columns with texts, and how long these may be."""
+    return {column.name: column.type.length for column in table.c if isinstance(column.type, String)}
+
+
+_TEXTS = {table: _texts_of(table) for table in (records, record_documents)}
 
 
 def rows_of(recording: Recording) -> tuple[Row, list[Row]]:
@@ -46,10 +57,11 @@ def rows_of(recording: Recording) -> tuple[Row, list[Row]]:
         text = f'{{"truncated":true,{text[1:]}'
     row = {
         **_facts(recording, usage, answer),
-        **{name: _cut(content.get(name), MOST_TEXT_CHARS) for name in ("question", "answer")},
+        **{name: (content.get(name) or "")[:MOST_TEXT_CHARS] if full else None for name in ("question", "answer")},
         "content": text,
-        "user": _cut(kept({"text": recording.user}, rules.input)["text"], MOST_USER),
+        "user": kept({"text": recording.user}, rules.input)["text"],
     }
+    row = _fitting(records, row)
     return row, _documents(row, hits)
 
 
@@ -61,16 +73,13 @@ def user_hash(tenant: str, user: str) -> str:
 def _facts(recording: Recording, usage: UsageRecord, answer: Answer) -> Row:
     version, receipt, model = recording.version, recording.receipt or {}, recording.request.model
     is_plain = not model.startswith((RAG, AGENT))
-    facts = {
+    return {
         "model": model,
         "answered_by": version.model or (usage.model if is_plain else receipt.get("model")),
         "model_digest": version.digest or receipt.get("model_digest"),
         "adapter": receipt.get("adapter"),
         "variant": recording.variant,
         "prompt": recording.prompt or receipt.get("prompt"),
-    }
-    return {
-        **{name: _cut(None if value is None else str(value), MOST_NAME) for name, value in facts.items()},
         "id": recording.id_of(answer.id) if answer.id else usage.id,
         "tenant": usage.tenant,
         "key_id": usage.key_id,
@@ -80,7 +89,7 @@ def _facts(recording: Recording, usage: UsageRecord, answer: Answer) -> Row:
         "expires_at": recording.expires_at,
         "mode": recording.mode,
         "user_hash": None if recording.user is None else user_hash(usage.tenant, recording.user),
-        "collections": f",{','.join(rag_collections(model))}," if model.startswith(RAG) else "",
+        "collections": _collections(model),
         "abstained": answer.report.get("abstained") is True,
         "error_type": usage.error_type,
         "status": usage.status,
@@ -88,6 +97,12 @@ def _facts(recording: Recording, usage: UsageRecord, answer: Answer) -> Row:
         "streamed": usage.streamed,
         "ms": usage.ms,
     }
+
+
+def _collections(model: str) -> str:
+    """Those that it names, as the table has them; what can't be a collection's name is only in `model`."""
+    names = [name for name in rag_collections(model) if NAME.fullmatch(name)] if model.startswith(RAG) else []
+    return f",{','.join(names)}," if names else ""
 
 
 def _asked(request: ChatRequest) -> Row:
@@ -155,11 +170,10 @@ def _wordless(answered: Row, hits: list[Row], error: tuple[str, str] | None) -> 
 
 
 def _documents(row: Row, hits: list[Row]) -> list[Row]:
-    pairs = dict.fromkeys((str(hit["collection"])[:63], str(hit["document_id"])[:MOST_NAME]) for hit in hits)
-    return [
-        {"record_id": row["id"], "collection": collection, "document_id": document, "tenant": row["tenant"]}
-        for collection, document in pairs
-    ]
+    of = {"record_id": row["id"], "tenant": row["tenant"]}
+    found = [{**of, "collection": str(hit["collection"]), "document_id": str(hit["document_id"])} for hit in hits]
+    fitting = [_fitting(record_documents, one) for one in found]
+    return list({(one["collection"], one["document_id"]): one for one in fitting}.values())
 
 
 def _error(error: tuple[str, str] | None) -> Row | None:
@@ -185,7 +199,7 @@ def _bounded(content: Mapping[str, Any]) -> tuple[str, bool]:
 def _clipped(value: Any, most: int) -> Any:
     """With every text cut; of pictures and sounds only what they are."""
     if isinstance(value, str):
-        if value.startswith("data:") and len(value) > MOST_NAME:
+        if value.startswith("data:") and len(value) > MOST_DATA_URL:
             return f"{value[:50]}… ({len(value)} characters)"
         return value if len(value) <= most else f"{value[:most]}…"
     if isinstance(value, Mapping):
@@ -194,14 +208,16 @@ def _clipped(value: Any, most: int) -> Any:
 
 
 def _encoded(value: Any) -> str:
-    return _storable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _cut(text: str | None, most: int) -> str | None:
-    return None if text is None else _storable(text[:most])
+def _fitting(table: Table, row: Row) -> Row:
+    """With every text as every database takes it: no longer than its column, and without what has no encoding."""
+    texts = _TEXTS[table]
+    return {name: _storable(str(one)[: texts[name]]) if name in texts and one is not None else one
+            for name, one in row.items()}  # fmt: skip
 
 
 def _storable(text: str) -> str:
-    """As every database takes it."""
     text = text.replace("\0", "")
     return text if text.isascii() else text.encode("utf-8", "replace").decode()

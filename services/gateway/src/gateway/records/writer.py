@@ -7,6 +7,7 @@ import contextlib
 import shutil
 import time
 from collections import deque
+from collections.abc import Collection
 
 import structlog
 
@@ -18,7 +19,7 @@ from gateway.storage.tables import record_documents, records
 from gateway.usage.ledger import UsageLedger
 from servicekit.core.errors import is_disk_full
 from servicekit.core.probes import Degraded
-from servicekit.sql.database import Change, Database
+from servicekit.sql.database import Change, Database, UnstorableText
 from servicekit.web.json_bodies import off_loop
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,8 @@ PAUSE_SECONDS = 5.0
 """How long nothing is recorded after a write that failed."""
 TRIES = 3
 CLOSE_SECONDS = 10.0
+_Made = tuple[Recording, Row, list[Row]]
+"""A recording, its row, and those of its documents."""
 
 
 class RecordWriter:
@@ -49,6 +52,7 @@ class RecordWriter:
         self._task: asyncio.Task[None] | None = None
         self._paused_until = 0.0
         self._fault = ""
+        RECORDS_PAUSED.set_function(lambda: float(self._is_paused))
         dialect = database.dialect.name
         self._add_records = insert_if_missing(dialect, records)
         self._add_documents = insert_if_missing(dialect, record_documents)
@@ -68,7 +72,7 @@ class RecordWriter:
 
     def submit(self, recording: Recording) -> None:
         """Write it soon; while records are paused it is counted as lost."""
-        if self._fault and time.monotonic() < self._paused_until:
+        if self._is_paused:
             self._lose([recording], "paused")
             return
         self._waiting.append(recording)
@@ -96,8 +100,12 @@ class RecordWriter:
 
     async def probe(self) -> None:
         """Raise `Degraded` while answers leave no records."""
-        if self._fault:
+        if self._is_paused:
             raise Degraded(f"{self._fault}; answers go on, and leave no records until it is over")
+
+    @property
+    def _is_paused(self) -> bool:
+        return time.monotonic() < self._paused_until
 
     async def _write_groups(self) -> None:
         while True:
@@ -118,59 +126,81 @@ class RecordWriter:
         return group
 
     async def _write(self, group: list[Recording]) -> None:
-        error: Exception | None = None
-        changes: list[Change] = []
         try:
             if await asyncio.to_thread(self._disk_is_low):
                 self._pause("the disk is nearly full", "no_room", group)
                 return
-            changes = await self._changes(group)
-        except Exception as failure:  # noqa: BLE001  # one answer that can't be read must not end the writing of all
-            error = failure
-        tries = 0
-        while changes and tries < TRIES:
-            tries += 1
-            error = await self._ledger.write_beside(changes)
-            if error is None or is_disk_full(error):
+        except OSError as error:
+            self._fail(error, group)
+            return
+        made = [one for recording in group if (one := await self._made(recording)) is not None]
+        await self._write_made(made)
+
+    async def _made(self, recording: Recording) -> _Made | None:
+        """A small one is made here and now: a thread would keep the event loop from its turns for longer."""
+        usage = recording.usage
+        if usage is None or usage.tenant in self._ledger.deleted_tenants:
+            self.release(recording.size)
+            return None
+        try:
+            row, documents = await off_loop(recording.size, rows_of, recording)
+        except Exception:  # one answer that can't be read must not cost the others' records
+            log.exception("an answer can't be recorded", call=usage.id)
+            self._lose([recording], "failed")
+            return None
+        await asyncio.sleep(0)
+        return recording, row, documents
+
+    async def _write_made(self, made: list[_Made]) -> None:
+        group = [recording for recording, _, _ in made]
+        error = await self._put(made) if made else None
+        if error is None:
+            RECORDS.labels("written").inc(len(group))
+            self.release(sum(recording.size for recording in group))
+        elif not isinstance(error, UnstorableText):
+            self._fail(error, group)
+        elif len(made) == 1:
+            log.error("an answer can't be recorded", call=made[0][1]["call_id"], error=repr(error)[:300])
+            self._lose(group, "failed")
+        else:
+            await self._write_each(made)
+
+    async def _write_each(self, made: list[_Made]) -> None:
+        """One at a time: a text that the database refuses is in one of them, and is no reason to pause."""
+        for number, one in enumerate(made):
+            if self._is_paused:
+                self._lose([recording for recording, _, _ in made[number:]], "paused")
+                return
+            await self._write_made([one])
+
+    async def _put(self, made: list[_Made]) -> Exception | None:
+        """Why they could not be written, also when they were tried again."""
+        changes: list[Change] = [(self._add_records, [row for _, row, _ in made])]
+        if documents := [document for _, _, each in made for document in each]:
+            changes.append((self._add_documents, documents))
+        tries = 1
+        while (error := await self._ledger.write_beside(changes)) is not None and tries < TRIES:
+            if is_disk_full(error) or isinstance(error, UnstorableText):
                 break
             await asyncio.sleep(tries)
-        if error is not None:
-            log.error("records not written", records=len(group), error=repr(error)[:300])
-            full = is_disk_full(error)
-            fault = "the disk is full" if full else "records could not be written; see the gateway's log"
-            self._pause(fault, "no_room" if full else "failed", group)
-            return
-        self._fault = ""
-        RECORDS_PAUSED.set(0)
-        RECORDS.labels("written").inc(len(group))
-        self.release(sum(recording.size for recording in group))
-
-    async def _changes(self, group: list[Recording]) -> list[Change]:
-        """A small one is made here and now: a thread would keep the event loop from its turns for longer."""
-        rows: list[Row] = []
-        documents: list[Row] = []
-        for recording in group:
-            usage = recording.usage
-            if usage is None or usage.tenant in self._ledger.deleted_tenants:
-                continue
-            row, quoted = await off_loop(recording.size, rows_of, recording)
-            rows.append(row)
-            await asyncio.sleep(0)
-            documents += quoted
-        changes: list[Change] = [(self._add_records, rows)] if rows else []
-        return [*changes, (self._add_documents, documents)] if documents else changes
+            tries += 1
+        return error
 
     def _disk_is_low(self) -> bool:
         file = self._database.sqlite_file
         return file is not None and shutil.disk_usage(file.parent).free < self._free_bytes
 
+    def _fail(self, error: Exception, group: list[Recording]) -> None:
+        log.error("records not written", records=len(group), error=repr(error)[:300])
+        full = is_disk_full(error)
+        fault = "the disk is full" if full else "records could not be written; see the gateway's log"
+        self._pause(fault, "no_room" if full else "failed", group)
+
     def _pause(self, fault: str, outcome: str, group: list[Recording]) -> None:
-        if not self._fault:
-            log.error("answers leave no records", reason=fault)
+        log.error("answers leave no records", reason=fault, seconds=PAUSE_SECONDS)
         self._fault, self._paused_until = fault, time.monotonic() + PAUSE_SECONDS
-        RECORDS_PAUSED.set(1)
         self._lose(group, outcome)
 
-    def _lose(self, lost: list[Recording] | deque[Recording], outcome: str) -> None:
+    def _lose(self, lost: Collection[Recording], outcome: str) -> None:
         RECORDS.labels(outcome).inc(len(lost))
         self.release(sum(recording.size for recording in lost))

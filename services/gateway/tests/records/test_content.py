@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from services.gateway.tests.records.recordings import Roomy, recording
+
+from gateway.records.content import Row, rows_of
+from servicekit.core.clock import ManualClock
+
+
+def _rows(clock: ManualClock, **more: Any) -> tuple[Row, list[Row]]:
+    return rows_of(recording(Roomy(), more.pop("answer_id", "chatcmpl_1"), clock.now(), **more))
+
+
+@pytest.mark.parametrize("bad", ["\0", "\ud800"])
+def test_no_text_of_a_row_has_what_a_database_refuses(clock: ManualClock, bad: str) -> None:
+    source = {"collection": f"a{bad}", "document_id": f"d{bad}", "revision": 1, "chunk_id": "c", "text": bad}
+    asked = {"model": "rag:a\0b,c", "user": "\0", "question": "\0"}  # half a pair gets nowhere in a request
+    row, documents = _rows(clock, answer_id=f"x{bad}", answer=bad, error_type=f"e{bad}", sources=[source], **asked)
+    texts = [value for each in (row, *documents) for value in each.values() if isinstance(value, str)]
+    assert b"\0" not in "".join(texts).encode()
+    assert {each["record_id"] for each in documents} == {row["id"]}
+
+
+def test_no_text_of_a_row_is_longer_than_its_column(clock: ManualClock) -> None:
+    source = {"collection": "a" * 100, "document_id": "d" * 500, "revision": 1, "chunk_id": "c", "text": "t"}
+    row, (document,) = _rows(clock, answer_id="x" * 500, model="m" * 500, sources=[source])
+    assert (len(row["id"]), len(row["model"])) == (64, 200)
+    assert (len(document["record_id"]), len(document["collection"]), len(document["document_id"])) == (64, 63, 200)
+
+
+@pytest.mark.parametrize(
+    ("model", "collections"),
+    [("rag:a, b_c", ",a,b_c,"), ("rag:a\0b,c", ",c,"), ("rag:A", ""), ("rag:", ""), ("m", "")],
+)
+def test_only_what_can_be_a_collections_name_is_one_in_a_record(
+    clock: ManualClock, model: str, collections: str
+) -> None:
+    assert _rows(clock, model=model)[0]["collections"] == collections
