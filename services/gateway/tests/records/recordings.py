@@ -35,13 +35,14 @@ def recording(room: Room, answer_id: str, at: datetime, **more: Any) -> Recordin
     question, answer = more.pop("question", "Why?"), more.pop("answer", "Because.")
     model, user, days = more.pop("model", "m"), more.pop("user", None), more.pop("days", 30)
     report, sources = more.pop("report", None), more.pop("sources", None)
-    message = {"message": {"content": answer}, "index": 0}
+    message = {"message": {"content": answer, "tool_calls": more.pop("tool_calls", None)}, "index": 0}
+    mode, truncated = more.pop("mode", "full"), more.pop("truncated", False)
     frame = json.dumps({"id": answer_id, "choices": [message], "groundwork": report}).encode()
     request = ChatRequest.model_validate({"model": model, "messages": [{"role": "user", "content": question}]})
     assert room.hold(len(frame))
     return Recording(
         room=room,
-        mode="full",
+        mode=mode,
         expires_at=at + timedelta(days=days),
         guardrails=Guardrails(),
         user=user,
@@ -49,6 +50,7 @@ def recording(room: Room, answer_id: str, at: datetime, **more: Any) -> Recordin
         id_of=str,
         size=len(frame),
         frames=[frame],
+        truncated=truncated,
         sources=sources,
         usage=usage_of(answer_id.replace("chatcmpl", "call"), at, **more),
     )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -38,3 +39,24 @@ def test_only_what_can_be_a_collections_name_is_one_in_a_record(
     clock: ManualClock, model: str, collections: str
 ) -> None:
     assert _rows(clock, model=model)[0]["collections"] == collections
+
+
+@pytest.mark.parametrize("answer", ["Because.", "y" * 40_000])
+def test_a_text_that_was_cut_is_told_and_a_picture_is_no_text(clock: ManualClock, answer: str) -> None:
+    picture = f"data:image/png;base64,{'A' * 60_000}"
+    whole = [{"type": "text", "text": "Why?"}, {"type": "image_url", "image_url": {"url": picture}}]
+    content = json.loads(_rows(clock, question=whole, answer=answer)[0]["content"])
+    assert "truncated" not in content
+    assert content["messages"][0]["content"][1]["image_url"]["url"].endswith("characters)")
+    long = {"collection": "a", "document_id": "d1", "revision": 1, "chunk_id": "c1", "text": "z" * 210_000}
+    assert json.loads(_rows(clock, question=whole, answer=answer, sources=[long])[0]["content"])["truncated"]
+
+
+def test_a_text_is_kept_whole_beside_a_picture_and_where_it_begins_like_one(clock: ManualClock) -> None:
+    texts = ["x" * 60_000, "data: " + "1, 2, " * 100]
+    source = {"collection": "a", "document_id": "d1", "revision": 1, "chunk_id": "c1", "text": texts[0]}
+    told = {"collection": "a", "document_id": "d2", "revision": 1, "chunk_id": "c2", "text": texts[1]}
+    picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{'A' * 5000}"}}
+    content = json.loads(_rows(clock, question=[picture], sources=[source, told])[0]["content"])
+    assert [hit["text"] for hit in content["hits"]] == texts
+    assert "truncated" not in content

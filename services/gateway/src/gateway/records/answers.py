@@ -37,7 +37,14 @@ def _answer_of(record: AnswerRecord) -> RecordedAnswer:
         prompt=record.prompt,
         collections=record.collections,
         abstained=record.abstained,
+        has_words=_is_whole(record),
     )
+
+
+def _is_whole(record: AnswerRecord) -> bool:
+    """Whether question and answer are there to the end, and the answer is one in words."""
+    broken_off = record.truncated or record.error_type is not None  # a caller that left is an error, too
+    return bool(record.answer) and not broken_off and not record.tool_calls
 
 
 def _citation(given: Mapping[str, object]) -> Annotation | None:

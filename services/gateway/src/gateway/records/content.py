@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,11 +23,12 @@ from gateway.usage.records import UsageRecord
 MOST_CONTENT_CHARS = 200_000
 MOST_TEXT_CHARS = 50_000
 """Of a question or an answer."""
-CUTS = (20_000, 4000, 500, 50)
+CUTS = (MOST_TEXT_CHARS, 20_000, 4000, 500, 50)
 """Characters of each text that stay where a record is too large, tried in turn."""
 MOST_HITS = 100
 MOST_DATA_URL = 200
 _MEDIA = '"data:'
+_DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+[;,]\S")
 _OWN = ("model", "messages", "stream", "stream_options", "user", "safety_identifier", "raw_prompts")
 _WORDLESS = ("grounded", "abstained", "answer_kind", "collections", "degraded", "agent", "agent_version", "status")
 Row = dict[str, Any]
@@ -183,9 +185,9 @@ def _error(error: tuple[str, str] | None) -> Row | None:
 def _bounded(content: Mapping[str, Any]) -> tuple[str, bool]:
     """As JSON of a bounded length, and whether something had to go."""
     text = _encoded(content)
-    if len(text) <= MOST_CONTENT_CHARS and _MEDIA not in text:
-        return text, False
-    text = _encoded(_clipped(content, MOST_TEXT_CHARS))
+    if _MEDIA in text:
+        content = _without_media(content)
+        text = _encoded(content)
     if len(text) <= MOST_CONTENT_CHARS:
         return text, False
     for most in CUTS:
@@ -196,11 +198,19 @@ def _bounded(content: Mapping[str, Any]) -> tuple[str, bool]:
     return _encoded(_clipped(small, CUTS[-1])), True
 
 
-def _clipped(value: Any, most: int) -> Any:
-    """With every text cut; of pictures and sounds only what they are."""
+def _without_media(value: Any) -> Any:
+    """Of pictures and sounds only what they are. A text that merely begins like one is a text."""
     if isinstance(value, str):
-        if value.startswith("data:") and len(value) > MOST_DATA_URL:
-            return f"{value[:50]}… ({len(value)} characters)"
+        is_media = len(value) > MOST_DATA_URL and _DATA_URL.match(value)
+        return f"{value[:50]}… ({len(value)} characters)" if is_media else value
+    if isinstance(value, Mapping):
+        return {name: _without_media(one) for name, one in value.items()}
+    return [_without_media(one) for one in value] if isinstance(value, list) else value
+
+
+def _clipped(value: Any, most: int) -> Any:
+    """With every text cut."""
+    if isinstance(value, str):
         return value if len(value) <= most else f"{value[:most]}…"
     if isinstance(value, Mapping):
         return {str(name)[:most]: _clipped(one, most) for name, one in value.items()}

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from services.gateway.tests.records.recordings import Roomy, recording
+from sqlalchemy import insert
+
+from gateway.feedback.answers import RecordedAnswer
+from gateway.records.answers import RecordedAnswers
+from gateway.records.content import rows_of
+from gateway.records.repository import RecordRepository
+from gateway.storage.tables import record_documents, records
+from servicekit.core.clock import ManualClock
+from servicekit.sql.database import Database
+
+ID = "chatcmpl_1"
+CALL = {"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}
+SOURCE = {"collection": "a", "document_id": "d1", "revision": 1, "chunk_id": "c1", "text": "t"}
+
+
+async def _recorded(database: Database, clock: ManualClock, **more: Any) -> RecordedAnswer:
+    row, documents = rows_of(recording(Roomy(), ID, clock.now(), sources=[SOURCE], **more))
+    async with database.write() as connection:
+        await connection.execute(insert(records), [row])
+        await connection.execute(insert(record_documents), documents)
+    return (await RecordedAnswers(RecordRepository(database, clock)).get_answers("acme", [ID]))[ID]
+
+
+@pytest.mark.parametrize(
+    ("facts", "whole"),
+    [
+        ({}, True),
+        ({"report": {"abstained": True}}, True),
+        ({"truncated": True}, False),
+        ({"question": "x" * 60_000}, False),
+        ({"error_type": "upstream_error", "status": 502}, False),
+        ({"error_type": "client_disconnected", "status": 499}, False),
+        ({"answer": ""}, False),
+        ({"answer": "I look.", "tool_calls": [CALL]}, False),
+    ],
+)
+async def test_an_answer_is_one_to_learn_from_only_where_it_is_whole_and_in_words(
+    database: Database, clock: ManualClock, facts: dict[str, Any], whole: bool
+) -> None:
+    assert (await _recorded(database, clock, **facts)).has_words is whole
