@@ -34,7 +34,7 @@ def test_only_known_query_parameters_pass() -> None:
 
 
 def test_only_names_of_models_and_routes_may_have_slashes() -> None:
-    assert set(NAMES_WITH_SLASHES) == {b"/v1/models/", b"/v1/routes/"}
+    assert set(NAMES_WITH_SLASHES) == {b"/v1/models/", b"/v1/routes/", b"/v1/experiments/"}
     assert GET_MODEL.takes_slashes
     assert PUT_ROUTE.takes_slashes
     assert not GET_COLLECTION.takes_slashes
