@@ -47,6 +47,7 @@ def rows_of(recording: Recording) -> tuple[Row, list[Row]]:
     usage = recording.usage
     assert usage is not None, "it has ended"
     answer = answer_in(recording.frames, streamed=recording.request.stream)
+    answer.id = answer.id or recording.answer_id
     full, rules = recording.mode == "full", recording.guardrails
     asked = kept(_asked(recording.request), rules.input, joined=True) if full else {}
     hits = _hits(recording, answer)
@@ -55,7 +56,7 @@ def rows_of(recording: Recording) -> tuple[Row, list[Row]]:
     content = {**asked, **answered} if full else _wordless(answered, hits, recording.error)
     text, cut = _bounded({name: value for name, value in content.items() if name not in ("question", "answer")})
     longest = max(len(content.get(name) or "") for name in ("question", "answer"))
-    if recording.truncated or cut or longest > MOST_TEXT_CHARS:
+    if recording.truncated or recording.sources_lost or cut or longest > MOST_TEXT_CHARS:
         text = f'{{"truncated":true,{text[1:]}'
     row = {
         **_facts(recording, usage, answer),

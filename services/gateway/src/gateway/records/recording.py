@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from contracts.models.chat import ChatRequest
 from contracts.models.receipts import Attempt
 from contracts.models.versions import ModelVersion
 from gateway.auth.keys import Principal
+from gateway.records.answer import answer_in
 from gateway.records.errors import RecordHeaderUnclear
 from gateway.streaming.observer import StreamObserver
 from gateway.usage.meter import MeteredCall
@@ -53,8 +55,15 @@ class Recording:
     id_of: Callable[[str], str]
     """Of a chat's id, the id that the caller saw."""
     size: int = 0
+    """Bytes of memory that it holds: of the request, the answer and the sources."""
+    answer_bytes: int = 0
+    source_bytes: int = 0
+    answer_id: str = ""
+    """Of the answer's first piece, also where there is no room for the piece itself."""
     frames: list[bytes] = field(default_factory=list)
     truncated: bool = False
+    sources_lost: bool = False
+    """Whether there was no room for them."""
     version: ModelVersion = NOT_KNOWN
     attempts: Sequence[Attempt] = ()
     decisions: Sequence[GuardDecision] = ()
@@ -68,7 +77,8 @@ class Recording:
 
     def begin(self) -> None:
         """An answer begins; what an attempt before it said was not the answer."""
-        self.frames, self.truncated = [], False
+        self._give_back(self.answer_bytes)
+        self.frames, self.truncated, self.answer_bytes, self.answer_id = [], False, 0, ""
 
     def keep(self, piece: bytes) -> None:
         """A piece of the answer goes out. Without words it is its id and its report that count."""
@@ -76,16 +86,23 @@ class Recording:
             return
         if self.mode != "full" and self.frames and b'"groundwork":' not in piece:
             return
-        if self.truncated or self.size + len(piece) > MOST_ANSWER_BYTES or not self.room.hold(len(piece)):
+        if self.truncated or self.answer_bytes + len(piece) > MOST_ANSWER_BYTES or not self._hold(len(piece)):
+            if not self.truncated and not self.frames:
+                self.answer_id = answer_in([piece], streamed=self.request.stream).id
             self.truncated = True
             return
-        self.size += len(piece)
+        self.answer_bytes += len(piece)
         self.frames.append(piece)
 
     def report(self, receipt: dict[str, Any] | None, sources: object) -> None:
         """What an answer from documents told of itself, also where its caller did not ask for it."""
         self.receipt = receipt if receipt is not None else self.receipt
-        self.sources = sources if isinstance(sources, list) else self.sources
+        if not isinstance(sources, list):
+            return
+        self._give_back(self.source_bytes)
+        size = _memory_of(sources)
+        self.sources_lost = not self._hold(size)
+        self.sources, self.source_bytes = (None, 0) if self.sources_lost else (sources, size)
 
     def end(self, call: MeteredCall, usage: UsageRecord | None, error: tuple[str, str] | None) -> None:
         """The call has ended, one way or another; one without a row was not let in."""
@@ -96,6 +113,25 @@ class Recording:
         if call.answered_by.model is not None or self.version.model is None:
             self.version = call.answered_by
         self.room.submit(self)
+
+    def _hold(self, size: int) -> bool:
+        if not self.room.hold(size):
+            return False
+        self.size += size
+        return True
+
+    def _give_back(self, size: int) -> None:
+        if size:
+            self.size -= size
+            self.room.release(size)
+
+
+def _memory_of(value: object) -> int:
+    """Of parsed JSON, in bytes."""
+    size = sys.getsizeof(value)
+    if isinstance(value, dict):
+        return size + sum(map(_memory_of, value.values()))
+    return size + sum(map(_memory_of, value)) if isinstance(value, list) else size
 
 
 class RecordObserver:
