@@ -3,10 +3,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from services.gateway.tests.installation import Installation
 from services.gateway.tests.records.recordings import Roomy, recording
 from sqlalchemy import insert
 
+from contracts.models.feedback import FeedbackCreate
 from gateway.feedback.answers import RecordedAnswer
+from gateway.feedback.export import FeedbackExport
 from gateway.records.answers import RecordedAnswers
 from gateway.records.content import rows_of
 from gateway.records.repository import RecordRepository
@@ -44,3 +47,19 @@ async def test_an_answer_is_one_to_learn_from_only_where_it_is_whole_and_in_word
     database: Database, clock: ManualClock, facts: dict[str, Any], whole: bool
 ) -> None:
     assert (await _recorded(database, clock, **facts)).has_words is whole
+
+
+async def test_an_answer_recorded_without_words_is_on_record_for_feedback_and_in_no_export(
+    installation: Installation, clock: ManualClock
+) -> None:
+    deps = installation.deps
+    answer = await _recorded(deps.database, clock, mode="metadata", model="rag:a", user="jo")
+    assert (answer.has_words, answer.question, answer.sources) == (False, "", frozenset({("a", "d1")}))
+    installation.answers.put("acme", answer)
+    key = await installation.principal(tenant="acme")
+    for part in (None, {"citation": 3}):
+        wanted = FeedbackCreate.model_validate({"answer_id": ID, "rating": "down", "part": part})
+        given, _ = await deps.feedback.give(key, wanted)
+        assert (given.recorded, given.model, given.collections) == (True, "rag:a", ["a"])
+    exported = FeedbackExport(deps.database, deps.feedback).lines("acme", "kto", None, 10)
+    assert [line async for line in exported] == []

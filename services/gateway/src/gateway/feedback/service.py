@@ -231,7 +231,7 @@ def feedback_of(row: RowMapping) -> Feedback:
             "user": row["person"],
             "part": {kind: int(number)} if number else None,
             "rating": int(rating) if rating is not None and rating.isdigit() else rating,
-            "recorded": bool(row["question"]),
+            "recorded": bool(row["question"]) or row["model"] is not None,  # without words there is no question
             "collections": row["collections"].strip(",").split(",") if row["collections"] else [],
         }
     )
@@ -251,4 +251,6 @@ def _require_citation(answer: RecordedAnswer | None, part: FeedbackPart | None) 
     if answer is None or part is None or part.citation is None:
         return
     if part.citation >= len(answer.citations):
+        if not answer.has_words:  # nor are its citations all there
+            return None
         raise CitationMissing(len(answer.citations))

@@ -13,22 +13,22 @@ from gateway.records.repository import RecordRepository
 
 
 class RecordedAnswers:
-    """Answers whose words were recorded."""
+    """Answers that were recorded, with their words or without."""
 
     def __init__(self, records: RecordRepository) -> None:
         self._records = records
 
     async def get_answers(self, tenant: str, answer_ids: Sequence[str]) -> Mapping[str, RecordedAnswer]:
-        """Those of the tenant's answers that are on record; one without words is none to learn from."""
+        """Those of the tenant's answers that are on record; what is without words, or not whole, says so."""
         found = await self._records.get_records(tenant, answer_ids)
-        return {record.id: _answer_of(record) for record in found if record.mode == "full"}
+        return {record.id: _answer_of(record) for record in found}
 
 
 def _answer_of(record: AnswerRecord) -> RecordedAnswer:
     return RecordedAnswer(
         id=record.id,
         key_id=record.key_id,
-        messages=record.messages or [{"role": "user", "content": record.question or ""}],
+        messages=record.messages or ([{"role": "user", "content": record.question}] if record.question else []),
         answer=record.answer or "",
         created_at=record.at,
         citations=[citation for given in record.annotations or () if (citation := _citation(given)) is not None],
