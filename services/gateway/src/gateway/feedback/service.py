@@ -252,5 +252,5 @@ def _require_citation(answer: RecordedAnswer | None, part: FeedbackPart | None) 
         return
     if part.citation >= len(answer.citations):
         if not answer.has_words:  # nor are its citations all there
-            return None
+            return
         raise CitationMissing(len(answer.citations))
