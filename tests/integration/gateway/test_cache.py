@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -91,10 +92,16 @@ def _calls(gateway: RunningGateway, peer: str) -> int:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_an_answer_is_given_again_as_it_was_and_costs_nothing(gateway: RunningGateway, stream: bool) -> None:
+async def test_an_answer_is_given_again_as_it_was_but_its_id_and_costs_nothing(
+    gateway: RunningGateway, stream: bool
+) -> None:
     first, second = [await gateway.call("POST", CHAT, json=_body(stream=stream)) for _ in range(2)]
     assert [answer.headers["X-Groundwork-Cache"] for answer in (first, second)] == ["miss", "hit"]
-    assert await first.text() == await second.text()
+    texts = [await answer.text() for answer in (first, second)]
+    ids = [set(re.findall(r"chatcmpl_[0-9a-f]{24}", text)) for text in texts]
+    assert ids[0].isdisjoint(ids[1])
+    assert stream or len(ids[0]) == len(ids[1]) == 1, "the scripted stream's chunks have names of another form"
+    assert len({re.sub(r"chatcmpl_[0-9a-f]{24}", "", text) for text in texts}) == 1
     assert first.headers["Content-Type"] == second.headers["Content-Type"]
     assert _calls(gateway, "inference") == 1
     rows = await gateway.usage_rows(2)
