@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import httpx2
 import pytest
 from cli.tests.server import Recorder, client_of, collection, error, job
@@ -39,9 +41,16 @@ def test_a_collection_that_may_not_be_seen_or_made_is_not_ensured(answers: list[
 def test_a_new_collection_is_asked_for_with_all_its_defaults() -> None:
     server = Recorder(MADE)
     client_of(server).collections.create("c", chunking=Chunking(strategy="fixed", max_tokens=64))
-    said = {"name": "c", "description": "", "embedding_model": "auto", "language": "auto", "rerank": False}
+    said: dict[str, Any] = {
+        "name": "c",
+        "description": "",
+        "embedding_model": "auto",
+        "language": "auto",
+        "rerank": False,
+    }
     cut = {"strategy": "fixed", "max_tokens": 64, "overlap": 0}
-    assert server.body() == {**said, "chunking": cut, "vectors": {"quantization": "none", "on_disk": False}}
+    said |= {"chunking": cut, "delete_records": False, "vectors": {"quantization": "none", "on_disk": False}}
+    assert server.body() == said
 
 
 def test_a_name_that_the_server_must_judge_is_sent_as_it_is() -> None:

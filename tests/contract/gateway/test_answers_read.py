@@ -30,7 +30,7 @@ from servicekit.peers.client import Peer
 SAYS = "Full-time employees get 27 days of paid leave per year."
 LEAVE = hit(f"{SAYS} Unused days lapse in June.", "leave-policy")
 QUESTION = "How many days of paid leave do full-time employees get per year?"
-NEAR_MISS = "Who at the office approves that full-time employees get more days of leave than others do?"
+NEAR_MISS = "Who at the head office of the company approves that some employees get more leave than others do?"
 CHAT = {**TALKER, "source": {"rules": [{"when": "paid leave", "reply": SAYS}]}}
 READER = {**READING, "price": PRICE, "max_input_tokens": 256}
 NOT_LOADED: dict[str, Any] = {
@@ -51,7 +51,10 @@ async def answered(gateway: RunningGateway, question: str) -> tuple[ChatCompleti
             "groundwork": {"include": ["receipt"], "grounding": "strict"},
         }
     )
-    peer, settings = Peer("gateway", gateway.plane_url, gateway.session), AgentSettings(reader_seconds=60)
+    peer, settings = (
+        Peer("gateway", gateway.plane_url, gateway.session),
+        AgentSettings(reader_seconds=60, reader_threshold=0.5),
+    )
     reader = PlaneReader(peer, 60, SystemClock())
     answering = Answering(ScriptedSearch([LEAVE]), ModelPlane(peer, "default"), MemoryLibrary(), settings, reader)
     with structlog.contextvars.bound_contextvars(request_id="call_outer"):

@@ -32,6 +32,7 @@ INNER = {
         "GET /healthz",
         "GET /readyz",
         "GET /v1/backup",
+        "POST /v1/prompts/{}/fill",
         "POST /v1/tenants/{}/purge",
         "POST /v1/chat/completions",
     },

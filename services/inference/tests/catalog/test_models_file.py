@@ -64,7 +64,7 @@ def test_each_commented_example_is_a_model_that_can_be_declared(tmp_path: Path, 
 def test_all_examples_can_be_declared_beside_the_packaged_models(tmp_path: Path) -> None:
     text = (CONFIG / "models.yaml").read_text().replace("\n  # ", "\n  ")
     (tmp_path / "models.yaml").write_text(text)
-    assert len(load_models_file(tmp_path / "models.yaml").models) == 3 + len(examples())
+    assert len(load_models_file(tmp_path / "models.yaml").models) == 4 + len(examples())
 
 
 @pytest.mark.parametrize(
