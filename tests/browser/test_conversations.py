@@ -51,7 +51,7 @@ def test_a_conversation_goes_on_in_another_browser_is_renamed_and_deleted(
     page.get_by_role("button", name="Edit").click()
     page.get_by_label("Edited question").wait_for()
     page.keyboard.press("Control+A")
-    page.keyboard.type(LEAVE)
+    page.keyboard.type(QUESTION.replace("a full-time", "each full-time"))
     page.locator(".edit button.primary").click()
     page.get_by_role("button", name="Copy with sources").wait_for()
     page.wait_for_function(KEPT, arg=thread)
