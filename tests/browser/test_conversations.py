@@ -12,6 +12,7 @@ from contracts.agents.runs import NewMessage
 from contracts.retrieval.collections import Collection
 
 QUESTION = "How many days of paid holiday does a full-time employee get per year?"
+NOTICE = "How much notice does a manager need for an absence of 3 to 10 days?"
 LEAVE = "How many days of notice does a holiday of a week need?"
 CARD = "I would like to know, before I plan anything for this summer, if my card 4111 1111 1111 1111 has been charged."
 REFUSED = "Not kept by the server"
@@ -51,7 +52,7 @@ def test_a_conversation_goes_on_in_another_browser_is_renamed_and_deleted(
     page.get_by_role("button", name="Edit").click()
     page.get_by_label("Edited question").wait_for()
     page.keyboard.press("Control+A")
-    page.keyboard.type(QUESTION.replace("a full-time", "each full-time"))
+    page.keyboard.type(NOTICE)
     page.locator(".edit button.primary").click()
     page.get_by_role("button", name="Copy with sources").wait_for()
     page.wait_for_function(KEPT, arg=thread)

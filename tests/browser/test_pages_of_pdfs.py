@@ -10,7 +10,7 @@ from tests.support.home.stack import RunningHome
 
 from contracts.retrieval.collections import Collection
 
-PDF_QUESTION = "What is the most a gift from a supplier may be worth if I want to accept it?"
+PDF_QUESTION = "How many readings were permanently lost in the November 2024 outage?"
 
 
 def test_a_citation_of_a_pdf_opens_its_page_with_the_cited_words_marked(

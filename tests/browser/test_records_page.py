@@ -12,7 +12,7 @@ from tests.support.ingest.peers import until
 
 from contracts.retrieval.collections import Collection
 
-KNOWN = "How many days of paid holiday does a full-time employee get per year?"
+KNOWN = "How many days of paid holiday are there in a year for a full-time employee?"
 UNKNOWN = "What is the boiling point of tungsten?"
 
 
