@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import IO, Any
 
-from contracts.models.feedback import ExportFormat, ExportSplit, Feedback, FeedbackCreate
+from contracts.improvement.feedback import ExportFormat, ExportSplit, Feedback, FeedbackCreate
 from contracts.operations import feedback as operations
 from groundwork.client.connection import Connection
 

@@ -23,18 +23,16 @@ from gateway.api import (
     administration,
     backup,
     declared_models,
-    experiments,
-    feedback,
     model_calls,
     model_plane,
     model_pulls,
     model_routes,
     proxied_calls,
-    records,
     sessions,
 )
 from gateway.api.console import console_routes
 from gateway.api.direct_routes import direct_routes
+from gateway.api.improvement import experiments, feedback, records
 from gateway.api.key_guard import KeyGuard
 from gateway.api.openapi import public_openapi
 from gateway.auth.authentication import Authenticator

@@ -9,7 +9,7 @@ import pytest
 from services.gateway.tests.feedback.recorded import recorded
 from services.gateway.tests.installation import Installation
 
-from contracts.models.feedback import ExportFormat, ExportSplit, FeedbackCreate
+from contracts.improvement.feedback import ExportFormat, ExportSplit, FeedbackCreate
 from gateway.auth.keys import Principal
 from gateway.feedback import export
 from gateway.feedback.answers import RecordedAnswer

@@ -6,7 +6,7 @@ import pytest
 from services.gateway.tests.feedback.recorded import recorded
 from services.gateway.tests.installation import Installation
 
-from contracts.models.feedback import FeedbackCreate, ReviewCreate, ReviewsCreated
+from contracts.improvement.feedback import FeedbackCreate, ReviewCreate, ReviewsCreated
 from gateway.auth.keys import Principal
 from gateway.feedback import reviews as queue
 from gateway.feedback.errors import (

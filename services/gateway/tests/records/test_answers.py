@@ -7,7 +7,7 @@ from services.gateway.tests.installation import Installation
 from services.gateway.tests.records.recordings import Roomy, recording
 from sqlalchemy import insert
 
-from contracts.models.feedback import FeedbackCreate
+from contracts.improvement.feedback import FeedbackCreate
 from gateway.feedback.answers import RecordedAnswer
 from gateway.feedback.export import FeedbackExport
 from gateway.records.answers import RecordedAnswers

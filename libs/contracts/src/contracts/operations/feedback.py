@@ -7,7 +7,7 @@ from types import NoneType
 from contracts.access.delegation import Scope
 from contracts.access.feedback_labels import FeedbackLabels
 from contracts.core.pages import Page
-from contracts.models.feedback import (
+from contracts.improvement.feedback import (
     Agreement,
     ExportFormat,
     ExportSplit,

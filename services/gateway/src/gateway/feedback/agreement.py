@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Select, and_, func, or_, select, tuple_
 
-from contracts.models.feedback import Agreement
+from contracts.improvement.feedback import Agreement
 from gateway.storage.tables import feedback
 from servicekit.sql.database import Database
 

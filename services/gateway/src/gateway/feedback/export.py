@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping, select, tuple_
 
 from contracts.access.feedback_labels import WRONG_SOURCE
 from contracts.agents.prompts import PROMPT
-from contracts.models.feedback import ExportFormat, ExportSplit
+from contracts.improvement.feedback import ExportFormat, ExportSplit
 from gateway.feedback.answers import RecordedAnswer, question_digest, text_of, user_texts
 from gateway.feedback.service import FeedbackService
 from gateway.storage.tables import feedback

@@ -10,7 +10,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from contracts.core.pages import Page
-from contracts.models.feedback import JudgedAnswer, Review, ReviewCreate, ReviewsCreated, ReviewState
+from contracts.improvement.feedback import JudgedAnswer, Review, ReviewCreate, ReviewsCreated, ReviewState
 from gateway.auth.keys import Principal
 from gateway.feedback.answers import RecordedAnswer
 from gateway.feedback.errors import NotJudged, ReviewEnded, ReviewNotFound, ReviewNotYours, ReviewQueueFull

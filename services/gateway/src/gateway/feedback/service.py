@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from contracts.core.pages import Page
-from contracts.models.feedback import Feedback, FeedbackCreate, FeedbackPart
+from contracts.improvement.feedback import Feedback, FeedbackCreate, FeedbackPart
 from gateway.auth.keys import Principal
 from gateway.auth.tenant_repository import TenantRepository
 from gateway.feedback.answers import AnswerSource, RecordedAnswer, question_digest

@@ -9,7 +9,7 @@ from fastapi import Depends, Query, Response
 
 from contracts.access.feedback_labels import FeedbackLabels
 from contracts.core.pages import Page
-from contracts.models.feedback import (
+from contracts.improvement.feedback import (
     Agreement,
     ExportFormat,
     ExportSplit,
