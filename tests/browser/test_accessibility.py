@@ -19,6 +19,7 @@ PAGES = {
     "documents/handbook": "Details of Leave Policy",
     "search/handbook?q=paid+holiday": "paid",
     "agents": "New agent",
+    "prompts": "New prompt",
     "records": "Read again",
     "reviews": "Take the next answer",
     "experiments": "Read again",

@@ -88,6 +88,37 @@ def test_a_run_of_an_agent(window: Any, home: RunningHome, http: httpx2.Client) 
     http.delete("/v1/models/counting").raise_for_status()
 
 
+def test_prompts(window: Any, home: RunningHome, http: httpx2.Client) -> None:
+    rules = [
+        {"when": "one word", "reply": "Thirty."},
+        {
+            "when": ".",
+            "reply": "Full-time employees have thirty days of paid holiday a year, and part-time ones a share.",
+        },
+    ]
+    model = {"kind": "chat", "engine": "scripted", "context_length": 8000, "source": {"rules": rules}}
+    http.put("/v1/models/desk", json=model).raise_for_status()
+    said = ("You answer for {{team}}.", "You answer for {{team}}, in one word where one is enough.")
+    for text, label in zip(said, ("stable", "candidate"), strict=True):
+        messages = [{"role": "system", "content": f"{text}\nWrite in {{{{language}}}}."}]
+        variables = {"team": {"description": "who is asked"}, "language": {"default": "English"}}
+        body = {"name": "help-desk", "model": "desk", "messages": messages, "variables": variables, "label": label}
+        http.post("/v1/prompts", json=body).raise_for_status()
+    window.goto(f"{home.base_url}/console/#/prompts/help-desk?version=2")
+    window.get_by_text("What changed between versions").click()
+    window.locator('.diff [data-change="+"]').first.wait_for()
+    _take(window, "prompts")
+    form = window.get_by_role("form", name="Try it")
+    form.get_by_label("team").fill("the staff office")
+    form.get_by_label("Questions, one a line").fill(QUESTION)
+    form.get_by_role("button", name="Try it").click()
+    window.locator(".tried .said").nth(1).wait_for()
+    window.locator("section.inside").evaluate(DOWN)
+    _take(window, "prompts-try")
+    http.delete("/v1/prompts/help-desk").raise_for_status()
+    http.delete("/v1/models/desk").raise_for_status()
+
+
 def test_experiments(window: Any, home: RunningHome, http: httpx2.Client) -> None:
     question = {"model": "support", "messages": [{"role": "user", "content": "How many days of holiday?"}]}
     for name, reply in (("brief", "Thirty."), ("polite", "Of course! You have thirty days of paid holiday a year.")):

@@ -193,3 +193,18 @@ async def test_no_stream_sees_a_mix_while_its_label_moves(agents: RunningAgents)
     asked = (request.messages[0].plain_text() for request in agents.model.requests)
     said = {text for text in asked if text.startswith("Greet")}
     assert said <= {f"Greet {who} as v{n}." for who in ("Ann", "A", "B", "*" * len(MAIL)) for n in (1, 2)}
+
+
+async def test_a_label_s_move_and_its_rollback_are_in_the_audit_log_by_the_key_that_made_them(
+    agents: RunningAgents,
+) -> None:
+    key = await agents.gateway.new_key(scopes=SCOPES)
+    prompt = {**GREETING, "name": "audited"}
+    await agents.call("POST", "/v1/prompts", 201, json=prompt)
+    await agents.call("POST", "/v1/prompts", 201, json={**SECOND, "name": "audited"})
+    for version in (2, 1):
+        moved = {"key": key["secret"], "json": {"version": version}}
+        await agents.call("PUT", "/v1/prompts/audited/labels/production", **moved)
+    log = await agents.call("GET", "/v1/audit", key=agents.gateway.admin_key, params={"subject": "audited"})
+    told = [(one["action"], one["actor_key_id"], one["detail"]["from"], one["detail"]["to"]) for one in log["data"]]
+    assert told == [("prompt.label", key["id"], 2, 1), ("prompt.label", key["id"], 1, 2)]

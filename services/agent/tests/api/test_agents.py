@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from services.agent.tests.api.client import Api, error
 
+from contracts.access.acts import ACT_HEADER, Act
+
 HELPER = {"name": "helper", "instructions": "Be brief."}
 
 
@@ -87,7 +89,10 @@ async def test_a_deleted_agent_is_gone_and_another_tenant_s_was_never_there(api:
 async def test_a_version_is_made_the_current_one_again_and_back_in_one_call_each(api: Api) -> None:
     for text in ("One.", "Two."):
         await api.call("POST", "/v1/agents", {**HELPER, "instructions": text})
-    back = (await api.call("POST", "/v1/agents/helper/versions/1/activate")).json()
+    answer = await api.call("POST", "/v1/agents/helper/versions/1/activate")
+    act = Act.model_validate_json(answer.headers[ACT_HEADER])
+    assert (act.action, act.subject, act.detail) == ("agent.activate", "helper", {"from": 2, "to": 1})
+    back = answer.json()
     assert (back["version"], back["current"], back["previous"], back["instructions"]) == (1, 1, 2, "One.")
     thread = await api.thread()
     assert (await api.run(thread))["agent_version"] == 1

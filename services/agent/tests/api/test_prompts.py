@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 from services.agent.tests.api.client import Api, error
+
+from contracts.access.acts import ACT_HEADER
 
 GREETING: dict[str, Any] = {
     "name": "greeting",
@@ -50,6 +53,24 @@ async def test_a_label_moves_and_back_in_one_call_each(api: Api) -> None:
     assert await _says(api) == (2, "B")
     await _move(api, "production", moved["labels"][0]["previous"])
     assert await _says(api) == (1, "A")
+
+
+async def test_who_moves_a_label_is_told_to_the_gateway_with_from_and_to(api: Api) -> None:
+    await _save(api, "A", "B")
+
+    def told(answer: Any) -> Any:
+        return json.loads(answer.headers[ACT_HEADER])["detail"]
+
+    assert told(await _move(api, "production", 2)) == {"label": "production", "from": 1, "to": 2}
+    assert told(await _move(api, "production", 1)) == {"label": "production", "from": 2, "to": 1}
+    labelled = await api.call("POST", "/v1/prompts", _saying("C", label="mine"))
+    assert told(labelled) == {"label": "mine", "from": None, "to": 3}
+    gone = await api.call("DELETE", "/v1/prompts/greeting/labels/mine")
+    assert told(gone) == {"label": "mine", "from": 3, "to": None}
+    for plain in (await _move(api, "production", 9), await api.call("POST", "/v1/prompts", _saying("D"))):
+        assert ACT_HEADER not in plain.headers
+    deleted = await api.call("DELETE", "/v1/prompts/greeting", scopes=RELEASE)
+    assert json.loads(deleted.headers[ACT_HEADER])["action"] == "prompt.delete"
 
 
 async def test_versions_are_named_by_number_by_label_and_as_the_newest(api: Api) -> None:

@@ -33,11 +33,11 @@ async def test_content_that_was_there_makes_no_version_and_is_active_again_if_th
 async def test_an_active_version_remembers_the_one_before(database: Database) -> None:
     await _saved(database, "a", "b", "c")
     async with database.write() as connection:
-        row = await STORE.activate(connection, OWN, "helper", 1)
+        row, _ = await STORE.activate(connection, OWN, "helper", 1)
         assert (row["number"], row["version"], row["previous"], row["newest"]) == (1, 1, 3, 3)
-        row = await STORE.activate(connection, OWN, "helper", 1)
-        assert row["previous"] == 3, "pointing where it points is no move"
-        row = await STORE.activate(connection, OWN, "helper", row["previous"])
+        row, before = await STORE.activate(connection, OWN, "helper", 1)
+        assert (row["previous"], before) == (3, 1), "pointing where it points is no move"
+        row, _ = await STORE.activate(connection, OWN, "helper", row["previous"])
         assert (row["version"], row["previous"]) == (3, 1)
 
 

@@ -7,6 +7,7 @@ from services.gateway.tests.callers import Caller
 from services.gateway.tests.inner_services import Streamed
 from services.gateway.tests.installation import EMBEDDER, Installation
 
+from contracts.access.acts import ACT_HEADER, Act
 from contracts.operations.agents import SPEAK_MCP
 from contracts.operations.documents import (
     CREATE_COLLECTION,
@@ -18,11 +19,13 @@ from contracts.operations.documents import (
     RESTORE_DOCUMENT,
 )
 from contracts.operations.operation import Operation
+from contracts.operations.prompts import MOVE_LABEL
 from gateway.auth.errors import NotYours
 from gateway.guardrails.errors import AnswerTooLarge
 from gateway.limits.errors import BudgetExceeded
 from gateway.proxy import service
 from gateway.proxy.service import OriginRefused, check_origin, left_in_budgets, proxy
+from gateway.storage.audit_log import list_audit_entries
 from servicekit.core.clock import ManualClock
 from servicekit.core.errors import NotReady, PeerError
 
@@ -170,6 +173,23 @@ async def test_an_answer_of_what_a_model_says_is_looked_at_before_it_goes_out(
     monkeypatch.setattr(service, "MOST_SCREENED_BYTES", 9)
     with pytest.raises(AnswerTooLarge):
         await _pass(installation, SPEAK_MCP, Caller(b"{}"), guardrails=MASKED)
+
+
+async def test_what_a_service_did_for_a_key_is_in_the_audit_log_and_not_in_the_answer(
+    installation: Installation,
+) -> None:
+    act = Act(action="prompt.label", subject="greeting", detail={"label": "production", "from": 1, "to": 2})
+    installation.agent.answers("/v1/prompts/greeting/labels/production", Streamed((b"{}",), headers=act.header()))
+    caller = Caller(b'{"version": 2}').at(name="greeting", label="production")
+    await _pass(installation, MOVE_LABEL, caller)
+    assert ACT_HEADER.lower() not in caller.headers
+    (entry,) = [
+        one for one in (await list_audit_entries(installation.deps.database, 50, None, "greeting")).data
+        if one.action == "prompt.label"
+    ]  # fmt: skip
+    asked = installation.verifier.verify(installation.agent.asked[0].token, "agent")
+    assert entry.actor_key_id == asked.key_id
+    assert entry.detail == {"tenant": "acme", "label": "production", "from": 1, "to": 2}
 
 
 @pytest.mark.parametrize(

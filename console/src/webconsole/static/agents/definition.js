@@ -3,14 +3,11 @@ import { all, call } from "../api/client.js";
 import { html, useEffect, useSignal } from "../app/html.js";
 import { go } from "../app/router.js";
 import { may } from "../app/session.js";
+import { Changes } from "../parts/changes.js";
 import { when } from "../parts/format.js";
-import { lineDiff } from "../parts/line-diff.js";
 import { say } from "../parts/notice.js";
 import { Editor } from "./editor.js";
 import { linesOf } from "./lines.js";
-
-/** How a run of lines is marked: its sign, class, and what is said of it to those who don't see it. */
-const SHOWN = { same: ["=", "", ""], gone: ["-", "minus", "removed: "], new: ["+", "plus", "added: "] };
 
 /** @param {{ agent: Api.Agent, changed: () => void }} props */
 export function Definition({ agent, changed }) {
@@ -51,33 +48,9 @@ export function Definition({ agent, changed }) {
 function Versions({ name }) {
   const known = useSignal(/** @type {Api.Agent[]} */ ([]));
   const problem = useSignal("");
-  const from = useSignal(0);
-  const to = useSignal(0);
   useEffect(() => {
-    all(["agents", name, "versions"])
-      .then((found) => {
-        known.value = found;
-        to.value = found[0].version;
-        from.value = found[1].version;
-      })
-      .catch((error) => (problem.value = error.message));
+    all(["agents", name, "versions"]).then((found) => (known.value = found), ({ message }) => (problem.value = message));
   }, [name]);
   if (problem.value) return html`<p class="problem" role="alert">${problem.value}</p>`;
-  if (!to.value) return null;
-  const linesIn = (/** @type {number} */ version) => known.value.filter((one) => one.version === version).flatMap(linesOf);
-  const changed = lineDiff(linesIn(from.value), linesIn(to.value));
-  /** @param {string} label @param {{ value: number }} chosen */
-  const pick = (label, chosen) => html`
-    <label>${label} <select value=${chosen.value} onChange=${(/** @type {any} */ event) => (chosen.value = Number(event.target.value))}>
-      ${known.value.map((one) => html`<option value=${one.version} selected=${one.version === chosen.value}>${one.version} · ${when(one.updated_at)}</option>`)}
-    </select></label>`;
-  return html`
-    <details class="versions">
-      <summary>What changed between versions</summary>
-      <p class="choices">${pick("From", from)} ${pick("to", to)}</p>
-      <pre class="lines diff" tabindex="0">${changed.flatMap(({ kind, lines }) => {
-        const [sign, look, said] = SHOWN[kind];
-        return lines.map((line) => html`<span class=${`line ${look}`} data-change=${sign}><span class="unseen">${said}</span>${line}${"\n"}</span>`);
-      })}</pre>
-    </details>`;
+  return known.value.length > 1 && html`<${Changes} versions=${known.value} linesOf=${linesOf} />`;
 }

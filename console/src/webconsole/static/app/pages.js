@@ -12,6 +12,7 @@ export const PAGES = [
   { name: "documents", title: "Documents", load: async () => (await import("../pages/documents.js")).Documents },
   { name: "search", title: "Search lab", load: async () => (await import("../pages/search.js")).SearchLab, scopes: ["search"] },
   { name: "agents", title: "Agents", load: async () => (await import("../pages/agents.js")).Agents, scopes: ["agents"] },
+  { name: "prompts", title: "Prompts", load: async () => (await import("../pages/prompts.js")).Prompts, scopes: ["agents:write", "prompts:release"] },
   { name: "records", title: "Records", load: async () => (await import("../pages/records.js")).Records, scopes: ["records:read"] },
   { name: "reviews", title: "Reviews", load: async () => (await import("../pages/reviews.js")).Reviews, scopes: ["feedback:review"] },
   { name: "experiments", title: "Experiments", load: async () => (await import("../pages/experiments.js")).Experiments, scopes: ["admin"] },

@@ -17,8 +17,13 @@ function place(collection) {
   return `groundwork.questions.${me.value?.key_id}.${collection}`;
 }
 
+/** Collections for which this key has questions. */
+export function savedSets() {
+  return Object.keys(localStorage).filter((name) => name.startsWith(place(""))).map((name) => name.slice(place("").length)).sort();
+}
+
 /** @param {string} collection @returns {Question[]} */
-function questionsOf(collection) {
+export function questionsOf(collection) {
   try {
     return JSON.parse(localStorage.getItem(place(collection)) ?? "[]");
   } catch {

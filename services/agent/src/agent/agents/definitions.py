@@ -102,13 +102,14 @@ def parse_definition(found: Any, name: str, number: int) -> AgentDefinition:
         raise AgentUnreadable(name, number, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-async def activate_version(connection: Transaction, viewer: Viewer, name: str, number: int) -> Agent:
-    """Make a version the current one; raises `AgentNotFound`, `AgentNotYours`, `AgentVersionNotFound`, or what the key
-    has no right to."""
-    agent = _to_agent(await STORE.activate(connection, viewer, name, number))
+async def activate_version(connection: Transaction, viewer: Viewer, name: str, number: int) -> tuple[Agent, int]:
+    """Make a version the current one, and which was so until now; raises `AgentNotFound`, `AgentNotYours`,
+    `AgentVersionNotFound`, or what the key has no right to."""
+    row, before = await STORE.activate(connection, viewer, name, number)
+    agent = _to_agent(row)
     if viewer.rights is not None:
         check_rights(agent, name, viewer.rights)
-    return agent
+    return agent, before
 
 
 async def list_versions(connection: Transaction, tenant: str, name: str, limit: int, cursor: str | None) -> Page[Agent]:

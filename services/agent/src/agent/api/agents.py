@@ -12,6 +12,7 @@ from agent.agents.rights import check_rights
 from agent.api.access import AgentReader, AgentWriter, Cursor, IdempotencyKey, Limit, Runtime, call_key, viewer
 from agent.errors import DefinitionRefused
 from agent.tables import ANSWERS
+from contracts.access.acts import Act
 from contracts.agents.agents import Agent, AgentCreate
 from contracts.core.base import Name
 from contracts.core.pages import Page
@@ -78,10 +79,14 @@ async def list_versions(
 
 
 @router.post("/{name}/versions/{version}/activate", response_model=Agent)
-async def activate_version(name: AgentName, version: Number, caller: AgentWriter, runtime: Runtime) -> Agent:
+async def activate_version(
+    name: AgentName, version: Number, caller: AgentWriter, runtime: Runtime, response: Response
+) -> Agent:
     """Make a version the current one: runs that begin from here on have it, those under way keep theirs."""
     async with runtime.database.write() as connection:
-        return await definitions.activate_version(connection, viewer(caller), name, version)
+        agent, before = await definitions.activate_version(connection, viewer(caller), name, version)
+    response.headers.update(Act(action="agent.activate", subject=name, detail={"from": before, "to": version}).header())
+    return agent
 
 
 @router.delete("/{name}", status_code=204)

@@ -12,6 +12,7 @@ from agent.prompts import repository
 from agent.prompts.errors import PromptNotYours
 from agent.prompts.service import Prompts
 from agent.tables import ANSWERS
+from contracts.access.acts import Act
 from contracts.agents.prompts import LabelMove, Prompt, PromptCreate, PromptRender, PromptSummary, RenderedPrompt
 from contracts.core.base import Name
 from contracts.core.pages import Page
@@ -47,14 +48,17 @@ async def create_prompt(
         prompts.check_mover(who, body.label)
     await prompts.check(body, caller.token)
     call, now = call_key(caller, "POST /v1/prompts", key), runtime.clock.now()
+    acts: list[Act] = []
     async with runtime.database.write() as connection:
 
         async def make() -> StoredAnswer:
-            prompt, new = await repository.save_prompt(connection, who, body, now)
+            prompt, new, moved = await repository.save_prompt(connection, who, body, now)
+            acts.extend([moved] if moved is not None else [])
             return StoredAnswer(201 if new else 200, prompt.model_dump_json())
 
         answer = await ANSWERS.once_within(connection, call, fingerprint(body.model_dump(mode="json")), now, make)
-    return Response(answer.body, answer.status, media_type="application/json")
+    headers = acts[0].header() if acts else {}
+    return Response(answer.body, answer.status, headers, media_type="application/json")
 
 
 @router.get("", response_model=Page[PromptSummary])
@@ -74,13 +78,16 @@ async def get_prompt(name: PromptName, caller: PromptReader, runtime: Runtime) -
 
 
 @router.delete("/{name}", status_code=204)
-async def delete_prompt(name: PromptName, caller: AgentWriter, runtime: Runtime, prompts: Library) -> None:
+async def delete_prompt(
+    name: PromptName, caller: AgentWriter, runtime: Runtime, prompts: Library, response: Response
+) -> None:
     """Delete a prompt with its labels, one of which may be protected."""
     who = viewer(caller)
     async with runtime.database.write() as connection:
         prompt = await repository.get_prompt(connection, who, name)
         prompts.check_mover(who, *(label.label for label in prompt.labels))
         await repository.delete_prompt(connection, who, name, runtime.clock.now())
+    response.headers.update(Act(action="prompt.delete", subject=name, detail={"from": prompt.version}).header())
 
 
 @router.get("/{name}/versions", response_model=Page[Prompt])
@@ -108,24 +115,33 @@ async def delete_version(name: PromptName, version: Number, caller: AgentWriter,
 
 @router.put("/{name}/labels/{label}", response_model=Prompt)
 async def move_label(
-    name: PromptName, label: LabelName, body: LabelMove, caller: LabelMover, runtime: Runtime, prompts: Library
+    name: PromptName,
+    label: LabelName,
+    body: LabelMove,
+    caller: LabelMover,
+    runtime: Runtime,
+    prompts: Library,
+    response: Response,
 ) -> Prompt:
     """Have a label point at a version, at once for all that is asked from here on."""
     who = viewer(caller)
     prompts.check_mover(who, label)
     async with runtime.database.write() as connection:
-        return await repository.move_label(connection, who, name, label, body.version)
+        prompt, moved = await repository.move_label(connection, who, name, label, body.version)
+    response.headers.update(moved.header())
+    return prompt
 
 
 @router.delete("/{name}/labels/{label}", status_code=204)
 async def delete_label(
-    name: PromptName, label: LabelName, caller: LabelMover, runtime: Runtime, prompts: Library
+    name: PromptName, label: LabelName, caller: LabelMover, runtime: Runtime, prompts: Library, response: Response
 ) -> None:
     """Remove a label."""
     who = viewer(caller)
     prompts.check_mover(who, label)
     async with runtime.database.write() as connection:
-        await repository.delete_label(connection, who, name, label)
+        gone = await repository.delete_label(connection, who, name, label)
+    response.headers.update(gone.header())
 
 
 @router.post("/{name}/render", response_model=RenderedPrompt)

@@ -25,6 +25,7 @@ from agent.prompts.errors import (
 from agent.tables import PROMPT_LABELS, PROMPT_VERSIONS, PROMPTS
 from agent.threads.repository import Viewer
 from agent.versions.repository import VersionRepository
+from contracts.access.acts import Act
 from contracts.agents.prompts import (
     NEWEST,
     PRODUCTION,
@@ -51,13 +52,12 @@ LABELS = PROMPT_LABELS.c
 
 async def save_prompt(
     connection: Transaction, viewer: Viewer, wanted: PromptCreate, now: datetime
-) -> tuple[Prompt, bool]:
-    """The version with this content, and whether it was made now; with a `label`, that points at it."""
+) -> tuple[Prompt, bool, Act | None]:
+    """The version with this content, whether it was made now, and with a `label`, that points at it, its move."""
     definition = wanted.model_dump(mode="json", exclude={"name", "label"})
     row, new = await STORE.save(connection, viewer.tenant, wanted.name, definition, now, viewer, activate=False)
-    if wanted.label is not None:
-        await _point(connection, row, wanted.label, row["number"])
-    return await get_version(connection, viewer, wanted.name, row["number"]), new
+    moved = None if wanted.label is None else await _point(connection, row, wanted.label, row["number"])
+    return await get_version(connection, viewer, wanted.name, row["number"]), new, moved
 
 
 async def get_prompt(connection: Transaction, viewer: Viewer, name: str) -> Prompt:
@@ -92,25 +92,27 @@ async def resolve(connection: Transaction, tenant: str, reference: PromptReferen
     return row["number"], parse_definition(row)
 
 
-async def move_label(connection: Transaction, viewer: Viewer, name: str, label: str, number: int) -> Prompt:
+async def move_label(connection: Transaction, viewer: Viewer, name: str, label: str, number: int) -> tuple[Prompt, Act]:
     """Have a label point at a version; raises `LabelReserved`, `PromptNotYours` or what is not there."""
     if label == NEWEST:
         raise LabelReserved(label)
     row = await STORE.own(connection, viewer, name)
     if await STORE.stored(connection, viewer.tenant, name, number) is None:
         raise PromptVersionNotFound(name, number, row["newest"])
-    await _point(connection, row, label, number)
-    return await get_version(connection, viewer, name, number)
+    moved = await _point(connection, row, label, number)
+    return await get_version(connection, viewer, name, number), moved
 
 
-async def delete_label(connection: Transaction, viewer: Viewer, name: str, label: str) -> None:
+async def delete_label(connection: Transaction, viewer: Viewer, name: str, label: str) -> Act:
     """Remove a label; the one in production stays."""
     if label == PRODUCTION:
         raise ProductionStays
     await STORE.own(connection, viewer, name)
-    gone = delete(PROMPT_LABELS).where(_of(viewer.tenant, name), LABELS.label == label).returning(LABELS.label)
-    if (await connection.execute(gone)).first() is None:
+    gone = delete(PROMPT_LABELS).where(_of(viewer.tenant, name), LABELS.label == label).returning(LABELS.version)
+    before = (await connection.execute(gone)).scalar_one_or_none()
+    if before is None:
         raise PromptLabelNotFound(name, label)
+    return _move(name, label, before, None)
 
 
 async def delete_version(connection: Transaction, viewer: Viewer, name: str, number: int) -> None:
@@ -162,11 +164,11 @@ async def _resolved(connection: Transaction, tenant: str, reference: PromptRefer
     return row
 
 
-async def _point(connection: Transaction, row: RowMapping, label: str, number: int) -> None:
+async def _point(connection: Transaction, row: RowMapping, label: str, number: int) -> Act:
     """Have a label point at a version of a name whose row is locked, or was made in this transaction."""
     if label == PRODUCTION:
         await STORE.point(connection, row, number)
-        return
+        return _move(row["name"], label, row["version"], number)
     this = and_(_of(row["tenant"], row["name"]), LABELS.label == label)
     before = (await connection.execute(select(LABELS.version).where(this))).scalar_one_or_none()
     if before is None:
@@ -174,6 +176,11 @@ async def _point(connection: Transaction, row: RowMapping, label: str, number: i
         await connection.execute(insert(PROMPT_LABELS).values(**new))
     elif before != number:
         await connection.execute(update(PROMPT_LABELS).where(this).values(version=number, previous=before))
+    return _move(row["name"], label, before, number)
+
+
+def _move(name: str, label: str, before: int | None, after: int | None) -> Act:
+    return Act(action="prompt.label", subject=name, detail={"label": label, "from": before, "to": after})
 
 
 async def _labels(connection: Transaction, tenant: str, names: Iterable[str]) -> list[RowMapping]:

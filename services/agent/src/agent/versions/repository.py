@@ -128,13 +128,13 @@ class VersionRepository:
             query = query.where(self.versions.c.version < decode_cursor(cursor, int)[0])
         return await _page(connection, query.order_by(self.versions.c.version.desc()), limit, "number")
 
-    async def activate(self, connection: Transaction, viewer: Viewer, name: str, number: int) -> RowMapping:
-        """Make a version the active one; raises `not_found`, `not_yours` or `no_version`."""
+    async def activate(self, connection: Transaction, viewer: Viewer, name: str, number: int) -> tuple[RowMapping, int]:
+        """Make a version the active one, and which was until now; raises `not_found`, `not_yours` or `no_version`."""
         row = await self.own(connection, viewer, name)
         if await self.stored(connection, viewer.tenant, name, number) is None:
             raise self.no_version(name, number, row)
         await self.point(connection, row, number)
-        return await self.get(connection, viewer.tenant, name)
+        return await self.get(connection, viewer.tenant, name), row["version"]
 
     async def delete_version(self, connection: Transaction, viewer: Viewer, name: str, number: int) -> None:
         """Remove a version; the caller has made sure that nothing points at it. Raises as `activate`."""

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from contracts.access.acts import ACT_HEADER, Act
 from contracts.operations.documents import DELETE_COLLECTION, DELETE_DOCUMENT
 from contracts.operations.operation import Operation
 from gateway.auth.keys import Principal
@@ -23,6 +24,7 @@ from gateway.limits.reservations import MaxUsage
 from gateway.proxy.paths import inner_path, inner_query
 from gateway.proxy.quoted_documents import deletion_of_records
 from gateway.settings import origins_in
+from gateway.storage.audit_log import Actor, note
 from gateway.streaming.errors import StreamBrokenOff
 from gateway.streaming.exchange import Exchange, passed_on
 from gateway.usage.meter import MeteredCall
@@ -126,9 +128,20 @@ async def _carry(
             call.status = stream.status
         if spec.ends_epoch and stream.status < 400:
             await deps.answer_cache.end_answers(principal.tenant)
+        if stream.status < 400 and ACT_HEADER in stream.headers:
+            await _note_act(exchange, deps, principal, Act.model_validate_json(stream.headers[ACT_HEADER]))
         await _delete_what_came_from(deps, principal, spec, exchange.path_params)
         await delete_records()  # those that were made meanwhile
         await _pass_on(exchange, stream, spec, screen, after)
+
+
+async def _note_act(exchange: Exchange, deps: Dependencies, principal: Principal, act: Act) -> None:
+    """What a service did for an administrator, into the audit log: after it was done, since the service alone knows
+    from what to what."""
+    detail = {"tenant": principal.tenant, **act.detail}
+    actor = Actor(principal.key_id, exchange.request_id)
+    async with deps.database.write() as connection:
+        await note(connection, deps.clock.now(), actor, act.action, act.subject, detail)
 
 
 async def _delete_what_came_from(

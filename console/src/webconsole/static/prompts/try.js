@@ -1,0 +1,132 @@
+// Two versions side by side on the same questions: typed, or saved in the search lab.
+import { call } from "../api/client.js";
+import { html, useEffect, useSignal } from "../app/html.js";
+import { may } from "../app/session.js";
+import { PickVersion } from "../parts/changes.js";
+import { collections, readCollections } from "../parts/collections.js";
+import { counted, duration } from "../parts/format.js";
+import { say } from "../parts/notice.js";
+import { questionsOf, savedSets } from "../search/questions.js";
+import { valuesOf } from "./template.js";
+import { Values } from "./values.js";
+
+const MOST = 20;
+const TITLES = ["First", "Second"];
+/** @typedef {{ text?: string, ms?: number, tokens?: number, cites?: string[], abstained?: boolean, problem?: string }} Outcome */
+/** @typedef {{ question: string, outcomes: (Outcome | null)[] }} Tried */
+
+/** @param {{ prompt: Api.Prompt, versions: Api.Prompt[], first: number }} props `first`: the version that is shown */
+export function Try({ prompt, versions, first }) {
+  const chosen = [useSignal(prompt.version === first ? (versions.find(({ version }) => version !== first)?.version ?? first) : prompt.version), useSignal(first)];
+  const typed = useSignal(/** @type {Record<string, string>} */ ({}));
+  const lines = useSignal("");
+  const target = useSignal("");
+  const rows = useSignal(/** @type {Tried[]} */ ([]));
+  const going = useSignal(/** @type {AbortController | null} */ (null));
+  const problem = useSignal("");
+  useEffect(() => {
+    readCollections().catch(say);
+    return () => going.peek()?.abort();
+  }, []);
+  if (!may("chat")) return html`<p class="hint">Trying it needs a key with the scope “chat”.</p>`;
+  const picked = chosen.map(({ value }) => versions.find(({ version }) => version === value) ?? prompt);
+  const variables = /** @type {import("./template.js").Variables} */ (Object.assign({}, ...picked.map((one) => one.variables)));
+  const load = (/** @type {string} */ set) => {
+    const questions = questionsOf(set);
+    lines.value = questions.slice(0, MOST).map(({ question }) => question.replaceAll("\n", " ")).join("\n");
+    if ((collections.value ?? []).some(({ name }) => name === set)) target.value = set;
+    if (questions.length > MOST) say(`The first ${MOST} of ${questions.length} questions are taken.`);
+  };
+
+  /** @param {SubmitEvent} event */
+  async function submit(event) {
+    event.preventDefault();
+    problem.value = "";
+    const stop = new AbortController();
+    try {
+      const questions = lines.value.split("\n").map((line) => line.trim()).filter(Boolean);
+      if (questions.length > MOST) throw new Error(`At most ${MOST} questions are asked at once; these are ${questions.length}.`);
+      const asked = picked.map((one) => ({ version: one.version, values: valuesOf(/** @type {any} */ (one.variables), typed.value) }));
+      going.value = stop;
+      rows.value = (questions.length ? questions : [""]).map((question) => ({ question, outcomes: [null, null] }));
+      for (const [at, { question }] of rows.value.entries()) {
+        await Promise.all(asked.map(async ({ version, values }, side) => {
+          const outcome = await ask(`${prompt.name}@${version}`, values, question, target.value, stop.signal);
+          if (stop.signal.aborted) return;
+          rows.value = rows.value.map((row, number) => (number === at ? { ...row, outcomes: row.outcomes.map((one, place) => (place === side ? outcome : one)) } : row));
+        }));
+        if (stop.signal.aborted) break;
+      }
+    } catch (error) {
+      problem.value = /** @type {Error} */ (error).message;
+    }
+    if (going.value === stop) going.value = null;
+  }
+  return html`
+    <section aria-labelledby="try">
+      <h2 id="try">Try two versions side by side</h2>
+      <form class="adder try" onSubmit=${submit} aria-label="Try it">
+        <p class="choices">${chosen.map((one, side) => html`<${PickVersion} label=${TITLES[side]} versions=${versions} chosen=${one} labels=${prompt.labels} />`)}
+          <label>Answer from <select onChange=${(/** @type {any} */ event) => (target.value = event.target.value)}>
+            <option value="">the prompt's model alone</option>
+            ${(collections.value ?? []).map(({ name }) => html`<option value=${name} selected=${name === target.value}>documents of ${name}</option>`)}
+          </select></label></p>
+        <${Values} variables=${variables} typed=${typed} />
+        <label>Questions, one a line <textarea rows="4" value=${lines.value} onInput=${(/** @type {any} */ event) => (lines.value = event.target.value)}></textarea></label>
+        ${savedSets().map((set) => html`<p key=${set}><button type="button" class="quiet" onClick=${() => load(set)}>Take the ${counted(questionsOf(set).length, "question")} saved for ${set}</button></p>`)}
+        ${problem.value && html`<p class="problem" role="alert">${problem.value}</p>`}
+        <p>${going.value
+          ? html`<button type="button" onClick=${() => going.value?.abort()}>Stop</button>`
+          : html`<button class="primary">Try it</button>`}
+          <span class="hint">Each answer is a call of this key, with its limits and cost.</span></p>
+      </form>
+      ${rows.value.length > 0 && html`<${Results} name=${prompt.name} rows=${rows.value} target=${target.value} isGoing=${going.value !== null} />`}
+    </section>`;
+}
+
+/** Ask one version. What goes wrong is its outcome.
+ * @param {string} named @param {Record<string, string | number | boolean>} variables @param {string} question @param {string} collection @param {AbortSignal} signal @returns {Promise<Outcome>} */
+async function ask(named, variables, question, collection, signal) {
+  const begun = performance.now();
+  const json = {
+    model: collection ? `rag:${collection}` : `prompt:${named}`,
+    messages: question ? [{ role: /** @type {const} */ ("user"), content: question }] : [],
+    groundwork: { variables, ...(collection && { prompt: named }) },
+  };
+  try {
+    const { choices, usage, groundwork } = await call("POST", ["chat", "completions"], { json, signal });
+    const { content, annotations, tool_calls: calls } = choices[0].message;
+    return {
+      text: content ?? (calls ? JSON.stringify(calls, null, 2) : ""),
+      ms: performance.now() - begun,
+      tokens: usage?.total_tokens,
+      cites: [...new Set((annotations ?? []).map(({ document_id: id }) => id))],
+      abstained: Boolean(groundwork && "abstained" in groundwork && groundwork.abstained),
+    };
+  } catch (error) {
+    return { problem: /** @type {Error} */ (error).message };
+  }
+}
+
+/** @param {{ name: string, rows: Tried[], target: string, isGoing: boolean }} props */
+function Results({ rows, target, isGoing }) {
+  const known = new Map(target ? questionsOf(target).map((one) => [one.question.replaceAll("\n", " "), one]) : []);
+  return html`
+    <table class="wide tried" aria-busy=${isGoing}>
+      <thead><tr><th>Question</th>${TITLES.map((title) => html`<th>${title}</th>`)}</tr></thead>
+      <tbody>${rows.map(({ question, outcomes }) => html`
+        <tr key=${question}><td>${question || "(none)"}</td>
+          ${outcomes.map((one, side) => html`<td data-label=${TITLES[side]} data-side=${side}>
+            ${one ? html`<${Cell} outcome=${one} expected=${known.get(question)?.document} />` : html`<span class="hint">${isGoing ? "…" : "not asked"}</span>`}</td>`)}
+        </tr>`)}</tbody>
+    </table>`;
+}
+
+/** @param {{ outcome: Outcome, expected?: string }} props */
+function Cell({ outcome: { text, ms = 0, tokens, cites = [], abstained, problem }, expected }) {
+  if (problem) return html`<p class="problem">${problem}</p>`;
+  return html`
+    <p class="said">${text}</p>
+    <p class="hint">${duration(ms)}${tokens ? `, ${counted(tokens, "token")}` : ""}${abstained ? ", abstained" : ""}${cites.length ? `, cites ${cites.join(", ")}` : ""}${
+      expected && !abstained ? (cites.includes(expected) ? " ✓ the document that answers it" : `, not ${expected}, which answers it`) : ""}</p>`;
+}
