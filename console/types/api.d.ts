@@ -16,7 +16,7 @@ declare namespace Api {
     approval: Approval;
     created_at: string;
     current: number | null;
-    instructions: string;
+    instructions: string | PromptInstructions;
     key_id: string | null;
     limits: AgentLimits;
     memory: Memory;
@@ -32,7 +32,7 @@ declare namespace Api {
   };
   type AgentCreate = {
     approval?: Partial<Approval>;
-    instructions?: string;
+    instructions?: string | Partial<PromptInstructions>;
     limits?: AgentLimitsInput;
     memory?: Partial<Memory>;
     model?: string;
@@ -859,6 +859,10 @@ declare namespace Api {
     input: string;
     output: string;
   };
+  type PromptInstructions = {
+    prompt: string;
+    variables: Record<string, boolean | number | string>;
+  };
   type PromptLabel = {
     label: string;
     previous: number | null;
@@ -1229,6 +1233,7 @@ declare namespace Api {
     limit: "steps" | "tool_calls" | "tokens" | "cost_usd" | "seconds" | "repeated_calls" | "invalid_output" | null;
     output: string | null;
     pending_tool_calls: PendingToolCall[];
+    prompt: string | null;
     replayed_from: ReplayedFrom | null;
     started_at: string | null;
     status: "queued" | "running" | "waiting_approval" | "completed" | "failed" | "cancelled" | "limit_reached";
@@ -1255,6 +1260,7 @@ declare namespace Api {
     degraded: string[];
     limit: "steps" | "tool_calls" | "tokens" | "cost_usd" | "seconds" | "repeated_calls" | "invalid_output" | null;
     pending_tool_calls: PendingToolCall[];
+    prompt: string | null;
     run_id: string;
     status: "queued" | "running" | "waiting_approval" | "completed" | "failed" | "cancelled" | "limit_reached";
     steps: number;

@@ -68,7 +68,7 @@ class AgentSettings(ServiceSettings, SqlSettings, RedisSettings):
     links there; empty makes the link begin at the gateway's root (`/v1/collections/…`)."""
 
     definitions_dir: Path | None = None
-    """Folder with one agent a YAML file, read at start."""
+    """Folder with one agent a YAML file, read at start; a file that has not changed since then changes nothing."""
     run_slots: Annotated[int, Field(ge=0, le=256)] = 16
     """Runs that this process works on at once; 0 leaves them to other replicas."""
     run_slots_per_tenant: Annotated[int, Field(ge=0, le=256)] = 0

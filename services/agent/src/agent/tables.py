@@ -7,6 +7,8 @@ knows what has happened.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -37,7 +39,7 @@ LIVE = "status IN ('queued', 'running', 'waiting_approval')"
 DUE = "status IN ('queued', 'running')"
 
 
-def _named(table: str) -> Table:
+def _named(table: str, *more: Column[Any]) -> Table:
     """What has versions: the active one, the one before it, and the highest number that was given."""
     return Table(
         table,
@@ -50,6 +52,7 @@ def _named(table: str) -> Table:
         Column("created_at", UtcTime, nullable=False),
         Column("deleted_at", UtcTime),
         Column("key_id", String(64)),
+        *more,
     )
 
 
@@ -66,7 +69,8 @@ def _versions(table: str) -> Table:
     )
 
 
-AGENTS, VERSIONS = _named("agents"), _versions("agent_versions")
+AGENTS, VERSIONS = _named("agents", Column("file_digest", String(64))), _versions("agent_versions")
+"""`file_digest`: of what an operator's file held when it was last applied."""
 PROMPTS, PROMPT_VERSIONS = _named("prompts"), _versions("prompt_versions")
 
 PROMPT_LABELS = Table(
@@ -115,6 +119,7 @@ RUNS = Table(
     Column("thread_id", String(40), ForeignKey("threads.id", ondelete="CASCADE"), nullable=False),
     Column("agent", String(63), nullable=False),
     Column("agent_version", Integer, nullable=False),
+    Column("prompt", String(80)),
     Column("status", String(20), nullable=False),
     Column("input", Text, nullable=False),
     Column("output", Text),

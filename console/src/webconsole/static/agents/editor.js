@@ -44,12 +44,17 @@ export function Editor({ agent, saved, cancel }) {
   }
   const choices = ["default", ...models.value.filter((one) => one.kind === "chat").map((one) => one.id)];
   const model = agent?.model ?? "default";
+  const own = agent?.instructions ?? "";
   return html`
     <form class="editor" onSubmit=${submit} onInput=${() => (isChanged.current = true)} aria-label=${agent ? `New version of ${agent.name}` : "New agent"}>
       <h2>${agent ? `New version of ${agent.name}` : "New agent"}</h2>
       ${!agent && html`<label>Name <input name="name" required pattern=${NAME} autocomplete="off" title="Small letters, digits, - and _; it begins with a letter or a digit" /></label>`}
       <label>Model <select name="model">${[...new Set([...choices, model])].map((one) => html`<option selected=${one === model}>${one}</option>`)}</select></label>
-      <label>Instructions <textarea name="instructions" rows="6" maxlength="100000" defaultValue=${agent?.instructions ?? ""}></textarea></label>
+      <label>Instructions <textarea name="instructions" rows="6" maxlength="100000" defaultValue=${typeof own === "string" ? own : ""}></textarea></label>
+      <details open=${typeof own !== "string"}><summary class="hint">or a prompt's text</summary>
+        <label>Prompt <input name="prompt" maxlength="130" defaultValue=${typeof own === "string" ? "" : own.prompt} placeholder="name, name@label or name@3" autocomplete="off" /></label>
+        <label>Its variables <textarea name="variables" rows="2" spellcheck="false" defaultValue=${typeof own === "string" ? "" : JSON.stringify(own.variables)} placeholder='{"language": "English"}'></textarea></label>
+        <p class="hint">It is read when a run begins: the prompt's labels say which version.</p></details>
       <fieldset>
         <legend>Tools</legend>
         ${Object.entries(TOOLS).map(([type, about]) => html`
@@ -81,10 +86,21 @@ function bodyOf(agent, others, form) {
   return {
     name: agent?.name ?? String(form.get("name")),
     model: String(form.get("model")),
-    instructions: String(form.get("instructions")),
+    instructions: instructionsOf(form),
     tools: [...chosen.map((type) => agent?.tools.find((tool) => tool.type === type) ?? { type }), ...others],
     limits: Object.fromEntries(limits),
     approval: { tools: [...asks, ...unseen], unknown_outcomes: agent?.approval.unknown_outcomes ?? false },
     ...(agent && { memory: agent.memory, output_schema: agent.output_schema, temperature: agent.temperature }),
   };
+}
+
+/** A text, or the prompt that is named. @param {FormData} form @returns {Api.AgentCreate["instructions"]} */
+function instructionsOf(form) {
+  const prompt = String(form.get("prompt")).trim();
+  if (!prompt) return String(form.get("instructions"));
+  try {
+    return { prompt, variables: JSON.parse(String(form.get("variables")).trim() || "{}") };
+  } catch (error) {
+    throw new Error(`The prompt's variables can't be read as JSON: ${/** @type {Error} */ (error).message}.`);
+  }
 }

@@ -6,7 +6,9 @@ export function linesOf({ model, temperature, instructions, tools, approval, lim
   return [
     `model: ${model}`,
     ...(temperature === null ? [] : [`temperature: ${temperature}`]),
-    ...block("instructions", instructions.split("\n")),
+    ...(typeof instructions === "string"
+      ? block("instructions", instructions.split("\n"))
+      : block(`instructions of the prompt ${instructions.prompt}`, Object.entries(instructions.variables).map(([name, value]) => `${name}: ${JSON.stringify(value)}`))),
     ...block("tools", tools.map(toolLine)),
     ...block("asks before", [...approval.tools, ...(approval.unknown_outcomes ? ["calls of unknown outcome"] : [])]),
     ...block("limits", Object.entries(limits).map(([name, limit]) => `${name}: ${limit ?? "none"}`)),

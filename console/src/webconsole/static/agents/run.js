@@ -63,7 +63,7 @@ export function Run({ thread, id }) {
         <span role="status"><${Status} status=${one.status} /></span>
         ${isLive && html`<button class="danger" onClick=${() => cancel(one)}>Cancel the run</button>`}
       </header>
-      <p class="hint">${one.agent} version ${one.agent_version}, ${when(one.created_at)}. ${counted(one.steps, "step")},
+      <p class="hint">${one.agent} version ${one.agent_version}${one.prompt && `, instructed by ${one.prompt}`}, ${when(one.created_at)}. ${counted(one.steps, "step")},
         ${" "}${counted(one.tool_calls, "call")}, ${counted(one.usage.total_tokens, "token")}, ${one.usage.cost_usd === null ? "no price known" : `${one.usage.cost_usd} USD`},
         ${" "}${duration(one.active_seconds * 1000)} at work${one.attempts > 1 && `, taken up ${counted(one.attempts - 1, "time")} again`}</p>
       ${one.replayed_from && html`<p class="hint">Goes on from <a href=${addressOfRun({ agent: one.agent, thread_id: one.replayed_from.thread_id, id: one.replayed_from.run_id })}>another run</a>

@@ -5,14 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, StringConstraints, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
 from contracts.agents.plain_tools import PlainToolName
+from contracts.agents.prompts import PromptReference, Values
+from contracts.agents.schemas import Schema
 from contracts.core.base import Count, Line, Name, Reply, Request, Timestamp
-from contracts.core.values import Text, check_value
+from contracts.core.values import Text
 
 MAX_TOOLS = 64
-MAX_SCHEMA_CHARS = 64_000
 ToolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 """What the model calls a tool."""
 Host = Annotated[str, StringConstraints(pattern=r"^[a-z0-9._-]{1,253}(:[0-9]{1,5})?$")]
@@ -93,21 +94,43 @@ class Memory(Request):
     max_tokens: Annotated[int, Field(ge=200, le=1_000_000)] = 4000
 
 
-def _can_be_kept(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    check_value(value)
-    if len(repr(value)) > MAX_SCHEMA_CHARS:
-        raise ValueError(f"is longer than {MAX_SCHEMA_CHARS:,} characters")
-    return value
+class PromptInstructions(Request):
+    """Instructions that are the system messages of a prompt, as it is when a run begins."""
+
+    prompt: Annotated[Line, StringConstraints(min_length=1, max_length=130)]
+    """`name` for the version in production, `name@label` or `name@3`."""
+    variables: Values = Field(default_factory=dict)
+
+    @property
+    def reference(self) -> PromptReference:
+        """Which prompt, and which of its versions."""
+        found = PromptReference.of(self.prompt)
+        if found is None:
+            raise ValueError("names no prompt: write its name, name@label or name@3")
+        return found
+
+    @model_validator(mode="after")
+    def _names_one(self) -> PromptInstructions:
+        _ = self.reference
+        return self
 
 
-Schema = Annotated[dict[str, JsonValue], AfterValidator(_can_be_kept)]
+def _kind(value: object) -> str:
+    return "text" if isinstance(value, str) else "from"
+
+
+Instructions = Annotated[
+    Annotated[Text, StringConstraints(max_length=100_000), Tag("text")] | Annotated[PromptInstructions, Tag("from")],
+    Discriminator(_kind),
+]
+"""A text, or the prompt that it is taken from."""
 
 
 class AgentDefinition(Request):
     """What an agent is; each change of it is a version, and a run records the one that it used."""
 
     model: Annotated[Line, StringConstraints(min_length=1, max_length=300)] = "default"
-    instructions: Annotated[Text, StringConstraints(max_length=100_000)] = ""
+    instructions: Instructions = ""
     tools: Annotated[list[Annotated[Tool, BeforeValidator(_spelt_out)]], Field(max_length=MAX_TOOLS)] = Field(
         default_factory=list
     )

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from contracts.agents.agents import Schema
+from contracts.agents.schemas import Schema
 from contracts.core.base import NAME, Count, Line, Name, Reply, Request, Timestamp
 from contracts.core.values import Passed, Text
 

@@ -193,6 +193,8 @@ class Run(Reply):
     thread_id: str
     agent: str
     agent_version: Count
+    prompt: str | None = None
+    """The version of the prompt that its instructions are: `house-style@3`; null where they are the agent's own."""
     status: RunStatus
     input: str
     output: str | None = None
@@ -273,6 +275,8 @@ class RunReport(Reply):
 
     agent: str
     agent_version: Count
+    prompt: str | None = None
+    """As of the run."""
     thread_id: str
     run_id: str
     status: RunStatus

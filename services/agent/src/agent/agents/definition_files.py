@@ -1,4 +1,6 @@
-"""Agents from YAML files, read at start: one agent a file, each change of a file a new version."""
+"""Agents from YAML files, read at start: one agent a file, each change of a file a new version that is the current one.
+
+A file that has not changed since it was last applied changes nothing, so that a rollback stays one."""
 
 from __future__ import annotations
 
@@ -75,7 +77,7 @@ async def save_agents(
             log.error("agent of a file refused", agent=wanted.name, tenant=file.tenant, reason=refused.message)
             continue
         async with database.write() as connection:
-            agent, new = await definitions.create_agent(connection, file.tenant, wanted, now)
+            agent, new = await definitions.apply_file(connection, file.tenant, wanted, now)
         made += new
         log.info("agent of a file", agent=agent.name, version=agent.version, new=new)
     return made

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import RowMapping
+from sqlalchemy import RowMapping, select, update
 
 from agent.agents.rights import check_rights
 from agent.errors import AgentNotFound, AgentNotYours, AgentUnreadable, AgentVersionNotFound, AgentVersionReplaced
 from agent.tables import AGENTS, VERSIONS
 from agent.threads.repository import Viewer
-from agent.versions.repository import Rows, VersionRepository
+from agent.versions.repository import Rows, VersionRepository, digest_of
 from contracts.agents.agents import Agent, AgentCreate, AgentDefinition
 from contracts.core.pages import Page
 from servicekit.sql.transaction import Transaction
@@ -37,6 +37,22 @@ async def create_agent(
     definition = wanted.model_dump(mode="json", exclude={"name"})
     row, new = await STORE.save(connection, tenant, wanted.name, definition, now, by)
     return _to_agent(row), new
+
+
+async def apply_file(connection: Transaction, tenant: str, wanted: AgentCreate, now: datetime) -> tuple[Agent, bool]:
+    """The agent of an operator's file, and whether that made a version.
+
+    A file that holds what it did when it was last applied changes nothing: which version is the current one was perhaps
+    decided since, and a rollback must not end with the next start. An agent that was deleted is made again.
+    """
+    digest = digest_of(wanted.model_dump(mode="json", exclude={"name"}, exclude_defaults=True))
+    this = (AGENTS.c.tenant == tenant) & (AGENTS.c.name == wanted.name)
+    applied = select(AGENTS.c.file_digest).where(this, AGENTS.c.deleted_at.is_(None)).with_for_update()
+    if (await connection.execute(applied)).scalar_one_or_none() == digest:
+        return await get_agent(connection, tenant, wanted.name), False
+    agent, new = await create_agent(connection, tenant, wanted, now)
+    await connection.execute(update(AGENTS).where(this).values(file_digest=digest))
+    return agent, new
 
 
 async def get_agent(connection: Transaction, tenant: str, name: str) -> Agent:

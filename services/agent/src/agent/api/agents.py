@@ -8,9 +8,12 @@ from fastapi import Path
 from fastapi.responses import Response
 
 from agent.agents import definitions
+from agent.agents.instructions import pin_instructions
 from agent.agents.rights import check_rights
 from agent.api.access import AgentReader, AgentWriter, Cursor, IdempotencyKey, Limit, Runtime, call_key, viewer
+from agent.dependencies import AgentRuntime
 from agent.errors import DefinitionRefused
+from agent.prompts.errors import InstructionsMissing
 from agent.tables import ANSWERS
 from contracts.access.acts import Act
 from contracts.agents.agents import Agent, AgentCreate
@@ -39,6 +42,7 @@ async def create_agent(
             "model",
         )
 
+    await _check_instructions(body, caller, runtime)
     print_ = fingerprint(body.model_dump(mode="json"))
     call, now = call_key(caller, "POST /v1/agents", key), runtime.clock.now()
     async with runtime.database.write() as connection:
@@ -49,6 +53,15 @@ async def create_agent(
 
         answer = await ANSWERS.once_within(connection, call, print_, now, make)
     return Response(answer.body, answer.status, media_type="application/json")
+
+
+async def _check_instructions(body: AgentCreate, caller: Caller, runtime: AgentRuntime) -> None:
+    """Raise `DefinitionRefused` for a prompt that can't be used: no run could begin."""
+    try:
+        async with runtime.database.read() as connection:
+            await pin_instructions(connection, caller.tenant, body.name, body)
+    except InstructionsMissing as error:
+        raise DefinitionRefused(error.message, "instructions") from None
 
 
 @router.get("", response_model=Page[Agent])

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from agent.agents import definitions
+from agent.agents.instructions import pin_instructions
 from agent.dependencies import AgentRuntime
 from agent.errors import (
     AnswerRestarted,
@@ -64,7 +65,8 @@ async def start(
         agent = await definitions.get_version(connection, viewer.tenant, name, version)
         thread = await threads.create_thread(connection, viewer, {}, now, transient=True)
         await threads.append_messages(connection, thread.id, "", _earlier(request), now)
-        row = await runs.create_run(connection, principal, thread.id, (name, version), question, now)
+        prompt = await pin_instructions(connection, viewer.tenant, name, agent)
+        row = await runs.create_run(connection, principal, thread.id, (name, version), question, now, prompt=prompt)
     agents.notifier.notify(row["id"], due=True)
     return runs.to_run(dict(row)), agent
 

@@ -10,6 +10,7 @@ from fastapi import Header, Request
 from fastapi.responses import Response, StreamingResponse
 
 from agent.agents import definitions
+from agent.agents.instructions import pin_instructions
 from agent.api.access import Cursor, Grant, IdempotencyKey, Limit, RunCaller, Runtime, call_key, principal, viewer
 from agent.dependencies import AgentRuntime
 from agent.errors import LastEventIdWrong
@@ -55,7 +56,8 @@ async def create_run(
             await threads.get_thread(connection, viewer(caller), thread_id)
             agent = await definitions.get_runnable_agent(connection, viewer(caller), body.agent)
             named = (agent.name, agent.version)
-            row = await runs.create_run(connection, whose, thread_id, named, body.input, now)
+            prompt = await pin_instructions(connection, caller.tenant, agent.name, agent)
+            row = await runs.create_run(connection, whose, thread_id, named, body.input, now, prompt=prompt)
             return StoredAnswer(202, runs.to_run(dict(row)).model_dump_json())
 
         answer = await ANSWERS.once_within(connection, call, print_, now, make)

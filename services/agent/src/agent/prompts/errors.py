@@ -139,6 +139,19 @@ class PromptTooLong(InvalidRequest):
         )
 
 
+class InstructionsMissing(Conflict):
+    """The prompt that an agent has for its instructions is gone, or does not fit any more."""
+
+    code = "agent_prompt_unusable"
+
+    def __init__(self, agent: str, named: str, why: str) -> None:
+        super().__init__(
+            f"The agent '{agent[:100]}' has the prompt '{named[:130]}' for its instructions, which can't be used: "
+            f"{why[:500]} Mend the prompt, or save the agent with other instructions.",
+            param="agent",
+        )
+
+
 class PromptUnreadable(Internal):
     """A version that this release can't read: a newer one has written it."""
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from agent.agents import definitions
+from agent.agents.instructions import with_instructions
 from agent.runs.origin import count_taken_over
 from agent.threads.messages import Message
 from contracts.access.delegation import Spent
@@ -26,11 +27,18 @@ class LeasedRun(LeasedJob):
     """A claimed run. Every transaction of its writes its counters along."""
 
     def __init__(
-        self, store: JobStore, lease: Lease, row: Mapping[str, Any], stored_definition: Any, max_seconds: float
+        self,
+        store: JobStore,
+        lease: Lease,
+        row: Mapping[str, Any],
+        stored_definition: Any,
+        max_seconds: float,
+        stored_prompt: Any = None,
     ) -> None:
-        """`stored_definition` is the agent's as the database has it; a run is at work `max_seconds` at most."""
+        """`stored_definition` is the agent's as the database has it, `stored_prompt` that of the prompt which its
+        instructions are; a run is at work `max_seconds` at most."""
         super().__init__(store, lease, row)
-        self._stored_definition = stored_definition
+        self._stored_definition, self._stored_prompt = stored_definition, stored_prompt
         self._max_seconds = max_seconds
         self._active_before = float(row["active_seconds"])
         self._began = time.monotonic()
@@ -42,12 +50,14 @@ class LeasedRun(LeasedJob):
 
     @cached_property
     def definition(self) -> AgentDefinition:
-        """The version of its agent that the run began with; raises `AgentNotFound` or `AgentUnreadable`.
+        """The version of its agent that the run began with, its instructions as text; raises `AgentNotFound`,
+        `AgentUnreadable` or `InstructionsMissing`.
 
         Read when it is needed, so that one that can't be read is the trouble of this run and of no other.
         """
         stored, row = self._stored_definition, self.row
         definition = definitions.parse_definition(stored, row["agent"], row["agent_version"])
+        definition = with_instructions(row["agent"], definition, self._stored_prompt)
         seconds = min(definition.limits.seconds, self._max_seconds)
         return definition.model_copy(update={"limits": definition.limits.model_copy(update={"seconds": seconds})})
 

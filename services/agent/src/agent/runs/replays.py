@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import RowMapping, Text, func, literal_column, select
 
 from agent.agents import definitions
+from agent.agents.instructions import pin_instructions
 from agent.runs import repository as runs
 from agent.runs.errors import NothingLeftToDo, ReplayBeyondLimit, ReplayTooLarge, RunNotEnded, StepNotFound
 from agent.runs.origin import Origin, origin_of
@@ -49,14 +50,16 @@ async def create_replay(
     source = await threads.get_thread(connection, viewer, run["thread_id"], locked=True)
     begins, ends = await _find_messages(connection, run, wanted)
     await _check_room(connection, run["thread_id"], ends)
-    limits = (await definitions.get_version(connection, viewer.tenant, run["agent"], version)).limits
-    await _check_limit(connection, run["thread_id"], begins, ends, limits.tokens)
+    agent = await definitions.get_version(connection, viewer.tenant, run["agent"], version)
+    await _check_limit(connection, run["thread_id"], begins, ends, agent.limits.tokens)
+    pinned = int(run["prompt"].partition("@")[2]) if run["prompt"] and version == run["agent_version"] else None
+    prompt = await pin_instructions(connection, viewer.tenant, run["agent"], agent, pinned)
     thread = await threads.copy_thread(connection, viewer, source, ends, now, summarised=begins)
     said = [] if wanted.input is None else [user(wanted.input)]
     origin = Origin(run["thread_id"], run["id"], wanted.after, begins, ends + len(said))
     text = run["input"] if wanted.input is None else wanted.input
-    agent = (run["agent"], version)
-    row = await runs.create_run(connection, principal, thread.id, agent, text, now, replayed_from=origin.values())
+    named, taken = (run["agent"], version), origin.values()
+    row = await runs.create_run(connection, principal, thread.id, named, text, now, taken, prompt)
     await threads.append_messages(connection, thread.id, row["id"], said, now)
     return row
 

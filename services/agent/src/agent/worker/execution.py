@@ -13,6 +13,7 @@ from langgraph.types import Command
 
 from agent import metrics
 from agent.agents import definitions
+from agent.agents.instructions import get_stored_prompt
 from agent.ports import Models, TokenSource
 from agent.runs.checkpoints import SqlCheckpoints
 from agent.runs.conclusion import Conclusion, conclude
@@ -65,7 +66,8 @@ class Execution(JobKind[LeasedRun]):
         """The run with its agent's definition."""
         about = row["tenant"], row["agent"], row["agent_version"]
         stored = await definitions.get_stored_definition(connection, *about)
-        run = LeasedRun(store, lease, row, stored, self.settings.run_seconds)
+        prompt = await get_stored_prompt(connection, row["tenant"], row["prompt"])
+        run = LeasedRun(store, lease, row, stored, self.settings.run_seconds, prompt)
         run.emit("run.started" if row["attempts"] == 1 else "run.restarted", {"attempt": row["attempts"]})
         return run
 

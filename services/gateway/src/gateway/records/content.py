@@ -82,7 +82,7 @@ def _facts(recording: Recording, usage: UsageRecord, answer: Answer) -> Row:
         "model_digest": version.digest or receipt.get("model_digest"),
         "adapter": receipt.get("adapter"),
         "variant": recording.variant,
-        "prompt": recording.prompt or receipt.get("prompt"),
+        "prompt": recording.prompt or receipt.get("prompt") or answer.report.get("prompt"),
         "id": recording.id_of(answer.id) if answer.id else usage.id,
         "tenant": usage.tenant,
         "key_id": usage.key_id,
