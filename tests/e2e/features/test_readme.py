@@ -16,7 +16,7 @@ BLOCKS = re.findall(r"^```(sh|python)\n(.*?)^```", (ROOT / "README.md").read_tex
 ELSEWHERE = {
     "make demo": ".ci/run",
     "make check test": ".ci/run",
-    "docker compose up --build": "tests/structure/test_compose.py",
+    "docker compose up --build": "tests/structure/deployment/test_compose.py",
 }
 """Commands that can't run inside a test run, and what runs or checks them instead."""
 

@@ -65,9 +65,9 @@ def build_app(
     )
     app.state.verifier = DelegationVerifier(settings.delegation_public_key_file)
     install_error_handlers(app)
-    app.include_router(health_router(service, current_probes, ready_seconds))
-    for router in (*([metrics_router()] if serve_metrics else ()), *routers):
-        app.include_router(router)
+    own = [health_router(service, current_probes, ready_seconds), *([metrics_router()] if serve_metrics else ())]
+    for router in (*own, *routers):
+        app.router.routes.extend(router.routes)  # `include_router` would make every route, and its models, once more
     app.add_middleware(
         BodyLimit,
         limit_for=body_limit,

@@ -7,6 +7,7 @@ address is relative, so that the console works below any prefix of a proxy.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -28,15 +29,11 @@ FOR_EVER, ASK_EACH_TIME = "public, max-age=31536000, immutable", "no-cache"
 
 def console_routes() -> list[Route]:
     """`/`, `/console` and all below it."""
-    assets = load_assets()
-
-    async def file(request: Request) -> Response:
-        return _answer(request, assets)
-
+    _assets()  # a file that can't be read is known at the start
     return [
         DirectRoute("/", _front_door, methods=["GET"]),
         DirectRoute("/console", _beside, methods=["GET"]),
-        DirectRoute("/console/{path:path}", file, methods=["GET"]),
+        DirectRoute("/console/{path:path}", _file, methods=["GET"]),
     ]
 
 
@@ -51,8 +48,13 @@ async def _beside(_: Request) -> Response:
     return RedirectResponse(PLACE)
 
 
-def _answer(request: Request, assets: Mapping[str, Asset]) -> Response:
-    asset = assets.get(request.path_params["path"])
+@cache
+def _assets() -> Mapping[str, Asset]:
+    return load_assets()
+
+
+async def _file(request: Request) -> Response:
+    asset = _assets().get(request.path_params["path"])
     if asset is None:
         raise HTTPException(404)
     headers = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import cache
 from typing import Any
 
 from fastapi.responses import JSONResponse, Response
@@ -16,8 +17,9 @@ from gateway.streaming.exchange import Exchange, Relay
 from servicekit.web.router import Router
 
 
+@cache
 def router() -> Router:
-    """The routes of all operations that are passed on."""
+    """The routes of all operations that are passed on; made once, when they are first asked for."""
     routes = Router(responses=ERRORS)
     for operation in OPERATIONS:
         if operation.owner != "gateway":

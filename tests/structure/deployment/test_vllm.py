@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SERVE = ROOT / "deploy" / "vllm" / "serve.py"
 CONFIG = ROOT / "deploy" / "config"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-FILE = Path(__file__).resolve().parents[2] / "deploy" / "install.py"
+FILE = Path(__file__).resolve().parents[3] / "deploy" / "install.py"
 
 
 def _install() -> Any:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from tests.support.deployment.measured import measured
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "deploy" / "prometheus"
 SUFFIXES = ("_bucket", "_sum", "_count", "_total", "")
 PROMTOOL = shutil.which("promtool")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "docker"
+FOLDER = Path(__file__).resolve().parents[3] / "deploy" / "docker"
 WITHOUT_EXTRAS = """
 import sys
 sys.path.insert(0, {folder!r})

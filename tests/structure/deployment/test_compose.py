@@ -20,7 +20,7 @@ from inference.settings import InferenceSettings
 from ingest.settings import IngestSettings
 from retriever.settings import RetrieverSettings
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FILE = ROOT / "docker-compose.yml"
 CLUSTER = ROOT / "deploy" / "qdrant" / "cluster.yml"
 OUTSIDE = ROOT / "deploy" / "docker" / "outside.yml"
