@@ -11,6 +11,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --group torch --group models $(addprefix --no-emit-package groundwork-,$(OURS)) \
 	--no-emit-package groundwork pyproject.toml
 
+unexport PYTHONDONTWRITEBYTECODE # where it is set, every process of every test would compile all our modules anew
+
 .PHONY: help setup setup-dev demo up down test test-unit test-contract test-integration test-e2e test-compose chaos chaos-agents chaos-feedback chaos-inference chaos-ingest chaos-restarts chaos-usage check format lock docs clean test-vllm
 
 help: ## print this list
@@ -33,7 +35,8 @@ down: ## stop what `make up` started
 
 # More processes than the two cores that we reckon with: many tests wait. Tests that share a home, or what else was opened
 # for several, stay together; those that share most come first, and unit tests fill what is left.
-SIDE_BY_SIDE := -n 3 --dist loadgroup --continue-on-collection-errors
+SLOWEST := --durations=15 --durations-min=10
+SIDE_BY_SIDE := -n 3 --dist loadgroup --continue-on-collection-errors $(SLOWEST)
 test: setup-dev ## all tests but chaos, side by side: end to end, integration, contract, unit; all are run, also after a red one
 	@$(BIN)/pytest -q $(SIDE_BY_SIDE) -m "not clients" tests/e2e tests/integration tests/contract $(UNIT)
 
@@ -67,7 +70,7 @@ test-compose: setup-dev ## build every image, run the platform in containers, re
 	@$(BIN)/pytest -q -s tests/compose
 
 chaos: setup-dev ## kill real processes in the middle of their work
-	@$(BIN)/pytest -q tests/chaos
+	@$(BIN)/pytest -q $(SLOWEST) tests/chaos
 
 chaos-agents: setup-dev ## kill agents, gateway and Redis while a hundred runs are under way (RUNS, KILLS, SEED)
 	@RUNS=$${RUNS:-100} KILLS=$${KILLS:-25} $(BIN)/pytest -q -s tests/chaos/test_agents_chaos.py
