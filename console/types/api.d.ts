@@ -835,6 +835,7 @@ declare namespace Api {
     nearest: number | null;
     newest: number;
     output_schema: Record<string, JsonValue> | null;
+    packaged: boolean;
     parameters: PromptParameters;
     tools: (Record<string, unknown>)[];
     updated_at: string;
@@ -906,6 +907,7 @@ declare namespace Api {
     model: string;
     name: string;
     newest: number;
+    packaged: boolean;
     updated_at: string;
     variables: Record<string, PromptVariable>;
     version: number;

@@ -76,8 +76,8 @@ def assemble(
     chores = [Chore(PRUNE_SECONDS, lambda: prune(database, clock.now(), settings))]
     worker = Worker(runner, worker_name("agent"), settings.run_slots, settings.run_poll_seconds, chores)
     agents = AgentRuntime(database, checkpoints, notifier, toolbox, worker, clock, settings, models)
-    answering = Answering(search, models, library, settings, reader)
     library_of_prompts = Prompts(database, models, settings.protected)
+    answering = Answering(search, models, library, settings, reader, library_of_prompts)
     return Dependencies(answering, agents, McpServer(answering, library), library_of_prompts)
 
 

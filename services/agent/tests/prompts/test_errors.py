@@ -20,6 +20,7 @@ ALL: list[tuple[ServiceError, int, str]] = [
     (errors.PromptRefused("It can't be used.", "model"), 400, "invalid_prompt"),
     (errors.VariablesWrong("greeting", [f"'{n:040}' is missing" for n in range(100)]), 400, "invalid_variables"),
     (errors.PromptTooLong("greeting", 10), 400, "prompt_too_long"),
+    (errors.PromptShips("groundwork-answer"), 409, "prompt_packaged"),
     (errors.InstructionsMissing("helper", LONG, LONG), 409, "agent_prompt_unusable"),
     (errors.PromptUnreadable("greeting", 3, LONG), 500, "prompt_unreadable"),
 ]

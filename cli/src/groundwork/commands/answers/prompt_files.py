@@ -13,7 +13,7 @@ from groundwork.commands.answers.definitions import UNREADABLE, sendable, why
 from groundwork.errors import GroundworkError
 
 FENCE = "---"
-OF_THE_SERVER = ("version", "newest", "labels", "key_id", "withheld", "created_at", "updated_at")
+OF_THE_SERVER = ("version", "newest", "labels", "key_id", "withheld", "packaged", "created_at", "updated_at")
 """What a prompt has that is not its content."""
 _SECTION = re.compile(r"^## (system|developer|user|assistant)[ \t]*$", re.MULTILINE)
 _LIKE_SECTION = re.compile(r"^(\\*## (?:system|developer|user|assistant)[ \t]*)$", re.MULTILINE)

@@ -38,8 +38,9 @@ def listed(context: typer.Context) -> None:
     session = session_of(context)
     with session.client() as client:
         for prompt in client.prompts.list():
+            shipped = "\tas it ships" if prompt.packaged else ""
             labels = ", ".join(f"{label.label} {label.version}" for label in prompt.labels)
-            session.out.print(f"{prompt.name}\tnewest {prompt.newest}\t{labels}\t{prompt.model}")
+            session.out.print(f"{prompt.name}\tnewest {prompt.newest}\t{labels}\t{prompt.model}{shipped}")
 
 
 @commands.command()

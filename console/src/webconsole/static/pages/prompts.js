@@ -63,7 +63,7 @@ function Overview({ prompts }) {
       <thead><tr><th>Prompt</th><th>Labels</th><th>Model</th><th>Newest</th><th>Changed</th></tr></thead>
       <tbody>${prompts.map((one) => html`
         <tr key=${one.name}>
-          <td><a href=${addressOf("prompts", one.name)}>${one.name}</a>${one.description && html`<p class="hint">${one.description}</p>`}</td>
+          <td><a href=${addressOf("prompts", one.name)}>${one.name}</a>${one.description && html`<p class="hint">${one.description}${one.packaged && " As it ships."}</p>`}</td>
           <td data-label="Labels">${one.labels.map(({ label, version }) => html`<div>${label} <span class="hint">${version}</span></div>`)}</td>
           <td data-label="Model">${one.model}</td><td data-label="Newest">${one.newest}</td><td data-label="Changed">${when(one.updated_at)}</td>
         </tr>`)}</tbody>
@@ -139,7 +139,7 @@ function Version({ prompt, versions, changed }) {
     </header>
     ${prompt.withheld
       ? html`<p class="hint">This key may use it, not read what it says.</p>`
-      : html`<section aria-label="What it says"><p class="hint">Version ${version}, ${when(prompt.updated_at)}</p>
+      : html`<section aria-label="What it says"><p class="hint">Version ${version}, ${when(prompt.updated_at)}${prompt.packaged && `, as it ships: “Edit” makes a version of your own, used once production points at it`}</p>
           <pre class="lines" tabindex="0" aria-label=${`Version ${version} of ${name}`}>${linesOf(prompt).join("\n")}</pre>
           <details class="versions"><summary>Preview: what a model is asked</summary><${Preview} variables=${prompt.variables} fill=${fill} /></details></section>`}`;
 }

@@ -15,6 +15,8 @@ PROMPT = "prompt:"
 """Begins the name of a model that is a prompt: `prompt:greeting`, `prompt:greeting@candidate`, `prompt:greeting@3`."""
 PRODUCTION = "production"
 """The label that a prompt means where none is named. The first version has it from the start."""
+PACKAGED_PREFIX = "groundwork-"
+"""Begins the names of prompts that ship."""
 NEWEST = "newest"
 """Stands for the version that was saved last; nothing moves it."""
 MAX_PROMPT_CHARS = 200_000
@@ -179,6 +181,8 @@ class PromptSummary(Reply):
     labels: list[PromptLabel] = Field(default_factory=list)
     variables: dict[str, PromptVariable] = Field(default_factory=dict)
     """Of the version in production."""
+    packaged: bool = False
+    """Whether the version in production says what ships under this name."""
     key_id: str | None = None
     created_at: Timestamp
     updated_at: Timestamp
@@ -198,6 +202,8 @@ class Prompt(PromptDefinition):
     """The key that made the newest version."""
     withheld: bool = False
     """Whether its texts are not shown: the key is limited to some collections or models and did not make it."""
+    packaged: bool = False
+    """Whether it says what ships under this name."""
     created_at: Timestamp
     """When the first version was made."""
     updated_at: Timestamp

@@ -126,7 +126,8 @@ class Operation(Generic[R]):
     idempotent: bool = False
     """Whether it honours `Idempotency-Key`."""
     ends_epoch: bool = False
-    """Whether it brings an earlier state back, so that no cached answer may be given again."""
+    """Whether it brings an earlier state back, or changes what answers are asked with, so that no cached answer may be
+    given again."""
     own_origin: bool = False
     """Whether a browser may call it only from a page of the gateway itself, or of an origin that settings name."""
     own_errors: tuple[int, ...] = ()

@@ -10,6 +10,7 @@ import structlog
 
 from agent.answering.drafting.drafts import DraftSentence
 from agent.answering.drafting.generation import begin_draft, chat_request, chosen_model
+from agent.answering.drafting.prompt import prompt_of
 from agent.answering.drafting.sentence_check import check
 from agent.answering.drafting.writer import Writer
 from agent.answering.errors import FieldsUnsupported, FormNeedsModel, OutputUnfit
@@ -83,7 +84,8 @@ def _finished(state: AnswerState, context: Context, value: Any, fields: Mapping[
 
 async def _written(form: OutputForm, model: ModelInfo, state: AnswerState, context: Context) -> Any:
     """What the model wrote, which fits the schema; None where it says that there is no answer."""
-    request = chat_request(state, context, model)
+    prompt = await context.prompt(prompt_of(model, form))
+    request = chat_request(state, context, model, prompt)
     wrong: list[str] = []
     for _ in range(1 + MAX_REPAIRS):
         draft = await begin_draft(request, context, model)

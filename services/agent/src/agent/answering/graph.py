@@ -24,6 +24,7 @@ from agent.answering.surveys.survey import survey
 from agent.answering.verification import abstain, final_event, verify
 from agent.errors import DeadlinePassed
 from agent.ports import Library, Models, Reader, Search
+from agent.prompts.packaged import AsShipped, PromptSource
 from agent.questions.condensation import condense
 from agent.questions.conversation import Conversation
 from agent.questions.kinds import read_kind
@@ -47,6 +48,7 @@ class Answering:
     library: Library
     settings: AgentSettings
     reader: Reader | None = None
+    prompts: PromptSource = field(default_factory=AsShipped)
     graph: Graph = field(default_factory=lambda: build_graph())
     lexicon: Lexicon = field(default_factory=Lexicon)
     texts: Lexicon = field(default_factory=Lexicon)
@@ -60,7 +62,7 @@ class Answering:
             receipt.degrade(TOOLS_IGNORED)
         if conversation.instructions_truncated:
             receipt.degrade("instructions_truncated")
-        async with self.working(conversation.options.model, token, receipt) as opened:
+        async with self.working(conversation.options.model, token, receipt, conversation.tenant) as opened:
             context = replace(
                 opened,
                 max_tokens=request.max_completion_tokens or request.max_tokens,
@@ -77,7 +79,9 @@ class Answering:
                     yield event  # type: ignore[misc]  # what the nodes send: an Event
 
     @asynccontextmanager
-    async def working(self, model: str | None, token: str, receipt: ReceiptBuilder) -> AsyncIterator[Context]:
+    async def working(
+        self, model: str | None, token: str, receipt: ReceiptBuilder, tenant: str
+    ) -> AsyncIterator[Context]:
         """What is worked with for one caller, until the deadline; whatever is still under way is ended with it."""
         async with AsyncExitStack() as closing:
             asked = asyncio.ensure_future(self.models.model(model, token))
@@ -88,6 +92,8 @@ class Answering:
                 library=self.library,
                 model=asked,
                 settings=self.settings,
+                prompts=self.prompts,
+                tenant=tenant,
                 reader=self.reader,
                 token=token,
                 receipt=receipt,

@@ -34,6 +34,8 @@ class ReceiptBuilder:
     model: str | None = None
     model_digest: str | None = None
     prompt: str | None = None
+    prompt_file: str | None = None
+    """The file that the prompt is, or stands in place of."""
     instructions: str | None = None
     fingerprints: dict[str, str] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)

@@ -10,6 +10,8 @@ from typing import TypedDict
 
 from agent.answering.receipt import ReceiptBuilder
 from agent.ports import Library, Models, Reader, Search, Vector
+from agent.prompts.packaged import AsShipped, PromptSource
+from agent.prompts.prompt import Prompt
 from agent.questions.conversation import Conversation
 from agent.questions.kind import Kind
 from agent.relevance.evidence import Evidence
@@ -66,6 +68,8 @@ class Context:
     """Vectors of the passages that were compared last, shared likewise: the next question often finds the same ones."""
     deadline: float
     """On the event loop's clock."""
+    prompts: PromptSource = field(default_factory=AsShipped)
+    tenant: str = ""
     reader: Reader | None = None
     """Asked whether passages answer and spans support; None where there is none."""
     max_tokens: int | None = None
@@ -74,6 +78,10 @@ class Context:
     def remaining(self) -> float:
         """Seconds until the deadline, never negative."""
         return max(0.0, self.deadline - asyncio.get_running_loop().time())
+
+    async def prompt(self, file: str) -> Prompt:
+        """What the tenant has in place of a prompt that ships."""
+        return await self.prompts.in_use(self.tenant, file)
 
     async def vectors_of(self, texts: Sequence[str], words: Sequence[str] = ()) -> list[Vector]:
         """The vectors of the texts, each embedded once: the next sentence or question often needs the same.

@@ -33,7 +33,7 @@ async def summarise_document(
         caller.require("chat")
     receipt = ReceiptBuilder(request_id)
     said: list[Event] = []
-    async with answering.working(request.model, caller.token, receipt) as opened:
+    async with answering.working(request.model, caller.token, receipt, caller.tenant) as opened:
         context = replace(opened, send=said.append)
         writer = Writer(context.send, answering.settings.public_url)
         try:

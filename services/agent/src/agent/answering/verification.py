@@ -94,7 +94,7 @@ def _write_conflicts(evidence: Evidence, writer: Writer) -> None:
 def final_event(state: AnswerState, context: Context) -> Finished:
     """The last event, with the receipt if it was asked for."""
     report = state["report"]
-    worded = report.answer_kind == "generated" and context.receipt.prompt == ANSWER_PROMPT
+    worded = report.answer_kind == "generated" and context.receipt.prompt_file == ANSWER_PROMPT
     if state["conversation"].options.style is not None and not (worded or report.abstained):
         context.receipt.degrade(STYLE_IGNORED)
     receipt = context.receipt.build()

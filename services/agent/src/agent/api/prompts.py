@@ -46,7 +46,7 @@ async def create_prompt(
     who = viewer(caller)
     if body.label is not None:
         prompts.check_mover(who, body.label)
-    await prompts.check(body, caller.token)
+    await prompts.check(body.name, body, caller.token)
     call, now = call_key(caller, "POST /v1/prompts", key), runtime.clock.now()
     acts: list[Act] = []
     async with runtime.database.write() as connection:

@@ -139,6 +139,18 @@ class PromptTooLong(InvalidRequest):
         )
 
 
+class PromptShips(Conflict):
+    """The prompt ships with Groundwork, and the tenant has no version of its own."""
+
+    code = "prompt_packaged"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The prompt '{name}' ships with Groundwork and has no version of your own. Save one under this name; then "
+            "labels move, and deleting the prompt leads back to what ships."
+        )
+
+
 class InstructionsMissing(Conflict):
     """The prompt that an agent has for its instructions is gone, or does not fit any more."""
 

@@ -1,4 +1,4 @@
-"""Prompts: versioned files, one for answers and one for agents."""
+"""The prompts that ship: a file each version."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ class Prompt:
     version: str
     system: Template
     user: Template
+    file: str
+    """The file that it is, or stands in place of."""
 
 
 @lru_cache(maxsize=8)
@@ -22,4 +24,4 @@ def load_prompt(version: str) -> Prompt:
     """The prompt of that version."""
     text = files("agent").joinpath("prompts", f"{version}.md").read_text(encoding="utf-8")
     system, user = text.split("## user", 1)
-    return Prompt(version, Template(system.replace("## system", "", 1).strip()), Template(user.strip()))
+    return Prompt(version, Template(system.replace("## system", "", 1).strip()), Template(user.strip()), version)

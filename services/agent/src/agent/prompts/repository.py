@@ -18,13 +18,15 @@ from agent.prompts.errors import (
     PromptLabelNotFound,
     PromptNotFound,
     PromptNotYours,
+    PromptShips,
     PromptUnreadable,
     PromptVersionInUse,
     PromptVersionNotFound,
 )
+from agent.prompts.packaged import PACKAGED, SHIPPED_AT, is_as_shipped, packaged_definition
 from agent.tables import PROMPT_LABELS, PROMPT_VERSIONS, PROMPTS
 from agent.threads.repository import Viewer
-from agent.versions.repository import VersionRepository
+from agent.versions.repository import Rows, VersionRepository
 from contracts.access.acts import Act
 from contracts.agents.prompts import (
     NEWEST,
@@ -38,6 +40,7 @@ from contracts.agents.prompts import (
     PromptVariable,
 )
 from contracts.core.pages import Page
+from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.sql.transaction import Transaction
 
 STORE = VersionRepository(
@@ -48,12 +51,16 @@ STORE = VersionRepository(
     lambda name, number, row: PromptVersionNotFound(name, number, row["newest"]),
 )
 LABELS = PROMPT_LABELS.c
+Row = RowMapping | dict[str, Any]
+"""Of a version as `VersionRepository` gives it, or of one that ships."""
 
 
 async def save_prompt(
     connection: Transaction, viewer: Viewer, wanted: PromptCreate, now: datetime
 ) -> tuple[Prompt, bool, Act | None]:
     """The version with this content, whether it was made now, and with a `label`, that points at it, its move."""
+    if wanted.name in PACKAGED:
+        await _write_packaged(connection, viewer.tenant, wanted.name, now)
     definition = wanted.model_dump(mode="json", exclude={"name", "label"})
     row, new = await STORE.save(connection, viewer.tenant, wanted.name, definition, now, viewer, activate=False)
     moved = None if wanted.label is None else await _point(connection, row, wanted.label, row["number"])
@@ -62,17 +69,18 @@ async def save_prompt(
 
 async def get_prompt(connection: Transaction, viewer: Viewer, name: str) -> Prompt:
     """The version in production."""
-    return await _shown(connection, await STORE.get(connection, viewer.tenant, name), viewer)
+    return await _shown(connection, await _get(connection, viewer.tenant, name), viewer)
 
 
 async def get_version(connection: Transaction, viewer: Viewer, name: str, number: int) -> Prompt:
     """One version."""
-    return await _shown(connection, await STORE.get_version(connection, viewer.tenant, name, number), viewer)
+    return await _shown(connection, await _get_version(connection, viewer.tenant, name, number), viewer)
 
 
 async def list_prompts(connection: Transaction, viewer: Viewer, limit: int, cursor: str | None) -> Page[PromptSummary]:
     """The tenant's prompts by name, without their texts."""
-    rows, following = await STORE.list_names(connection, viewer.tenant, limit, cursor)
+    found = await STORE.list_names(connection, viewer.tenant, limit, cursor)
+    rows, following = await _with_packaged(connection, viewer.tenant, found, limit, cursor)
     labels = await _labels(connection, viewer.tenant, [row["name"] for row in rows])
     return Page[PromptSummary](data=[_summary(row, labels, viewer) for row in rows], next_cursor=following)
 
@@ -81,6 +89,9 @@ async def list_versions(
     connection: Transaction, viewer: Viewer, name: str, limit: int, cursor: str | None
 ) -> Page[Prompt]:
     """All versions, newest first."""
+    shipped = await _shipped(connection, viewer.tenant, name)
+    if shipped is not None:
+        return Page[Prompt](data=[_prompt(shipped, [], viewer)], next_cursor=None)
     rows, following = await STORE.list_versions(connection, viewer.tenant, name, limit, cursor)
     labels = await _labels(connection, viewer.tenant, [name])
     return Page[Prompt](data=[_prompt(row, labels, viewer) for row in rows], next_cursor=following)
@@ -96,6 +107,7 @@ async def move_label(connection: Transaction, viewer: Viewer, name: str, label: 
     """Have a label point at a version; raises `LabelReserved`, `PromptNotYours` or what is not there."""
     if label == NEWEST:
         raise LabelReserved(label)
+    await _require_written(connection, viewer.tenant, name)
     row = await STORE.own(connection, viewer, name)
     if await STORE.stored(connection, viewer.tenant, name, number) is None:
         raise PromptVersionNotFound(name, number, row["newest"])
@@ -107,6 +119,7 @@ async def delete_label(connection: Transaction, viewer: Viewer, name: str, label
     """Remove a label; the one in production stays."""
     if label == PRODUCTION:
         raise ProductionStays
+    await _require_written(connection, viewer.tenant, name)
     await STORE.own(connection, viewer, name)
     gone = delete(PROMPT_LABELS).where(_of(viewer.tenant, name), LABELS.label == label).returning(LABELS.version)
     before = (await connection.execute(gone)).scalar_one_or_none()
@@ -117,6 +130,7 @@ async def delete_label(connection: Transaction, viewer: Viewer, name: str, label
 
 async def delete_version(connection: Transaction, viewer: Viewer, name: str, number: int) -> None:
     """Remove a version that no label points at."""
+    await _require_written(connection, viewer.tenant, name)
     row = await STORE.own(connection, viewer, name)
     pointing = [
         label.label for label in _all_labels(row, await _labels(connection, viewer.tenant, [name]))
@@ -128,12 +142,13 @@ async def delete_version(connection: Transaction, viewer: Viewer, name: str, num
 
 
 async def delete_prompt(connection: Transaction, viewer: Viewer, name: str, now: datetime) -> None:
-    """The prompt and its labels are gone; the numbers of its versions are not given again."""
+    """The prompt and its labels are gone, or again what ships; the numbers of its versions are not given again."""
+    await _require_written(connection, viewer.tenant, name)
     await STORE.delete(connection, viewer, name, now)
     await connection.execute(delete(PROMPT_LABELS).where(_of(viewer.tenant, name)))
 
 
-def parse_definition(row: RowMapping) -> PromptDefinition:
+def parse_definition(row: Row) -> PromptDefinition:
     """A version's content; raises `PromptUnreadable` where another release has written it."""
     try:
         return PromptDefinition.model_validate(row["definition"])
@@ -143,12 +158,15 @@ def parse_definition(row: RowMapping) -> PromptDefinition:
         raise PromptUnreadable(row["name"], row["number"], why) from None
 
 
-async def _resolved(connection: Transaction, tenant: str, reference: PromptReference) -> RowMapping:
+async def _resolved(connection: Transaction, tenant: str, reference: PromptReference) -> Row:
     name, label, number = reference
     if number is not None:
-        return await STORE.get_version(connection, tenant, name, number)
+        return await _get_version(connection, tenant, name, number)
     if label in (None, PRODUCTION):
-        return await STORE.get(connection, tenant, name)
+        return await _get(connection, tenant, name)
+    shipped = await _shipped(connection, tenant, name)
+    if shipped is not None and label == NEWEST:
+        return shipped
     query = STORE.rows(tenant).where(PROMPTS.c.name == name, PROMPTS.c.deleted_at.is_(None))
     if label == NEWEST:
         query = query.order_by(PROMPT_VERSIONS.c.version.desc()).limit(1)
@@ -159,9 +177,71 @@ async def _resolved(connection: Transaction, tenant: str, reference: PromptRefer
         )
     row: RowMapping | None = (await connection.execute(query)).mappings().one_or_none()
     if row is None:
-        await STORE.get(connection, tenant, name)
+        await _get(connection, tenant, name)
         raise PromptLabelNotFound(name, label or "")
     return row
+
+
+async def _get(connection: Transaction, tenant: str, name: str) -> Row:
+    try:
+        return await STORE.get(connection, tenant, name)
+    except PromptNotFound:
+        return await _shipped(connection, tenant, name) or await STORE.get(connection, tenant, name)
+
+
+async def _get_version(connection: Transaction, tenant: str, name: str, number: int) -> Row:
+    shipped = await _shipped(connection, tenant, name)
+    if shipped is None:
+        return await STORE.get_version(connection, tenant, name, number)
+    if number != shipped["number"]:
+        raise PromptVersionNotFound(name, number, shipped["newest"])
+    return shipped
+
+
+async def _shipped(connection: Transaction, tenant: str, name: str) -> Row | None:
+    """The row of a prompt that ships as long as the tenant has none of the name: as it would be written."""
+    if name not in PACKAGED:
+        return None
+    query = select(PROMPTS.c.newest, PROMPTS.c.deleted_at).where(PROMPTS.c.tenant == tenant, PROMPTS.c.name == name)
+    before = (await connection.execute(query)).one_or_none()
+    if before is not None and before.deleted_at is None:
+        return None
+    return _as_row(tenant, name, before.newest + 1 if before is not None else 1)
+
+
+def _as_row(tenant: str, name: str, number: int) -> Row:
+    counts = {"version": number, "previous": None, "newest": number, "number": number, "key_id": None}
+    definition = packaged_definition(name).model_dump(mode="json")
+    times = {"created_at": SHIPPED_AT, "updated_at": SHIPPED_AT}
+    return {"tenant": tenant, "name": name, "definition": definition, **counts, **times}
+
+
+async def _with_packaged(
+    connection: Transaction, tenant: str, found: Rows, limit: int, cursor: str | None
+) -> tuple[list[Row], str | None]:
+    """A page of names with those among them that ship and that the tenant has not written."""
+    rows, following = found
+    first = "" if cursor is None else str(decode_cursor(cursor, str)[0])
+    last = rows[-1]["name"] if following else None
+    names = [name for name in PACKAGED if name > first and (last is None or name < last)]
+    shipped = [row for name in names if (row := await _shipped(connection, tenant, name)) is not None]
+    merged = sorted([*rows, *shipped], key=lambda row: str(row["name"]))
+    if len(merged) > limit:
+        following = encode_cursor(merged[limit - 1]["name"])
+    return merged[:limit], following
+
+
+async def _write_packaged(connection: Transaction, tenant: str, name: str, now: datetime) -> None:
+    """Make what ships a version of the tenant's, in production, unless the tenant has the name: what is saved then is
+    the next one, and a rollback leads back."""
+    if await _shipped(connection, tenant, name) is not None:
+        definition = packaged_definition(name).model_dump(mode="json")
+        await STORE.save(connection, tenant, name, definition, now, activate=False)
+
+
+async def _require_written(connection: Transaction, tenant: str, name: str) -> None:
+    if await _shipped(connection, tenant, name) is not None:
+        raise PromptShips(name)
 
 
 async def _point(connection: Transaction, row: RowMapping, label: str, number: int) -> Act:
@@ -188,21 +268,22 @@ async def _labels(connection: Transaction, tenant: str, names: Iterable[str]) ->
     return list((await connection.execute(query.order_by(LABELS.label))).mappings().all())
 
 
-def _all_labels(row: RowMapping, labels: Iterable[RowMapping]) -> list[PromptLabel]:
+def _all_labels(row: Row, labels: Iterable[RowMapping]) -> list[PromptLabel]:
     own = [PromptLabel.model_validate(dict(label)) for label in labels if label["name"] == row["name"]]
     return [PromptLabel(label=PRODUCTION, version=row["version"], previous=row["previous"]), *own]
 
 
-async def _shown(connection: Transaction, row: RowMapping, viewer: Viewer) -> Prompt:
+async def _shown(connection: Transaction, row: Row, viewer: Viewer) -> Prompt:
     return _prompt(row, await _labels(connection, viewer.tenant, [row["name"]]), viewer)
 
 
-def _prompt(row: RowMapping, labels: Iterable[RowMapping], viewer: Viewer) -> Prompt:
+def _prompt(row: Row, labels: Iterable[RowMapping], viewer: Viewer) -> Prompt:
     """A version as this key sees it: one that is limited sees of others' prompts only what it takes to use them."""
-    content: dict[str, Any] = parse_definition(row).model_dump()
+    definition = parse_definition(row)
+    content: dict[str, Any] = definition.model_dump()
     withheld = _is_withheld(row, viewer)
     if withheld:
-        content = {"variables": _without_texts(parse_definition(row).variables), "messages": []}
+        content = {"variables": _without_texts(definition.variables), "messages": []}
     return Prompt(
         name=row["name"],
         version=row["number"],
@@ -210,14 +291,16 @@ def _prompt(row: RowMapping, labels: Iterable[RowMapping], viewer: Viewer) -> Pr
         labels=_all_labels(row, labels),
         key_id=None if withheld else row["key_id"],
         withheld=withheld,
+        packaged=is_as_shipped(row["name"], definition),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         **content,
     )
 
 
-def _is_withheld(row: RowMapping, viewer: Viewer) -> bool:
-    return viewer.limited and row["key_id"] != viewer.key_id
+def _is_withheld(row: Row, viewer: Viewer) -> bool:
+    """What ships is no secret."""
+    return viewer.limited and row["key_id"] != viewer.key_id and not is_as_shipped(row["name"], parse_definition(row))
 
 
 def _without_texts(variables: dict[str, PromptVariable]) -> dict[str, PromptVariable]:
@@ -228,7 +311,7 @@ def _without_texts(variables: dict[str, PromptVariable]) -> dict[str, PromptVari
     }
 
 
-def _summary(row: RowMapping, labels: Iterable[RowMapping], viewer: Viewer) -> PromptSummary:
+def _summary(row: Row, labels: Iterable[RowMapping], viewer: Viewer) -> PromptSummary:
     definition, withheld = parse_definition(row), _is_withheld(row, viewer)
     return PromptSummary(
         name=row["name"],
@@ -239,6 +322,7 @@ def _summary(row: RowMapping, labels: Iterable[RowMapping], viewer: Viewer) -> P
         labels=_all_labels(row, labels),
         variables=_without_texts(definition.variables) if withheld else definition.variables,
         key_id=None if withheld else row["key_id"],
+        packaged=is_as_shipped(row["name"], definition),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )

@@ -8,6 +8,8 @@ from agent.ports import Models
 from agent.prompts import repository
 from agent.prompts.errors import LabelProtected, PromptRefused
 from agent.prompts.examples import choose_examples, with_examples
+from agent.prompts.packaged import check_replacement, is_as_shipped, name_of, replaced
+from agent.prompts.prompt import Prompt, load_prompt
 from agent.prompts.template import check_template, fill
 from agent.relevance.lexicon import Lexicon
 from agent.schemas.validation import SchemaBroken, check_schema
@@ -30,9 +32,10 @@ class Prompts:
     protected: frozenset[str]
     vectors: Lexicon = field(default_factory=lambda: Lexicon(KEPT_VECTORS))
 
-    async def check(self, definition: PromptDefinition, token: str) -> None:
+    async def check(self, name: str, definition: PromptDefinition, token: str) -> None:
         """Raise `PromptRefused` for what could not be used: places without variables, a schema, a model."""
         check_template(definition)
+        check_replacement(name, definition)
         if definition.output_schema is not None:
             try:
                 check_schema(definition.output_schema)
@@ -44,6 +47,13 @@ class Prompts:
                 "'default' is the one that the operator chose.",
                 "model",
             )
+
+    async def in_use(self, tenant: str, file: str) -> Prompt:
+        """The prompt in place of one that ships; see `PromptSource`."""
+        name = name_of(file)
+        async with self.database.read() as connection:
+            number, definition = await repository.resolve(connection, tenant, PromptReference(name))
+        return load_prompt(file) if is_as_shipped(name, definition) else replaced(name, number, definition)
 
     def check_mover(self, viewer: Viewer, *labels: str) -> None:
         """Raise `LabelProtected` unless the key may move these labels."""

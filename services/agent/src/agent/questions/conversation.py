@@ -57,6 +57,7 @@ class Conversation:
     """The pictures of all that the user has sent."""
     form: OutputForm | None = None
     """The schema that the answer is to fill in."""
+    tenant: str = ""
 
 
 def read_conversation(request: ChatRequest, delegation: Delegation) -> Conversation:
@@ -80,6 +81,7 @@ def read_conversation(request: ChatRequest, delegation: Delegation) -> Conversat
         options=request.groundwork or AnswerOptions(),
         images=images,
         form=read_output_form((request.model_extra or {}).get("response_format")),
+        tenant=delegation.tenant,
     )
 
 

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import dataclasses
+
 from services.agent.tests.answering.answers import RIGHT
 from services.agent.tests.conftest import LEAVE_QUESTION, PRICES, Bench, chat_request, delegation
 
 from agent.answering.completions import chunks, collect
 from agent.answering.drafting.prompt import with_tables
+from agent.prompts.packaged import name_of, replaced
+from agent.prompts.prompt import Prompt
 from agent.questions.conversation import read_conversation
 from agent.settings import AgentSettings
 from agent.testing.scripted_answers import CAPABLE, hit
-from contracts.models.chat import ChatRequest, Message
+from contracts.agents.prompts import PromptDefinition
+from contracts.models.chat import AnswerReport, ChatRequest, Message
 
 
 async def test_the_prompt_of_the_packaged_model_is_short_and_its_answer_bounded() -> None:
@@ -69,3 +74,29 @@ async def test_long_instructions_of_a_caller_are_cut_and_that_is_said() -> None:
     assert "The caller adds: Be kind." in bench.models.requests[0].messages[0].plain_text()
     assert answer.groundwork is not None
     assert answer.groundwork.degraded == ["instructions_truncated"]
+
+
+class Own:
+    """A tenant's prompt in the place of what ships."""
+
+    async def in_use(self, tenant: str, file: str) -> Prompt:
+        text = f"You answer for {tenant}. {{{{length}}}}"
+        said = PromptDefinition.model_validate({"messages": [{"role": "system", "content": text}]})
+        return replaced(name_of(file), 2, said)
+
+
+async def test_a_tenant_s_own_prompt_words_the_answer_and_the_frame_of_sources_stays() -> None:
+    bench = Bench(says=RIGHT, info=CAPABLE)
+    answering = dataclasses.replace(bench.answering, prompts=Own())
+    request = chat_request(LEAVE_QUESTION, groundwork={"include": ["receipt"], "style": "short"})
+    events = answering.events(read_conversation(request, delegation()), request, "token", "req_1")
+    answer = await collect(chunks(events, request.model))
+    system, user = (message.plain_text() for message in bench.models.requests[0].messages)
+    assert system.startswith("You answer for acme. Answer in one short sentence")
+    assert "NO ANSWER" in system
+    assert '<source number="1"' in user
+    assert isinstance(answer.groundwork, AnswerReport)
+    assert answer.groundwork.receipt is not None
+    assert answer.groundwork.receipt.prompt == "groundwork-answer@2"
+    assert answer.choices[0].message.annotations, "cited and checked as any"
+    assert "style_ignored" not in answer.groundwork.degraded

@@ -9,7 +9,7 @@ import structlog
 from pydantic import BaseModel
 
 from contracts.agents.agents import Agent
-from contracts.agents.prompts import PROMPT, Prompt, PromptReference, PromptSummary
+from contracts.agents.prompts import PACKAGED_PREFIX, PROMPT, Prompt, PromptReference, PromptSummary
 from contracts.core.base import NAME
 from contracts.core.pages import Page
 from contracts.models.catalog import AGENT, RAG, ModelInfo, ModelList
@@ -144,7 +144,9 @@ async def _prompt_models(exchange: Exchange, deps: Dependencies, principal: Prin
         log.warning("prompts not listed", code=error.code)
         return []
     return [
-        ModelInfo(id=f"{PROMPT}{each.name}", kind="prompt", created=int(each.created_at.timestamp())) for each in found
+        ModelInfo(id=f"{PROMPT}{each.name}", kind="prompt", created=int(each.created_at.timestamp()))
+        for each in found
+        if not each.name.startswith(PACKAGED_PREFIX)  # they take what answers and agents give them
     ]
 
 

@@ -14,6 +14,7 @@ from agent.answering.drafting.prompt import CHARACTERS_A_TOKEN, Asked, fit, mess
 from agent.answering.errors import ImagesNotRead
 from agent.answering.state import AnswerState, Begun, Context, Draft
 from agent.errors import ModelNotAnswerable, is_policy
+from agent.prompts.prompt import Prompt
 from agent.questions.conversation import Conversation
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import (
@@ -43,7 +44,8 @@ async def answer(state: AnswerState, context: Context) -> AnswerState:
     try:
         model = await chosen_model(context, options)
         if model is not None:
-            draft = await begin_draft(chat_request(state, context, model), context, model)
+            prompt = await context.prompt(prompt_of(model, state["conversation"].form))
+            draft = await begin_draft(chat_request(state, context, model, prompt), context, model)
     except ServiceError as error:
         if is_policy(error) or isinstance(error, ModelNotAnswerable) or state["conversation"].images:
             raise
@@ -102,7 +104,7 @@ async def begin_draft(request: ChatRequest, context: Context, model: ModelInfo, 
     return Draft(pieces, model.packaged, call.aclose)
 
 
-def chat_request(state: AnswerState, context: Context, model: ModelInfo) -> ChatRequest:
+def chat_request(state: AnswerState, context: Context, model: ModelInfo, prompt: Prompt) -> ChatRequest:
     """The best chunks that fit, first those that the best passages come from."""
     settings, evidence = context.settings, state["evidence"]
     room = settings.packaged_context_tokens if model.packaged else settings.context_tokens
@@ -118,12 +120,12 @@ def chat_request(state: AnswerState, context: Context, model: ModelInfo) -> Chat
     best_first: dict[str, Hit] = {one.passage.hit.chunk_id: one.passage.hit for one in evidence.ranked}
     hits = fit([*best_first.values()], room)
     asked = Asked(state["standalone"], conversation.instructions, conversation.options.style, schema)
-    context.receipt.prompt = prompt_of(model, form)
+    context.receipt.prompt, context.receipt.prompt_file = prompt.version, prompt.file
     sampling = {"temperature": 0.0, **context.sampling}
     return ChatRequest.model_validate(
         {
             "model": model.id,
-            "messages": with_images(messages(prompt_of(model, form), asked, hits, room), conversation.images),
+            "messages": with_images(messages(prompt, asked, hits, room), conversation.images),
             "stream": True,
             "stream_options": StreamOptions(include_usage=True),
             "max_tokens": most,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from agent.prompts.prompt import load_prompt
+from agent.prompts.prompt import Prompt
 from agent.questions.conversation import Image
 from agent.questions.language import ENGLISH_NAMES, language_of
 from agent.questions.output_form import OutputForm
@@ -63,11 +63,10 @@ def fit(hits: Sequence[Hit], tokens: int) -> list[Hit]:
     return kept
 
 
-def messages(version: str, asked: Asked, hits: Sequence[Hit], tokens: int) -> list[Message]:
+def messages(prompt: Prompt, asked: Asked, hits: Sequence[Hit], tokens: int) -> list[Message]:
     """The messages for the model. No document can close its own fence; control tokens of templates are taken apart."""
-    prompt = load_prompt(version)
     limit = int(tokens * CHARACTERS_A_TOKEN)
-    shown = hits if version == PACKAGED_PROMPT else fit([with_tables(hit) for hit in hits], tokens)
+    shown = hits if prompt.file == PACKAGED_PROMPT else fit([with_tables(hit) for hit in hits], tokens)
     sources = "\n\n".join(_fence(number, hit, limit) for number, hit in enumerate(shown, start=1))
     language = language_of(asked.question)
     length = _LENGTHS[asked.style]

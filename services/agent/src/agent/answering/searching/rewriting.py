@@ -14,7 +14,7 @@ import structlog
 from agent.answering.drafting.generation import begin_draft, chosen_model
 from agent.answering.state import AnswerState, Context
 from agent.errors import ModelNotAnswerable, is_policy
-from agent.prompts.prompt import load_prompt
+from agent.prompts.prompt import Prompt
 from agent.sanitisation.quotation import quotable
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import ChatRequest, Message, Rewrite, StreamOptions
@@ -74,7 +74,9 @@ async def _written(asked: Rewrite, model: ModelInfo, state: AnswerState, context
     seconds = context.settings.rewrite_seconds
     until = asyncio.get_running_loop().time() + seconds
     try:
-        draft = await begin_draft(_request(asked, model, state), context, model, seconds)
+        draft = await begin_draft(
+            _request(asked, model, state, await context.prompt(QUERIES_PROMPT)), context, model, seconds
+        )
         try:
             async with asyncio.timeout_at(until):
                 text = "".join([piece async for piece in draft.pieces])
@@ -93,8 +95,8 @@ async def _written(asked: Rewrite, model: ModelInfo, state: AnswerState, context
     return [line for line in lines if any(map(str.isalnum, line))][:MOST_QUERIES]
 
 
-def _request(asked: Rewrite, model: ModelInfo, state: AnswerState) -> ChatRequest:
-    conversation, prompt = state["conversation"], load_prompt(QUERIES_PROMPT)
+def _request(asked: Rewrite, model: ModelInfo, state: AnswerState, prompt: Prompt) -> ChatRequest:
+    conversation = state["conversation"]
     before = "\n".join(f"Asked before: {quotable(text)}" for text in conversation.earlier)
     words = {"task": TASKS[asked], "earlier": before, "question": quotable(conversation.question)}
     said = [

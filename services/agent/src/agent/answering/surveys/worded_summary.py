@@ -20,7 +20,6 @@ from agent.answering.drafting.writer import Writer
 from agent.answering.state import Context
 from agent.errors import is_policy
 from agent.ports import Vector
-from agent.prompts.prompt import load_prompt
 from agent.questions.question import Question
 from agent.relevance.evidence import Evidence
 from agent.relevance.passages import passages
@@ -134,7 +133,7 @@ def _parts(texts: Sequence[str], room: int) -> Iterator[str]:
 
 
 async def _ask(title: str, text: str, count: int, model: ModelInfo, context: Context) -> str:
-    prompt = load_prompt(PROMPT)
+    prompt = await context.prompt(PROMPT)
     asked = prompt.user.substitute(title=quotable(title).replace('"', "'"), text=quotable(text), count=count)
     request = ChatRequest(
         model=model.id,
