@@ -6,8 +6,9 @@ from typing import Any, get_args
 import pytest
 from libs.contracts.tests.refusals import refusal, refused_field
 
-from contracts.agents.agents import MAX_SCHEMA_CHARS, MAX_TOOLS, Agent, AgentCreate, AgentDefinition, definition_of
+from contracts.agents.agents import MAX_TOOLS, Agent, AgentCreate, AgentDefinition, definition_of
 from contracts.agents.plain_tools import PlainToolName
+from contracts.agents.schemas import MAX_SCHEMA_CHARS
 
 HTTP: dict[str, Any] = {"type": "http_get", "hosts": ["example.com"]}
 TIMES = {"created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
