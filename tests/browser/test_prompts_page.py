@@ -168,3 +168,22 @@ def test_saved_questions_are_tried_on_their_documents(
         cell = page.locator(f'.tried [data-side="{side}"]')
         cell.get_by_text("✓ the document that answers it").wait_for()
     http.delete(f"/v1/prompts/{name}").raise_for_status()
+
+
+def test_a_prompt_that_ships_is_read_worded_otherwise_and_put_back(
+    signed_in: Any, home: RunningHome, http: httpx2.Client
+) -> None:
+    page = signed_in
+    page.on("dialog", lambda dialog: dialog.accept())
+    _open(page, home, "groundwork-summary")
+    page.get_by_text("as it ships").wait_for()
+    assert page.get_by_role("button", name="Delete prompt").count() == 0
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_label("Text of message 1").fill("Sum up in rhymes.")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Move production").click()
+    page.get_by_text("production of groundwork-summary is version 2 now.").wait_for()
+    assert _label(http, "groundwork-summary", "production") == 2
+    page.get_by_role("button", name="Back to what ships").click()
+    page.get_by_text("groundwork-summary is what ships.").wait_for()
+    assert http.get("/v1/prompts/groundwork-summary").json()["packaged"] is True

@@ -12,6 +12,8 @@ import { linesOf } from "../prompts/template.js";
 import { Try } from "../prompts/try.js";
 import { Preview } from "../prompts/values.js";
 
+/** Begins the names of prompts that ship: there is always one, and it is tried where it is used. */
+const SHIPS = "groundwork-";
 /** The most versions that are shown. */
 const MOST = 200;
 
@@ -91,15 +93,16 @@ function Prompt({ name, changed }) {
   const again = () => Promise.all([read(), changed()]);
   return html`
     <${Version} key=${prompt.version} prompt=${prompt} versions=${known} changed=${again} />
-    <${Labels} prompt=${prompt} numbers=${known.map(({ version }) => version)} changed=${again} />
+    ${(!name.startsWith(SHIPS) || known.length > 1) && html`<${Labels} prompt=${prompt} numbers=${known.map(({ version }) => version)} changed=${again} />`}
     ${!prompt.withheld && known.length > 1 && html`<${Changes} key=${`changes-${known[0].version}`} versions=${known} linesOf=${linesOf} />`}
-    ${!prompt.withheld && html`<${Try} key=${`try-${prompt.version}-${known.length}`} prompt=${prompt} versions=${known} first=${prompt.version} />`}`;
+    ${!prompt.withheld && !name.startsWith(SHIPS) && html`<${Try} key=${`try-${prompt.version}-${known.length}`} prompt=${prompt} versions=${known} first=${prompt.version} />`}`;
 }
 
 /** One version. @param {{ prompt: Api.Prompt, versions: Api.Prompt[], changed: () => Promise<unknown> }} props */
 function Version({ prompt, versions, changed }) {
   const editing = useSignal("");
   const { name, version } = prompt;
+  const ships = name.startsWith(SHIPS);
   const close = () => (editing.value = "");
   const saved = async (/** @type {Api.Prompt} */ made) => {
     close();
@@ -121,7 +124,9 @@ function Version({ prompt, versions, changed }) {
   const removeVersion = () =>
     remove(["prompts", name, "versions", String(version)], `Delete version ${version} of ${name} for ever?`, `Version ${version} is gone.`, () => go("prompts", name));
   const removeAll = () =>
-    remove(["prompts", name], `Delete ${name} with all versions and labels? Calls of prompt:${name} fail from now on.`, `${name} is gone.`, () => go("prompts"));
+    ships
+      ? remove(["prompts", name], `Have ${name} be what ships, without your versions and labels?`, `${name} is what ships.`, () => go("prompts", name))
+      : remove(["prompts", name], `Delete ${name} with all versions and labels? Calls of prompt:${name} fail from now on.`, `${name} is gone.`, () => go("prompts"));
   if (editing.value) return html`<h1>${name}</h1><${Editor} prompt=${prompt} copy=${editing.value === "copy"} saved=${saved} cancel=${close} />`;
   const fill = (/** @type {Record<string, string | number | boolean>} */ variables) => call("POST", ["prompts", name, "render"], { json: { version, variables } });
   const open = (/** @type {any} */ event) => (location.hash = addressWith(["prompts", name], { version: event.target.value }));
@@ -135,7 +140,7 @@ function Version({ prompt, versions, changed }) {
         <button onClick=${() => (editing.value = "version")} disabled=${prompt.withheld}>Edit</button>
         <button class="quiet" onClick=${() => (editing.value = "copy")} disabled=${prompt.withheld}>Copy</button>
         ${versions.length > 1 && html`<button class="quiet" onClick=${removeVersion}>Delete version</button>`}
-        <button class="quiet" onClick=${removeAll}>Delete prompt</button>`}
+        ${ships ? versions.length > 1 && html`<button class="quiet" onClick=${removeAll}>Back to what ships</button>` : html`<button class="quiet" onClick=${removeAll}>Delete prompt</button>`}`}
     </header>
     ${prompt.withheld
       ? html`<p class="hint">This key may use it, not read what it says.</p>`
