@@ -69,8 +69,9 @@ async def test_what_was_said_before_its_record_was_written_goes_with_the_documen
         await public.post("/v1/feedback", json={"answer_id": "a", **said}, headers=headers)
     installation.answers.put("acme", recorded("a", "How many days?", "leave.md"))
 
-    async def delete(repository: RecordRepository, tenant: str, collection: str, document_id: str | None) -> int:
-        installation.answers.delete(tenant, "a")
+    async def delete(repository: RecordRepository, *which: str | None, with_records: bool) -> int:
+        assert with_records
+        installation.answers.delete("acme", "a")
         return 1
 
     monkeypatch.setattr(RecordRepository, "delete_records_of_document", delete)

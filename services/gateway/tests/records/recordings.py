@@ -35,7 +35,8 @@ def recording(room: Room, answer_id: str, at: datetime, **more: Any) -> Recordin
     question, answer = more.pop("question", "Why?"), more.pop("answer", "Because.")
     model, user, days = more.pop("model", "m"), more.pop("user", None), more.pop("days", 30)
     report, sources = more.pop("report", None), more.pop("sources", None)
-    message = {"message": {"content": answer, "tool_calls": more.pop("tool_calls", None)}, "index": 0}
+    message: dict[str, Any] = {"message": {"content": answer, "tool_calls": more.pop("tool_calls", None)}, "index": 0}
+    message["finish_reason"] = more.pop("finish_reason", None)
     mode, truncated = more.pop("mode", "full"), more.pop("truncated", False)
     frame = json.dumps({"id": answer_id, "choices": [message], "groundwork": report}).encode()
     request = ChatRequest.model_validate({"model": model, "messages": [{"role": "user", "content": question}]})

@@ -1,4 +1,4 @@
-"""Records of answers that go with the documents that they quote, where the collection says so."""
+"""Records of answers that quote what is deleted: they go, too, where the collection says so."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from servicekit.core.errors import ServiceError
 async def deletion_of_records(
     exchange: Exchange, deps: Dependencies, principal: Principal, spec: Operation[Any]
 ) -> Callable[[], Awaitable[None]]:
-    """What removes the records that quote what a call deletes; it does nothing where the collection keeps them.
+    """What removes the records that quote what a call deletes, or where the collection keeps them notes that they do.
 
     It is called before the deletion, so that a call that is made again after a crash ends the work, and after it.
     """
@@ -33,10 +33,11 @@ async def deletion_of_records(
         return _nothing  # the deletion itself says what is wrong
 
     async def delete() -> None:
-        await deps.records.delete_records_of_document(tenant, name, exchange.path_params.get("id"))
+        document, goes = exchange.path_params.get("id"), collection.delete_records
+        await deps.records.delete_records_of_document(tenant, name, document, with_records=goes)
 
-    return delete if collection.delete_records else _nothing
+    return delete
 
 
 async def _nothing() -> None:
-    """The collection keeps them, or nothing is deleted."""
+    """Nothing is deleted."""

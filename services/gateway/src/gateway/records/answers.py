@@ -11,6 +11,9 @@ from contracts.models.citations import Annotation
 from gateway.feedback.answers import RecordedAnswer
 from gateway.records.repository import RecordRepository
 
+CUT = ("length", "content_filter")
+"""Why an answer finished that would have gone on."""
+
 
 class RecordedAnswers:
     """Answers that were recorded, with their words or without."""
@@ -19,12 +22,14 @@ class RecordedAnswers:
         self._records = records
 
     async def get_answers(self, tenant: str, answer_ids: Sequence[str]) -> Mapping[str, RecordedAnswer]:
-        """Those of the tenant's answers that are on record; what is without words, or not whole, says so."""
+        """Those of the tenant's answers that are on record. One without words, that is not whole, or that quotes a
+        document which was deleted since, says that it has no words."""
         found = await self._records.get_records(tenant, answer_ids)
-        return {record.id: _answer_of(record) for record in found}
+        withheld = await self._records.quoting_deleted([record.id for record in found if record.hits])
+        return {record.id: _answer_of(record, is_withheld=record.id in withheld) for record in found}
 
 
-def _answer_of(record: AnswerRecord) -> RecordedAnswer:
+def _answer_of(record: AnswerRecord, *, is_withheld: bool) -> RecordedAnswer:
     return RecordedAnswer(
         id=record.id,
         key_id=record.key_id,
@@ -37,13 +42,14 @@ def _answer_of(record: AnswerRecord) -> RecordedAnswer:
         prompt=record.prompt,
         collections=record.collections,
         abstained=record.abstained,
-        has_words=_is_whole(record),
+        has_words=_is_whole(record) and not is_withheld,
     )
 
 
 def _is_whole(record: AnswerRecord) -> bool:
     """Whether question and answer are there to the end, and the answer is one in words."""
     broken_off = record.truncated or record.error_type is not None  # a caller that left is an error, too
+    broken_off = broken_off or record.finish_reason in CUT
     return bool(record.answer) and not broken_off and not record.tool_calls
 
 

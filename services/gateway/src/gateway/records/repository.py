@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Double, Select, delete, func, or_, select,
 from contracts.access.records import AnswerRecord, RecordSummary
 from contracts.core.pages import Page
 from gateway.records.content import user_hash
+from gateway.records.deleted_documents import DeletedDocuments
 from gateway.records.errors import RecordNotFound
 from gateway.storage.audit_log import Actor, note
 from gateway.storage.tables import feedback, record_documents, records
@@ -64,6 +65,7 @@ class RecordRepository:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._deleted = DeletedDocuments(database)
 
     async def list_records(
         self, reader: Reader, wanted: RecordFilter, limit: int, cursor: str | None
@@ -108,6 +110,10 @@ class RecordRepository:
         found = await self._database.read(rows_of(select(records, _RATING.label("rating")).where(*where)))
         return [_record(row) for row in found]
 
+    async def quoting_deleted(self, ids: Sequence[str]) -> set[str]:
+        """Those that quote a document which was deleted since the answer began."""
+        return await self._deleted.quoting(ids)
+
     async def delete_record(self, reader: Reader, record_id: str, actor: Actor) -> None:
         """Raises `RecordNotFound`."""
         gone = delete(records).where(*_readable(reader, self._clock.now()), records.c.id == record_id)
@@ -128,10 +134,18 @@ class RecordRepository:
 
     async def delete_records_of_tenant(self, tenant: str) -> int:
         """All of a tenant's that is being deleted."""
+        await self._deleted.delete_tenant(tenant)
         return await self._delete(records.c.tenant == tenant)
 
-    async def delete_records_of_document(self, tenant: str, collection: str, document_id: str | None) -> int:
-        """All that hold passages of a document, or of any document of the collection."""
+    async def delete_records_of_document(
+        self, tenant: str, collection: str, document_id: str | None, *, with_records: bool = True
+    ) -> int:
+        """All that hold passages of a document, or of any document of the collection: now, and when they are written
+        later of answers that have begun. Without `with_records` they stay, and are in no export of feedback."""
+        now = self._clock.now()
+        await self._deleted.note(tenant, collection, document_id, now, with_records=with_records)
+        if not with_records:
+            return 0
         about = [record_documents.c.tenant == tenant, record_documents.c.collection == collection]
         if document_id is not None:
             about.append(record_documents.c.document_id == document_id)
@@ -149,8 +163,9 @@ class RecordRepository:
                 return deleted
 
     async def prune(self) -> int:
-        """Remove what is too old; how many there were."""
-        return await prune(self._database, records.c.id, records.c.expires_at, self._clock.now())
+        """Remove what is too old, or should have gone with its document; how many rows there were."""
+        now = self._clock.now()
+        return await prune(self._database, records.c.id, records.c.expires_at, now) + await self._deleted.prune(now)
 
 
 def _of(reader: Reader) -> list[ColumnElement[bool]]:

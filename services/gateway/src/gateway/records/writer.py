@@ -13,6 +13,7 @@ import structlog
 
 from gateway.metrics import RECORDS, RECORDS_HELD, RECORDS_PAUSED
 from gateway.records.content import Row, rows_of
+from gateway.records.deleted_documents import without_deleted
 from gateway.records.recording import Recording
 from gateway.storage.dialects import insert_if_missing
 from gateway.storage.tables import record_documents, records
@@ -178,6 +179,7 @@ class RecordWriter:
         changes: list[Change] = [(self._add_records, [row for _, row, _ in made])]
         if documents := [document for _, _, each in made for document in each]:
             changes.append((self._add_documents, documents))
+            changes.append(without_deleted({document["record_id"] for document in documents}))
         tries = 1
         while (error := await self._ledger.write_beside(changes)) is not None and tries < TRIES:
             if is_disk_full(error) or isinstance(error, UnstorableText):

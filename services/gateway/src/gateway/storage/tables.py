@@ -224,6 +224,17 @@ record_documents = Table(
 )
 """Documents that records hold passages of."""
 
+deleted_documents = Table(
+    "deleted_documents",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("collection", String(63), primary_key=True),
+    Column("document_id", String(200), primary_key=True),
+    Column("deleted_at", UtcTime, nullable=False),
+    Column("with_records", Boolean, nullable=False),
+)
+"""Documents, or with an empty id whole collections, that were deleted and that records quote or may come to quote."""
+
 audit = Table(
     "audit",
     metadata,
