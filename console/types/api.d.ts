@@ -966,6 +966,7 @@ declare namespace Api {
     summary?: string | null;
   };
   type Receipt = {
+    adapter: string | null;
     attempts: Attempt[];
     cache: "hit" | "miss" | "bypass";
     collection_revisions: Record<string, number>;

@@ -37,10 +37,11 @@ async def test_the_receipt_counts_what_was_reranked() -> None:
 
 async def test_the_receipt_names_the_model_that_answered_also_where_its_draft_was_cut() -> None:
     bench = Bench(says=RIGHT)
-    bench.models.version = ModelVersion("small", "sha256:ab", "12cd")
+    bench.models.version = ModelVersion("small", "sha256:ab", "12cd", "house-style")
     bench.models.never_ends = True
     answer = await bench.ask(LEAVE_QUESTION, groundwork=INCLUDE, max_tokens=5)
     assert answer.groundwork is not None
     assert answer.groundwork.receipt is not None
     receipt = answer.groundwork.receipt
     assert (receipt.model_digest, receipt.fingerprints) == ("sha256:ab", {"small": "12cd"})
+    assert receipt.adapter == "house-style"

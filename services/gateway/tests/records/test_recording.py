@@ -101,7 +101,8 @@ async def test_an_answer_from_documents_is_kept_with_its_hits_which_only_who_ask
 ) -> None:
     report = {"grounded": True, "abstained": True, "answer_kind": "abstained", "collections": ["a"]}
     receipt = {"request_id": "r", "tokens": {}, "collection_revisions": {"a": 1}, "model": "m", "prompt": "p@2"}
-    answer = _whole(groundwork={**report, "sources": [SOURCE], "receipt": {**receipt, "model_digest": "sha256:ab"}})
+    made_by = {"model_digest": "sha256:ab", "adapter": "house-style"}
+    answer = _whole(groundwork={**report, "sources": [SOURCE], "receipt": {**receipt, **made_by}})
     answer["choices"][0]["message"]["annotations"] = [CITED]
     installation.agent.answers(PATH, answer)
     options = {"groundwork": {"include": ["sources", "receipt"]}} if asked else {}
@@ -112,6 +113,7 @@ async def test_an_answer_from_documents_is_kept_with_its_hits_which_only_who_ask
     assert (hit.document_id, hit.revision, hit.text, hit.cited) == ("d1", 3, "Leave is 30 days.", True)
     assert (record.model, record.collections, record.abstained) == ("rag:a", ["a"], True)
     assert (record.prompt, record.model_digest, record.answered_by) == ("p@2", "sha256:ab", "m")
+    assert record.adapter == "house-style"
     assert record.report == report
 
 
@@ -132,12 +134,13 @@ async def test_without_words_the_record_says_what_happened_and_nothing_that_was_
 @pytest.mark.parametrize("stream", [False, True])
 async def test_an_answer_from_the_cache_is_an_answer_of_its_own(installation: Installation, stream: bool) -> None:
     pieces = _frames("Hi") if stream else (json.dumps(_whole()).encode(),)
-    made_by = ModelVersion("m", "sha256:ab", "f1").headers()
+    made_by = ModelVersion("m", "sha256:ab", "f1", "house-style").headers()
     installation.inference.answers(PATH, Streamed(pieces, headers={"content-type": "application/json", **made_by}))
     callers = [await _ask(installation, _key(), stream=stream) for _ in range(2)]
     records = await _records(installation)
     assert sorted(one.cache for one in records) == ["hit", "miss"]
     assert [(one.answer, one.answered_by, one.model_digest) for one in records] == [("Hi", "m", "sha256:ab")] * 2
+    assert [one.adapter for one in records] == ["house-style"] * 2
     again = next(one for one in records if one.cache == "hit")
     assert again.id != ID
     assert again.id.encode() in b"".join(callers[1].pieces)

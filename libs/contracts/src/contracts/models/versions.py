@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 MODEL_HEADER = "X-Groundwork-Model"
 DIGEST_HEADER = "X-Groundwork-Model-Digest"
+ADAPTER_HEADER = "X-Groundwork-Model-Adapter"
 FINGERPRINT_HEADER = "X-Groundwork-Model-Fingerprint"
 
 
@@ -18,13 +19,21 @@ class ModelVersion:
     """Its name, which may be another than the one that was asked for: that of a route, or `default`."""
     digest: str | None = None
     fingerprint: str | None = None
+    adapter: str | None = None
+    """Its LoRA adapters, where it has some."""
 
     @classmethod
     def of(cls, headers: Mapping[str, str]) -> ModelVersion:
         """From an answer's headers."""
-        return cls(headers.get(MODEL_HEADER), headers.get(DIGEST_HEADER), headers.get(FINGERPRINT_HEADER))
+        names = (MODEL_HEADER, DIGEST_HEADER, FINGERPRINT_HEADER, ADAPTER_HEADER)
+        return cls(*(headers.get(name) for name in names))
 
     def headers(self) -> dict[str, str]:
         """The reverse: what is known."""
-        said = {MODEL_HEADER: self.model, DIGEST_HEADER: self.digest, FINGERPRINT_HEADER: self.fingerprint}
+        said = {
+            MODEL_HEADER: self.model,
+            DIGEST_HEADER: self.digest,
+            FINGERPRINT_HEADER: self.fingerprint,
+            ADAPTER_HEADER: self.adapter,
+        }
         return {name: value for name, value in said.items() if value is not None}

@@ -33,6 +33,7 @@ class ReceiptBuilder:
     tokens: TokenCounts = field(default_factory=TokenCounts)
     model: str | None = None
     model_digest: str | None = None
+    adapter: str | None = None
     prompt: str | None = None
     prompt_file: str | None = None
     """The file that the prompt is, or stands in place of."""
@@ -80,7 +81,7 @@ class ReceiptBuilder:
 
     def add_version(self, version: ModelVersion) -> None:
         """Note which model began to answer."""
-        self.model_digest = version.digest
+        self.model_digest, self.adapter = version.digest, version.adapter
         if version.model is not None and version.fingerprint is not None:
             self.fingerprints[version.model] = version.fingerprint
 
@@ -106,6 +107,7 @@ class ReceiptBuilder:
             tokens=self.tokens,
             model=self.model,
             model_digest=self.model_digest,
+            adapter=self.adapter,
             prompt=self.prompt,
             instructions=self.instructions,
             fingerprints=dict(self.fingerprints),

@@ -94,6 +94,7 @@ class ModelObserver:
             trace_id=trace_id(),
             model=self._model.id,
             model_digest=version.digest,
+            adapter=version.adapter,
             fingerprints={self._model.id: version.fingerprint} if version.fingerprint else {},
             tokens=TokenCounts(prompt=tokens.prompt, completion=tokens.completion),
             attempts=list(self._attempts),

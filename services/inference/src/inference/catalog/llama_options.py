@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from inference.catalog.sources import Declared, GgufSource, gguf_problem
+from inference.catalog.sources import Declared, GgufSource, HubSource, PathSource, gguf_problem
+
+MOST_NAME = 200
 
 
 class Adapter(Declared):
@@ -14,6 +17,13 @@ class Adapter(Declared):
 
     source: GgufSource
     scale: Annotated[float, Field(ge=-10, le=10)] = 1.0
+
+    @property
+    def name(self) -> str:
+        """Its file's name without the ending, of the Hub with its repository's before it."""
+        source = self.source
+        file = source.path.stem if isinstance(source, PathSource) else Path(source.file or "").stem
+        return f"{source.huggingface}/{file}" if isinstance(source, HubSource) else file
 
 
 class LlamaOptions(Declared):
@@ -29,6 +39,12 @@ class LlamaOptions(Declared):
     mmproj: GgufSource | None = None
     """The projector of a model that sees pictures."""
     adapters: tuple[Adapter, ...] = ()
+
+    @property
+    def adapter(self) -> str | None:
+        """What its adapters are called, as a header can say it: by file or repository; null without any."""
+        applied = [adapter.name for adapter in self.adapters if adapter.scale]
+        return "+".join(applied).encode("ascii", "replace").decode()[:MOST_NAME] or None
 
     @model_validator(mode="after")
     def _are_files(self) -> LlamaOptions:

@@ -138,7 +138,7 @@ class ServedModel(Generic[AnyEngine]):
         """What each of its answers says of it: only its name where it was loaded again, maybe from other files."""
         if self._process() != self._identified:
             return ModelVersion(self.name)
-        return ModelVersion(self.name, self.identity.digest, self._fingerprint)
+        return ModelVersion(self.name, self.identity.digest, self._fingerprint, self.model.llamacpp.adapter)
 
     @property
     def has_to_fetch(self) -> bool:
