@@ -1,14 +1,16 @@
-"""Keys, tenants and usage: `client.keys`, `client.tenants` and `client.usage` (admin scope)."""
+"""Keys, tenants, routes and usage: `client.keys`, `client.tenants`, `client.routes`, `client.usage` (admin scope)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import get_args
+from typing import Any, get_args
 
 from contracts.access.delegation import Scope
 from contracts.access.keys import Budget, Key, KeyCreate, KeyCreated, KeyPatch, Limits, Tenant, UsageGroup, UsageRow
 from contracts.documents.jobs import Job
+from contracts.models.experiments import Experiment
+from contracts.models.routes import Route, RouteVersion
 from contracts.operations import administration as operations
 from groundwork.client.connection import Connection
 
@@ -93,3 +95,34 @@ class Tenants:
     def delete(self, name: str) -> Job:
         """Remove a tenant with everything that it owns; wait for the job to know when that is done."""
         return self._connection.model(operations.DELETE_TENANT, name).job
+
+
+class Routes:
+    """List, put and take back routes; read experiments."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self) -> Iterator[Route]:
+        """Those that were put, without models that stand for themselves."""
+        return (route for route in self._connection.pages(operations.LIST_ROUTES) if route.configured)
+
+    def put(self, name: str, spec: dict[str, Any]) -> Route:
+        """A spec that differs from the one before is a new version, which answers from now on."""
+        return self._connection.model(operations.PUT_ROUTE, name, json=spec)
+
+    def delete(self, name: str) -> None:
+        """The name stands for nothing any more."""
+        self._connection.call(operations.DELETE_ROUTE, name)
+
+    def versions(self, name: str) -> Iterator[RouteVersion]:
+        """The newest first."""
+        return self._connection.pages(operations.LIST_ROUTE_VERSIONS, name)
+
+    def activate(self, name: str, version: int) -> Route:
+        """Have a version answer again; its figures begin anew."""
+        return self._connection.model(operations.ACTIVATE_ROUTE, name, str(version))
+
+    def experiment(self, name: str, version: int | None = None) -> Experiment:
+        """What the variants of a version have shown; without a number, of the one that answers or was split last."""
+        return self._connection.model(operations.GET_EXPERIMENT, name, params={"version": version})

@@ -75,6 +75,7 @@ class Groundwork:
         self.records = Records(self._connection)
         self.keys = administration.Keys(self._connection)
         self.tenants = administration.Tenants(self._connection)
+        self.routes = administration.Routes(self._connection)
 
     def __enter__(self) -> Self:
         return self

@@ -14,7 +14,17 @@ from typer.core import TyperGroup
 
 from groundwork.commands.answers import agents, feedback, prompts, questions, records
 from groundwork.commands.documents import collections, evaluation, ingest, reindex
-from groundwork.commands.installation import backups, browser, configuration, doctor, keys, lifecycle, models, tenants
+from groundwork.commands.installation import (
+    backups,
+    browser,
+    configuration,
+    doctor,
+    keys,
+    lifecycle,
+    models,
+    routes,
+    tenants,
+)
 from groundwork.commands.session import Session, console_for_notes
 from groundwork.errors import ApiError, GroundworkError
 from groundwork.settings import CommandSettings
@@ -74,6 +84,7 @@ for module in (
     keys,
     tenants,
     models,
+    routes,
     collections,
     ingest,
     questions,
