@@ -82,6 +82,41 @@ BOARD = Board(
             ),
         ),
         Row(
+            "Improving answers",
+            (
+                line("Ratings", rates("groundwork_gateway_feedback_total", "rating")),
+                line(
+                    "Share of ratings that are up, an hour",
+                    (
+                        (
+                            'sum by (model, prompt) (increase(groundwork_gateway_feedback_total{rating="up"}[1h])) / '
+                            'sum by (model, prompt) (increase(groundwork_gateway_feedback_total{rating!="none"}[1h]))'
+                        ),
+                        "{{model}} {{prompt}}",
+                    ),
+                    unit="percentunit",
+                    says="By the version of the prompt; `GET /v1/experiments/{route}` has intervals.",
+                ),
+                line(
+                    "Records",
+                    rates("groundwork_gateway_records_total", "outcome"),
+                    says="All but `written` are answers without a record.",
+                ),
+                line("Records that wait", ("sum(groundwork_gateway_records_held_bytes)", "held"), unit="bytes"),
+                line(
+                    "Answers leave no records",
+                    ("max(groundwork_gateway_records_paused)", "paused"),
+                    says="1 while the disk is full or nothing can be written; `/readyz` says why.",
+                ),
+                line(
+                    "Variants ended by a guard",
+                    ("sum by (metric) (increase(groundwork_gateway_experiments_ended_total[1h]))", "{{metric}}"),
+                    says="Alert ExperimentEnded.",
+                ),
+                line("Shadow calls", rates("groundwork_gateway_shadow_calls_total", "outcome"), unit="reqps"),
+            ),
+        ),
+        Row(
             "The gateway itself",
             (
                 line("Calls by status", rates("groundwork_gateway_calls_total", "status"), unit="reqps"),

@@ -27,6 +27,7 @@ ELSEWHERE = (
 )
 """Of vLLM and of Qdrant's server, which a home does not run: tests/structure checks the names."""
 QUIET = {
+    "groundwork_gateway_experiments_ended_total": "people must like one variant less than another, thirty of each",
     "groundwork_ingest_jobs_put_back_total": "a service that jobs need must be away",
 }
 """What a home that is well has nothing of, though it is driven through everything: metric → why."""

@@ -65,6 +65,7 @@ class Load:
         self._answers(name)
         self._models()
         self._refusals(number)
+        self._improvement(number)
         self._run(number)
         self._change(name)
 
@@ -128,6 +129,17 @@ class Load:
         for headers, calls in ((limited, [short, short]), (poor, [long, *[short] * 8, long])):
             statuses = [self._chat("default", text, headers, max_tokens=most).status_code for text, most in calls]
             assert (statuses[0], statuses[-1]) == (200, 429), statuses
+
+    def _improvement(self, number: int) -> None:
+        """An answer on record that is rated, of a route with a shadow."""
+        made = self._post("/v1/keys", {"name": f"shadow {number}", "tenant": "default", "scopes": ["chat"]}).json()
+        shadow = {"model": "gift", "share": 1, "key_id": made["id"]}
+        route = {"targets": [{"model": "scripted-chat"}], "shadow": shadow}
+        assert self.http.put("/v1/routes/shadowed", json=route).status_code < 300
+        headers = self._key({"name": "recorded", "records": "full"})
+        for rating in ("up", "down"):
+            answer = self._chat("shadowed", "Good evening", headers).json()
+            assert self._post("/v1/feedback", {"answer_id": answer["id"], "rating": rating}).status_code == 201
 
     def _key(self, spec: dict[str, Any]) -> dict[str, str]:
         """The headers of a new key."""
