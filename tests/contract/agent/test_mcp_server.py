@@ -17,6 +17,7 @@ from tests.support.agent.running import RunningAgents, running_agents
 from tests.support.gateway.running import DEADLINE_SECONDS
 
 from agent.mcp.server import VERSIONS
+from agent.testing.scripted_answers import hit
 
 SEARCH = {"name": "search", "arguments": {"query": "x"}}
 
@@ -80,6 +81,37 @@ async def test_each_tool_says_the_form_of_its_structured_content_and_keeps_to_it
         result = (await agents.call("POST", "/mcp", json=call))["result"]
         assert not result["isError"], result
         jsonschema_rs.validate(schemas[name], result["structuredContent"])
+
+
+async def test_an_ask_is_on_record_by_the_id_that_it_tells_unless_its_call_says_no(agents: RunningAgents) -> None:
+    gateway = agents.gateway
+    text = "Full-time employees get 27 days of paid leave per year."
+    gateway.seen.hits.append(hit(text, "leave-policy").model_dump(mode="json"))
+    made = await gateway.new_key(scopes=["chat", "search", "records:read"], records="full")
+    asked: dict[str, Any] = {"question": "How many days of paid leave per year?", "collections": ["handbook"]}
+
+    async def ask(arguments: dict[str, Any], wish: str = "yes") -> Any:
+        call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "ask", "arguments": arguments}}
+        headers = {"X-Groundwork-Record": wish}
+        answer = await gateway.call("POST", "/mcp", made["secret"], json=call, headers=headers)
+        assert answer.status == 200, await answer.text()
+        return (await answer.json())["result"]
+
+    said = (await ask(asked))["structuredContent"]
+    await ask(asked, "no")
+    assert (await ask({**asked, "collections": ["a"] * 99}))["isError"]
+    await gateway.deps.recorder.all_written()
+    record = await agents.call("GET", f"/v1/records/{said['id']}", key=made["secret"])
+    assert (record["question"], record["answer"]) == (asked["question"], said["answer"])
+    assert (record["model"], record["collections"]) == ("rag:handbook", ["handbook"])
+    assert (record["abstained"], record["report"]["grounded"]) == (said["abstained"], said["grounded"])
+    assert [hit["chunk_id"] for hit in record["hits"]] == [one["chunk_id"] for one in said["citations"]]
+    listed = (await agents.call("GET", "/v1/records", key=made["secret"]))["data"]
+    assert len(listed) == 2, "one said no"
+    (failed,) = (one for one in listed if one["id"] != said["id"])
+    assert (await agents.call("GET", f"/v1/records/{failed['id']}", key=made["secret"]))["error"][
+        "code"
+    ] == "tool_failed"
 
 
 async def _session(agents: RunningAgents) -> dict[str, str]:

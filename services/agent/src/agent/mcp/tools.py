@@ -133,7 +133,7 @@ async def _ask(call: McpCall) -> dict[str, Any]:
     cited = [one.model_dump(mode="json") for one in message.annotations or ()]
     sources = "".join(f"\n{one['marker']} {one['title']}: “{sanitise(one['quote'])}”" for one in cited)
     report = whole.groundwork.model_dump(mode="json", exclude_none=True) if whole.groundwork else {}
-    content = {"answer": message.content, "citations": cited, **report}
+    content = {"id": whole.id, "answer": message.content, "citations": cited, **report}
     return content_result(f"{message.content}\n{sources}".strip(), content)
 
 
@@ -183,6 +183,7 @@ TOOLS = (
         ("question",),
         frozenset(("chat",)),
         {
+            "id": {"type": "string"},
             "answer": {"type": "string"},
             "citations": {"type": "array", "items": _CITATION},
             "grounded": {"type": "boolean"},

@@ -21,6 +21,7 @@ from gateway.guardrails.run_events import RunEventScreen
 from gateway.guardrails.screen import Screen
 from gateway.limits.max_usage import search_max_usage
 from gateway.limits.reservations import MaxUsage
+from gateway.proxy.ask_record import AskRecord, begin_ask_record
 from gateway.proxy.paths import inner_path, inner_query
 from gateway.proxy.quoted_documents import deletion_of_records
 from gateway.settings import origins_in
@@ -114,11 +115,13 @@ async def _carry(
     may_last = spec.gives in ("events", "json_or_events")
     delete_records = await deletion_of_records(exchange, deps, principal, spec)
     await delete_records()
+    body = await _body(exchange, spec, headers, screen)
+    record = begin_ask_record(exchange, deps, call, spec, body, screen.decisions)
     async with peer.stream(
         spec.method,
         path,
         token=deps.issuer.token(principal, spec.audiences, exchange.request_id, call.id if call else None),
-        body=await _body(exchange, spec, headers, screen),
+        body=body,
         params=inner_query(spec, exchange.scope["query_string"]),
         headers=headers,
         passes=spec.own_errors,
@@ -132,7 +135,7 @@ async def _carry(
             await _note_act(exchange, deps, principal, Act.model_validate_json(stream.headers[ACT_HEADER]))
         await _delete_what_came_from(deps, principal, spec, exchange.path_params)
         await delete_records()  # those that were made meanwhile
-        await _pass_on(exchange, stream, spec, screen, after)
+        await _pass_on(exchange, stream, spec, screen, after, record)
 
 
 async def _note_act(exchange: Exchange, deps: Dependencies, principal: Principal, act: Act) -> None:
@@ -177,20 +180,29 @@ def _last_seen(headers: dict[str, str]) -> int:
     return int(seen)
 
 
-async def _pass_on(exchange: Exchange, stream: PeerStream, spec: Operation[Any], screen: Screen, after: int) -> None:
+async def _pass_on(
+    exchange: Exchange,
+    stream: PeerStream,
+    spec: Operation[Any],
+    screen: Screen,
+    after: int,
+    record: AskRecord | None = None,
+) -> None:
     headers = passed_on(stream.headers)
     streams = headers.get("content-type", "").startswith(MEDIA_TYPE)
     screens = screen.screens_output and stream.status < HTTPStatus.BAD_REQUEST
     if streams:
         headers.update(HEADERS)
     elif screens:
-        await _answer(exchange, stream, headers, screen)
+        await _answer(exchange, stream, headers, screen, record)
         return
     elif spec.gives in ("bytes", "text"):
         headers["x-content-type-options"] = "nosniff"
     await exchange.start(stream.status, headers)
     try:
         async for piece in _screened(stream.pieces(), screen, after) if screens else stream.pieces():
+            if record is not None:
+                record.keep(piece)
             await exchange.piece(piece)
     except ServiceError as error:
         if not streams:
@@ -199,7 +211,9 @@ async def _pass_on(exchange: Exchange, stream: PeerStream, spec: Operation[Any],
     await exchange.end()
 
 
-async def _answer(exchange: Exchange, stream: PeerStream, headers: dict[str, str], screen: Screen) -> None:
+async def _answer(
+    exchange: Exchange, stream: PeerStream, headers: dict[str, str], screen: Screen, record: AskRecord | None
+) -> None:
     """A whole answer, screened."""
     pieces, size = [], 0
     async for piece in stream.pieces():
@@ -210,6 +224,8 @@ async def _answer(exchange: Exchange, stream: PeerStream, headers: dict[str, str
     headers.pop("content-length", None)
     body = await screen.answer(b"".join(pieces))
     exchange.headers.update(screen.header())
+    if record is not None:
+        record.keep(body)
     await exchange.answer(stream.status, headers, body)
 
 
