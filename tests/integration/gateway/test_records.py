@@ -126,3 +126,18 @@ async def test_who_may_read_records_is_told_by_scopes_and_who_is_recorded_by_key
     assert (await (await first.call("PATCH", f"/v1/keys/{writer['id']}", json={"records": None})).json())[
         "records"
     ] is None
+
+
+async def test_on_a_full_disk_answers_go_on_without_records_and_readiness_and_a_metric_say_so(tmp_path: Path) -> None:
+    async with running_gateway(tmp_path, records_free_bytes=2**62) as gateway:  # so many are free nowhere
+        key = (await gateway.new_key(scopes=["chat", "feedback:write"], records="full"))["secret"]
+        answer_id = await _answer_id(gateway, key, _body("Anything?"))
+        await gateway.deps.recorder.all_written()
+        ready = await gateway.call("GET", "/readyz")
+        assert ready.status == 200, "it answers"
+        assert "the disk is nearly full; answers go on" in await ready.text()
+        async with gateway.session.get(f"{gateway.metrics_url}/metrics") as metrics:
+            assert "groundwork_gateway_records_paused 1.0" in await metrics.text()
+        assert await _answer_id(gateway, key, _body("And now?")) != answer_id
+        rated = await gateway.call("POST", "/v1/feedback", key, json={"answer_id": answer_id, "rating": "up"})
+        assert (rated.status, (await rated.json())["recorded"]) == (201, False)
