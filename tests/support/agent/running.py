@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from fastapi import FastAPI
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 from tests.support.agent.service import reserved, serving
 from tests.support.gateway.running import RunningGateway, running_gateway
 
@@ -18,10 +19,11 @@ from agent.bootstrap import create_app
 from agent.settings import AgentSettings
 from agent.testing.scripted_agents import ScriptedAgent, Turn, in_turn
 from contracts.models.catalog import ModelInfo, ModelList, ModelPrice
-from contracts.models.chat import ChatRequest
+from contracts.models.chat import ChatCompletionChunk, ChatRequest
 from gateway.limits.memory_limiter import MemoryLimiter
 from servicekit.auth.delegation import Caller, DelegationVerifier, require
 from servicekit.core.clock import SystemClock
+from servicekit.core.identifiers import new_id
 from servicekit.streams.sse import DONE, encode
 from servicekit.web.error_handlers import install_error_handlers
 
@@ -52,7 +54,7 @@ class RunningAgents:
 
 
 def inference(model: ScriptedAgent, public_key: Path) -> FastAPI:
-    """An inference service with this one model, streamed only."""
+    """An inference service with this one model."""
     app = FastAPI()
     app.state.verifier = DelegationVerifier(public_key)
     install_error_handlers(app)
@@ -68,16 +70,29 @@ def inference(model: ScriptedAgent, public_key: Path) -> FastAPI:
     @app.post("/v1/chat/completions")
     async def chat(body: ChatRequest, caller: Annotated[Caller, require("inference")]) -> Response:
         model.script(body)  # what it raises is a refusal, before anything is said
+        answer_id = {"id": new_id("chatcmpl")}
 
         async def stream() -> AsyncIterator[bytes]:
             async with model.chat(body, "") as chunks:
                 async for chunk in chunks:
-                    yield encode(chunk.model_dump_json())
+                    yield encode(chunk.model_copy(update=answer_id).model_dump_json())
             yield DONE
 
+        if not body.stream:
+            async with model.chat(body, "") as chunks:
+                return JSONResponse({**_whole([chunk async for chunk in chunks]), **answer_id})
         return StreamingResponse(stream(), media_type="text/event-stream")
 
     return app
+
+
+def _whole(chunks: Sequence[ChatCompletionChunk]) -> dict[str, Any]:
+    """The answer that the chunks of a stream make up; calls of tools it has none."""
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    message = {"role": "assistant", "content": text}
+    choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+    last = chunks[-1].model_dump(mode="json")
+    return {**last, "object": "chat.completion", "choices": choices}
 
 
 def free_port() -> int:
@@ -88,8 +103,10 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def running_agents(folder: Path, **settings: Any) -> AsyncIterator[RunningAgents]:
-    """Gateway, agent service and scripted model, until the block ends. Redis is not there."""
+async def running_agents(
+    folder: Path, gateway_settings: Mapping[str, Any] = MappingProxyType({}), **settings: Any
+) -> AsyncIterator[RunningAgents]:
+    """Gateway, agent service (with `settings`) and scripted model, until the block ends. Redis is not there."""
     model = ScriptedAgent(in_turn("Hello."), MODEL)
     listener = reserved()
     async with (
@@ -99,6 +116,7 @@ async def running_agents(folder: Path, **settings: Any) -> AsyncIterator[Running
             limiter=MemoryLimiter(SystemClock()),
             inference_url=inference_url,
             agent_url=f"http://127.0.0.1:{listener.getsockname()[1]}",
+            **gateway_settings,
         ) as gateway,
     ):
         chosen = {

@@ -133,7 +133,8 @@ async def serving(app: ASGIApp, at: socket.socket | int = 0) -> AsyncIterator[st
     """The base URL of an app that is served on a loopback port, by default a free one, in this event loop."""
     listener = reserved(at) if isinstance(at, int) else at
     listener.listen(128)  # whoever calls from now on waits until the app is up
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2))
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2, timeout_keep_alive=600)
+    server = uvicorn.Server(config)  # it closes no connection that its peer is about to use, as real services don't
     running = asyncio.create_task(server.serve([listener]))
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
