@@ -57,7 +57,7 @@ pictures: setup-dev ## take the console's pictures anew that docs/console.md and
 	@PICTURES=docs/pictures nice -n 10 $(BIN)/pytest -q -rs tests/browser/test_pictures.py
 
 .PHONY: test-clients
-test-clients: setup-dev ## unmodified clients of others (SDKs, LangChain, …): 700 MB in .clients (HEAVY=1: Open WebUI, guidellm, 9 GB)
+test-clients: setup-dev ## unmodified clients of others (SDKs, LangChain, TRL, …): 2 GB in .clients (HEAVY=1: Open WebUI, guidellm, 9 GB)
 	@nice -n 10 $(BIN)/pytest -q tests/contract/clients
 
 test-integration: setup-dev ## real Valkey, Qdrant Edge, models, SQL
@@ -85,7 +85,7 @@ chaos-usage: setup-dev ## calls, answers and runs in chaos on two gateways: ever
 	@$(BIN)/pytest -q -s tests/chaos/test_usage_chaos.py
 
 chaos-feedback: setup-dev ## kill gateways while people rate answers (KILLS=25, SEED=1)
-	@$(BIN)/pytest -q -s tests/chaos/test_feedback_chaos.py
+	@KILLS=$${KILLS:-25} $(BIN)/pytest -q -s tests/chaos/test_feedback_chaos.py
 
 chaos-restarts: setup-dev ## restart every service in turn under load: nothing may fail or be lost (ROLLS=1)
 	@$(BIN)/pytest -q -s tests/chaos/test_rolling_restart.py
