@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from PIL import Image
 from tests.browser.conftest import PICTURES
 from tests.browser.visitor import ask, choose
 from tests.support.home.stack import RunningHome, usage_at_rest
+from tests.support.ingest.peers import until
 
 from contracts.retrieval.collections import Collection
 
@@ -139,6 +141,44 @@ def test_experiments(window: Any, home: RunningHome, http: httpx2.Client) -> Non
     http.delete("/v1/routes/support").raise_for_status()
     for name in ("brief", "polite"):
         http.delete(f"/v1/models/{name}").raise_for_status()
+
+
+@pytest.fixture
+def recorded(http: httpx2.Client, handbook: Collection) -> Iterator[list[str]]:
+    """The ids of answers from the handbook that are on record."""
+    spec = {"name": "recorded", "tenant": "default", "scopes": ["chat"], "records": "full"}
+    key = http.post("/v1/keys", json=spec).raise_for_status().json()
+    headers, ids = {"Authorization": f"Bearer {key['secret']}"}, list[str]()
+    for number, question in enumerate((QUESTION, "How much may a hotel cost?", "Who won the match?")):
+        said = [{"role": "user", "content": question}]
+        asked = {"model": f"rag:{handbook.name}", "messages": said, "user": f"person-{number}"}
+        answer = http.post("/v1/chat/completions", json=asked, headers=headers).raise_for_status()
+        ids.append(answer.json()["id"])
+    until(lambda: all(http.get(f"/v1/records/{one}").status_code == 200 for one in ids), "three records")
+    yield ids
+    http.delete(f"/v1/keys/{key['id']}").raise_for_status()
+
+
+def test_records(window: Any, home: RunningHome, recorded: list[str]) -> None:
+    window.goto(f"{home.base_url}/console/#/records/{recorded[0]}")
+    window.get_by_role("heading", name=QUESTION).wait_for()
+    window.locator(".answer .marker").first.click()
+    window.locator("details[open] .said").first.wait_for()
+    _take(window, "records")
+
+
+def test_reviews(window: Any, home: RunningHome, http: httpx2.Client, recorded: list[str]) -> None:
+    for person, labels in (("jane", ["incorrect"]), ("joe", ["incomplete"])):
+        said = {"answer_id": recorded[0], "user": person, "rating": "down", "labels": labels}
+        http.post("/v1/feedback", json={**said, "comment": "What of people who work part time?"}).raise_for_status()
+    http.post("/v1/reviews", json={"answer_ids": recorded[:1]}).raise_for_status()
+    window.goto(f"{home.base_url}/console/#/reviews")
+    window.get_by_role("button", name="Take the next answer").click()
+    judged = window.get_by_role("article", name="An answer to judge")
+    judged.get_by_role("heading", name=QUESTION).wait_for()
+    judged.get_by_role("button", name="Bad answer").click()
+    judged.get_by_role("form", name="What was good or bad").wait_for()
+    _take(window, "reviews")
 
 
 def test_usage(window: Any, home: RunningHome) -> None:
