@@ -12,7 +12,7 @@ from gateway.feedback.export import FeedbackExport
 from gateway.feedback.service import FeedbackService
 from gateway.records.answers import RecordedAnswers
 from gateway.records.content import rows_of
-from gateway.records.deleted_documents import REMEMBERED
+from gateway.records.deleted_documents import KEPT_FOR
 from gateway.records.repository import RecordRepository
 from gateway.storage.tables import deleted_documents, record_documents, records
 from gateway.usage.bounded_labels import BoundedLabels
@@ -94,7 +94,7 @@ async def test_a_record_that_another_replica_wrote_meanwhile_goes_later_and_what
         await _kept(database, began, answer_id, document)
     await repository.prune()
     assert (await _ids(database), await _noted(database)) == ({"r2"}, {"gone", "quoted"})
-    clock.advance(REMEMBERED.total_seconds() + 1)
+    clock.advance(KEPT_FOR.total_seconds() + 1)
     await repository.prune()
     assert (await _ids(database), await _noted(database)) == ({"r2"}, {"quoted"})
 

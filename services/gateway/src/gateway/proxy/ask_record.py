@@ -71,8 +71,8 @@ def begin_ask_record(
     asked = _asked(body)
     if asked is None:
         return None
-    wish = exchange.header(RECORD_HEADER.lower())
-    recording = begin_recording(deps.recorder, call, asked, len(body), wish, str)
+    header = exchange.header(RECORD_HEADER.lower())
+    recording = begin_recording(deps.recorder, call, asked, len(body), header, str)
     if recording is None:
         return None
     recording.decisions = decisions

@@ -1,4 +1,4 @@
-"""Documents that are gone, remembered while an answer that quotes them is on record or may come to be.
+"""Documents that are gone, noted while an answer that quotes them is on record or may come to be.
 
 An answer that is under way when a document is deleted is recorded later, by any replica. It is told by its moment: it
 began before the deletion. A document that comes back under the same id is another one for answers that begin then.
@@ -18,7 +18,7 @@ from servicekit.sql.database import Change, Database, rows_of
 
 WHOLE = ""
 """In `document_id`: all of the collection."""
-REMEMBERED = timedelta(hours=2)
+KEPT_FOR = timedelta(hours=2)
 """At least, for answers that are under way or wait to be written; then for as long as a record quotes the document."""
 ROWS = 1000
 _gone, _quoted = deleted_documents.c, record_documents.c
@@ -79,7 +79,7 @@ class DeletedDocuments:
         late = delete(records).where(records.c.id.in_(_GOES.limit(ROWS))).returning(records.c.id)
         key = (_gone.tenant, _gone.collection, _gone.document_id)
         stays = exists(select(_quoted.record_id).where(_IS_QUOTED, _BEGAN_BEFORE))
-        old = delete(deleted_documents).where(_gone.deleted_at < now - REMEMBERED, ~stays).returning(*key)
+        old = delete(deleted_documents).where(_gone.deleted_at < now - KEPT_FOR, ~stays).returning(*key)
         count = 0
         for statement in (late, old):
             while gone := await self._database.write(partial(_executed, statement)):
