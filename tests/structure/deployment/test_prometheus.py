@@ -15,6 +15,7 @@ from tests.support.deployment.measured import measured
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "deploy" / "prometheus"
 SUFFIXES = ("_bucket", "_sum", "_count", "_total", "")
+TESTS = sorted((FOLDER / "tests").glob("*.yml"))
 PROMTOOL = shutil.which("promtool")
 
 
@@ -50,7 +51,7 @@ def test_an_alert_has_a_severity_a_summary_and_a_section_in_the_runbook(name: st
 
 
 def test_every_alert_is_seen_quiet_firing_and_resolved() -> None:
-    tests = yaml.safe_load((FOLDER / "tests" / "alerts.yml").read_text())["tests"]
+    tests = [test for file in TESTS for test in yaml.safe_load(file.read_text())["tests"]]
     for name in ALERTS:
         states = [
             (each["eval_time"], bool(each["exp_alerts"]))
@@ -68,7 +69,10 @@ def test_every_alert_is_seen_quiet_firing_and_resolved() -> None:
 )
 @pytest.mark.parametrize(
     "arguments",
-    [["check", "config", "--syntax-only", "prometheus.yml"], ["test", "rules", "tests/alerts.yml"]],
+    [
+        ["check", "config", "--syntax-only", "prometheus.yml"],
+        ["test", "rules", *(f"tests/{file.name}" for file in TESTS)],
+    ],
     ids=lambda arguments: " ".join(arguments[:2]),
 )
 def test_prometheus_s_own_tool_agrees(arguments: list[str]) -> None:
