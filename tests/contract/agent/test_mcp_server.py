@@ -231,6 +231,8 @@ async def test_searches_and_questions_are_charged_and_refused_in_words_once_a_bu
         ("search", {"query": "leave", "collections": ["handbook\n"]}),
         ("ask", {"question": "\ud800", "collections": ["handbook"]}),
         ("ask", {"question": "leave?", "collections": ["handbook\n"]}),
+        ("ask", {"question": "leave?", "collections": 5}),
+        ("ask", {"question": 5}),
     ],
 )
 async def test_arguments_that_only_look_as_they_should_are_told(

@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from contracts.access.guardrails import GuardDecision
 from contracts.access.records import RECORD_HEADER
 from contracts.models.catalog import RAG
@@ -82,15 +84,23 @@ def begin_ask_record(
 
 
 def _asked(body: bytes) -> ChatRequest | None:
-    message = object_in(body)
+    """None also for what the agent service is going to refuse."""
+    try:
+        message = object_in(body)
+    except RecursionError:
+        return None
     params = message.get("params")
     if message.get("method") != "tools/call" or not isinstance(params, dict) or params.get("name") != "ask":
         return None
     arguments = params.get("arguments")
     given = arguments if isinstance(arguments, dict) else {}
-    named = [name for name in given.get("collections") or () if isinstance(name, str)]
-    said = [{"role": "user", "content": str(given.get("question") or "")}]
-    return ChatRequest.model_validate({"model": RAG + ",".join(named), "messages": said})
+    names = given.get("collections")
+    model = RAG + ",".join(name for name in names if isinstance(name, str)) if isinstance(names, list) else RAG
+    try:
+        said = [{"role": "user", "content": given.get("question")}]
+        return ChatRequest.model_validate({"model": model, "messages": said})
+    except ValidationError:
+        return None
 
 
 def _text_of(result: dict[str, Any]) -> str:
