@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -72,3 +73,28 @@ def test_a_record_shows_the_answer_its_passages_and_how_it_was_made_and_can_be_d
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("heading", name="Records", exact=True).wait_for()
     assert http.get(f"/v1/records/{answered}").status_code == 404
+
+
+def test_what_was_asked_is_kept_as_a_question_and_asked_once_more_of_something_else(
+    signed_in: Any, home: RunningHome, handbook: Collection, recorded: tuple[str, str]
+) -> None:
+    page, (answered, silent) = signed_in, recorded
+    page.goto(f"{home.base_url}/console/#/records/{silent}")
+    page.get_by_role("button", name="Save: no document answers it").click()
+    page.get_by_role("button", name="Download 1 question").wait_for()
+    page.goto(f"{home.base_url}/console/#/records/{answered}")
+    page.get_by_role("heading", name=KNOWN).wait_for()
+    page.get_by_role("button", name="answers it").first.click()
+    page.get_by_role("button", name="Download 2 questions").wait_for()
+    saved = page.evaluate("Object.entries(localStorage).find(([name]) => name.endsWith('.handbook'))[1]")
+    assert [(one["question"], one["answerable"]) for one in json.loads(saved)] == [(UNKNOWN, False), (KNOWN, True)]
+
+    again = page.get_by_role("region", name="Try again with …")
+    assert again.get_by_label("Model").input_value() == f"rag:{handbook.name}"
+    again.get_by_role("button", name="Ask again").click()
+    again.locator(".answer .marker").first.click()
+    again.get_by_text("27 days").first.wait_for()
+    again.get_by_label("Model").fill("rag:nowhere")
+    again.get_by_role("button", name="Ask again").click()
+    again.locator(".problem").get_by_text("nowhere").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

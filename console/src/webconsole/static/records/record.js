@@ -6,6 +6,8 @@ import { may } from "../app/session.js";
 import { Answer } from "../parts/answer.js";
 import { duration, when } from "../parts/format.js";
 import { say } from "../parts/notice.js";
+import { QuestionSet } from "../search/questions.js";
+import { Again } from "./again.js";
 import { End } from "./list.js";
 
 /** @typedef {{ [name: string]: any }} Any */
@@ -35,7 +37,17 @@ export function Record({ id }) {
       <${Answer} text=${found.answer} citations=${found.annotations ?? []} open=${openHit} opened=${null} /></section>`}
     ${(found.hits ?? []).length > 0 && html`<${Hits} hits=${found.hits} />`}
     ${(found.messages ?? []).length > 1 && html`<${Messages} messages=${found.messages ?? []} />`}
+    ${found.question && (found.collections ?? []).length > 0 && html`<${AsQuestion} record=${found} />`}
+    ${found.messages && !found.truncated && may("chat") && html`<${Again} record=${found} />`}
     <${Facts} record=${found} />`;
+}
+
+/** Into the question set of its collection, with the document that it cites first. @param {{ record: Api.AnswerRecord }} props */
+function AsQuestion({ record }) {
+  const cited = (record.hits ?? []).find((hit) => hit.cited);
+  const collection = cited?.collection ?? /** @type {string[]} */ (record.collections)[0];
+  const hit = cited ? { document_id: cited.document_id, title: cited.title || cited.document_id } : null;
+  return html`<${QuestionSet} collection=${collection} query=${record.question} hit=${hit} without="No passage is cited:" />`;
 }
 
 /** Bring the passage of a citation into sight. @param {Api.Annotation} citation */

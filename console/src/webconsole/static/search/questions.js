@@ -7,7 +7,7 @@ import { focused } from "../parts/keys.js";
 import { say } from "../parts/notice.js";
 
 /** @typedef {{ id: string, question: string, document?: string, answerable: boolean }} Question */
-/** @typedef {import("./ways.js").Hit} Hit */
+/** @typedef {Pick<import("./ways.js").Hit, "document_id" | "title">} Hit */
 
 const MOST = 1000;
 const revision = signal(0);
@@ -41,8 +41,8 @@ function save(collection, question, hit) {
   revision.value += 1;
 }
 
-/** @param {{ collection: string, query: string, hit: Hit | null }} props `hit`: the passage that is open */
-export function QuestionSet({ collection, query, hit }) {
+/** @param {{ collection: string, query: string, hit: Hit | null, without?: string }} props `hit`: the passage that answers it; `without`: what is said where there is none */
+export function QuestionSet({ collection, query, hit, without = "Open the passage that answers it to save the query as a question, or" }) {
   const sure = useSignal(false);
   revision.value; // drawn again with each change
   const questions = questionsOf(collection);
@@ -64,7 +64,7 @@ export function QuestionSet({ collection, query, hit }) {
     <p class="choices" role="group" aria-label="Question set">
       ${hit
         ? html`<button class="quiet" onClick=${keep(hit)}>Save as question: “${hit.title.slice(0, 60)}” answers it</button>`
-        : html`<span class="hint">Open the passage that answers it to save the query as a question, or</span>`}
+        : html`<span class="hint">${without}</span>`}
       <button class="quiet" onClick=${keep(null)}>Save: no document answers it</button>
       ${questions.length > 0 && html`
         <button class="quiet" onClick=${() => download(`${collection}-questions.jsonl`, "application/jsonl", lines())}>Download ${counted(questions.length, "question")}</button>
