@@ -151,7 +151,9 @@ def minilm_tokenizer() -> bytes:
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
     """Serve an app from a thread; its address."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off"))
+    # As services do, it keeps connections for longer than callers: a call on one that it closes in that moment fails.
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off", timeout_keep_alive=600)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until(lambda: bool(server.started), "the peers listen")

@@ -120,7 +120,7 @@ def hashed_inference(embedder: HashedEmbedder) -> FastAPI:
 def served(app: ASGIApp) -> Iterator[str]:
     """The base URL of an app that is served on a free loopback port by a thread."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_keep_alive=600))
     thread = Thread(target=lambda: asyncio.run(server.serve([listener])))
     thread.start()
     try:
