@@ -2,17 +2,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from services.gateway.tests.installation import Installation
 from services.gateway.tests.records.recordings import Roomy, recording
 from services.gateway.tests.records.test_writer import Books
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 
 from contracts.improvement.feedback import FeedbackCreate
 from gateway.feedback.export import FeedbackExport
 from gateway.feedback.service import FeedbackService
+from gateway.records import deleted_documents as module
 from gateway.records.answers import RecordedAnswers
 from gateway.records.content import rows_of
-from gateway.records.deleted_documents import KEPT_FOR
+from gateway.records.deleted_documents import KEPT_FOR, forgotten_before
 from gateway.records.repository import RecordRepository
 from gateway.storage.tables import deleted_documents, record_documents, records
 from gateway.usage.bounded_labels import BoundedLabels
@@ -105,3 +107,26 @@ async def test_with_a_tenant_goes_which_of_its_documents_were_deleted(database: 
         await repository.delete_records_of_document(tenant, "a", tenant)
     await repository.delete_records_of_tenant("acme")
     assert await _noted(database) == {"other"}
+
+
+async def test_whether_a_document_is_still_quoted_is_looked_up_by_its_own_id_and_a_bounded_number_goes_at_once(
+    database: Database, clock: ManualClock
+) -> None:
+    repository = RecordRepository(database, clock)
+    await _kept(database, clock, "r1", "quoted")
+    clock.advance(1)
+    await repository.delete_records_of_document("acme", "a", "quoted", with_records=False)
+    await repository.delete_records_of_document("acme", "b", None, with_records=False)
+    for number in range(7):
+        await repository.delete_records_of_document("acme", "a", f"d{number}", with_records=False)
+    clock.advance(KEPT_FOR.total_seconds() + 1)
+    statement = forgotten_before(clock.now()).compile(dialect=database.dialect, compile_kwargs={"literal_binds": True})
+    async with database.read() as connection:
+        plan = [row[3] for row in await connection.execute(text(f"EXPLAIN QUERY PLAN {statement}"))]
+    assert any("record_documents" in step and "document_id=?" in step for step in plan), plan
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "ROWS", 3)
+        async with database.write() as connection:
+            assert len((await connection.execute(forgotten_before(clock.now()))).all()) == 3
+        await repository.prune()
+    assert await _noted(database) == {"quoted"}

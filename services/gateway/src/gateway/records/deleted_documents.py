@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import Connection, Executable, Select, and_, bindparam, delete, exists, or_, select
+from sqlalchemy import Connection, Executable, Select, and_, bindparam, delete, exists, or_, select, tuple_
 
 from gateway.storage.dialects import upsert
 from gateway.storage.tables import deleted_documents, record_documents, records
@@ -41,6 +41,20 @@ _GOES_AT_ONCE = delete(records).where(
 def without_deleted(record_ids: Collection[str]) -> Change:
     """Of records that were just written, remove those that should have gone with their documents."""
     return _GOES_AT_ONCE, [{"written": list(record_ids)}]
+
+
+def forgotten_before(moment: datetime) -> Executable:
+    """Up to `ROWS` notes of deletions before a moment that no record quotes any more.
+
+    A document's note is looked up by its own id, not among all that its collection's records quote.
+    """
+    key = (_gone.tenant, _gone.collection, _gone.document_id)
+    same_place = and_(_quoted.tenant == _gone.tenant, _quoted.collection == _gone.collection)
+    one = exists(select(_quoted.record_id).where(same_place, _quoted.document_id == _gone.document_id, _BEGAN_BEFORE))
+    any_of_it = exists(select(_quoted.record_id).where(same_place, _BEGAN_BEFORE))
+    stays = or_(one, and_(_gone.document_id == WHOLE, any_of_it))
+    found = select(*key).where(_gone.deleted_at < moment, ~stays).limit(ROWS).correlate(None)
+    return delete(deleted_documents).where(tuple_(*key).in_(found)).returning(*key)
 
 
 class DeletedDocuments:
@@ -77,11 +91,8 @@ class DeletedDocuments:
         """Remove records that another replica wrote while their document was being deleted, then what no record quotes
         any more; how many rows there were."""
         late = delete(records).where(records.c.id.in_(_GOES.limit(ROWS))).returning(records.c.id)
-        key = (_gone.tenant, _gone.collection, _gone.document_id)
-        stays = exists(select(_quoted.record_id).where(_IS_QUOTED, _BEGAN_BEFORE))
-        old = delete(deleted_documents).where(_gone.deleted_at < now - KEPT_FOR, ~stays).returning(*key)
         count = 0
-        for statement in (late, old):
+        for statement in (late, forgotten_before(now - KEPT_FOR)):
             while gone := await self._database.write(partial(_executed, statement)):
                 count += gone
         return count
