@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,6 +24,8 @@ from servicekit.streams.chunks import object_in
 
 OWN = ("answer", "citations", "id")
 """Of the structured content what is no report."""
+FAILED = "tool_failed"
+"""The kind of error of an `ask` that has none: in MCP a tool fails inside an answer with status 200."""
 
 
 class AskRecord:
@@ -32,21 +35,28 @@ class AskRecord:
         self._recording = recording
         self._pieces: list[bytes] = []
         self._size = 0
+        self._is_whole = True
 
     def keep(self, piece: bytes) -> None:
-        """A piece of the reply goes out; what is beyond any answer's size is not looked at."""
-        self._size += len(piece)
-        if self._size <= MOST_ANSWER_BYTES:
+        """A piece of the reply goes out; what is beyond any answer's size, or has no room, is not looked at."""
+        if not self._is_whole:
+            return
+        self._is_whole = self._size + len(piece) <= MOST_ANSWER_BYTES and self._recording.room.hold(len(piece))
+        if self._is_whole:
+            self._size += len(piece)
             self._pieces.append(piece)
 
     def end(self, call: MeteredCall, usage: UsageRecord | None, error: tuple[str, str] | None) -> None:
         """The call has ended: what its reply says is the answer."""
+        self._recording.room.release(self._size)
         result = object_in(b"".join(self._pieces)).get("result") or {}
         content = result.get("structuredContent")
         if isinstance(content, dict):
             self._take(content)
         elif result.get("isError") is True:
-            error = error or ("tool_failed", _text_of(result))
+            error = error or (FAILED, _text_of(result))
+            usage = usage and replace(usage, error_type=usage.error_type or FAILED)
+        self._recording.truncated = self._recording.truncated or not self._is_whole
         self._recording.end(call, usage, error)
 
     def _take(self, content: dict[str, Any]) -> None:
