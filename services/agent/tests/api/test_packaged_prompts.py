@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from services.agent.tests.api.client import Api, error
+from services.agent.tests.runs_bench import VIEWER
 
 from agent.answering.drafting.prompt import ANSWER_PROMPT
+from agent.prompts import repository
 from agent.prompts.packaged import PACKAGED
+from contracts.agents.prompts import PromptCreate
 
 NAME = "groundwork-answer"
 RELEASE = ("agents:write", "prompts:release")
@@ -85,3 +89,42 @@ async def test_what_ships_has_no_labels_to_move_and_is_not_deleted_and_a_limited
     assert (shown["withheld"], bool(shown["messages"])) == (False, True), "it is no secret"
     assert error(await _save(api, **limited)) == (403, "prompt_not_yours")
     assert (await _used(api))[0] == ANSWER_PROMPT
+
+
+async def test_a_key_that_saved_one_before_it_was_limited_changes_it_no_more(api: Api) -> None:
+    await _save(api, scopes=RELEASE)
+    await _save(api, "Be kind.", scopes=RELEASE)
+    await api.call("PUT", f"{PATH}/labels/mine", {"version": 3}, scopes=RELEASE)
+    limited: dict[str, Any] = {"collections": ("handbook",), "scopes": (*RELEASE, "agents")}
+    for method, path, body in (
+        ("PUT", f"{PATH}/labels/production", {"version": 2}),
+        ("PUT", f"{PATH}/labels/mine", {"version": 2}),
+        ("DELETE", f"{PATH}/labels/mine", None),
+        ("DELETE", f"{PATH}/versions/2", None),
+        ("DELETE", PATH, None),
+    ):
+        assert error(await api.call(method, path, body, **limited)) == (403, "prompt_not_yours"), path
+    assert error(await _save(api, "Be loud.", **limited)) == (403, "prompt_not_yours")
+    kept = (await api.call("GET", PATH)).json()
+    assert (kept["newest"], {one["label"]: one["version"] for one in kept["labels"]}) == (
+        3,
+        {"production": 1, "mine": 3},
+    )
+
+
+async def test_a_text_with_a_place_of_the_user_s_message_is_refused_and_named(api: Api) -> None:
+    body = {"messages": [{"role": "system", "content": "Sum up {{title}}."}], "variables": {"title": {}}}
+    refused = await api.call("POST", "/v1/prompts", {"name": "groundwork-summary", **body})
+    assert error(refused) == (400, "invalid_prompt")
+    assert "'{{title}}'" in refused.json()["error"]["message"]
+
+
+async def test_a_version_that_could_not_be_asked_with_is_passed_over_for_what_ships(api: Api) -> None:
+    messages = [{"role": "system", "content": "Tell of {{sources}}."}]
+    earlier = PromptCreate.model_validate({"name": NAME, "messages": messages, "variables": {"sources": {}}})
+    async with api.bench.opened.prompts.database.write() as connection:
+        await repository.save_prompt(connection, VIEWER, earlier, datetime.now(UTC))
+        await repository.move_label(connection, VIEWER, NAME, "production", 2)
+    version, system = await _used(api)
+    assert version == ANSWER_PROMPT
+    assert "sources}" not in system

@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 
 from agent.prompts.errors import PromptRefused
-from agent.prompts.packaged import PACKAGED, check_replacement, is_as_shipped, name_of, packaged_definition, replaced
+from agent.prompts.packaged import (
+    MAX_REPLACED_CHARS,
+    PACKAGED,
+    check_replacement,
+    is_as_shipped,
+    name_of,
+    packaged_definition,
+    replaced,
+)
 from agent.prompts.prompt import load_prompt
 from agent.prompts.template import check_template
 from contracts.agents.prompts import PACKAGED_PREFIX, PromptDefinition
@@ -62,6 +70,11 @@ def test_rules_that_a_text_leaves_out_and_the_message_with_the_sources_stay(name
         ),
         (ANSWER, _with(ANSWER, "x", examples=[{"input": "a", "output": "b"}]), "'examples' has no effect"),
         (ANSWER, _with(ANSWER, "x", model="other"), "'model' has no effect"),
+        (ANSWER, _with(ANSWER, "{{length}} {{sources}} {{question}}"), "'{{sources}}' can't stand in the system text"),
+        ("groundwork-summary", _with("groundwork-summary", "Sum up {{title}}."), "'{{title}}' .* takes no places"),
+        ("groundwork-queries", _with("groundwork-queries", "{{task}} {{ question }}"), "'{{question}}' can't stand"),
+        (ANSWER, _with(ANSWER, "{{instructions}} {{ instructions }}"), "'{{instructions}}' .* more than once"),
+        (ANSWER, _with(ANSWER, "x" * (MAX_REPLACED_CHARS + 1)), "20,001 characters; .* at most 20,000"),
     ],
 )
 def test_what_could_not_stand_in_the_place_of_one_that_ships_is_refused(
@@ -69,3 +82,29 @@ def test_what_could_not_stand_in_the_place_of_one_that_ships_is_refused(
 ) -> None:
     with pytest.raises(PromptRefused, match=says):
         check_replacement(name, wanted)
+
+
+@pytest.mark.parametrize("role", ["system", "developer"])
+def test_places_are_counted_over_all_messages_that_become_the_system_text(role: str) -> None:
+    shipped = packaged_definition(ANSWER).messages[1].model_dump()
+    messages = [{"role": "system", "content": "{{length}}"}, {"role": role, "content": "{{length}}"}, shipped]
+    with pytest.raises(PromptRefused, match="more than once"):
+        check_replacement(ANSWER, _with(ANSWER, "", messages=messages))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "asked"),
+    [
+        (ANSWER, "Be brief. {{ instructions }}", "Be brief. <instructions>"),
+        (ANSWER, "Be brief. \\{{instructions}}", "Be brief. {{instructions}}"),
+        ("groundwork-form", "Fit {{ schema }}", "Fit <schema>"),
+        (ANSWER, "- If the sources do not\n  hold the answer, write only:\tNO ANSWER", "- If the sources do not"),
+    ],
+)
+def test_a_rule_is_there_once_however_it_is_written(name: str, text: str, asked: str) -> None:
+    shipped = load_prompt(PACKAGED[name].file).system.get_identifiers()
+    system = replaced(name, 2, _with(name, text)).system.substitute({place: f"<{place}>" for place in shipped})
+    assert system.startswith(asked)
+    assert system.count("<instructions>") == 1
+    assert system.count("<schema>") == (name == "groundwork-form")
+    assert system.count("NO ANSWER") == (name == ANSWER)

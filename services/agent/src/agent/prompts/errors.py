@@ -93,14 +93,15 @@ class LabelProtected(Forbidden):
 
 
 class PromptNotYours(Forbidden):
-    """The prompt was made by another key, and this one may change only its own."""
+    """The prompt was made by another key, or is the whole tenant's, and this one may change only its own."""
 
     code = "prompt_not_yours"
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"The prompt '{name}' was made by another key. A key that is limited to some collections or models changes "
-            "and sees only prompts that it made itself. Choose another name, or use the key that made it.",
+            f"The prompt '{name}' was made by another key, or ships and is the whole tenant's. A key that is limited "
+            "to some collections or models changes and sees only prompts that it made itself. Choose another name, or "
+            "use a key without such limits.",
             param="name",
         )
 

@@ -18,6 +18,11 @@ class Prompt:
     file: str
     """The file that it is, or stands in place of."""
 
+    @property
+    def longer(self) -> int:
+        """Characters that its system text has more than the file's, which the shares of models' contexts are for."""
+        return max(0, len(self.system.template) - len(load_prompt(self.file).system.template))
+
 
 @lru_cache(maxsize=8)
 def load_prompt(version: str) -> Prompt:

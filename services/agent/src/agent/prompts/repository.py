@@ -59,6 +59,7 @@ async def save_prompt(
     connection: Transaction, viewer: Viewer, wanted: PromptCreate, now: datetime
 ) -> tuple[Prompt, bool, Act | None]:
     """The version with this content, whether it was made now, and with a `label`, that points at it, its move."""
+    _require_unlimited(viewer, wanted.name)
     if wanted.name in PACKAGED:
         await _write_packaged(connection, viewer.tenant, wanted.name, now)
     definition = wanted.model_dump(mode="json", exclude={"name", "label"})
@@ -103,11 +104,20 @@ async def resolve(connection: Transaction, tenant: str, reference: PromptReferen
     return row["number"], parse_definition(row)
 
 
+async def get_stored(connection: Transaction, tenant: str, name: str, number: int) -> Any:
+    """A version's content, unread, also of a prompt that was deleted or that ships and is not written; None if there is
+    none."""
+    found = await STORE.stored(connection, tenant, name, number)
+    if found is None and (shipped := await _shipped(connection, tenant, name)) and shipped["number"] == number:
+        return shipped["definition"]
+    return found
+
+
 async def move_label(connection: Transaction, viewer: Viewer, name: str, label: str, number: int) -> tuple[Prompt, Act]:
     """Have a label point at a version; raises `LabelReserved`, `PromptNotYours` or what is not there."""
     if label == NEWEST:
         raise LabelReserved(label)
-    await _require_written(connection, viewer.tenant, name)
+    await _require_written(connection, viewer, name)
     row = await STORE.own(connection, viewer, name)
     if await STORE.stored(connection, viewer.tenant, name, number) is None:
         raise PromptVersionNotFound(name, number, row["newest"])
@@ -119,7 +129,7 @@ async def delete_label(connection: Transaction, viewer: Viewer, name: str, label
     """Remove a label; the one in production stays."""
     if label == PRODUCTION:
         raise ProductionStays
-    await _require_written(connection, viewer.tenant, name)
+    await _require_written(connection, viewer, name)
     await STORE.own(connection, viewer, name)
     gone = delete(PROMPT_LABELS).where(_of(viewer.tenant, name), LABELS.label == label).returning(LABELS.version)
     before = (await connection.execute(gone)).scalar_one_or_none()
@@ -130,7 +140,7 @@ async def delete_label(connection: Transaction, viewer: Viewer, name: str, label
 
 async def delete_version(connection: Transaction, viewer: Viewer, name: str, number: int) -> None:
     """Remove a version that no label points at."""
-    await _require_written(connection, viewer.tenant, name)
+    await _require_written(connection, viewer, name)
     row = await STORE.own(connection, viewer, name)
     pointing = [
         label.label for label in _all_labels(row, await _labels(connection, viewer.tenant, [name]))
@@ -143,7 +153,7 @@ async def delete_version(connection: Transaction, viewer: Viewer, name: str, num
 
 async def delete_prompt(connection: Transaction, viewer: Viewer, name: str, now: datetime) -> None:
     """The prompt and its labels are gone, or again what ships; the numbers of its versions are not given again."""
-    await _require_written(connection, viewer.tenant, name)
+    await _require_written(connection, viewer, name)
     await STORE.delete(connection, viewer, name, now)
     await connection.execute(delete(PROMPT_LABELS).where(_of(viewer.tenant, name)))
 
@@ -239,9 +249,16 @@ async def _write_packaged(connection: Transaction, tenant: str, name: str, now: 
         await STORE.save(connection, tenant, name, definition, now, activate=False)
 
 
-async def _require_written(connection: Transaction, tenant: str, name: str) -> None:
-    if await _shipped(connection, tenant, name) is not None:
+async def _require_written(connection: Transaction, viewer: Viewer, name: str) -> None:
+    _require_unlimited(viewer, name)
+    if await _shipped(connection, viewer.tenant, name) is not None:
         raise PromptShips(name)
+
+
+def _require_unlimited(viewer: Viewer, name: str) -> None:
+    """One that ships is the whole tenant's, also where a key has saved it before it was limited."""
+    if viewer.limited and name in PACKAGED:
+        raise PromptNotYours(name)
 
 
 async def _point(connection: Transaction, row: RowMapping, label: str, number: int) -> Act:

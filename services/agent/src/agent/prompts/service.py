@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import structlog
+
 from agent.ports import Models
 from agent.prompts import repository
 from agent.prompts.errors import LabelProtected, PromptRefused
 from agent.prompts.examples import choose_examples, with_examples
-from agent.prompts.packaged import check_replacement, is_as_shipped, name_of, replaced
+from agent.prompts.packaged import check_replacement, check_system_text, is_as_shipped, name_of, replaced
 from agent.prompts.prompt import Prompt, load_prompt
 from agent.prompts.template import check_template, fill
 from agent.relevance.lexicon import Lexicon
@@ -17,6 +19,7 @@ from agent.threads.repository import Viewer
 from contracts.agents.prompts import PromptDefinition, PromptReference, PromptRender, RenderedPrompt
 from servicekit.sql.database import Database
 
+log = structlog.get_logger(__name__)
 RELEASE = "prompts:release"
 KEPT_VECTORS = 2_000
 """Of examples."""
@@ -49,11 +52,19 @@ class Prompts:
             )
 
     async def in_use(self, tenant: str, file: str) -> Prompt:
-        """The prompt in place of one that ships; see `PromptSource`."""
+        """The prompt in place of one that ships; see `PromptSource`. A version that could not be asked with, since it
+        was saved by a release that had other places, is passed over."""
         name = name_of(file)
         async with self.database.read() as connection:
             number, definition = await repository.resolve(connection, tenant, PromptReference(name))
-        return load_prompt(file) if is_as_shipped(name, definition) else replaced(name, number, definition)
+        if is_as_shipped(name, definition):
+            return load_prompt(file)
+        try:
+            check_system_text(name, definition)
+        except PromptRefused as error:
+            log.warning("prompt passed over", prompt=f"{name}@{number}", why=error.message)
+            return load_prompt(file)
+        return replaced(name, number, definition)
 
     def check_mover(self, viewer: Viewer, *labels: str) -> None:
         """Raise `LabelProtected` unless the key may move these labels."""

@@ -17,7 +17,7 @@ MAX_FILLED_CHARS = 1_000_000
 SHOWN = 40
 """Characters of what a caller wrote that an error repeats."""
 Value = str | float | bool
-_PLACE = re.compile(r"\\\{\{|\{\{(?:[ \t]*([A-Za-z_][A-Za-z0-9_]{0,62})[ \t]*\}\})?")
+PLACE = re.compile(r"\\\{\{|\{\{(?:[ \t]*([A-Za-z_][A-Za-z0-9_]{0,62})[ \t]*\}\})?")
 """`{{` that is meant as it is, a variable's place, or a `{{` that begins neither."""
 
 
@@ -26,7 +26,7 @@ def check_template(definition: PromptDefinition) -> None:
     places = 0
     for number, message in enumerate(definition.messages):
         param = f"messages.{number}.content"
-        for found in _PLACE.finditer(message.content):
+        for found in PLACE.finditer(message.content):
             if found.group().startswith("\\"):
                 continue
             name = found.group(1)
@@ -61,6 +61,11 @@ def fill(name: str, definition: PromptDefinition, given: Mapping[str, Value]) ->
     return filled
 
 
+def places_of(text: str) -> list[str]:
+    """The variables that a text has places for, in order, each as often as it is there."""
+    return [found[1] for found in PLACE.finditer(text) if found[1]]
+
+
 def _values(name: str, declared: Mapping[str, PromptVariable], given: Mapping[str, Value]) -> dict[str, Value]:
     wrong = [f"'{each[:SHOWN]}' is not one of them" for each in given if each not in declared]
     values: dict[str, Value] = {}
@@ -84,7 +89,7 @@ def _text(value: Value) -> str:
 def _parts(text: str, values: Mapping[str, str]) -> Iterator[str]:
     """What a text is put together from. The texts of values are not looked at, so that they stay what they are."""
     end = 0
-    for found in _PLACE.finditer(text):
+    for found in PLACE.finditer(text):
         yield text[end : found.start()]
         name = found.group(1)
         yield "{{" if name is None else values[name]

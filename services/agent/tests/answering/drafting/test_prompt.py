@@ -6,7 +6,7 @@ from services.agent.tests.answering.answers import RIGHT
 from services.agent.tests.conftest import LEAVE_QUESTION, PRICES, Bench, chat_request, delegation
 
 from agent.answering.completions import chunks, collect
-from agent.answering.drafting.prompt import with_tables
+from agent.answering.drafting.prompt import CHARACTERS_A_TOKEN, with_tables
 from agent.prompts.packaged import name_of, replaced
 from agent.prompts.prompt import Prompt
 from agent.questions.conversation import read_conversation
@@ -79,8 +79,11 @@ async def test_long_instructions_of_a_caller_are_cut_and_that_is_said() -> None:
 class Own:
     """A tenant's prompt in the place of what ships."""
 
+    def __init__(self, more: str = "") -> None:
+        self.more = more
+
     async def in_use(self, tenant: str, file: str) -> Prompt:
-        text = f"You answer for {tenant}. {{{{length}}}}"
+        text = f"You answer for {tenant}. {{{{length}}}}{self.more}"
         said = PromptDefinition.model_validate({"messages": [{"role": "system", "content": text}]})
         return replaced(name_of(file), 2, said)
 
@@ -100,3 +103,16 @@ async def test_a_tenant_s_own_prompt_words_the_answer_and_the_frame_of_sources_s
     assert answer.groundwork.receipt.prompt == "groundwork-answer@2"
     assert answer.choices[0].message.annotations, "cited and checked as any"
     assert "style_ignored" not in answer.groundwork.degraded
+
+
+async def test_what_a_tenant_s_prompt_is_longer_is_taken_from_the_room_of_the_sources() -> None:
+    small = CAPABLE.model_copy(update={"context_length": 8_000})
+    long = hit("Full-time employees get 27 days of paid leave. " * 600)
+    bench = Bench(hits=[long], says=RIGHT, info=small, settings=AgentSettings(abstain_threshold=0))
+    answering = dataclasses.replace(bench.answering, prompts=Own(" Be kind." * 1_600))
+    request = chat_request(LEAVE_QUESTION)
+    events = answering.events(read_conversation(request, delegation()), request, "token", "req_1")
+    await collect(chunks(events, request.model))
+    asked = bench.models.requests[0]
+    read = sum(len(message.plain_text()) for message in asked.messages) / CHARACTERS_A_TOKEN
+    assert 7_000 < read + (asked.max_tokens or 0) <= 8_000, "what is left is used"

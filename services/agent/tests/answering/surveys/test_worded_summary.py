@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import pytest
 from services.agent.tests.answering.answers import degraded, kind_of
 from services.agent.tests.answering.surveys.test_summary import REPORT
-from services.agent.tests.conftest import Bench, content_of
+from services.agent.tests.conftest import Bench, chat_request, content_of, delegation
 
+from agent.answering.completions import chunks, collect
+from agent.answering.drafting.prompt import CHARACTERS_A_TOKEN
 from agent.answering.surveys.worded_summary import PARTS
 from agent.ports import Embedded
+from agent.prompts.packaged import name_of, replaced
+from agent.prompts.prompt import Prompt
+from agent.questions.conversation import read_conversation
 from agent.settings import AgentSettings
 from agent.testing.scripted_answers import CAPABLE, ScriptedModels, echo, hit
+from contracts.agents.prompts import PromptDefinition
 from servicekit.core.errors import UpstreamFailed
 
 ASKED = "Summarise the incident report in 2 sentences"
@@ -104,3 +111,22 @@ async def test_the_summaries_of_many_parts_fit_the_model_together() -> None:
     assert whole <= max(parts)
     assert bench.models.requests[-1].messages[1].plain_text().count(RIGHT) == PARTS, "each part has its share"
     assert kind_of(answer) == "generated"
+
+
+async def test_what_a_tenant_s_prompt_is_longer_is_taken_from_the_room_of_the_document() -> None:
+    class Own:
+        async def in_use(self, tenant: str, file: str) -> Prompt:
+            said = {"messages": [{"role": "system", "content": "Be kind. " * 1_600}]}
+            return replaced(name_of(file), 2, PromptDefinition.model_validate(said))
+
+    told = "stored all of its readings during the outage of the broker."
+    long = [hit("\n\n".join(f"Gateway {at} {told}" for at in range(600)), "report", title="Incident Report")]
+    bench = Bench(hits=long, says=RIGHT, info=CAPABLE.model_copy(update={"context_length": 6_000}))
+    answering = dataclasses.replace(bench.answering, prompts=Own())
+    request = chat_request(ASKED)
+    events = answering.events(read_conversation(request, delegation()), request, "token", "req_1")
+    await collect(chunks(events, request.model))
+    assert len(bench.models.requests) > 1
+    for asked in bench.models.requests:
+        read = sum(len(message.plain_text()) for message in asked.messages) / CHARACTERS_A_TOKEN
+        assert read + (asked.max_tokens or 0) <= 6_000

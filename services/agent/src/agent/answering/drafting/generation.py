@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 RESERVE_SECONDS = 2.0
 """Kept of the deadline for what comes after the draft."""
 PROMPT_TOKENS = 600
-"""Of a prompt besides sources and the caller's instructions, the question included."""
+"""Of a prompt that ships, besides sources and the caller's instructions, the question included."""
 
 
 async def answer(state: AnswerState, context: Context) -> AnswerState:
@@ -115,7 +115,8 @@ def chat_request(state: AnswerState, context: Context, model: ModelInfo, prompt:
     form = conversation.form
     schema = json.dumps(form.schema, ensure_ascii=False) if form else ""
     if model.context_length is not None:
-        around = PROMPT_TOKENS + int((len(conversation.instructions) + len(schema)) / CHARACTERS_A_TOKEN)
+        beside = len(conversation.instructions) + len(schema) + prompt.longer
+        around = PROMPT_TOKENS + int(beside / CHARACTERS_A_TOKEN)
         room = max(64, min(room, model.context_length - most - around))
     best_first: dict[str, Hit] = {one.passage.hit.chunk_id: one.passage.hit for one in evidence.ranked}
     hits = fit([*best_first.values()], room)

@@ -20,6 +20,7 @@ from agent.answering.drafting.writer import Writer
 from agent.answering.state import Context
 from agent.errors import is_policy
 from agent.ports import Vector
+from agent.prompts.prompt import Prompt
 from agent.questions.question import Question
 from agent.relevance.evidence import Evidence
 from agent.relevance.passages import passages
@@ -38,7 +39,7 @@ TOKENS_A_SENTENCE = 60
 EMBEDDINGS_UNAVAILABLE = "embeddings_unavailable"
 _MARKER = re.compile(r"^\s*(?:[-*•–]|\d{1,2}[.)])\s+")
 MARGIN_TOKENS = 400
-"""Kept of a model's context for the prompt's own words."""
+"""Kept of a model's context for the words of the prompt that ships."""
 
 
 async def connected_model(context: Context) -> ModelInfo | None:
@@ -98,24 +99,26 @@ def _sentences(said: str) -> list[str]:
 
 
 async def _sum_up(read: Sequence[Hit], count: int, model: ModelInfo, context: Context) -> str:
-    room = _room(model, count, context)
+    prompt = await context.prompt(PROMPT)
+    room = _room(model, count, prompt, context)
     parts = list(_parts([hit.text for hit in read], room))
     if len(parts) > PARTS:
         context.receipt.degrade("document_cut")
     title = read[0].title
-    said = [await _ask(title, part, count, model, context) for part in parts[:PARTS]]
+    said = [await _ask(prompt, title, part, count, model, context) for part in parts[:PARTS]]
     if len(said) == 1:
         return said[0]
     share = room // len(said) - 1  # the most important of each part comes first
-    return await _ask(title, "\n".join(one[:share] for one in said), count, model, context)
+    return await _ask(prompt, title, "\n".join(one[:share] for one in said), count, model, context)
 
 
-def _room(model: ModelInfo, count: int, context: Context) -> int:
+def _room(model: ModelInfo, count: int, prompt: Prompt, context: Context) -> int:
     """Characters of a document that go into one call."""
     settings = context.settings
     tokens = settings.packaged_context_tokens if model.packaged else settings.context_tokens
     if model.context_length is not None:
-        tokens = max(64, min(tokens, model.context_length - count * TOKENS_A_SENTENCE - MARGIN_TOKENS))
+        around = count * TOKENS_A_SENTENCE + MARGIN_TOKENS + int(prompt.longer / CHARACTERS_A_TOKEN)
+        tokens = max(64, min(tokens, model.context_length - around))
     return int(tokens * CHARACTERS_A_TOKEN)
 
 
@@ -132,8 +135,7 @@ def _parts(texts: Sequence[str], room: int) -> Iterator[str]:
         yield part
 
 
-async def _ask(title: str, text: str, count: int, model: ModelInfo, context: Context) -> str:
-    prompt = await context.prompt(PROMPT)
+async def _ask(prompt: Prompt, title: str, text: str, count: int, model: ModelInfo, context: Context) -> str:
     asked = prompt.user.substitute(title=quotable(title).replace('"', "'"), text=quotable(text), count=count)
     request = ChatRequest(
         model=model.id,
