@@ -6,7 +6,14 @@ from typing import Any, get_args
 import pytest
 from libs.contracts.tests.refusals import refusal, refused_field
 
-from contracts.agents.agents import MAX_TOOLS, Agent, AgentCreate, AgentDefinition, definition_of
+from contracts.agents.agents import (
+    MAX_INSTRUCTIONS_CHARS,
+    MAX_TOOLS,
+    Agent,
+    AgentCreate,
+    AgentDefinition,
+    definition_of,
+)
 from contracts.agents.plain_tools import PlainToolName
 from contracts.agents.schemas import MAX_SCHEMA_CHARS
 
@@ -52,6 +59,16 @@ def deep(levels: int) -> dict[str, Any]:
 )
 def test_a_wrong_field_is_refused_by_name(body: dict[str, Any], field: str) -> None:
     assert refused_field(AgentCreate, {"name": "a", **body}) == field
+
+
+@pytest.mark.parametrize("names", ["a", "ab"])
+def test_variables_of_instructions_are_together_no_longer_than_a_text(names: str) -> None:
+    def body(chars: int) -> dict[str, Any]:
+        variables = {name: "x" * (chars // len(names)) for name in names} | {"n": 1}
+        return {"name": "a", "instructions": {"prompt": "style", "variables": variables}}
+
+    AgentCreate.model_validate(body(MAX_INSTRUCTIONS_CHARS))
+    assert "more than 100,000 characters" in refusal(AgentCreate, body(MAX_INSTRUCTIONS_CHARS + 2))[1]
 
 
 @pytest.mark.parametrize("host", ["Example.com", "https://example.com", "example.com/x", "a b", "", "a:x", "a:123456"])

@@ -9,6 +9,7 @@ from services.agent.tests.api.client import Api, error
 from services.agent.tests.runs_bench import PRINCIPAL, VIEWER
 
 from agent.api import run_completions
+from contracts.agents.agents import MAX_INSTRUCTIONS_CHARS
 from contracts.agents.runs import RunReport
 from contracts.models.chat import ChatRequest
 
@@ -100,6 +101,33 @@ async def test_a_run_whose_version_is_deleted_before_it_is_worked_on_fails_with_
     assert (await api.call("DELETE", "/v1/prompts/style/versions/2")).status_code == 204
     ended = await _ended(api, run)
     assert (ended["status"], ended["error"]["code"]) == ("failed", "agent_prompt_unusable")
+
+
+async def test_a_prompt_that_ships_instructs_an_agent_though_the_tenant_has_not_written_it(api: Api) -> None:
+    variables = {"task": "Be brief.", "earlier": "", "question": ""}
+    made = await _saved(api, instructions={"prompt": "groundwork-queries", "variables": variables})
+    assert made.status_code == 201
+    run = await _ended(api, await api.run(await api.thread()))
+    assert (run["status"], run["prompt"]) == ("completed", "groundwork-queries@1")
+    assert "Be brief." in _instructions(api)
+    other = {"name": "groundwork-queries", "messages": [{"role": "system", "content": "Think. {{task}}"}]}
+    await api.call("POST", "/v1/prompts", {**other, "variables": {"task": {}}})
+    queued = await api.run(await api.thread())
+    assert (await api.call("DELETE", "/v1/prompts/groundwork-queries", scopes=RELEASE)).status_code == 204
+    assert (await _ended(api, queued))["status"] == "completed", "version 1 stays what it was"
+    again = await _ended(api, await api.run(await api.thread()))
+    assert (again["status"], again["prompt"]) == ("completed", "groundwork-queries@3")
+
+
+async def test_instructions_of_a_prompt_are_as_long_as_a_text_may_be_and_no_longer(api: Api) -> None:
+    half = "x" * (MAX_INSTRUCTIONS_CHARS // 2)
+    twice = {"name": "twice", "variables": {"a": {}}, "messages": [{"role": "system", "content": "{{a}}{{a}}"}]}
+    await api.call("POST", "/v1/prompts", twice)
+    fits = await _saved(api, instructions={"prompt": "twice", "variables": {"a": half}})
+    assert fits.status_code == 201
+    refused = await _saved(api, instructions={"prompt": "twice", "variables": {"a": f"{half}x"}})
+    assert refused.status_code == 400
+    assert "longer than 100,000 characters" in refused.json()["error"]["message"]
 
 
 async def test_a_replay_has_the_version_of_the_run_unless_it_has_the_agent_of_now(api: Api) -> None:

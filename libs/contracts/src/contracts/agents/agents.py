@@ -14,6 +14,8 @@ from contracts.core.base import Count, Line, Name, Reply, Request, Timestamp
 from contracts.core.values import Text
 
 MAX_TOOLS = 64
+MAX_INSTRUCTIONS_CHARS = 100_000
+"""Of a text, or of a prompt with its variables."""
 ToolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 """What the model calls a tool."""
 Host = Annotated[str, StringConstraints(pattern=r"^[a-z0-9._-]{1,253}(:[0-9]{1,5})?$")]
@@ -120,7 +122,8 @@ def _kind(value: object) -> str:
 
 
 Instructions = Annotated[
-    Annotated[Text, StringConstraints(max_length=100_000), Tag("text")] | Annotated[PromptInstructions, Tag("from")],
+    Annotated[Text, StringConstraints(max_length=MAX_INSTRUCTIONS_CHARS), Tag("text")]
+    | Annotated[PromptInstructions, Tag("from")],
     Discriminator(_kind),
 ]
 """A text, or the prompt that it is taken from."""
@@ -154,6 +157,15 @@ class AgentCreate(AgentDefinition):
     """Body of `POST /v1/agents`: a new agent, or a new version of the one with this name."""
 
     name: Name
+
+    @model_validator(mode="after")
+    def _variables_are_bounded(self) -> AgentCreate:
+        given = () if isinstance(self.instructions, str) else self.instructions.variables.values()
+        if sum(len(value) for value in given if isinstance(value, str)) > MAX_INSTRUCTIONS_CHARS:
+            raise ValueError(
+                f"instructions: the variables have more than {MAX_INSTRUCTIONS_CHARS:,} characters together"
+            )
+        return self
 
 
 class Agent(AgentDefinition):

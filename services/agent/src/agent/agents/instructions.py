@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from agent.prompts import repository
-from agent.prompts.errors import InstructionsMissing, PromptRefused
+from agent.prompts.errors import InstructionsMissing, PromptRefused, PromptTooLong
 from agent.prompts.template import fill
-from contracts.agents.agents import AgentDefinition, PromptInstructions
+from contracts.agents.agents import MAX_INSTRUCTIONS_CHARS, AgentDefinition, PromptInstructions
 from contracts.agents.prompts import PromptDefinition
 from servicekit.core.errors import ServiceError
 from servicekit.sql.transaction import Transaction
@@ -33,11 +33,11 @@ async def pin_instructions(
 
 
 async def get_stored_prompt(connection: Transaction, tenant: str, pinned: str | None) -> Any:
-    """The content of a pinned version as the database has it; None where there is none (any more)."""
+    """The content of a pinned version, unread; None where there is none (any more)."""
     if pinned is None:
         return None
     name, _, number = pinned.partition("@")
-    return await repository.STORE.stored(connection, tenant, name, int(number))
+    return await repository.get_stored(connection, tenant, name, int(number))
 
 
 def with_instructions(agent: str, definition: AgentDefinition, stored_prompt: Any) -> AgentDefinition:
@@ -61,4 +61,7 @@ def _text(name: str, prompt: PromptDefinition, asked: PromptInstructions) -> str
     texts = [message.content for message in filled if message.role in ("system", "developer")]
     if not texts:
         raise PromptRefused(f"The prompt '{name}' has no system message, which an agent's instructions are made of.")
-    return "\n".join(texts)
+    text = "\n".join(texts)
+    if len(text) > MAX_INSTRUCTIONS_CHARS:
+        raise PromptTooLong(name, MAX_INSTRUCTIONS_CHARS)
+    return text
