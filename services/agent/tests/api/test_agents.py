@@ -108,6 +108,18 @@ async def test_a_version_is_made_the_current_one_again_and_back_in_one_call_each
     assert error(foreign) == (403, "agent_not_yours")
 
 
+async def test_whoever_saves_what_changes_the_current_version_is_told_to_the_gateway(api: Api) -> None:
+    async def told(text: str) -> Any:
+        answer = await api.call("POST", "/v1/agents", {**HELPER, "instructions": text})
+        said = answer.headers.get(ACT_HEADER)
+        return said and Act.model_validate_json(said).detail
+
+    changes = [await told(text) for text in ("One.", "One.", "Two.", "One.", "One.")]
+    assert changes == [None, None, {"from": 1, "to": 2}, {"from": 2, "to": 1}, None]
+    await api.call("DELETE", "/v1/agents/helper")
+    assert await told("One.") is None, "one that was deleted is another"
+
+
 async def test_a_completion_names_a_version_of_an_agent(api: Api) -> None:
     for text in ("One.", "Two."):
         await api.call("POST", "/v1/agents", {**HELPER, "instructions": text})

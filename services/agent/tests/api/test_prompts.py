@@ -79,6 +79,20 @@ async def test_who_moves_a_label_is_told_to_the_gateway_with_from_and_to(api: Ap
     assert json.loads(deleted.headers[ACT_HEADER])["action"] == "prompt.delete"
 
 
+async def test_what_is_in_production_when_it_is_saved_is_told_to_the_gateway_as_from_nothing(api: Api) -> None:
+    async def told(text: str, **more: Any) -> Any:
+        said = (await api.call("POST", "/v1/prompts", _saying(text, **more), scopes=RELEASE)).headers.get(ACT_HEADER)
+        return said and json.loads(said)["detail"]
+
+    first = {"label": "production", "from": None, "to": 1}
+    assert [await told("A"), await told("A"), await told("B")] == [first, None, None]
+    await api.call("DELETE", "/v1/prompts/greeting", scopes=RELEASE)
+    assert await told("A", label="production") == {**first, "to": 3}
+    await api.call("DELETE", "/v1/prompts/greeting", scopes=RELEASE)
+    assert await told("A", label="mine") == {**first, "to": 4, "also": "mine"}
+    assert await told("C", label="production") == {"label": "production", "from": 4, "to": 5}
+
+
 async def test_versions_are_named_by_number_by_label_and_as_the_newest(api: Api) -> None:
     await _save(api, "A", "B", "C")
     await _move(api, "candidate", 2)

@@ -60,6 +60,14 @@ async def get_agent(connection: Transaction, tenant: str, name: str) -> Agent:
     return _to_agent(await STORE.get(connection, tenant, name))
 
 
+async def get_current(connection: Transaction, tenant: str, name: str) -> int | None:
+    """The number of the version that is the current one, which stays so until the end of the transaction; None if there
+    is no such agent."""
+    this = (AGENTS.c.tenant == tenant) & (AGENTS.c.name == name) & AGENTS.c.deleted_at.is_(None)
+    number: int | None = (await connection.execute(select(AGENTS.c.version).where(this).with_for_update())).scalar()
+    return number
+
+
 async def get_runnable_agent(connection: Transaction, viewer: Viewer, name: str) -> Agent:
     """The agent as it is now, which this key may run; raises `AgentNotFound`, or what the key has no right to."""
     agent = await get_agent(connection, viewer.tenant, name)

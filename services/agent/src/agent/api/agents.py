@@ -45,14 +45,23 @@ async def create_agent(
     await _check_instructions(body, caller, runtime)
     print_ = fingerprint(body.model_dump(mode="json"))
     call, now = call_key(caller, "POST /v1/agents", key), runtime.clock.now()
+    acts: list[Act] = []
     async with runtime.database.write() as connection:
 
         async def make() -> StoredAnswer:
+            before = await definitions.get_current(connection, caller.tenant, body.name)
             agent, new = await definitions.create_agent(connection, caller.tenant, body, now, viewer(caller))
+            before = agent.previous if new else before
+            acts.extend([] if before in (None, agent.version) else [_activated(agent.name, before, agent.version)])
             return StoredAnswer(201 if new else 200, agent.model_dump_json())
 
         answer = await ANSWERS.once_within(connection, call, print_, now, make)
-    return Response(answer.body, answer.status, media_type="application/json")
+    headers = acts[0].header() if acts else {}
+    return Response(answer.body, answer.status, headers, media_type="application/json")
+
+
+def _activated(name: str, before: int | None, after: int) -> Act:
+    return Act(action="agent.activate", subject=name, detail={"from": before, "to": after})
 
 
 async def _check_instructions(body: AgentCreate, caller: Caller, runtime: AgentRuntime) -> None:
@@ -98,7 +107,7 @@ async def activate_version(
     """Make a version the current one: runs that begin from here on have it, those under way keep theirs."""
     async with runtime.database.write() as connection:
         agent, before = await definitions.activate_version(connection, viewer(caller), name, version)
-    response.headers.update(Act(action="agent.activate", subject=name, detail={"from": before, "to": version}).header())
+    response.headers.update(_activated(name, before, version).header())
     return agent
 
 

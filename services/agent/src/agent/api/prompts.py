@@ -13,7 +13,15 @@ from agent.prompts.errors import PromptNotYours
 from agent.prompts.service import Prompts
 from agent.tables import ANSWERS
 from contracts.access.acts import Act
-from contracts.agents.prompts import LabelMove, Prompt, PromptCreate, PromptRender, PromptSummary, RenderedPrompt
+from contracts.agents.prompts import (
+    PRODUCTION,
+    LabelMove,
+    Prompt,
+    PromptCreate,
+    PromptRender,
+    PromptSummary,
+    RenderedPrompt,
+)
 from contracts.core.base import Name
 from contracts.core.pages import Page
 from servicekit.auth.delegation import Caller, require
@@ -53,12 +61,23 @@ async def create_prompt(
 
         async def make() -> StoredAnswer:
             prompt, new, moved = await repository.save_prompt(connection, who, body, now)
-            acts.extend([moved] if moved is not None else [])
+            acts.extend(one for one in [_into_production(prompt, body.label) if new else None, moved] if one)
             return StoredAnswer(201 if new else 200, prompt.model_dump_json())
 
         answer = await ANSWERS.once_within(connection, call, fingerprint(body.model_dump(mode="json")), now, make)
     headers = acts[0].header() if acts else {}
     return Response(answer.body, answer.status, headers, media_type="application/json")
+
+
+def _into_production(prompt: Prompt, label: str | None) -> Act | None:
+    """Of a version that was made now: a first one is in production at once, and that of a name that was deleted. One
+    act is told, so that it also names a label that it was saved under."""
+    production = next(one for one in prompt.labels if one.label == PRODUCTION)
+    if production.version != prompt.version or production.previous is not None:
+        return None
+    also = {} if label in (None, PRODUCTION) else {"also": label}
+    detail = {"label": PRODUCTION, "from": None, "to": prompt.version, **also}
+    return Act(action="prompt.label", subject=prompt.name, detail=detail)
 
 
 @router.get("", response_model=Page[PromptSummary])
