@@ -54,6 +54,7 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that has much else to do is no ledger that is away."""
     monkeypatch.setattr(ledger, "RESERVATION_SECONDS", 60.0)
     monkeypatch.setattr(meter, "COMMIT_SECONDS", 60.0)
+    monkeypatch.setattr(meter, "SETTLE_SECONDS", 60.0)
 
 
 @pytest.fixture

@@ -52,6 +52,8 @@ class InnerService(Peer):
         super().__init__(name, f"http://{name}.test", cast("aiohttp.ClientSession", None))
         self.asked: list[Asked] = []
         self.ended = 0
+        self.was_asked, self.may_answer = asyncio.Event(), asyncio.Event()
+        self.may_answer.set()
         self._answers: dict[str, list[Answer]] = {}
 
     def answers(self, path: str, *answers: Answer) -> None:
@@ -67,6 +69,8 @@ class InnerService(Peer):
         body = await _whole(options.get("body"))
         sent = options.get("params") or {}, options.get("headers") or {}
         self.asked.append(Asked(method, path, options.get("token") or "", body, *sent, options.get("timeout_seconds")))
+        self.was_asked.set()
+        await self.may_answer.wait()
         known = self._answers.get(path)
         if known is None:
             raise PeerUnreachable(self.name)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 import structlog
 from fastapi import Depends, Request
@@ -86,6 +87,8 @@ class Dependencies:
     peers: Peers
     streams: EventStreams
     recorder: RecordWriter
+    finishing: set[asyncio.Task[Any]] = field(default_factory=set)
+    """Work that is ended though its caller has left; the meter counts it among open calls."""
 
     @property
     def reviews(self) -> Reviews:

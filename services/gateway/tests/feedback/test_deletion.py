@@ -31,6 +31,7 @@ async def _rows(installation: Installation) -> dict[tuple[str, str], dict[str, A
 
 async def _said(public: httpx2.AsyncClient, installation: Installation, tenant: str = "acme") -> str:
     """Feedback on an answer that quotes two documents, and on one that quotes another."""
+    installation.retriever.answers("/v1/collections/hb", {**COLLECTION, "delete_records": False})
     installation.answers.put(tenant, recorded("a", "How many days?", "leave.md", "sick.md"))
     installation.answers.put(tenant, recorded("b", "How many days?", "travel.md"))
     secret = await installation.secret(tenant=tenant)

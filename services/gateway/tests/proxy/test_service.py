@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -26,11 +28,19 @@ from gateway.limits.errors import BudgetExceeded
 from gateway.proxy import service
 from gateway.proxy.service import OriginRefused, check_origin, left_in_budgets, proxy
 from gateway.storage.audit_log import list_audit_entries
+from gateway.streaming.exchange import Relay
 from servicekit.core.clock import ManualClock
-from servicekit.core.errors import NotReady, PeerError
+from servicekit.core.errors import NotReady, PeerError, ServiceError
+from servicekit.peers.client import PeerTimeout
 
 SPENT = [{"window": "day", "usd": "0"}]
 MASKED = {"output": {"pii": "redact"}}
+LABEL = "/v1/prompts/greeting/labels/production"
+MOVED = Act(action="prompt.label", subject="greeting", detail={"label": "production", "from": 1, "to": 2})
+
+
+def _mover() -> Caller:
+    return Caller(b'{"version": 2}').at(name="greeting", label="production")
 
 
 async def _pass(installation: Installation, operation: Operation[Any], caller: Caller, **key: Any) -> None:
@@ -97,20 +107,24 @@ async def test_what_is_left_in_budgets_is_asked_for_with_the_least_that_there_is
     assert (await left_in_budgets(installation.deps)).cost is None
 
 
-@pytest.mark.parametrize(("status", "ended"), [(202, True), (503, False)])
-async def test_bringing_an_earlier_state_back_ends_the_tenants_cached_answers_once_it_was_done(
-    installation: Installation, status: int, ended: bool
+@pytest.mark.parametrize(
+    ("answer", "ended"),
+    [
+        (Streamed((b"{}",), 202), True),
+        (PeerError(409, NotReady("x").body(None)), False),
+        (PeerError(500, NotReady("x").body(None)), True),
+        (PeerTimeout("ingest"), True),
+    ],
+    ids=["done", "refused", "failed", "not-known"],
+)
+async def test_bringing_an_earlier_state_back_ends_the_tenants_cached_answers_unless_it_was_refused(
+    installation: Installation, answer: Any, ended: bool
 ) -> None:
-    path = "/v1/collections/a/documents:restore"
     store = installation.deps.answer_cache._store
     before = await store.get("x", "acme")
-    if status == 202:
-        installation.ingest.answers(path, Streamed((b"{}",), status))
+    installation.ingest.answers("/v1/collections/a/documents:restore", answer)
+    with contextlib.suppress(ServiceError):
         await _pass(installation, RESTORE_DOCUMENT, _named(b"zip"))
-    else:
-        installation.ingest.answers(path, NotReady("x"))
-        with pytest.raises(NotReady):
-            await _pass(installation, RESTORE_DOCUMENT, _named(b"zip"))
     assert (await store.get("x", "acme") != before) is ended
 
 
@@ -175,21 +189,63 @@ async def test_an_answer_of_what_a_model_says_is_looked_at_before_it_goes_out(
         await _pass(installation, SPEAK_MCP, Caller(b"{}"), guardrails=MASKED)
 
 
+async def _acts(installation: Installation, subject: str) -> list[Any]:
+    entries = (await list_audit_entries(installation.deps.database, 50, None, subject)).data
+    return [one for one in entries if one.action == "prompt.label"]
+
+
 async def test_what_a_service_did_for_a_key_is_in_the_audit_log_and_not_in_the_answer(
     installation: Installation,
 ) -> None:
-    act = Act(action="prompt.label", subject="greeting", detail={"label": "production", "from": 1, "to": 2})
-    installation.agent.answers("/v1/prompts/greeting/labels/production", Streamed((b"{}",), headers=act.header()))
-    caller = Caller(b'{"version": 2}').at(name="greeting", label="production")
+    installation.agent.answers(LABEL, Streamed((b"{}",), headers=MOVED.header()))
+    caller = _mover()
     await _pass(installation, MOVE_LABEL, caller)
-    assert ACT_HEADER.lower() not in caller.headers
-    (entry,) = [
-        one for one in (await list_audit_entries(installation.deps.database, 50, None, "greeting")).data
-        if one.action == "prompt.label"
-    ]  # fmt: skip
+    assert (caller.json, ACT_HEADER.lower() in caller.headers) == ({}, False)
+    (entry,) = await _acts(installation, "greeting")
     asked = installation.verifier.verify(installation.agent.asked[0].token, "agent")
     assert entry.actor_key_id == asked.key_id
     assert entry.detail == {"tenant": "acme", "label": "production", "from": 1, "to": 2}
+
+
+async def test_what_a_service_did_is_in_the_audit_log_and_ends_cached_answers_though_the_caller_has_left(
+    installation: Installation,
+) -> None:
+    deps, store, caller = installation.deps, installation.deps.answer_cache._store, _mover()
+    before = await store.get("x", "acme")
+    installation.agent.answers(LABEL, Streamed((b"{}",), headers=MOVED.header()))
+    installation.agent.may_answer.clear()
+    key = await installation.principal()
+    answering = asyncio.create_task(Relay(lambda it: proxy(it, deps, key, MOVE_LABEL))(*caller.connection))
+    await installation.agent.was_asked.wait()
+    caller.left.set()
+    await answering
+    assert (caller.status, await _acts(installation, "greeting")) == (499, [])
+    installation.agent.may_answer.set()
+    await deps.meter.wait_until_idle()
+    assert [entry.actor_key_id for entry in await _acts(installation, "greeting")] == [key.key_id]
+    assert await store.get("x", "acme") != before
+    assert not deps.finishing
+
+
+@pytest.mark.parametrize(
+    ("answer", "ended", "acts"),
+    [
+        (PeerError(404, NotReady("x").body(None)), False, 0),
+        (PeerTimeout("agent"), True, 0),
+        (Streamed((b"{", NotReady("gone")), headers=MOVED.header()), True, 1),
+    ],
+    ids=["refused", "not-known", "done-and-broken-off"],
+)
+async def test_a_move_whose_end_nobody_knows_ends_cached_answers_and_one_that_was_refused_does_not(
+    installation: Installation, answer: Any, ended: bool, acts: int
+) -> None:
+    store = installation.deps.answer_cache._store
+    before = await store.get("x", "acme")
+    installation.agent.answers(LABEL, answer)
+    with pytest.raises(ServiceError):
+        await _pass(installation, MOVE_LABEL, _mover())
+    assert (await store.get("x", "acme") != before) is ended
+    assert len(await _acts(installation, "greeting")) == acts
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ CREATE_AGENT = Operation(
     "POST", "/v1/agents", Agent, MAKERS, _OF_AGENTS, AGENT, "Create an agent, or a new version of one", 201, (200,),
     # whether the key may use its model is looked up
     request=AgentCreate, carries="json", owner="agent", route="agents", idempotent=True, also_for=("models",),
+    finishes=True,
 )
 LIST_AGENTS = Operation(
     "GET", "/v1/agents", Page[Agent], READERS, _OF_AGENTS, NO_MODEL, "List agents", queries=(LIMIT, CURSOR),
@@ -56,7 +57,7 @@ LIST_AGENT_VERSIONS = Operation(
 )
 ACTIVATE_AGENT = Operation(
     "POST", f"{_AGENT}/versions/{{version}}/activate", Agent, MAKERS, _OF_AGENTS, NO_MODEL,
-    "Make a version of an agent the current one", owner="agent", route="agents",
+    "Make a version of an agent the current one", owner="agent", route="agents", finishes=True,
 )
 DELETE_AGENT = Operation(
     "DELETE", _AGENT, NoneType, MAKERS, _OF_AGENTS, NO_MODEL,

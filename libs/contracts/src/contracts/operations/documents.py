@@ -57,7 +57,7 @@ REINDEX_COLLECTION = Operation(
 )
 DELETE_COLLECTION = Operation(
     "DELETE", _COLLECTION, NoneType, WRITERS, _OF_COLLECTIONS, NO_MODEL, "Delete a collection and all that is in it",
-    204, (202,), owner="ingest", route="collections", grant=True,
+    204, (202,), owner="ingest", route="collections", grant=True, finishes=True,
 )
 SEARCH_COLLECTION = Operation(
     "POST", f"{_COLLECTION}/search", SearchReply, ("search",), ("models", "search"), SEARCH, request=SearchOptions,
@@ -83,7 +83,7 @@ GET_DOCUMENT = Operation(
 DELETE_DOCUMENT = Operation(
     "DELETE", _DOCUMENT, NoneType, WRITERS, _OF_DOCUMENTS, NO_MODEL,
     "Delete a document; it is gone from search when the call returns", 204, owner="ingest", route="documents",
-    grant=True,
+    grant=True, finishes=True,
 )
 LIST_REVISIONS = Operation(
     "GET", f"{_DOCUMENT}/revisions", Page[DocumentRevision], READERS, _OF_DOCUMENTS, DOCUMENTS,

@@ -128,6 +128,9 @@ class Operation(Generic[R]):
     ends_epoch: bool = False
     """Whether it brings an earlier state back, or changes what answers are asked with, so that no cached answer may be
     given again."""
+    finishes: bool = False
+    """Whether what follows it at the gateway (the audit log, cached answers, records) is done though its caller has
+    left. Its answer is whole, and small."""
     own_origin: bool = False
     """Whether a browser may call it only from a page of the gateway itself, or of an origin that settings name."""
     own_errors: tuple[int, ...] = ()

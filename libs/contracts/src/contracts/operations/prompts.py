@@ -31,7 +31,7 @@ CREATE_PROMPT = Operation(
     "POST", "/v1/prompts", Prompt, MAKERS, _OF_PROMPTS, AGENT, "Create a prompt, or a new version of one", 201, (200,),
     # whether the key may use its model is looked up
     request=PromptCreate, carries="json", owner="agent", route="agents", idempotent=True, also_for=("models",),
-    ends_epoch=True,
+    ends_epoch=True, finishes=True,
 )
 LIST_PROMPTS = Operation(
     "GET", "/v1/prompts", Page[PromptSummary], READERS, _OF_PROMPTS, NO_MODEL, "List prompts", queries=(LIMIT, CURSOR),
@@ -44,7 +44,7 @@ GET_PROMPT = Operation(
 DELETE_PROMPT = Operation(
     "DELETE", _PROMPT, NoneType, MAKERS, _OF_PROMPTS, NO_MODEL,
     "Delete a prompt and its labels; the numbers of its versions are not given again", 204, owner="agent",
-    route="agents", ends_epoch=True,
+    route="agents", ends_epoch=True, finishes=True,
 )
 LIST_PROMPT_VERSIONS = Operation(
     "GET", f"{_PROMPT}/versions", Page[Prompt], READERS, _OF_PROMPTS, NO_MODEL,
@@ -60,10 +60,11 @@ DELETE_PROMPT_VERSION = Operation(
 MOVE_LABEL = Operation(
     "PUT", _LABEL, Prompt, MOVERS, _OF_PROMPTS, NO_MODEL, "Have a label point at a version", request=LabelMove,
     # what ships for answers from documents may be replaced by it
-    carries="json", owner="agent", route="agents", ends_epoch=True,
+    carries="json", owner="agent", route="agents", ends_epoch=True, finishes=True,
 )
 DELETE_LABEL = Operation(
     "DELETE", _LABEL, NoneType, MOVERS, _OF_PROMPTS, NO_MODEL, "Delete a label", 204, owner="agent", route="agents",
+    finishes=True,
 )
 RENDER_PROMPT = Operation(
     "POST", f"{_PROMPT}/render", RenderedPrompt, READERS, _OF_PROMPTS, PROMPT_VALUES,

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import nullcontext
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, nullcontext
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from contracts.access.acts import ACT_HEADER, Act
-from contracts.operations.documents import DELETE_COLLECTION, DELETE_DOCUMENT
 from contracts.operations.operation import Operation
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import GRANT_HEADER
 from gateway.dependencies import Dependencies
-from gateway.feedback.deletion import delete_sources
 from gateway.guardrails.errors import AnswerTooLarge
 from gateway.guardrails.run_events import RunEventScreen
 from gateway.guardrails.screen import Screen
 from gateway.limits.max_usage import search_max_usage
 from gateway.limits.reservations import MaxUsage
 from gateway.proxy.ask_record import AskRecord, begin_ask_record
+from gateway.proxy.finished_calls import ending_answers, finish
 from gateway.proxy.paths import inner_path, inner_query
-from gateway.proxy.quoted_documents import deletion_of_records
+from gateway.proxy.quoted_documents import records_that_quote
 from gateway.settings import origins_in
-from gateway.storage.audit_log import Actor, note
 from gateway.streaming.errors import StreamBrokenOff
 from gateway.streaming.exchange import Exchange, passed_on
 from gateway.usage.meter import MeteredCall
-from servicekit.core.errors import (
-    Forbidden,
-    PeerError,
-    ServiceError,
-)
+from servicekit.core.errors import Forbidden, ServiceError
 from servicekit.peers.client import PeerStream
 from servicekit.streams.sse import HEADERS, MEDIA_TYPE, FrameCutter, MalformedStream, encode_error
 
@@ -59,12 +52,7 @@ async def proxy(exchange: Exchange, deps: Dependencies, principal: Principal, sp
             await deps.ask(exchange, call, await left_in_budgets(deps))
         else:
             await deps.reserve(exchange, call)
-        try:
-            await _carry(exchange, deps, principal, spec, path, call)
-        except PeerError as error:
-            if error.http_status == HTTPStatus.NOT_FOUND:  # deleted before, by a call that did not get so far
-                await _delete_what_came_from(deps, principal, spec, exchange.path_params)
-            raise
+        await _carry(exchange, deps, principal, spec, path, call)
 
 
 async def left_in_budgets(deps: Dependencies) -> MaxUsage:
@@ -113,11 +101,11 @@ async def _carry(
     settings = deps.settings
     peer = deps.peers.agent if spec.owner == "agent" else deps.peers.ingest
     may_last = spec.gives in ("events", "json_or_events")
-    delete_records = await deletion_of_records(exchange, deps, principal, spec)
-    await delete_records()
+    quoting = await records_that_quote(exchange, deps, principal, spec)
+    await quoting.precede()
     body = await _body(exchange, spec, headers, screen)
     record = begin_ask_record(exchange, deps, call, spec, body, screen.decisions)
-    async with peer.stream(
+    calling = peer.stream(
         spec.method,
         path,
         token=deps.issuer.token(principal, spec.audiences, exchange.request_id, call.id if call else None),
@@ -126,34 +114,16 @@ async def _carry(
         headers=headers,
         passes=spec.own_errors,
         timeout_seconds=settings.answer_timeout_seconds if may_last else settings.call_timeout_seconds,
-    ) as stream:
+    )
+    async with AsyncExitStack() as stack:
+        if spec.finishes:
+            stream: PeerStream = await finish(calling, exchange, deps, principal, spec, quoting)
+        else:
+            async with ending_answers(deps, principal, spec):
+                stream = await stack.enter_async_context(calling)
         if call is not None:
             call.status = stream.status
-        if spec.ends_epoch and stream.status < 400:
-            await deps.answer_cache.end_answers(principal.tenant)
-        if stream.status < 400 and ACT_HEADER in stream.headers:
-            await _note_act(exchange, deps, principal, Act.model_validate_json(stream.headers[ACT_HEADER]))
-        await _delete_what_came_from(deps, principal, spec, exchange.path_params)
-        await delete_records()  # those that were made meanwhile
         await _pass_on(exchange, stream, spec, screen, after, record)
-
-
-async def _note_act(exchange: Exchange, deps: Dependencies, principal: Principal, act: Act) -> None:
-    """What a service did for an administrator, into the audit log: after it was done, since the service alone knows
-    from what to what."""
-    detail = {"tenant": principal.tenant, **act.detail}
-    actor = Actor(principal.key_id, exchange.request_id)
-    async with deps.database.write() as connection:
-        await note(connection, deps.clock.now(), actor, act.action, act.subject, detail)
-
-
-async def _delete_what_came_from(
-    deps: Dependencies, principal: Principal, spec: Operation[Any], params: Mapping[str, str]
-) -> None:
-    """With a document, or all of a collection, goes what people said of answers that quoted it."""
-    if spec.id in (DELETE_DOCUMENT.id, DELETE_COLLECTION.id) and principal.allows_collection(params["name"]):
-        await deps.feedback.link(principal.tenant)
-        await delete_sources(deps.database, principal.tenant, params["name"], params.get("id"))
 
 
 async def _body(
