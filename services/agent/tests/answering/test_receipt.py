@@ -3,6 +3,7 @@ from __future__ import annotations
 from services.agent.tests.answering.answers import INCLUDE, RIGHT, degraded
 from services.agent.tests.conftest import LEAVE_QUESTION, Bench
 
+from agent.settings import AgentSettings
 from contracts.models.versions import ModelVersion
 
 
@@ -36,7 +37,9 @@ async def test_the_receipt_counts_what_was_reranked() -> None:
 
 
 async def test_the_receipt_names_the_model_that_answered_also_where_its_draft_was_cut() -> None:
-    bench = Bench(says=RIGHT)
+    bench = Bench(
+        says=RIGHT, settings=AgentSettings(deadline_seconds=8)
+    )  # of which a draft has six: far more than it needs
     bench.models.version = ModelVersion("small", "sha256:ab", "12cd", "house-style")
     bench.models.never_ends = True
     answer = await bench.ask(LEAVE_QUESTION, groundwork=INCLUDE, max_tokens=5)
