@@ -8,6 +8,7 @@ import pytest
 from services.gateway.tests.callers import Caller
 from services.gateway.tests.inner_services import Streamed
 from services.gateway.tests.installation import EMBEDDER, Installation
+from structlog.testing import capture_logs
 
 from contracts.access.acts import ACT_HEADER, Act
 from contracts.operations.agents import SPEAK_MCP
@@ -225,6 +226,24 @@ async def test_what_a_service_did_is_in_the_audit_log_and_ends_cached_answers_th
     assert [entry.actor_key_id for entry in await _acts(installation, "greeting")] == [key.key_id]
     assert await store.get("x", "acme") != before
     assert not deps.finishing
+
+
+async def test_what_could_not_be_finished_for_a_caller_that_has_left_is_said(
+    installation: Installation,
+) -> None:
+    deps, caller = installation.deps, _mover()
+    installation.agent.answers(LABEL, NotReady("The database is away."))
+    installation.agent.may_answer.clear()
+    key = await installation.principal()
+    answering = asyncio.create_task(Relay(lambda it: proxy(it, deps, key, MOVE_LABEL))(*caller.connection))
+    await installation.agent.was_asked.wait()
+    caller.left.set()
+    await answering
+    with capture_logs() as logs:
+        installation.agent.may_answer.set()
+        await deps.meter.wait_until_idle()
+        await asyncio.sleep(0)
+    assert [one["event"] for one in logs if one["log_level"] == "error"] == ["not finished, and its caller has left"]
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,16 @@ async def finish(
         deps.meter.closed(None)
 
     task.add_done_callback(ended)
-    return await asyncio.shield(task)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(_said)  # nobody is there who would be told
+        raise
+
+
+def _said(task: asyncio.Task[WholeAnswer]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("not finished, and its caller has left", error=repr(error), exc_info=error)
 
 
 @asynccontextmanager
