@@ -72,3 +72,10 @@ def test_a_tenants_deletion_is_a_job_and_its_name_can_not_leave_its_place_in_the
         with pytest.raises(ApiError, match="went wrong"):
             client.tenants.delete("../keys/key_1")
     assert server.calls == ["DELETE /v1/tenants/acme", "DELETE /v1/tenants/..%2Fkeys%2Fkey_1"]
+
+
+def test_an_experiment_is_asked_for_without_a_version_where_none_is_named() -> None:
+    server = Recorder(httpx2.Response(404, json={"error": {"code": "experiment_not_found", "message": "None."}}))
+    with client_of(server) as client, pytest.raises(ApiError):
+        client.routes.experiment("smart")
+    assert server.asked[0].url.query == b""

@@ -68,12 +68,20 @@ class Connection:
         self._http.close()
 
     def send(
-        self, operation: Operation[Any], *values: str, timeout: float | None = None, **options: Any
+        self,
+        operation: Operation[Any],
+        *values: str,
+        params: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        **options: Any,
     ) -> httpx2.Response:
-        """One whole answer, whatever its status; raises `Unreachable` without one."""
+        """One whole answer, whatever its status; raises `Unreachable` without one. A parameter of None is left out."""
         path = operation.path_of(*values)
+        given = {name: value for name, value in (params or {}).items() if value is not None}
         with self._as_ours():
-            response = self._http.request(operation.method, path, timeout=self._limit(timeout), **options)
+            response = self._http.request(
+                operation.method, path, params=given or None, timeout=self._limit(timeout), **options
+            )
         self.reached = True
         return response
 
@@ -104,10 +112,9 @@ class Connection:
         self, operation: Operation[Page[Model]], *values: str, params: Mapping[str, Any] | None = None
     ) -> Iterator[Model]:
         """Every item of a paged list, page after page."""
-        wanted = {key: value for key, value in (params or {}).items() if value is not None}
         cursor: str | None = None
         while True:
-            query = {"limit": PAGE_SIZE, **wanted, **({"cursor": cursor} if cursor else {})}
+            query = {"limit": PAGE_SIZE, **(params or {}), "cursor": cursor}
             page = parse(operation.reply, self.call(operation, *values, params=query))
             yield from page.data
             cursor = page.next_cursor
