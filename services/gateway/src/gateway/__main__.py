@@ -10,6 +10,7 @@ from gateway.bootstrap import create_app, create_metrics_app, create_model_plane
 from gateway.server.certificates import open_certificate
 from gateway.server.listeners import listener, raise_file_limit, serve_all
 from gateway.settings import GatewaySettings
+from servicekit.core.garbage import keep_garbage_cheap
 from servicekit.telemetry.logs import configure_logging
 from servicekit.telemetry.spans import close_tracing, configure_tracing
 
@@ -24,16 +25,14 @@ async def _run(settings: GatewaySettings) -> None:
 
 async def _serve(settings: GatewaySettings) -> None:
     async with open_certificate(settings) as tls, open_dependencies(settings) as deps:
-        public = create_app(settings, deps)
-        await serve_all(
-            (
-                listener(public, settings, settings.host, settings.port, settings.listen_fd, tls),
-                listener(
-                    create_model_plane(settings, deps), settings, settings.model_plane_host, settings.model_plane_port
-                ),
-                listener(create_metrics_app(), settings, settings.metrics_host, settings.metrics_port),
-            )
+        plane = create_model_plane(settings, deps)
+        listeners = (
+            listener(create_app(settings, deps), settings, settings.host, settings.port, settings.listen_fd, tls),
+            listener(plane, settings, settings.model_plane_host, settings.model_plane_port),
+            listener(create_metrics_app(), settings, settings.metrics_host, settings.metrics_port),
         )
+        keep_garbage_cheap()
+        await serve_all(listeners)
 
 
 def main() -> None:

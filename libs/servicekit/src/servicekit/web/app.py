@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from servicekit.auth.delegation import DelegationVerifier
 from servicekit.core.disk import DiskRoom
+from servicekit.core.garbage import keep_garbage_cheap
 from servicekit.core.probes import Probe
 from servicekit.core.settings import ServiceSettings
 from servicekit.core.version import package_version
@@ -121,6 +122,7 @@ def server_for(
 def serve(app: ASGIApp, settings: ServiceSettings, on_stop: Callable[[], None] | None = None) -> None:
     """Serve one app until SIGTERM or SIGINT; `on_stop` is called first, before open calls are waited for."""
     server = _OwnServer(server_for(app, settings).config, on_stop)
+    keep_garbage_cheap()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(server.serve())
 
