@@ -39,6 +39,7 @@ def _texts_of(table: Table) -> dict[str, int | None]:
     return {column.name: column.type.length for column in table.c if isinstance(column.type, String)}
 
 
+_encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _TEXTS = {table: _texts_of(table) for table in (records, record_documents)}
 
 
@@ -219,15 +220,12 @@ def _clipped(value: Any, most: int) -> Any:
     return [_clipped(one, most) for one in value] if isinstance(value, list) else value
 
 
-def _encoded(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 def _fitting(table: Table, row: Row) -> Row:
     """With every text as every database takes it: no longer than its column, and without what has no encoding."""
-    texts = _TEXTS[table]
-    return {name: _storable(str(one)[: texts[name]]) if name in texts and one is not None else one
-            for name, one in row.items()}  # fmt: skip
+    for name, longest in _TEXTS[table].items():
+        if row[name] is not None:
+            row[name] = _storable(str(row[name])[:longest])
+    return row
 
 
 def _storable(text: str) -> str:
