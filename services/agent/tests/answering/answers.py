@@ -25,6 +25,8 @@ def assert_exact(answer: ChatCompletion) -> None:
 
 
 INCLUDE = {"include": ["sources", "receipt"]}
+OWN_PROMPT = {"prompt": "friendly@1"}
+"""With which the packaged model is asked, too, where sentences are held back."""
 
 
 def degraded(answer: ChatCompletion) -> list[str]:

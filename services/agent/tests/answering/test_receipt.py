@@ -1,14 +1,15 @@
 from __future__ import annotations
 
-from services.agent.tests.answering.answers import INCLUDE, RIGHT, degraded
+from services.agent.tests.answering.answers import INCLUDE, OWN_PROMPT, RIGHT, degraded
 from services.agent.tests.conftest import LEAVE_QUESTION, Bench
 
 from agent.settings import AgentSettings
+from agent.testing.scripted_answers import CAPABLE
 from contracts.models.versions import ModelVersion
 
 
 async def test_the_receipt_tells_stages_tokens_model_and_attempts() -> None:
-    answer = await Bench(says=RIGHT).ask(LEAVE_QUESTION, groundwork=INCLUDE)
+    answer = await Bench(says=RIGHT, info=CAPABLE).ask(LEAVE_QUESTION, groundwork=INCLUDE)
     assert answer.groundwork is not None
     receipt = answer.groundwork.receipt
     assert receipt is not None
@@ -42,7 +43,7 @@ async def test_the_receipt_names_the_model_that_answered_also_where_its_draft_wa
     )  # of which a draft has six: far more than it needs
     bench.models.version = ModelVersion("small", "sha256:ab", "12cd", "house-style")
     bench.models.never_ends = True
-    answer = await bench.ask(LEAVE_QUESTION, groundwork=INCLUDE, max_tokens=5)
+    answer = await bench.ask(LEAVE_QUESTION, groundwork={**INCLUDE, **OWN_PROMPT}, max_tokens=5)
     assert answer.groundwork is not None
     assert answer.groundwork.receipt is not None
     receipt = answer.groundwork.receipt

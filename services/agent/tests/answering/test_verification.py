@@ -5,7 +5,7 @@ from services.agent.tests.answering.answers import INCLUDE, RIGHT
 from services.agent.tests.conftest import LEAVE, LEAVE_QUESTION, Bench, content_of
 
 from agent.answering.abstention import abstention
-from agent.answering.drafting.prompt import ANSWER_PROMPT, PACKAGED_PROMPT
+from agent.answering.drafting.prompt import ANSWER_PROMPT
 from agent.testing.scripted_answers import CAPABLE, PACKAGED
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import AnswerReport, ChatCompletion
@@ -46,7 +46,7 @@ async def test_a_style_that_nobody_could_keep_to_is_noted(
 
 
 async def test_the_receipt_names_the_prompt_of_the_model_that_was_asked() -> None:
-    for info, prompt in ((CAPABLE, ANSWER_PROMPT), (PACKAGED, PACKAGED_PROMPT), (None, None)):
+    for info, prompt in ((CAPABLE, ANSWER_PROMPT), (PACKAGED, None), (None, None)):
         answer = await Bench(says=RIGHT, info=info).ask(LEAVE_QUESTION, groundwork=INCLUDE)
         receipt = _report(answer).receipt
         assert receipt is not None

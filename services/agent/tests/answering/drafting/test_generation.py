@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from string import Template
 from typing import Any
 
 import pytest
-from services.agent.tests.answering.answers import INCLUDE, RIGHT, degraded, kind_of
+from services.agent.tests.answering.answers import INCLUDE, OWN_PROMPT, RIGHT, degraded, kind_of
 from services.agent.tests.conftest import LEAVE_QUESTION, Bench, chat_request, content_of, delegation
 
 from agent.answering.completions import chunks, collect
+from agent.answering.drafting.prompt import PACKAGED_PROMPT
+from agent.prompts.prompt import Prompt, load_prompt
 from agent.questions.conversation import read_conversation
 from agent.settings import AgentSettings
 from agent.testing.scripted_answers import CAPABLE, PACKAGED, ScriptedModels, echo
+from contracts.models.catalog import ModelInfo
 from contracts.models.chat import ChatCompletion, ChatRequest
 from servicekit.core.errors import QueueFull, RateLimited, ServiceError, UpstreamFailed
 
@@ -20,7 +25,7 @@ from servicekit.core.errors import QueueFull, RateLimited, ServiceError, Upstrea
 async def test_no_model_is_no_reason_for_no_answer(failure: ServiceError, fail_after: int, info: Any) -> None:
     bench = Bench(info=info)
     bench.models = ScriptedModels(echo(""), info, failure=failure, fail_after=fail_after)
-    answer = await bench.ask(LEAVE_QUESTION, groundwork=INCLUDE)
+    answer = await bench.ask(LEAVE_QUESTION, groundwork={**INCLUDE, **OWN_PROMPT})
     assert kind_of(answer) == "extractive"
     assert "model_unavailable" in degraded(answer) or "draft_unsupported" in degraded(answer)
 
@@ -34,18 +39,61 @@ async def test_no_model_at_all_and_no_embeddings_still_answer() -> None:
 
 
 async def test_a_limit_of_the_key_is_told_and_not_hidden_by_a_fallback() -> None:
-    bench = Bench()
+    bench = Bench(info=CAPABLE)
     bench.models.failure = RateLimited("Too many.", retry_after=3)
     with pytest.raises(RateLimited):
         await bench.ask(LEAVE_QUESTION)
 
 
 async def test_a_slow_model_ends_in_an_extractive_answer() -> None:
-    bench = Bench(settings=AgentSettings(first_token_seconds=0.05))
+    bench = Bench(info=CAPABLE, settings=AgentSettings(first_token_seconds=0.05))
     bench.models.never_ends = True
     answer = await bench.ask(LEAVE_QUESTION, groundwork=INCLUDE)
     assert (kind_of(answer), degraded(answer)) == ("extractive", ["model_timeout"])
     assert bench.models.closed == 1
+
+
+@pytest.mark.parametrize(
+    ("info", "groundwork", "drafts"),
+    [
+        (PACKAGED, {}, 0),
+        (PACKAGED, {"grounding": "strict"}, 0),
+        (PACKAGED, {"grounding": "annotate"}, 1),
+        (PACKAGED, {"grounding": "off"}, 1),
+        (PACKAGED, OWN_PROMPT, 1),
+        (CAPABLE, {"grounding": "strict"}, 1),
+    ],
+)
+async def test_the_packaged_model_is_not_waited_for_where_its_words_would_not_be_sent(
+    info: ModelInfo, groundwork: dict[str, str], drafts: int
+) -> None:
+    bench = Bench(says=RIGHT, info=info)
+    answer = await bench.ask(LEAVE_QUESTION, groundwork={**INCLUDE, **groundwork})
+    assert len(bench.models.requests) == drafts
+    assert kind_of(answer) == ("generated" if drafts else "extractive")
+    assert "27 days" in content_of(answer)
+    assert degraded(answer) == []
+
+
+async def test_the_packaged_model_is_asked_where_the_tenant_has_a_prompt_in_place_of_its_own() -> None:
+    bench = Bench(says=RIGHT)
+    shipped = load_prompt(PACKAGED_PROMPT)
+    own = replace(shipped, version="groundwork-answer-small@2", system=Template("Be brief."))
+    request = chat_request(LEAVE_QUESTION)
+    answering = replace(bench.answering, prompts=_InUse(own))
+    events = answering.events(read_conversation(request, delegation()), request, "token", "req_1")
+    assert kind_of(await collect(chunks(events, request.model))) == "generated"
+    assert bench.models.requests[0].messages[0].plain_text() == "Be brief."
+
+
+class _InUse:
+    """A tenant's one prompt."""
+
+    def __init__(self, prompt: Prompt) -> None:
+        self._prompt = prompt
+
+    async def in_use(self, tenant: str, file: str) -> Prompt:
+        return self._prompt
 
 
 async def test_a_model_that_does_not_exist_is_told() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from services.agent.tests.answering.answers import INCLUDE, RIGHT, assert_exact, degraded, kind_of
+from services.agent.tests.answering.answers import INCLUDE, OWN_PROMPT, RIGHT, assert_exact, degraded, kind_of
 from services.agent.tests.conftest import LEAVE_QUESTION, Bench, content_of
 
 from agent.testing.scripted_answers import CAPABLE, hit
@@ -9,7 +9,8 @@ from agent.text.refusals import says_no_answer
 
 
 async def test_strict_sends_what_is_supported_and_drops_what_is_not() -> None:
-    answer = await Bench(says=f"{RIGHT} Everyone also gets a pony named Bella.").ask(LEAVE_QUESTION)
+    says = f"{RIGHT} Everyone also gets a pony named Bella."
+    answer = await Bench(says=says).ask(LEAVE_QUESTION, groundwork=OWN_PROMPT)
     assert content_of(answer) == f"{RIGHT} [1]"
     assert kind_of(answer) == "generated"
     assert answer.groundwork is not None
@@ -21,7 +22,7 @@ async def test_strict_sends_what_is_supported_and_drops_what_is_not() -> None:
     "says", ["They get 99 days of leave.", "NO ANSWER", "Yes.", "", "Part-time employees get a share of it."]
 )
 async def test_strict_falls_back_on_the_source_itself(says: str) -> None:
-    answer = await Bench(says=says).ask(LEAVE_QUESTION, groundwork=INCLUDE)
+    answer = await Bench(says=says).ask(LEAVE_QUESTION, groundwork={**INCLUDE, **OWN_PROMPT})
     assert "27 days" in content_of(answer)
     assert kind_of(answer) == "extractive"
     assert degraded(answer) == ["draft_unsupported"]
@@ -49,7 +50,7 @@ async def test_what_was_found_counts_whatever_else_the_sources_do_not_say() -> N
 async def test_a_small_model_that_rambles_is_not_waited_for() -> None:
     says = " ".join(f"Ponies number {at} live here." for at in range(30))
     bench = Bench(says=says)
-    answer = await bench.ask(LEAVE_QUESTION)
+    answer = await bench.ask(LEAVE_QUESTION, groundwork=OWN_PROMPT)
     assert kind_of(answer) == "extractive"
     assert bench.models.closed == 1
     assert answer.usage is not None

@@ -82,7 +82,7 @@ async def test_no_model_is_asked_for_a_part_that_no_token_is_left_for() -> None:
 
 
 async def test_a_model_that_fails_is_asked_for_one_part_only() -> None:
-    bench = Bench(hits=(LEAVE, SICK))
+    bench = Bench(hits=(LEAVE, SICK), info=CAPABLE)
     bench.models.failure = UpstreamFailed("The model is away.")
     answer = await bench.ask(BOTH)
     assert len(bench.models.requests) == 1

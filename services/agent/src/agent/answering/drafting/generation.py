@@ -37,7 +37,8 @@ PROMPT_TOKENS = 600
 
 
 async def answer(state: AnswerState, context: Context) -> AnswerState:
-    """A draft whose first piece is there, or none when the model can't be had: the answer falls back without it."""
+    """A draft whose first piece is there. None when the model can't be had, or is not worth its time: the answer falls
+    back without it."""
     options = state["conversation"].options
     model: ModelInfo | None = None
     draft: Draft | None = None
@@ -45,7 +46,8 @@ async def answer(state: AnswerState, context: Context) -> AnswerState:
         model = await chosen_model(context, options)
         if model is not None:
             prompt = await context.prompt(prompt_of(model, state["conversation"].form))
-            draft = await begin_draft(chat_request(state, context, model, prompt), context, model)
+            if words_are_wanted(model, prompt, options):
+                draft = await begin_draft(chat_request(state, context, model, prompt), context, model)
     except ServiceError as error:
         if is_policy(error) or isinstance(error, ModelNotAnswerable) or state["conversation"].images:
             raise
@@ -79,6 +81,17 @@ async def check_reads_images(context: Context, conversation: Conversation) -> No
 def default_grounding(model: ModelInfo | None) -> Grounding:
     """`strict` with the packaged model or none, else `annotate`."""
     return "strict" if model is None or model.packaged else "annotate"
+
+
+def words_are_wanted(model: ModelInfo, prompt: Prompt, options: AnswerOptions) -> bool:
+    """Whether a model's words are likely to be part of the answer (decision 0129).
+
+    Of what the packaged one writes hardly a sentence is supported and answers, and it takes ten times as long as all
+    else. It is asked where words are sent as they come, or a prompt of one's own is to be tried.
+    """
+    if not model.packaged or options.prompt is not None or prompt.version != prompt.file:
+        return True
+    return (options.grounding or default_grounding(model)) != "strict"
 
 
 async def begin_draft(request: ChatRequest, context: Context, model: ModelInfo, seconds: float | None = None) -> Draft:
