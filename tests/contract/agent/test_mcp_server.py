@@ -87,6 +87,7 @@ async def test_an_ask_is_on_record_by_the_id_that_it_tells_unless_its_call_says_
     gateway = agents.gateway
     text = "Full-time employees get 27 days of paid leave per year."
     gateway.seen.hits.append(hit(text, "leave-policy").model_dump(mode="json"))
+    agents.takes(text, text)
     made = await gateway.new_key(scopes=["chat", "search", "records:read"], records="full")
     asked: dict[str, Any] = {"question": "How many days of paid leave per year?", "collections": ["handbook"]}
 
@@ -105,13 +106,54 @@ async def test_an_ask_is_on_record_by_the_id_that_it_tells_unless_its_call_says_
     assert (record["question"], record["answer"]) == (asked["question"], said["answer"])
     assert (record["model"], record["collections"]) == ("rag:handbook", ["handbook"])
     assert (record["abstained"], record["report"]["grounded"]) == (said["abstained"], said["grounded"])
-    assert [hit["chunk_id"] for hit in record["hits"]] == [one["chunk_id"] for one in said["citations"]]
+    cited = {one["chunk_id"] for one in said["citations"]}
+    assert cited, "the model's sentence is the source's"
+    assert {hit["chunk_id"] for hit in record["hits"] if hit["cited"]} == cited
     listed = (await agents.call("GET", "/v1/records", key=made["secret"]))["data"]
     assert len(listed) == 2, "one said no"
     (failed,) = (one for one in listed if one["id"] != said["id"])
     assert (await agents.call("GET", f"/v1/records/{failed['id']}", key=made["secret"]))["error"][
         "code"
     ] == "tool_failed"
+
+
+async def test_the_record_of_an_ask_holds_what_that_of_an_answer_does_and_its_caller_sees_none_of_it(
+    agents: RunningAgents,
+) -> None:
+    gateway = agents.gateway
+    text = "Full-time employees get 27 days of paid leave per year."
+    gateway.seen.hits.append(hit(text, "leave-policy").model_dump(mode="json"))
+    question = "How many days of paid leave per year?"
+    agents.takes(text, text, text)
+    recorded = await gateway.new_key(scopes=["chat", "search", "records:read"], records="full")
+    unrecorded = await gateway.new_key(scopes=["chat", "search"])
+    arguments = {"question": question, "collections": ["handbook"]}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "ask", "arguments": arguments}}
+    replies = []
+    for key in (recorded, unrecorded):
+        answer = await gateway.call("POST", "/mcp", key["secret"], json=call, headers={"X-Groundwork-Report": "yes"})
+        body = (await answer.text()).encode()
+        answer_id = (await answer.json())["result"]["structuredContent"]["id"]
+        replies.append(
+            (answer.headers["content-length"], answer.headers["content-type"], body.replace(answer_id.encode(), b""))
+        )
+        if key is recorded:
+            asked_id = answer_id
+    assert replies[0] == replies[1]
+    chat = {"model": "rag:handbook", "messages": [{"role": "user", "content": question}]}
+    chat_id = (await agents.call("POST", "/v1/chat/completions", json=chat, key=recorded["secret"]))["id"]
+    await gateway.deps.recorder.all_written()
+    of_ask, of_chat = [
+        await agents.call("GET", f"/v1/records/{one}", key=recorded["secret"]) for one in (asked_id, chat_id)
+    ]
+    assert of_ask["hits"] == of_chat["hits"] != []
+    assert of_ask["receipt"].keys() == of_chat["receipt"].keys()
+    for fact in ("tokens", "cost_usd", "prompt", "model", "collection_revisions", "degraded", "cache"):
+        assert of_ask["receipt"][fact] == of_chat["receipt"][fact], fact
+    for part, name in (("attempts", "model"), ("stages", "name")):
+        assert [one[name] for one in of_ask["receipt"][part]] == [one[name] for one in of_chat["receipt"][part]], part
+    assert of_ask["receipt"]["attempts"], "a model was asked"
+    assert (of_ask["answered_by"], of_ask["prompt"]) == (of_chat["answered_by"], of_chat["prompt"])
 
 
 async def _session(agents: RunningAgents) -> dict[str, str]:

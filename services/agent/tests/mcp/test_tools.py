@@ -14,10 +14,10 @@ from servicekit.auth.delegation import Caller
 RIGHTS = Delegation(audiences=("agent",), tenant="acme", key_id="k", request_id="r", scopes=("search", "chat"))
 
 
-async def call(name: str, arguments: dict[str, Any], collections: int = 1) -> dict[str, Any]:
+async def call(name: str, arguments: dict[str, Any], collections: int = 1, *, reports: bool = False) -> dict[str, Any]:
     library = MemoryLibrary({(f"handbook{number or ''}", "leave"): [] for number in range(collections)})
     tool = next(tool for tool in TOOLS if tool.name == name)
-    made = McpCall(Bench(hits=(LEAVE,)).answering, library, arguments, Caller(RIGHTS, "token"), "req_1")
+    made = McpCall(Bench(hits=(LEAVE,)).answering, library, arguments, Caller(RIGHTS, "token"), "req_1", reports)
     result = await tool.run(made)
     Draft202012Validator(tool.describe()["outputSchema"]).validate(result["structuredContent"])
     return result
@@ -37,3 +37,16 @@ async def test_collections_are_named_where_there_are_none_or_too_many() -> None:
         with pytest.raises(CollectionsNotNamed):
             await call("search", {"query": "leave"}, collections)
     await call("search", {"query": "leave", "collections": ["handbook"]}, MAX_COLLECTIONS + 1)
+
+
+async def test_an_answer_tells_its_receipt_and_sources_beside_what_clients_see_and_only_when_asked() -> None:
+    plain, told = (
+        await call("ask", {"question": LEAVE_QUESTION}),
+        await call("ask", {"question": LEAVE_QUESTION}, reports=True),
+    )
+    assert "_meta" not in plain
+    assert list(plain["structuredContent"]) == list(told["structuredContent"])
+    beside = told["_meta"]
+    assert [one["document_id"] for one in beside["sources"]] == [LEAVE.document_id]
+    assert {one["name"] for one in beside["receipt"]["stages"]} >= {"retrieve"}
+    assert "_meta" not in await call("search", {"query": "leave"}, reports=True)

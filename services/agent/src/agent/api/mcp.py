@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from agent.mcp.cancellation import name_of, new_session, unless_cancelled
 from agent.mcp.server import CANCELLED, VERSIONS, McpServer
-from contracts.agents.mcp import McpMessage, McpReply, MessageId
+from contracts.agents.mcp import REPORT_HEADER, McpMessage, McpReply, MessageId
 from servicekit.auth.delegation import Caller, require
 from servicekit.jobs.notifier import Notifier
 from servicekit.streams.disconnect import disconnected
@@ -62,7 +62,7 @@ async def message(
         if isinstance(cancelled, int | str) and (name := name_of(key_id, session, cancelled)) is not None:
             notifier.notify(name)
         return Response(status_code=202)
-    working = server.answer(asked, caller, request.state.request_id)
+    working = server.answer(asked, caller, request.state.request_id, reports=REPORT_HEADER in request.headers)
     reply = await unless_cancelled(notifier, name_of(key_id, session, asked.id), disconnected(request.receive), working)
     if reply is None:
         return Response(status_code=202)

@@ -30,8 +30,10 @@ class McpServer:
     answering: Answering
     library: Library
 
-    async def answer(self, message: McpMessage, caller: Caller, request_id: str) -> McpReply | None:
-        """The reply to a request; None for a notification."""
+    async def answer(
+        self, message: McpMessage, caller: Caller, request_id: str, *, reports: bool = False
+    ) -> McpReply | None:
+        """The reply to a request; None for a notification. With `reports` that to `ask` has receipt and sources."""
         if message.id is None:
             return None
         params = message.params or {}
@@ -42,20 +44,20 @@ class McpServer:
         if message.method == "tools/list":
             return McpReply(id=message.id, result={"tools": [tool.describe() for tool in _list_tools(caller)]})
         if message.method == "tools/call":
-            return await self._call(message, params, caller, request_id)
+            arguments = params.get("arguments") or {}
+            call = McpCall(self.answering, self.library, arguments, caller, request_id, reports)
+            return await self._call(message, params.get("name"), call)
         return _error(message, METHOD_NOT_FOUND, f"There is no method '{message.method}' here.")
 
-    async def _call(self, message: McpMessage, params: dict[str, Any], caller: Caller, request_id: str) -> McpReply:
-        tool = next((tool for tool in _list_tools(caller) if tool.name == params.get("name")), None)
+    async def _call(self, message: McpMessage, name: object, call: McpCall) -> McpReply:
+        tool = next((tool for tool in _list_tools(call.caller) if tool.name == name), None)
         if tool is None:
             return _error(message, INVALID_PARAMS, "There is no such tool, or the key lacks the scope for it.")
-        arguments = params.get("arguments") or {}
-        wrong = problems(tool.schema, arguments)  # the SDK's low-level server no longer does this, ours does
+        wrong = problems(tool.schema, call.arguments)  # the SDK's low-level server no longer does this, ours does
         if wrong:
             return McpReply(
                 id=message.id, result=content_result(f"The arguments do not fit: {'; '.join(wrong)}", failed=True)
             )
-        call = McpCall(self.answering, self.library, arguments, caller, request_id)
         try:
             return McpReply(id=message.id, result=await tool.run(call))
         except ValidationError as error:  # what JSON schema can't say: half a character, a line's end after a name

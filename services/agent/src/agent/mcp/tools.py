@@ -14,14 +14,17 @@ from agent.ports import Library
 from agent.questions.conversation import read_conversation
 from agent.sanitisation.sanitiser import label, sanitise, sanitise_shaped
 from contracts.access.delegation import Scope
+from contracts.agents.mcp import META
 from contracts.models.catalog import RAG
-from contracts.models.chat import ChatRequest
+from contracts.models.chat import AnswerOptions, ChatRequest
 from contracts.retrieval.search import SearchRequest
 from servicekit.auth.delegation import Caller
 from servicekit.core.errors import InvalidRequest
 
 MAX_COLLECTIONS = 16
 """Of one search or question."""
+REPORTED = ("receipt", "sources")
+"""Of the report of an answer what only its record has."""
 _NAME = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,62}$"}
 _NAMES = {
     "type": "array",
@@ -61,6 +64,8 @@ class McpCall:
     arguments: dict[str, Any]
     caller: Caller
     request_id: str
+    reports: bool = False
+    """Whether an answer is to tell its receipt and sources, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,8 @@ async def _ask(call: McpCall) -> dict[str, Any]:
             "messages": [{"role": "user", "content": call.arguments["question"]}],
         }
     )
+    if call.reports:
+        asked.groundwork = AnswerOptions(include=["receipt", "sources"])
     conversation = read_conversation(asked, call.caller.delegation)
     stream = chunks(call.answering.events(conversation, asked, call.caller.token, call.request_id), asked.model)
     async with aclosing(stream):
@@ -132,9 +139,13 @@ async def _ask(call: McpCall) -> dict[str, Any]:
     message = whole.choices[0].message
     cited = [one.model_dump(mode="json") for one in message.annotations or ()]
     sources = "".join(f"\n{one['marker']} {one['title']}: “{sanitise(one['quote'])}”" for one in cited)
-    report = whole.groundwork.model_dump(mode="json", exclude_none=True) if whole.groundwork else {}
+    found = whole.groundwork
+    report = found.model_dump(mode="json", exclude_none=True, exclude=set(REPORTED)) if found else {}
     content = {"id": whole.id, "answer": message.content, "citations": cited, **report}
-    return content_result(f"{message.content}\n{sources}".strip(), content)
+    result = content_result(f"{message.content}\n{sources}".strip(), content)
+    if found and call.reports:
+        result[META] = found.model_dump(mode="json", include=set(REPORTED))
+    return result
 
 
 async def _chosen(call: McpCall) -> list[str]:

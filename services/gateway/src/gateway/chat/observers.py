@@ -13,11 +13,11 @@ from contracts.access.guardrails import GuardDecision
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import AnswerReport, ChatCompletionChunk
 from contracts.models.receipts import Attempt, Receipt, TokenCounts
-from gateway.models.cost import NANO, cost_nano_usd, usd_text
+from gateway.models.cost import NANO, cost_nano_usd
 from gateway.records.recording import Recording
 from gateway.routing.split import Assignment
 from gateway.streaming.observer import StreamObserver
-from gateway.usage.inner_calls import InnerCalls, Spent
+from gateway.usage.inner_calls import InnerCalls, Spent, complete_receipt
 from gateway.usage.meter import MeteredCall
 from gateway.usage.records import CUT, count
 from gateway.usage.token_counter import ChatCount
@@ -26,12 +26,6 @@ from servicekit.streams.sse import END, data_of, is_done
 from servicekit.telemetry.trace_context import trace_id
 
 log = structlog.get_logger(__name__)
-
-
-UNSETTLED = "usage_unsettled"
-"""`degraded` of a receipt that was written though a call inside was still open: its numbers may be too high."""
-NOT_ASKED = "circuit_open"
-"""Outcome of an attempt that called nobody, and so has no row."""
 
 
 class ModelObserver:
@@ -206,22 +200,11 @@ class AnswerObserver:
         return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
 
     def _complete(self, receipt: dict[str, Any], spent: Spent) -> None:
-        revisions, degraded = receipt.get("collection_revisions"), list(receipt.get("degraded") or [])
+        revisions = receipt.get("collection_revisions")
         self.revisions = revisions if isinstance(revisions, dict) else {}
-        self.degraded = bool(degraded)
-        if not spent.settled:
-            log.warning("a receipt counts calls as they were let in", call=self._call.id)
-            degraded.append(UNSETTLED)
-        attempts = [one for one in receipt.get("attempts") or [] if isinstance(one, dict)]
-        own = [one for one in attempts if not spent.attempts or one.get("outcome") == NOT_ASKED]
-        receipt["attempts"] = [*own, *(attempt.model_dump(mode="json") for attempt in spent.attempts)]
+        self.degraded = bool(receipt.get("degraded"))
         self.fingerprints = fingerprints_of(receipt.get("fingerprints"), spent.attempts)
-        receipt["tokens"] = spent.tokens.model_dump(mode="json")
-        receipt["degraded"] = degraded
-        receipt["cache"] = self._call.cache
-        if self._call.assignment is not None:
-            receipt["variant"] = self._call.assignment.variant.model_dump()
-        receipt["cost_usd"] = usd_text(spent.cost)
+        complete_receipt(receipt, self._call, spent)
 
 
 class VariantObserver:

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import structlog
 from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.access.guardrails import GuardDecision
 from contracts.access.records import RECORD_HEADER
+from contracts.agents.mcp import META
 from contracts.models.catalog import RAG
 from contracts.models.chat import ChatRequest
 from contracts.operations.agents import SPEAK_MCP
@@ -18,10 +21,12 @@ from contracts.operations.operation import Operation
 from gateway.dependencies import Dependencies
 from gateway.records.recording import MOST_ANSWER_BYTES, Recording, begin_recording
 from gateway.streaming.exchange import Exchange
+from gateway.usage.inner_calls import InnerCalls, complete_receipt
 from gateway.usage.meter import MeteredCall
 from gateway.usage.records import UsageRecord
 from servicekit.streams.chunks import object_in
 
+log = structlog.get_logger(__name__)
 OWN = ("answer", "citations", "id")
 """Of the structured content what is no report."""
 FAILED = "tool_failed"
@@ -29,27 +34,47 @@ FAILED = "tool_failed"
 
 
 class AskRecord:
-    """Keeps what goes out, and records it as a chat's answer."""
+    """Keeps what goes out, and what the answer told for its record alone, as a chat's answer."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, call: MeteredCall, inner: InnerCalls) -> None:
         self._recording = recording
-        self._pieces: list[bytes] = []
-        self._size = 0
+        self._call = call
+        self._inner = inner
+        self._reply = b""
+        self._receipt: dict[str, Any] | None = None
         self._is_whole = True
 
-    def keep(self, piece: bytes) -> None:
-        """A piece of the reply goes out; what is beyond any answer's size, or has no room, is not looked at."""
-        if not self._is_whole:
+    def take_report(self, reply: bytes) -> bytes:
+        """The reply as it is for its caller, byte for byte: without what was told beside it."""
+        message = object_in(reply)
+        result = message.get("result")
+        beside = result.pop(META, None) if isinstance(result, dict) else None
+        if not isinstance(beside, dict):
+            return reply
+        if isinstance(beside.get("receipt"), dict):
+            self._receipt = beside["receipt"]
+        self._recording.report(self._receipt, beside.get("sources"))
+        return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+
+    def keep(self, reply: bytes) -> None:
+        """The reply goes out; what is beyond any answer's size, or has no room, is not looked at."""
+        self._is_whole = len(reply) <= MOST_ANSWER_BYTES and self._recording.room.hold(len(reply))
+        self._reply = reply if self._is_whole else b""
+
+    async def complete(self) -> None:
+        """The reply has gone out: what the calls inside it used and cost comes into its receipt."""
+        if self._receipt is None:
             return
-        self._is_whole = self._size + len(piece) <= MOST_ANSWER_BYTES and self._recording.room.hold(len(piece))
-        if self._is_whole:
-            self._size += len(piece)
-            self._pieces.append(piece)
+        try:
+            spent = await self._inner.spent(self._call.id, self._call.principal.key_id)
+            complete_receipt(self._receipt, self._call, spent)
+        except SQLAlchemyError as error:
+            log.error("a record's receipt is as the answer came", call=self._call.id, error=repr(error)[:300])
 
     def end(self, call: MeteredCall, usage: UsageRecord | None, error: tuple[str, str] | None) -> None:
         """The call has ended: what its reply says is the answer."""
-        self._recording.room.release(self._size)
-        result = object_in(b"".join(self._pieces)).get("result") or {}
+        self._recording.room.release(len(self._reply))
+        result = object_in(self._reply).get("result") or {}
         content = result.get("structuredContent")
         if isinstance(content, dict):
             self._take(content)
@@ -88,7 +113,7 @@ def begin_ask_record(
     if recording is None:
         return None
     recording.decisions = decisions
-    record = AskRecord(recording)
+    record = AskRecord(recording, call, deps.inner_calls)
     call.on_end = record.end
     return record
 

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from contracts.agents.mcp import REPORT_HEADER
 from contracts.operations.operation import Operation
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import GRANT_HEADER
@@ -93,11 +94,9 @@ async def _carry(
     path: str,
     call: MeteredCall | None,
 ) -> None:
-    headers = {**exchange.forwarded_headers(), "accept-encoding": "identity"}
+    headers = _headers(exchange, deps, principal, spec)
     screen = Screen(principal.guardrails, spec.reach)
     after = _last_seen(headers) if screen.screens_output else 0
-    if spec.grant:
-        headers[GRANT_HEADER] = deps.issuer.grant(principal, exchange.request_id)
     settings = deps.settings
     peer = deps.peers.agent if spec.owner == "agent" else deps.peers.ingest
     may_last = spec.gives in ("events", "json_or_events")
@@ -105,6 +104,8 @@ async def _carry(
     await quoting.precede()
     body = await _body(exchange, spec, headers, screen)
     record = begin_ask_record(exchange, deps, call, spec, body, screen.decisions)
+    if record is not None:
+        headers[REPORT_HEADER] = "yes"
     calling = peer.stream(
         spec.method,
         path,
@@ -124,6 +125,14 @@ async def _carry(
         if call is not None:
             call.status = stream.status
         await _pass_on(exchange, stream, spec, screen, after, record)
+
+
+def _headers(exchange: Exchange, deps: Dependencies, principal: Principal, spec: Operation[Any]) -> dict[str, str]:
+    """What the service is told beside the body."""
+    headers = {**exchange.forwarded_headers(), "accept-encoding": "identity"}
+    if spec.grant:
+        headers[GRANT_HEADER] = deps.issuer.grant(principal, exchange.request_id)
+    return headers
 
 
 async def _body(
@@ -163,16 +172,14 @@ async def _pass_on(
     screens = screen.screens_output and stream.status < HTTPStatus.BAD_REQUEST
     if streams:
         headers.update(HEADERS)
-    elif screens:
-        await _answer(exchange, stream, headers, screen, record)
+    elif screens or record is not None:
+        await _answer(exchange, stream, headers, screen if screens else None, record)
         return
     elif spec.gives in ("bytes", "text"):
         headers["x-content-type-options"] = "nosniff"
     await exchange.start(stream.status, headers)
     try:
         async for piece in _screened(stream.pieces(), screen, after) if screens else stream.pieces():
-            if record is not None:
-                record.keep(piece)
             await exchange.piece(piece)
     except ServiceError as error:
         if not streams:
@@ -182,9 +189,9 @@ async def _pass_on(
 
 
 async def _answer(
-    exchange: Exchange, stream: PeerStream, headers: dict[str, str], screen: Screen, record: AskRecord | None
+    exchange: Exchange, stream: PeerStream, headers: dict[str, str], screen: Screen | None, record: AskRecord | None
 ) -> None:
-    """A whole answer, screened."""
+    """A whole answer, screened and recorded."""
     pieces, size = [], 0
     async for piece in stream.pieces():
         pieces.append(piece)
@@ -192,11 +199,17 @@ async def _answer(
         if size > MOST_SCREENED_BYTES:
             raise AnswerTooLarge(MOST_SCREENED_BYTES)
     headers.pop("content-length", None)
-    body = await screen.answer(b"".join(pieces))
-    exchange.headers.update(screen.header())
+    body = b"".join(pieces)
+    if record is not None:
+        body = record.take_report(body)
+    if screen is not None:
+        body = await screen.answer(body)
+        exchange.headers.update(screen.header())
     if record is not None:
         record.keep(body)
     await exchange.answer(stream.status, headers, body)
+    if record is not None:
+        await record.complete()
 
 
 async def _screened(pieces: AsyncIterator[bytes], screen: Screen, after: int) -> AsyncIterator[bytes]:

@@ -13,16 +13,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from sqlalchemy import Select, Table, select
 
 from contracts.models.receipts import Attempt, TokenCounts
 from gateway.metrics import INNER_WAIT
-from gateway.models.cost import sum_costs
+from gateway.models.cost import sum_costs, usd_text
 from gateway.storage.tables import reservations, usage
-from gateway.usage.meter import Meter
+from gateway.usage.meter import Meter, MeteredCall
 from gateway.usage.records import CUT
 from servicekit.sql.database import Database
 
+log = structlog.get_logger(__name__)
+UNSETTLED = "usage_unsettled"
+"""`degraded` of a receipt that was written though a call inside was still open: its numbers may be too high."""
+NOT_ASKED = "circuit_open"
+"""Outcome of an attempt that called nobody, and so has no row."""
 SETTLED_SECONDS = 2.0
 LOOK_SECONDS = 0.02
 """How often it is looked for what other replicas have open."""
@@ -66,6 +72,23 @@ class InnerCalls:
             rows = (await connection.execute(_inner(usage, parent_id, key_id))).mappings().all()
         known = {row["id"] for row in rows}
         return [dict(row) for row in rows], [dict(row) for row in held if row["id"] not in known]
+
+
+def complete_receipt(receipt: dict[str, Any], call: MeteredCall, spent: Spent) -> None:
+    """Write into the receipt that came with an answer what the ledger has of the calls inside it."""
+    degraded = list(receipt.get("degraded") or [])
+    if not spent.settled:
+        log.warning("a receipt counts calls as they were let in", call=call.id)
+        degraded.append(UNSETTLED)
+    attempts = [one for one in receipt.get("attempts") or [] if isinstance(one, dict)]
+    own = [one for one in attempts if not spent.attempts or one.get("outcome") == NOT_ASKED]
+    receipt["attempts"] = [*own, *(attempt.model_dump(mode="json") for attempt in spent.attempts)]
+    receipt["tokens"] = spent.tokens.model_dump(mode="json")
+    receipt["degraded"] = degraded
+    receipt["cache"] = call.cache
+    if call.assignment is not None:
+        receipt["variant"] = call.assignment.variant.model_dump()
+    receipt["cost_usd"] = usd_text(spent.cost)
 
 
 def _inner(table: Table, parent_id: str, key_id: str) -> Select[Any]:
