@@ -105,6 +105,22 @@ async def test_what_can_t_be_written_is_lost_usage_is_not_and_readiness_says_so_
         assert books.writer.hold(MUCH)
 
 
+async def test_while_the_ledger_has_no_room_no_record_waits_behind_it_and_readiness_says_so(
+    database: Database, clock: ManualClock
+) -> None:
+    async with Books(database, clock).running() as books:
+        books.ledger.is_full = True
+        await books.call(1)
+        with pytest.raises(Degraded, match="the disk is full; answers go on"):
+            await books.writer.probe()
+        assert _paused() == 1
+        assert books.writer.hold(MUCH), "it was counted as lost, and holds no memory"
+        books.writer.release(MUCH)
+        books.ledger.is_full = False
+        await books.call(2)
+        assert await books.counts() == (2, 1)
+
+
 async def test_an_answer_that_can_t_be_read_costs_no_other_its_record(
     database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

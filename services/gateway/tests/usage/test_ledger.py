@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from services.gateway.tests.usage.recording import DAY_ONE, record_of, write_records
 from sqlalchemy import event, func, select
 from sqlalchemy.exc import OperationalError
@@ -12,8 +15,10 @@ from contracts.access.keys import KeyCreate
 from gateway.auth.key_repository import KeyRepository
 from gateway.storage.audit_log import Actor
 from gateway.storage.tables import usage
+from gateway.usage import ledger as writing
 from gateway.usage.ledger import UsageLedger
-from gateway.usage.records import count
+from gateway.usage.records import ReservationRecord, count
+from servicekit.core.errors import DiskFull
 from servicekit.sql.database import Database
 
 
@@ -57,6 +62,35 @@ async def test_a_database_that_fails_for_a_while_loses_no_row(database: Database
     event.listen(database._store._writing, "before_cursor_execute", fail)
     await write_records(database, record_of(), record_of())
     assert await _count(database) == 2
+
+
+async def test_while_the_disk_is_full_rows_wait_and_a_call_that_costs_money_is_told_why_it_is_not_begun(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_full = True
+
+    def fail(*_: Any) -> None:
+        if is_full:
+            raise OperationalError("insert", {}, OSError(errno.ENOSPC, "No space left on device"))
+
+    event.listen(database._store._writing, "before_cursor_execute", fail)
+    monkeypatch.setattr(writing, "RESERVATION_SECONDS", 0)
+    ledger = UsageLedger(database, 100)
+    ledger.open()
+    await ledger.record(record_of())
+    async with asyncio.timeout(60):
+        while not ledger.is_full:  # noqa: ASYNC110  # the ledger has no event for it
+            await asyncio.sleep(0.01)
+    row = record_of()
+    held = {one.name: getattr(row, one.name) for one in fields(ReservationRecord)}
+    with pytest.raises(DiskFull):
+        await ledger.reserve(ReservationRecord(**held))
+    assert await _count(database) == 0
+    is_full = False
+    await ledger.record(row)
+    await ledger.all_written()
+    assert (await _count(database), ledger.is_full) == (2, False)
+    await ledger.close()
 
 
 async def test_a_row_that_no_database_takes_holds_up_no_other(database: Database) -> None:

@@ -34,6 +34,7 @@ PAUSE_SECONDS = 5.0
 """How long nothing is recorded after a write that failed."""
 TRIES = 3
 CLOSE_SECONDS = 10.0
+FULL = "the disk is full"
 _Made = tuple[Recording, Row, list[Row]]
 """A recording, its row, and those of its documents."""
 
@@ -104,11 +105,13 @@ class RecordWriter:
     async def probe(self) -> None:
         """Raise `Degraded` while answers leave no records."""
         if self._is_paused:
-            raise Degraded(f"{self._fault}; answers go on, and leave no records until it is over")
+            fault = FULL if self._ledger.is_full else self._fault
+            raise Degraded(f"{fault}; answers go on, and leave no records until it is over")
 
     @property
     def _is_paused(self) -> bool:
-        return time.monotonic() < self._paused_until
+        """While the ledger is full a group would wait in its queue, and tell nobody."""
+        return self._ledger.is_full or time.monotonic() < self._paused_until
 
     async def _write_groups(self) -> None:
         while True:
@@ -201,7 +204,7 @@ class RecordWriter:
     def _fail(self, error: Exception, group: list[Recording]) -> None:
         log.error("records not written", records=len(group), error=repr(error)[:300])
         full = is_disk_full(error)
-        fault = "the disk is full" if full else "records could not be written; see the gateway's log"
+        fault = FULL if full else "records could not be written; see the gateway's log"
         self._pause(fault, "no_room" if full else "failed", group)
 
     def _pause(self, fault: str, outcome: str, group: list[Recording]) -> None:

@@ -26,6 +26,7 @@ from gateway.storage.dialects import insert_if_missing, upsert
 from gateway.storage.tables import keys, reservations, usage
 from gateway.usage.records import REPLICA_LOST, ReservationRecord, UsageRecord, anonymous
 from servicekit.core.clock import Clock, SystemClock
+from servicekit.core.errors import DiskFull, is_disk_full
 from servicekit.core.identifiers import new_id
 from servicekit.sql.database import Change, Database, all_of
 
@@ -73,6 +74,8 @@ class UsageLedger:
         self._urgent = False
         self._crowded = False
         self._reserved: set[str] = set()
+        self.is_full = False
+        """Whether rows wait, in memory, until the disk has room for them."""
         self.deleted_tenants: frozenset[str] = frozenset()
         """Tenants that are being deleted or gone: their last rows name nobody."""
         dialect = database.dialect.name
@@ -93,13 +96,14 @@ class UsageLedger:
         self._writer = asyncio.create_task(self._write_groups())
 
     async def reserve(self, record: ReservationRecord) -> None:
-        """Commit a reservation, which the usage row with its id ends; raises `LedgerUnavailable` if it takes long."""
+        """Commit a reservation, which the usage row with its id ends; raises `LedgerUnavailable` if it takes long, or
+        `DiskFull`."""
         self._reserved.add(record.id)
         written = await self._enqueue(record)
         self._wanted.set()
         await asyncio.wait([written], timeout=RESERVATION_SECONDS)
         if not written.done():
-            raise LedgerUnavailable
+            raise DiskFull if self.is_full else LedgerUnavailable
 
     async def reserve_later(self, record: ReservationRecord) -> None:
         """Have a reservation committed soon, for others to see; nobody waits for it."""
@@ -200,6 +204,7 @@ class UsageLedger:
             try:
                 await self._write([waiting.record for waiting in group])
             except (SQLAlchemyError, OSError, TimeoutError) as error:
+                self.is_full = is_disk_full(error)
                 USAGE_FAILURES.inc()
                 log.error("usage rows not written yet", rows=len(group), error=repr(error)[:300])
                 await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
@@ -214,6 +219,7 @@ class UsageLedger:
                     await self._commit([waiting])
                 return
             else:
+                self.is_full = False
                 return
 
     async def _write(self, group: Sequence[UsageRecord | ReservationRecord | RowsBeside]) -> None:
