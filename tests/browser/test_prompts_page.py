@@ -170,6 +170,27 @@ def test_saved_questions_are_tried_on_their_documents(
     http.delete(f"/v1/prompts/{name}").raise_for_status()
 
 
+def test_a_version_in_the_place_of_one_that_ships_is_tried_on_documents_before_it_is_in_production(
+    signed_in: Any, home: RunningHome, http: httpx2.Client, handbook: Collection
+) -> None:
+    page, name = signed_in, "groundwork-answer-small"
+    body = {"name": name, "messages": [{"role": "system", "content": "Say it in one sentence."}]}
+    assert http.post("/v1/prompts", json=body).raise_for_status().json()["version"] > 1
+    _open(page, home, name)
+    form = page.get_by_role("form", name="Try it")
+    assert form.locator(".values label").count() == 0, "its places are filled by the service"
+    form.get_by_label("Questions, one a line").fill(KNOWN)
+    form.get_by_role("button", name="Try it").click()
+    form.get_by_role("alert").get_by_text("Choose the documents").wait_for()
+    form.get_by_label("Answer from").select_option(handbook.name)
+    form.get_by_role("button", name="Try it").click()
+    for side in range(2):
+        cell = page.locator(f'.tried [data-side="{side}"]')
+        cell.get_by_text("cites").wait_for()
+        assert "by no model" not in (cell.text_content() or "")
+    http.delete(f"/v1/prompts/{name}").raise_for_status()
+
+
 def test_a_prompt_that_ships_is_read_worded_otherwise_and_put_back(
     signed_in: Any, home: RunningHome, http: httpx2.Client
 ) -> None:

@@ -170,6 +170,55 @@ async def test_an_answer_from_documents_is_instructed_by_a_prompt_and_its_source
     assert '"instructions":"greeting@2"' in answer
 
 
+async def test_a_version_of_a_prompt_that_ships_words_answers_before_it_is_in_production_and_a_route_splits_two(
+    agents: RunningAgents,
+) -> None:
+    text = "Full-time employees get 27 days of paid leave per year."
+    agents.gateway.seen.hits.append(hit(text, "leave-policy").model_dump(mode="json"))
+    name, brief = "groundwork-answer", {"role": "system", "content": "Be brief, as the candidate."}
+    key = (await agents.gateway.new_key(scopes=SCOPES))["secret"]
+    saved = {"name": name, "messages": [brief], "label": "candidate"}
+    assert (await agents.call("POST", "/v1/prompts", 201, key=key, json=saved))["version"] == 2
+    asked = {"role": "user", "content": "How many days of paid leave do full-time employees get per year?"}
+
+    async def answer(model: str = "rag:handbook", status: int = 200, **options: Any) -> tuple[Any, str]:
+        body = {"model": model, "messages": [asked], "groundwork": {"include": ["receipt"], **options}}
+        found = await agents.call("POST", "/v1/chat/completions", status, json=body)
+        said = agents.model.requests[-1].messages[0].plain_text()
+        return (found["error"]["code"], said) if status != 200 else (found["groundwork"]["receipt"], said)
+
+    for which, prompt, begins in (
+        ("@candidate", f"{name}@2", brief["content"]),
+        ("@2", f"{name}@2", brief["content"]),
+        ("@1", "answer.v2", "You answer"),
+        ("", "answer.v2", "You answer"),
+    ):
+        receipt, said = await answer(prompt=name + which)
+        assert (receipt["prompt"], receipt["instructions"]) == (prompt, None)
+        assert "prompt_ignored" not in receipt["degraded"]
+        assert said.startswith(begins), which
+    assert (await answer())[0]["prompt"] == "answer.v2", "production is as it was"
+    for which, code in (
+        ("@9", "prompt_version_not_found"),
+        ("@none", "prompt_label_not_found"),
+        ("@-", "prompt_not_found"),
+    ):
+        assert (await answer(status=404, prompt=name + which))[0] == code
+
+    targets = [
+        {"name": f"version-{number}", "model": "rag:handbook", "groundwork": {"prompt": f"{name}@{number}"}}
+        for number in (1, 2)
+    ]
+    spec = {"targets": targets, "split_by": "call"}
+    await agents.call("PUT", "/v1/routes/support", key=agents.gateway.admin_key, json=spec)
+    seen = set[tuple[str, str]]()
+    for _ in range(64):  # of 64 calls none falls to a half of them once in 10^19
+        if len(seen) < 2:
+            receipt, _ = await answer("support")
+            seen.add((receipt["variant"]["name"], receipt["prompt"]))
+    assert seen == {("version-1", "answer.v2"), ("version-2", f"{name}@2")}
+
+
 async def test_no_stream_sees_a_mix_while_its_label_moves(agents: RunningAgents) -> None:
     key = (await agents.gateway.new_key(scopes=SCOPES))["secret"]
     done, seen = asyncio.Event(), set[str]()

@@ -36,6 +36,7 @@ DEGRADATIONS = frozenset(
         "query_truncated",
         "tools_ignored",
         "style_ignored",
+        "prompt_ignored",
         "rewrite_timeout",
         "rewrite_unavailable",
         "second_hop_unavailable",

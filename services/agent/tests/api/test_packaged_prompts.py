@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from services.agent.tests.api.client import Api, error
 from services.agent.tests.runs_bench import VIEWER
 
 from agent.answering.drafting.prompt import ANSWER_PROMPT
 from agent.prompts import repository
+from agent.prompts.errors import PromptLabelNotFound, PromptNotFound, PromptRefused, PromptVersionNotFound
 from agent.prompts.packaged import PACKAGED
 from contracts.agents.prompts import PromptCreate
+from servicekit.core.errors import ServiceError
 
 NAME = "groundwork-answer"
 RELEASE = ("agents:write", "prompts:release")
@@ -76,6 +79,36 @@ async def test_one_is_replaced_by_a_label_and_is_back_by_a_rollback_or_a_deletio
     assert (await _save(api, "Be kind.")).json()["version"] == 4
 
 
+async def test_a_version_is_tried_by_label_or_number_before_production_points_at_it(api: Api) -> None:
+    get_named = api.bench.opened.prompts.get_named
+    assert (await get_named("acme", f"{NAME}@1")).version == ANSWER_PROMPT, "as it ships, while there is no other"
+    await _save(api)
+    await api.call("PUT", f"{PATH}/labels/candidate", {"version": 2}, scopes=RELEASE)
+    for which, version in (("@candidate", 2), ("@newest", 2), ("@2", 2)):
+        tried = await get_named("acme", NAME + which)
+        assert (tried.version, tried.system.template.startswith("Be brief.")) == (f"{NAME}@{version}", True)
+    for which in ("", "@production", "@1"):
+        assert (await get_named("acme", NAME + which)).version == ANSWER_PROMPT
+    assert (await _used(api))[0] == ANSWER_PROMPT
+
+
+@pytest.mark.parametrize(
+    ("named", "wrong"),
+    [
+        (f"{NAME}@9", PromptVersionNotFound),
+        (f"{NAME}@none", PromptLabelNotFound),
+        (f"{NAME}@No label", PromptNotFound),
+        ("groundwork-mine@1", PromptNotFound),
+        ("groundwork-agent@1", PromptRefused),
+    ],
+)
+async def test_a_version_that_can_t_be_tried_is_an_error_and_never_another_prompt(
+    api: Api, named: str, wrong: type[ServiceError]
+) -> None:
+    with pytest.raises(wrong):
+        await api.bench.opened.prompts.get_named("acme", named)
+
+
 async def test_what_ships_has_no_labels_to_move_and_is_not_deleted_and_a_limited_key_replaces_none(api: Api) -> None:
     for method, path, body in (
         ("DELETE", PATH, None),
@@ -128,3 +161,5 @@ async def test_a_version_that_could_not_be_asked_with_is_passed_over_for_what_sh
     version, system = await _used(api)
     assert version == ANSWER_PROMPT
     assert "sources}" not in system
+    with pytest.raises(PromptRefused, match="can't stand in the system text"):
+        await api.bench.opened.prompts.get_named("acme", f"{NAME}@2")

@@ -103,6 +103,19 @@ async def test_answers_from_documents_are_instructed_by_the_prompt_and_get_its_v
     assert caller.headers["x-groundwork-prompt"] == "greeting@3"
 
 
+async def test_a_version_of_a_prompt_that_ships_is_left_to_the_agent_service_and_takes_no_variables(
+    installation: Installation,
+) -> None:
+    installation.agent.answers(PATH, WHOLE)
+    caller = await _ask(installation, model="rag:a", store=True, groundwork={"prompt": "groundwork-answer@candidate"})
+    body = installation.agent.asked_for(PATH)[-1].json
+    assert [said["content"] for said in body["messages"]] == ["hello"]
+    assert body["groundwork"]["prompt"] == "groundwork-answer@candidate"
+    assert "x-groundwork-prompt" not in caller.headers, "the receipt says what was asked by"
+    with pytest.raises(VariablesNeedPrompt):
+        await _ask(installation, model="rag:a", groundwork={"prompt": "groundwork-answer", "variables": {"x": 1}})
+
+
 async def test_examples_that_could_not_be_compared_are_told(installation: Installation) -> None:
     installation.agent.answers(FILL, _rendered(degraded=["examples_not_compared"]))
     assert (await _ask(installation)).headers["x-groundwork-degraded"] == "examples_not_compared"

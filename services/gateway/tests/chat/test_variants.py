@@ -166,3 +166,14 @@ async def test_a_variant_may_be_a_prompt_whose_variables_the_caller_gives_for_al
     assert (caller.headers["x-groundwork-degraded"], _variants([caller])) == ("options_ignored", ["m"])
     rows = {row["variant"]: row["failed"] for row in await installation.rows()}
     assert rows == {"prompt:greet@2": False, "m": False}
+
+
+async def test_a_variant_by_a_prompt_that_ships_does_without_the_variables_of_the_others(
+    installation: Installation,
+) -> None:
+    ships = {"prompt": "groundwork-answer@2"}
+    await _put(installation, [{"model": "rag:a", "groundwork": ships}, {"model": "prompt:greet@2", "weight": 0}])
+    await _ask(installation, store=True, groundwork={"variables": {"who": "Ann"}})
+    (asked,) = installation.agent.asked_for(PATH)
+    assert asked.json["groundwork"]["prompt"] == ships["prompt"]
+    assert asked.json["groundwork"]["variables"] is None

@@ -12,8 +12,10 @@ import { linesOf } from "../prompts/template.js";
 import { Try } from "../prompts/try.js";
 import { Preview } from "../prompts/values.js";
 
-/** Begins the names of prompts that ship: there is always one, and it is tried where it is used. */
+/** Begins the names of prompts that ship: there is always one. */
 const SHIPS = "groundwork-";
+/** Those by which a question alone has an answer worded. */
+const TRIED = ["groundwork-answer", "groundwork-answer-small", "groundwork-summary"];
 /** The most versions that are shown. */
 const MOST = 200;
 
@@ -95,7 +97,7 @@ function Prompt({ name, changed }) {
     <${Version} key=${prompt.version} prompt=${prompt} versions=${known} changed=${again} />
     ${(!name.startsWith(SHIPS) || known.length > 1) && html`<${Labels} prompt=${prompt} numbers=${known.map(({ version }) => version)} changed=${again} />`}
     ${!prompt.withheld && known.length > 1 && html`<${Changes} key=${`changes-${known[0].version}`} versions=${known} linesOf=${linesOf} />`}
-    ${!prompt.withheld && !name.startsWith(SHIPS) && html`<${Try} key=${`try-${prompt.version}-${known.length}`} prompt=${prompt} versions=${known} first=${prompt.version} />`}`;
+    ${!prompt.withheld && (!name.startsWith(SHIPS) || TRIED.includes(name)) && html`<${Try} key=${`try-${prompt.version}-${known.length}`} prompt=${prompt} versions=${known} first=${prompt.version} ships=${name.startsWith(SHIPS)} />`}`;
 }
 
 /** One version. @param {{ prompt: Api.Prompt, versions: Api.Prompt[], changed: () => Promise<unknown> }} props */

@@ -12,11 +12,12 @@ import { Values } from "./values.js";
 
 const MOST = 20;
 const TITLES = ["First", "Second"];
-/** @typedef {{ text?: string, ms?: number, tokens?: number, cites?: string[], abstained?: boolean, problem?: string }} Outcome */
+/** @typedef {{ text?: string, ms?: number, tokens?: number, cites?: string[], abstained?: boolean, unused?: boolean, problem?: string }} Outcome */
 /** @typedef {{ question: string, outcomes: (Outcome | null)[] }} Tried */
 
-/** @param {{ prompt: Api.Prompt, versions: Api.Prompt[], first: number }} props `first`: the version that is shown */
-export function Try({ prompt, versions, first }) {
+/** @param {{ prompt: Api.Prompt, versions: Api.Prompt[], first: number, ships: boolean }} props `first`: the version that is shown; `ships`:
+ * whether its versions stand in for a prompt that ships, which takes no variables and words answers from documents */
+export function Try({ prompt, versions, first, ships }) {
   const chosen = [useSignal(prompt.version === first ? (versions.find(({ version }) => version !== first)?.version ?? first) : prompt.version), useSignal(first)];
   const typed = useSignal(/** @type {Record<string, string>} */ ({}));
   const lines = useSignal("");
@@ -30,7 +31,7 @@ export function Try({ prompt, versions, first }) {
   }, []);
   if (!may("chat")) return html`<p class="hint">Trying it needs a key with the scope “chat”.</p>`;
   const picked = chosen.map(({ value }) => versions.find(({ version }) => version === value) ?? prompt);
-  const variables = /** @type {import("./template.js").Variables} */ (Object.assign({}, ...picked.map((one) => one.variables)));
+  const variables = /** @type {import("./template.js").Variables} */ (ships ? {} : Object.assign({}, ...picked.map((one) => one.variables)));
   const load = (/** @type {string} */ set) => {
     const questions = questionsOf(set);
     lines.value = questions.slice(0, MOST).map(({ question }) => question.replaceAll("\n", " ")).join("\n");
@@ -45,8 +46,9 @@ export function Try({ prompt, versions, first }) {
     const stop = new AbortController();
     try {
       const questions = lines.value.split("\n").map((line) => line.trim()).filter(Boolean);
+      if (ships && !target.value) throw new Error("Choose the documents to answer from: this prompt words answers from documents.");
       if (questions.length > MOST) throw new Error(`At most ${MOST} questions are asked at once; these are ${questions.length}.`);
-      const asked = picked.map((one) => ({ version: one.version, values: valuesOf(/** @type {any} */ (one.variables), typed.value) }));
+      const asked = picked.map((one) => ({ version: one.version, values: ships ? null : valuesOf(/** @type {any} */ (one.variables), typed.value) }));
       going.value = stop;
       rows.value = (questions.length ? questions : [""]).map((question) => ({ question, outcomes: [null, null] }));
       for (const [at, { question }] of rows.value.entries()) {
@@ -68,7 +70,7 @@ export function Try({ prompt, versions, first }) {
       <form class="adder try" onSubmit=${submit} aria-label="Try it">
         <p class="choices">${chosen.map((one, side) => html`<${PickVersion} label=${TITLES[side]} versions=${versions} chosen=${one} labels=${prompt.labels} />`)}
           <label>Answer from <select onChange=${(/** @type {any} */ event) => (target.value = event.target.value)}>
-            <option value="">the prompt's model alone</option>
+            <option value="">${ships ? "(choose documents)" : "the prompt's model alone"}</option>
             ${(collections.value ?? []).map(({ name }) => html`<option value=${name} selected=${name === target.value}>documents of ${name}</option>`)}
           </select></label></p>
         <${Values} variables=${variables} typed=${typed} />
@@ -85,13 +87,13 @@ export function Try({ prompt, versions, first }) {
 }
 
 /** Ask one version. What goes wrong is its outcome.
- * @param {string} named @param {Record<string, string | number | boolean>} variables @param {string} question @param {string} collection @param {AbortSignal} signal @returns {Promise<Outcome>} */
+ * @param {string} named @param {Record<string, string | number | boolean> | null} variables @param {string} question @param {string} collection @param {AbortSignal} signal @returns {Promise<Outcome>} */
 async function ask(named, variables, question, collection, signal) {
   const begun = performance.now();
   const json = {
     model: collection ? `rag:${collection}` : `prompt:${named}`,
     messages: question ? [{ role: /** @type {const} */ ("user"), content: question }] : [],
-    groundwork: { variables, ...(collection && { prompt: named }) },
+    groundwork: { ...(variables && { variables }), ...(collection && { prompt: named }) },
   };
   try {
     const { choices, usage, groundwork } = await call("POST", ["chat", "completions"], { json, signal });
@@ -102,6 +104,7 @@ async function ask(named, variables, question, collection, signal) {
       tokens: usage?.total_tokens,
       cites: [...new Set((annotations ?? []).map(({ document_id: id }) => id))],
       abstained: Boolean(groundwork && "abstained" in groundwork && groundwork.abstained),
+      unused: Boolean(groundwork && "degraded" in groundwork && groundwork.degraded?.includes("prompt_ignored")),
     };
   } catch (error) {
     return { problem: /** @type {Error} */ (error).message };
@@ -123,10 +126,10 @@ function Results({ rows, target, isGoing }) {
 }
 
 /** @param {{ outcome: Outcome, expected?: string }} props */
-function Cell({ outcome: { text, ms = 0, tokens, cites = [], abstained, problem }, expected }) {
+function Cell({ outcome: { text, ms = 0, tokens, cites = [], abstained, unused, problem }, expected }) {
   if (problem) return html`<p class="problem">${problem}</p>`;
   return html`
     <p class="said">${text}</p>
-    <p class="hint">${duration(ms)}${tokens ? `, ${counted(tokens, "token")}` : ""}${abstained ? ", abstained" : ""}${cites.length ? `, cites ${cites.join(", ")}` : ""}${
+    <p class="hint">${duration(ms)}${tokens ? `, ${counted(tokens, "token")}` : ""}${abstained ? ", abstained" : ""}${unused ? ", by no model that this prompt asks" : ""}${cites.length ? `, cites ${cites.join(", ")}` : ""}${
       expected && !abstained ? (cites.includes(expected) ? " ✓ the document that answers it" : `, not ${expected}, which answers it`) : ""}</p>`;
 }

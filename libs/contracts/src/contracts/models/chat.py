@@ -43,7 +43,9 @@ class AnswerOptions(Request):
     """Of the prompt that a `prompt:` model or `prompt` names."""
     prompt: Annotated[str, Field(max_length=200)] | None = None
     """Of a `rag:` model: the prompt whose system messages are the answer's instructions, `name`, `name@label` or
-    `name@3`; its model and parameters hold where the caller names none. How sources are quoted and cited stays."""
+    `name@3`; its model and parameters hold where the caller names none. How sources are quoted and cited stays. Of a
+    prompt that ships (`groundwork-answer@candidate`) the version that is asked with in place of the one in production;
+    it takes no variables, and where no model is asked by it `degraded` says `prompt_ignored`."""
 
 
 STREAM_END = "[DONE]"
@@ -56,6 +58,9 @@ OPTIONS_IGNORED = "options_ignored"
 """Said of an answer by a route some of whose variants answer from documents, where this one does not."""
 STYLE_IGNORED = "style_ignored"
 """Said of an answer that no model worded which could have kept to the style that was asked for."""
+PROMPT_IGNORED = "prompt_ignored"
+"""Said of an answer whose caller named a version of a prompt that ships, by which no model was asked: none was, or by
+another of these prompts."""
 NO_END = 2**31 - 1
 """The length of an answer that is to have no end."""
 OTHER_COUNTS = ("best_of",)

@@ -24,12 +24,13 @@ from agent.answering.surveys.survey import survey
 from agent.answering.verification import abstain, final_event, verify
 from agent.errors import DeadlinePassed
 from agent.ports import Library, Models, Reader, Search
-from agent.prompts.packaged import AsShipped, PromptSource
+from agent.prompts.packaged import AsShipped, PromptSource, WithNamed
 from agent.questions.condensation import condense
 from agent.questions.conversation import Conversation
 from agent.questions.kinds import read_kind
 from agent.relevance.lexicon import Lexicon
 from agent.settings import AgentSettings
+from contracts.agents.prompts import PACKAGED_PREFIX
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import TOOLS_IGNORED, ChatRequest
 
@@ -57,7 +58,9 @@ class Answering:
         self, conversation: Conversation, request: ChatRequest, token: str, request_id: str
     ) -> AsyncGenerator[Event]:
         """The one answer path: what happens, in order. Closing it early ends all work for it."""
-        receipt = ReceiptBuilder(request_id, instructions=conversation.options.prompt)
+        prompts = await self._prompts(conversation)
+        named = conversation.options.prompt
+        receipt = ReceiptBuilder(request_id, instructions=named if prompts is self.prompts else None)
         if request.offers_tools():
             receipt.degrade(TOOLS_IGNORED)
         if conversation.instructions_truncated:
@@ -65,6 +68,7 @@ class Answering:
         async with self.working(conversation.options.model, token, receipt, conversation.tenant) as opened:
             context = replace(
                 opened,
+                prompts=prompts,
                 max_tokens=request.max_completion_tokens or request.max_tokens,
                 sampling=_sampling_options(request),
             )
@@ -77,6 +81,13 @@ class Answering:
             async with aclosing(stream):  # type: ignore[type-var]  # an async generator, typed as an iterator
                 async for event in stream:
                     yield event  # type: ignore[misc]  # what the nodes send: an Event
+
+    async def _prompts(self, conversation: Conversation) -> PromptSource:
+        """What is asked by: what is in use, but for the version that the caller names. Raises what is wrong with it."""
+        named = conversation.options.prompt
+        if named is None or not named.startswith(PACKAGED_PREFIX):
+            return self.prompts
+        return WithNamed(self.prompts, await self.prompts.get_named(conversation.tenant, named))
 
     @asynccontextmanager
     async def working(

@@ -12,10 +12,11 @@ from agent.grounding.citations import Support
 from agent.grounding.conflicts import find_conflicts
 from agent.grounding.extraction import extract
 from agent.metrics import ANSWERS
+from agent.prompts.packaged import WithNamed
 from agent.relevance.evidence import Evidence
 from agent.relevance.passages import readable
 from agent.sanitisation.sanitiser import sanitise
-from contracts.models.chat import STYLE_IGNORED, AnswerKind, AnswerReport
+from contracts.models.chat import PROMPT_IGNORED, STYLE_IGNORED, AnswerKind, AnswerReport
 
 
 async def verify(state: AnswerState, context: Context) -> AnswerState:
@@ -97,6 +98,8 @@ def final_event(state: AnswerState, context: Context) -> Finished:
     worded = report.answer_kind == "generated" and context.receipt.prompt_file == ANSWER_PROMPT
     if state["conversation"].options.style is not None and not (worded or report.abstained):
         context.receipt.degrade(STYLE_IGNORED)
+    if isinstance(context.prompts, WithNamed) and not (context.prompts.is_used or report.abstained):
+        context.receipt.degrade(PROMPT_IGNORED)
     receipt = context.receipt.build()
     report = report.model_copy(update={"degraded": receipt.degraded})
     if "receipt" in state["conversation"].options.include:

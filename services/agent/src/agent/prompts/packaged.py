@@ -15,10 +15,10 @@ from string import Template
 from types import MappingProxyType
 from typing import Protocol
 
-from agent.prompts.errors import PromptRefused
+from agent.prompts.errors import PromptNotFound, PromptRefused
 from agent.prompts.prompt import Prompt, load_prompt
 from agent.prompts.template import PLACE, places_of
-from contracts.agents.prompts import PACKAGED_PREFIX, PromptDefinition, PromptVariable
+from contracts.agents.prompts import PACKAGED_PREFIX, PromptDefinition, PromptReference, PromptVariable
 
 SHIPPED_AT = datetime(2026, 11, 28, tzinfo=UTC)
 """When the files were changed last."""
@@ -85,6 +85,11 @@ class PromptSource(Protocol):
         """The prompt in place of one that ships: the tenant's version in production, or the file itself."""
         ...
 
+    async def get_named(self, tenant: str, named: str) -> Prompt:
+        """The version that `groundwork-answer@candidate` or `groundwork-answer@3` means, in place of the file; raises
+        what is wrong with it."""
+        ...
+
 
 class AsShipped:
     """The files alone."""
@@ -92,6 +97,45 @@ class AsShipped:
     async def in_use(self, tenant: str, file: str) -> Prompt:
         """The file."""
         return load_prompt(file)
+
+    async def get_named(self, tenant: str, named: str) -> Prompt:
+        """The file, whatever the version."""
+        return load_prompt(PACKAGED[read_reference(named).name].file)
+
+
+class WithNamed:
+    """A version that the caller of one answer named, in place of its file; else what is in use."""
+
+    def __init__(self, source: PromptSource, named: Prompt) -> None:
+        self._source = source
+        self._named = named
+        self.is_used = False
+        """Whether a model was asked by it."""
+
+    async def in_use(self, tenant: str, file: str) -> Prompt:
+        """The named version for its file, what is in use for all others."""
+        if file != self._named.file:
+            return await self._source.in_use(tenant, file)
+        self.is_used = True
+        return self._named
+
+    async def get_named(self, tenant: str, named: str) -> Prompt:
+        """As the source has it."""
+        return await self._source.get_named(tenant, named)
+
+
+def read_reference(named: str) -> PromptReference:
+    """The version that a caller names in place of one that ships. Raises `PromptNotFound`, or `PromptRefused` for one
+    that no answer is asked by."""
+    reference = PromptReference.of(named)
+    if reference is None or reference.name not in PACKAGED:
+        raise PromptNotFound(named)
+    if not PACKAGED[reference.name].replaceable:
+        raise PromptRefused(
+            f"'{reference.name}' is the frame around an agent's instructions: no answer from documents is asked by it.",
+            "groundwork.prompt",
+        )
+    return reference
 
 
 def name_of(file: str) -> str:
@@ -165,6 +209,14 @@ def check_system_text(name: str, definition: PromptDefinition) -> None:
             )
         if found.count(place) > 1:
             raise PromptRefused(f"'{{{{{place}}}}}' is in the system text more than once; write it once.", "messages")
+
+
+def in_place(name: str, number: int, definition: PromptDefinition) -> Prompt:
+    """What is asked by a version; raises `PromptRefused` for one that a release has saved which had other places."""
+    if is_as_shipped(name, definition):
+        return load_prompt(PACKAGED[name].file)
+    check_system_text(name, definition)
+    return replaced(name, number, definition)
 
 
 def replaced(name: str, number: int, definition: PromptDefinition) -> Prompt:

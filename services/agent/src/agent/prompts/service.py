@@ -10,7 +10,7 @@ from agent.ports import Models
 from agent.prompts import repository
 from agent.prompts.errors import LabelProtected, PromptRefused
 from agent.prompts.examples import choose_examples, with_examples
-from agent.prompts.packaged import check_replacement, check_system_text, is_as_shipped, name_of, replaced
+from agent.prompts.packaged import check_replacement, in_place, name_of, read_reference
 from agent.prompts.prompt import Prompt, load_prompt
 from agent.prompts.template import check_template, fill
 from agent.relevance.lexicon import Lexicon
@@ -57,14 +57,18 @@ class Prompts:
         name = name_of(file)
         async with self.database.read() as connection:
             number, definition = await repository.resolve(connection, tenant, PromptReference(name))
-        if is_as_shipped(name, definition):
-            return load_prompt(file)
         try:
-            check_system_text(name, definition)
+            return in_place(name, number, definition)
         except PromptRefused as error:
             log.warning("prompt passed over", prompt=f"{name}@{number}", why=error.message)
             return load_prompt(file)
-        return replaced(name, number, definition)
+
+    async def get_named(self, tenant: str, named: str) -> Prompt:
+        """A version in place of the file that ships under its name; see `PromptSource`."""
+        reference = read_reference(named)
+        async with self.database.read() as connection:
+            number, definition = await repository.resolve(connection, tenant, reference)
+        return in_place(reference.name, number, definition)
 
     def check_mover(self, viewer: Viewer, *labels: str) -> None:
         """Raise `LabelProtected` unless the key may move these labels."""

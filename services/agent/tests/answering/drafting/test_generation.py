@@ -10,6 +10,7 @@ from services.agent.tests.conftest import LEAVE_QUESTION, Bench, chat_request, c
 
 from agent.answering.completions import chunks, collect
 from agent.answering.drafting.prompt import PACKAGED_PROMPT
+from agent.prompts.packaged import AsShipped
 from agent.prompts.prompt import Prompt, load_prompt
 from agent.questions.conversation import read_conversation
 from agent.settings import AgentSettings
@@ -86,7 +87,7 @@ async def test_the_packaged_model_is_asked_where_the_tenant_has_a_prompt_in_plac
     assert bench.models.requests[0].messages[0].plain_text() == "Be brief."
 
 
-class _InUse:
+class _InUse(AsShipped):
     """A tenant's one prompt."""
 
     def __init__(self, prompt: Prompt) -> None:

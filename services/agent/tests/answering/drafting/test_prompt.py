@@ -2,17 +2,19 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
 from services.agent.tests.answering.answers import OWN_PROMPT, RIGHT
 from services.agent.tests.conftest import LEAVE_QUESTION, PRICES, Bench, chat_request, delegation
 
 from agent.answering.completions import chunks, collect
 from agent.answering.drafting.prompt import CHARACTERS_A_TOKEN, with_tables
-from agent.prompts.packaged import name_of, replaced
+from agent.prompts.packaged import AsShipped, name_of, read_reference, replaced
 from agent.prompts.prompt import Prompt
 from agent.questions.conversation import read_conversation
 from agent.settings import AgentSettings
-from agent.testing.scripted_answers import CAPABLE, hit
+from agent.testing.scripted_answers import CAPABLE, PACKAGED, hit
 from contracts.agents.prompts import PromptDefinition
+from contracts.models.catalog import ModelInfo
 from contracts.models.chat import AnswerReport, ChatRequest, Message
 
 
@@ -76,7 +78,7 @@ async def test_long_instructions_of_a_caller_are_cut_and_that_is_said() -> None:
     assert answer.groundwork.degraded == ["instructions_truncated"]
 
 
-class Own:
+class Own(AsShipped):
     """A tenant's prompt in the place of what ships."""
 
     def __init__(self, more: str = "") -> None:
@@ -86,6 +88,10 @@ class Own:
         text = f"You answer for {tenant}. {{{{length}}}}{self.more}"
         said = PromptDefinition.model_validate({"messages": [{"role": "system", "content": text}]})
         return replaced(name_of(file), 2, said)
+
+    async def get_named(self, tenant: str, named: str) -> Prompt:
+        said = PromptDefinition.model_validate({"messages": [{"role": "system", "content": f"{named} of {tenant}."}]})
+        return replaced(read_reference(named).name, 3, said)
 
 
 async def test_a_tenant_s_own_prompt_words_the_answer_and_the_frame_of_sources_stays() -> None:
@@ -116,3 +122,38 @@ async def test_what_a_tenant_s_prompt_is_longer_is_taken_from_the_room_of_the_so
     asked = bench.models.requests[0]
     read = sum(len(message.plain_text()) for message in asked.messages) / CHARACTERS_A_TOKEN
     assert 7_000 < read + (asked.max_tokens or 0) <= 8_000, "what is left is used"
+
+
+@pytest.mark.parametrize(
+    ("info", "named", "begins", "prompt", "degraded"),
+    [
+        (CAPABLE, "groundwork-answer@candidate", "groundwork-answer@candidate of acme.", "groundwork-answer@3", []),
+        (CAPABLE, "groundwork-form@3", "You answer for acme.", "groundwork-answer@2", ["prompt_ignored"]),
+        (PACKAGED, "groundwork-answer@3", "You answer for acme.", "groundwork-answer-small@2", ["prompt_ignored"]),
+    ],
+)
+async def test_a_version_that_the_caller_names_words_its_answer_alone_and_where_it_can_t_that_is_said(
+    info: ModelInfo, named: str, begins: str, prompt: str, degraded: list[str]
+) -> None:
+    bench = Bench(says=RIGHT, info=info)
+    answering = dataclasses.replace(bench.answering, prompts=Own())
+    request = chat_request(LEAVE_QUESTION, groundwork={"include": ["receipt"], "prompt": named})
+    events = answering.events(read_conversation(request, delegation()), request, "token", "req_1")
+    answer = await collect(chunks(events, request.model))
+    system, user = (message.plain_text() for message in bench.models.requests[0].messages)
+    assert system.startswith(begins)
+    assert "NO ANSWER" in system
+    assert 'number="1"' in user
+    assert isinstance(answer.groundwork, AnswerReport)
+    assert answer.groundwork.receipt is not None
+    assert (answer.groundwork.receipt.prompt, answer.groundwork.receipt.instructions) == (prompt, None)
+    assert answer.groundwork.degraded == degraded
+
+
+async def test_an_answer_that_no_model_words_says_that_a_named_version_is_ignored_and_an_abstention_does_not() -> None:
+    for question, degraded in (("Which documents are there?", ["prompt_ignored"]), ("What does a llama weigh?", [])):
+        bench = Bench(says=RIGHT, info=CAPABLE)
+        answer = await bench.ask(question, groundwork={"prompt": "groundwork-answer@1"})
+        assert not bench.models.requests
+        assert answer.groundwork is not None
+        assert answer.groundwork.degraded == degraded, question

@@ -14,7 +14,7 @@ from agent.answering.completions import chunks, collect
 from agent.answering.drafting.prompt import CHARACTERS_A_TOKEN
 from agent.answering.surveys.worded_summary import PARTS
 from agent.ports import Embedded
-from agent.prompts.packaged import name_of, replaced
+from agent.prompts.packaged import AsShipped, name_of, replaced
 from agent.prompts.prompt import Prompt
 from agent.questions.conversation import read_conversation
 from agent.settings import AgentSettings
@@ -114,7 +114,7 @@ async def test_the_summaries_of_many_parts_fit_the_model_together() -> None:
 
 
 async def test_what_a_tenant_s_prompt_is_longer_is_taken_from_the_room_of_the_document() -> None:
-    class Own:
+    class Own(AsShipped):
         async def in_use(self, tenant: str, file: str) -> Prompt:
             said = {"messages": [{"role": "system", "content": "Be kind. " * 1_600}]}
             return replaced(name_of(file), 2, PromptDefinition.model_validate(said))

@@ -27,7 +27,8 @@ class VariablesNeedPrompt(InvalidRequest):
 
     def __init__(self) -> None:
         super().__init__(
-            "'groundwork.variables' are those of a prompt; name it as the model, 'prompt:<name>', or leave them out.",
+            "'groundwork.variables' are those of a prompt of your own, not of one that ships; name it as the model, "
+            "'prompt:<name>', or leave them out.",
             param="groundwork.variables",
         )
 

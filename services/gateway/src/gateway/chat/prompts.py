@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from contracts.agents.prompts import PROMPT, PromptReference, PromptRender, RenderedPrompt
+from contracts.agents.prompts import PACKAGED_PREFIX, PROMPT, PromptReference, PromptRender, RenderedPrompt
 from contracts.models.catalog import RAG
 from contracts.models.chat import AnswerOptions, ChatRequest
 from gateway.auth.tokens import PROMPTS
@@ -64,11 +64,12 @@ async def expand_prompt(
 
 
 def _prompt_of(request: ChatRequest) -> str | None:
-    """The prompt that a request names, as its model or for an answer from documents."""
+    """The prompt that a request names, as its model or for the instructions of an answer from documents: a version of
+    one that ships is no instructions, and is the agent service's to ask with."""
     if request.model.startswith(PROMPT):
         return request.model.removeprefix(PROMPT)
-    options = request.groundwork
-    return options.prompt if options is not None and request.model.startswith(RAG) else None
+    named = request.groundwork.prompt if request.groundwork is not None and request.model.startswith(RAG) else None
+    return None if named is None or named.startswith(PACKAGED_PREFIX) else named
 
 
 async def _filled(

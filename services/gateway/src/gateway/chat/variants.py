@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from contracts.agents.prompts import PACKAGED_PREFIX
 from contracts.models.catalog import RAG
 from contracts.models.chat import OPTIONS_IGNORED, AnswerOptions, ChatRequest
 from contracts.models.routes import VARIANT_HEADER, RouteSpec, RouteTarget, SplitBy, is_plain
@@ -61,7 +62,8 @@ def ask_target(
     options, more = request.groundwork, {}
     if target.model.startswith(RAG):
         more = {name: value for name, value in target.groundwork or () if value is not None}
-        if options is not None and options.variables is not None and not (more.get("prompt") or options.prompt):
+        prompt = str(more.get("prompt") or (options.prompt if options is not None else None) or "")
+        if options is not None and options.variables is not None and not _takes_variables(prompt):
             more["variables"] = None
         if more:
             changes["groundwork"] = (options or AnswerOptions()).model_copy(update=more)
@@ -72,6 +74,10 @@ def ask_target(
         if options.model_fields_set - {"variables"} or values is None:
             degrade(exchange, OPTIONS_IGNORED)
     return request.model_copy(update=changes) if changes else request
+
+
+def _takes_variables(prompt: str) -> bool:
+    return prompt != "" and not prompt.startswith(PACKAGED_PREFIX)
 
 
 def _who(split_by: SplitBy, principal: Principal, call_id: str, request: ChatRequest) -> tuple[str, ...]:
