@@ -68,7 +68,7 @@ async def test_the_model_plane_waits_for_nobody_who_waits_for_it(installation: I
     }  # fmt: skip
 
 
-INSIDE = ("/v1/tokens", "/v1/spent", "/v1/tenants/acme/purge")
+INSIDE = ("/v1/tokens", "/v1/spent", "/v1/runs/ended", "/v1/tenants/acme/purge")
 """Calls of the model plane, which is never public."""
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.access.delegation import Scope, Spent
+from contracts.agents.runs import Run
 from contracts.documents.documents import DocumentChunk
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import ChatCompletionChunk, ChatRequest
@@ -128,6 +129,10 @@ class TokenSource(Protocol):
 
     async def spent(self, grant: str, call_id: str) -> Spent:
         """What the calls under one id have used, as the ledger has it, once none of them is open."""
+        ...
+
+    async def record(self, grant: str, run: Run) -> None:
+        """Have a run that has ended put on record."""
         ...
 
     async def scopes(self, grant: str, *, call_id: str | None = None) -> AnyOf[Scope] | None:

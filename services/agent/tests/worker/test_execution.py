@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from services.agent.tests.payments import Till, killed_in_the_middle, pay
-from services.agent.tests.runs_bench import Bench, bench
+from services.agent.tests.runs_bench import PRINCIPAL, Bench, bench
 from sqlalchemy import Connection, and_, select, update
 
 from agent.errors import AgentUnreadable
@@ -19,6 +19,7 @@ from agent.threads.messages import UNKNOWN
 from agent.tools.tool import Repeat
 from contracts.agents.runs import Run
 from servicekit.core.clock import ManualClock
+from servicekit.core.errors import Forbidden
 from servicekit.jobs.outcomes import Cancel
 from servicekit.jobs.worker import run_worker
 from servicekit.sql.database import Database, rows_of
@@ -37,6 +38,23 @@ async def test_events_count_without_gaps_and_end_with_the_run(database: Database
     said = "".join(event.data["text"] for event in events if event.type == "token" and event.step == 2)
     assert said == run.output == "Paid it is."
     assert await one.events(run, after=len(events) - 1) == events[-1:]
+
+
+async def test_a_run_is_told_for_its_record_as_it_ended_where_that_is_wanted(database: Database) -> None:
+    one = bench(database, "Hello.")
+    await one.define()
+    await one.run()
+    assert one.tokens.recorded == []
+    one.tokens.records = True
+    run = await one.run("Greet.")
+    ((grant, told),) = one.tokens.recorded
+    assert grant == PRINCIPAL.grant
+    assert told.model_copy(update={"active_seconds": run.active_seconds}) == run, "with its output, counters and times"
+    assert (run.status, run.output) == ("completed", "Hello.")
+    one.tokens.failure = Forbidden("The key was revoked.")
+    refused = await one.run()
+    assert refused.status in ("completed", "failed"), "what can't be recorded has ended all the same"
+    assert one.tokens.recorded == [(grant, told)]
 
 
 async def test_what_a_broken_off_transaction_has_committed_is_not_said_again(database: Database) -> None:

@@ -5,11 +5,14 @@ from typing import Any
 import httpx2
 import pytest
 from services.gateway.tests.installation import ACTOR, Installation
+from sqlalchemy import select
 
 from contracts.access.delegation import Delegation
 from gateway.api.model_plane import INSIDE, INSIDE_RUN, _reach
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import AGENTS, ANSWERS, RUNS, Audiences
+from gateway.storage.tables import records
+from servicekit.sql.database import rows_of
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
 ANSWER = {
@@ -94,7 +97,26 @@ async def test_work_ends_with_its_key(plane: httpx2.AsyncClient, installation: I
     spent = await plane.post("/v1/spent", json={"grant": grant, "call_id": "run_1"})
     assert spent.json() == {
         "prompt_tokens": 0, "completion_tokens": 0, "embedding_tokens": 0, "model_calls": 0, "cost_nano_usd": 0,
+        "records": False,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("mode", "granted", "written"), [("full", True, 1), ("off", True, 0), ("full", False, 0)])
+async def test_a_run_that_has_ended_is_on_record_where_its_grant_and_its_key_say_so(
+    plane: httpx2.AsyncClient, installation: Installation, mode: str, granted: bool, written: int
+) -> None:
+    key = await installation.principal(scopes=["agents"], records=mode)
+    grant = installation.deps.issuer.grant(key, "req_0", records=granted)
+    asked = await plane.post("/v1/spent", json={"grant": grant, "call_id": "run_1"})
+    assert asked.json()["records"] is granted
+    run = {"id": "run_1", "thread_id": "t", "agent": "helper", "agent_version": 2, "status": "completed"}
+    run |= {"input": "Why?", "output": "Because.", "created_at": "2026-01-02T00:00:00Z"}
+    for _ in range(2):  # told again, it is written once
+        told = await plane.post("/v1/runs/ended", json={"grant": grant, "run": run})
+        assert told.status_code == 204, told.text
+    await installation.deps.recorder.all_written()
+    found = await installation.deps.database.read(rows_of(select(records)))
+    assert [(row["id"], row["tenant"], row["answer"]) for row in found] == [("run_1", key.tenant, "Because.")] * written
 
 
 async def test_a_run_needs_a_key_for_agents(plane: httpx2.AsyncClient, installation: Installation) -> None:

@@ -35,6 +35,8 @@ class Delegation(BaseModel):
     request_id: str
     call_id: str | None = None
     """The gateway's own id of the public call, which the model calls inside it are charged to."""
+    records: bool = False
+    """Of a grant: whether a run that is made with it is put on record when it ends."""
 
     def allows_collection(self, name: str) -> bool:
         """Whether the key may use this collection."""
@@ -81,6 +83,8 @@ class Spent(BaseModel):
     embedding_tokens: int
     model_calls: int
     cost_nano_usd: int | None
+    records: bool = False
+    """Whether the gateway wants to be told of the end, by `POST /v1/runs/ended`."""
 
 
 class FreshToken(BaseModel):

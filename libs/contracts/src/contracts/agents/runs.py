@@ -216,6 +216,13 @@ class Run(Reply):
     finished_at: Timestamp | None = None
 
 
+class EndedRun(Request):
+    """Body of the gateway's internal `POST /v1/runs/ended`: a run that is to be recorded, with its grant."""
+
+    grant: str
+    run: Run
+
+
 class Decision(Request):
     """What a person decided on one pending call."""
 

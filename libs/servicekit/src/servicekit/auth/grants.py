@@ -7,6 +7,7 @@ import hashlib
 import time
 
 from contracts.access.delegation import FreshToken, Purpose, Scope, Spent, SpentQuestion, TokenExchange
+from contracts.agents.runs import EndedRun, Run
 from servicekit.peers.client import Peer
 
 CAPACITY = 1024
@@ -57,3 +58,8 @@ class GrantExchange:
         """What the calls under one id have used, once none of them is open, also if the key was revoked meanwhile."""
         body = SpentQuestion(grant=grant, call_id=call_id)
         return await self._peer.call("POST", "/v1/spent", Spent, body=body, timeout_seconds=SPENT_SECONDS)
+
+    async def record(self, grant: str, run: Run) -> None:
+        """Have a run that has ended put on record; 403 `key_revoked` once the key is."""
+        body = EndedRun(grant=grant, run=run)
+        await self._peer.send("POST", "/v1/runs/ended", body=body, timeout_seconds=SPENT_SECONDS)

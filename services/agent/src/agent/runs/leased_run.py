@@ -45,6 +45,8 @@ class LeasedRun(LeasedJob):
         self.counters: dict[str, Any] = {name: row[name] for name in COUNTERS}
         self.answered_step: int | None = None
         """The step that the model has just answered under this lease: nothing of it can have been done yet."""
+        self.is_recorded = False
+        """Whether its end is put on record, as far as the gateway has told."""
         self.step_text = ""
         """What the model has said in its latest step under this lease, as callers see it."""
 
@@ -90,6 +92,7 @@ class LeasedRun(LeasedJob):
     def charge(self, spent: Spent) -> None:
         """Take what the ledger has of the run: it also knows calls that were cut off, that failed, or whose process was
         killed. Less than what was counted step by step it can't be; then it is not the whole."""
+        self.is_recorded = spent.records
         counters = self.counters
         counted = counters["prompt_tokens"] + counters["completion_tokens"]
         if spent.prompt_tokens + spent.completion_tokens >= counted:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from contracts.access.delegation import Scope, Spent
+from contracts.agents.runs import Run
 from servicekit.core.errors import Forbidden, ServiceError
 
 
@@ -25,6 +26,10 @@ class FixedTokens:
     failure: ServiceError | None = None
     ledger: dict[str, Spent] = field(default_factory=dict)
     """What calls have used, by the id that they are charged under; nothing else is known to have used anything."""
+    records: bool = False
+    """Whether the gateway wants to be told of the ends of runs."""
+    recorded: list[tuple[str, Run]] = field(default_factory=list)
+    """Runs that were put on record, each with its grant."""
     granted: Collection[Scope] | None = None
     """The scopes of every grant's key."""
 
@@ -37,7 +42,13 @@ class FixedTokens:
     async def spent(self, grant: str, call_id: str) -> Spent:
         """What the ledger has."""
         nothing = Spent(prompt_tokens=0, completion_tokens=0, embedding_tokens=0, model_calls=0, cost_nano_usd=0)
-        return self.ledger.get(call_id, nothing)
+        return self.ledger.get(call_id, nothing).model_copy(update={"records": self.records})
+
+    async def record(self, grant: str, run: Run) -> None:
+        """Noted."""
+        if self.failure is not None:
+            raise self.failure
+        self.recorded.append((grant, run))
 
     async def scopes(self, grant: str, *, call_id: str | None = None) -> Collection[Scope] | None:
         """As given."""

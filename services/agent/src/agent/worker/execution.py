@@ -18,6 +18,7 @@ from agent.ports import Models, TokenSource
 from agent.runs.checkpoints import SqlCheckpoints
 from agent.runs.conclusion import Conclusion, conclude
 from agent.runs.leased_run import LeasedRun
+from agent.runs.repository import to_run
 from agent.settings import AgentSettings
 from agent.steps.graph import build_run_graph
 from agent.steps.state import PriceUnknown, RunContext, RunState
@@ -37,6 +38,7 @@ from servicekit.telemetry.trace_context import TraceContext
 log = structlog.get_logger(__name__)
 SETTLE_SECONDS, SETTLE_AT_ONCE_SECONDS = 5.0, 1.0
 """How long a run that ends waits for what it was charged; and one that goes on elsewhere at once."""
+RECORD_SECONDS = 2.0
 NODES_A_STEP = 4
 RECURSION_MARGIN = 50
 
@@ -133,11 +135,21 @@ class Execution(JobKind[LeasedRun]):
         return {**tokens, "groundwork.steps": counters["steps"], "groundwork.tool_calls": counters["tool_calls"]}
 
     async def _conclude(self, run: LeasedRun, ending: Conclusion) -> None:
-        now = run.clock.now()
+        now, grant = run.clock.now(), run.row["grant_token"] or ""
         values = ending.values(now)
         async with run.releasing(values, ending.event()) as connection:
             await conclude(connection, self.checkpoints, {**run.row, **values}, now)
         metrics.RUNS.labels(ending.status).inc()
+        if run.is_recorded:
+            await self._record(grant, {**run.row, **run.carried(), **values})
+
+    async def _record(self, grant: str, row: Mapping[str, Any]) -> None:
+        """Have the run put on record, as it has ended; a record may be lost, a run's end may not."""
+        try:
+            async with asyncio.timeout(RECORD_SECONDS):
+                await self.tokens.record(grant, to_run(row))
+        except (ServiceError, TimeoutError) as error:
+            log.warning("run not recorded", error=repr(error)[:300])
 
     async def _settle(self, run: LeasedRun, seconds: float) -> None:
         """Count what the run was charged, once its calls are settled; if that can't be had, what it counted itself."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import Request
 
 from contracts.access.delegation import Delegation, FreshToken, Spent, SpentQuestion, TokenExchange
+from contracts.agents.runs import EndedRun
 from contracts.core.base import Name
 from contracts.models.catalog import ModelList
 from contracts.models.chat import ChatRequest
@@ -24,6 +25,7 @@ from gateway.dependencies import Dependencies, Deps
 from gateway.guardrails.screen import Screen
 from gateway.proxy import vector_calls
 from gateway.proxy.service import left_in_budgets
+from gateway.records import ended_runs
 from gateway.streaming.exchange import Exchange, Relay
 from gateway.usage.meter import MeteredCall, Route
 from servicekit.auth.delegation import Caller, check_tenant_admin, require
@@ -141,7 +143,18 @@ async def spent(body: SpentQuestion, request: Request, deps: Deps) -> Spent:
         embedding_tokens=used.tokens.embedding,
         model_calls=len(used.attempts),
         cost_nano_usd=used.cost,
+        records=grant.records,
     )
+
+
+@router.post("/v1/runs/ended", status_code=204)
+async def record_run(body: EndedRun, request: Request, deps: Deps) -> None:
+    """Put a run on record that has ended, if its grant and its key say so."""
+    grant = await deps.grants.verify(body.grant, request.app.state.verifier)
+    principal = await deps.authenticator.require_active(grant.key_id)
+    if grant.records:
+        used = await deps.inner_calls.spent(body.run.id, grant.key_id)
+        ended_runs.record(deps.recorder, principal, grant.request_id, body.run, used)
 
 
 @router.post("/v1/tenants/{name}/purge", status_code=204)

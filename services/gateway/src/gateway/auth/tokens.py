@@ -76,9 +76,11 @@ class TokenIssuer:
         """A short-lived token for one call."""
         return self.signer.sign(delegation_of(principal, audiences, request_id, call_id), self.lifetime)
 
-    def grant(self, principal: Principal, request_id: str) -> str:
-        """A long-lived grant, good only for being exchanged at the model plane while the key is active."""
-        return self.signer.sign(delegation_of(principal, GRANTS, request_id), self.grant_lifetime)
+    def grant(self, principal: Principal, request_id: str, *, records: bool = False) -> str:
+        """A long-lived grant, good only for being exchanged at the model plane while the key is active. `records`:
+        whether a run that is made with it is put on record."""
+        claims = delegation_of(principal, GRANTS, request_id).model_copy(update={"records": records})
+        return self.signer.sign(claims, self.grant_lifetime)
 
     def deletion_grant(self, principal: Principal, tenant: str, request_id: str) -> str:
         """A grant of an administrator to delete a tenant, exchanged for `deletion_token`s."""

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from contracts.access.records import RECORD_HEADER
 from contracts.agents.mcp import REPORT_HEADER
 from contracts.operations.operation import Operation
 from gateway.auth.keys import Principal
@@ -23,6 +24,7 @@ from gateway.proxy.ask_record import AskRecord, begin_ask_record
 from gateway.proxy.finished_calls import ending_answers, finish
 from gateway.proxy.paths import inner_path, inner_query
 from gateway.proxy.quoted_documents import records_that_quote
+from gateway.records.recording import is_recorded
 from gateway.settings import origins_in
 from gateway.streaming.errors import StreamBrokenOff
 from gateway.streaming.exchange import Exchange, passed_on
@@ -128,10 +130,11 @@ async def _carry(
 
 
 def _headers(exchange: Exchange, deps: Dependencies, principal: Principal, spec: Operation[Any]) -> dict[str, str]:
-    """What the service is told beside the body."""
+    """What the service is told beside the body. Raises `RecordHeaderUnclear` where a run begins."""
     headers = {**exchange.forwarded_headers(), "accept-encoding": "identity"}
     if spec.grant:
-        headers[GRANT_HEADER] = deps.issuer.grant(principal, exchange.request_id)
+        records = spec.owner == "agent" and is_recorded(principal, exchange.header(RECORD_HEADER.lower()))
+        headers[GRANT_HEADER] = deps.issuer.grant(principal, exchange.request_id, records=records)
     return headers
 
 

@@ -169,6 +169,15 @@ class RecordObserver:
         self._observer.close()
 
 
+def is_recorded(principal: Principal, header: str | None) -> bool:
+    """Whether a key's call leaves a record, by the key and the call's own `X-Groundwork-Record`. Raises
+    `RecordHeaderUnclear`."""
+    leave = (header or "yes").strip().lower()
+    if leave not in ("yes", "no"):
+        raise RecordHeaderUnclear(header or "")
+    return principal.records != "off" and leave == "yes"
+
+
 def begin_recording(
     room: Room, call: MeteredCall, request: ChatRequest, size: int, header: str | None, id_of: Callable[[str], str]
 ) -> Recording | None:
@@ -177,10 +186,7 @@ def begin_recording(
     Raises `RecordHeaderUnclear`.
     """
     principal: Principal = call.principal
-    leave = (header or "yes").strip().lower()
-    if leave not in ("yes", "no"):
-        raise RecordHeaderUnclear(header or "")
-    if principal.records == "off" or leave == "no" or not room.hold(size):
+    if not is_recorded(principal, header) or not room.hold(size):
         return None
     more = request.model_extra or {}
     user = next((more[name] for name in ("user", "safety_identifier") if isinstance(more.get(name), str)), None)
