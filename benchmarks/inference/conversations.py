@@ -14,6 +14,8 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -77,27 +79,35 @@ def main() -> None:
 
 
 def _round(checkout: Path, measured: Measured) -> None:
+    began = time.monotonic()
+    with inference_alone(checkout, checkout / "deploy" / "config" / "models.yaml") as (process, url, token):
+        measured.ready.append(time.monotonic() - began)
+        measured.resident.append(resident_bytes(process) / 1e6)
+        asyncio.run(_ask(url, token, process, measured))
+
+
+@contextmanager
+def inference_alone(checkout: Path, models: Path) -> Iterator[tuple[psutil.Process, str, str]]:
+    """Inference of a checkout with the models of a file, once it is ready: its process, address and a token for it."""
     with tempfile.TemporaryDirectory(prefix="groundwork-bench-") as name:
         private, public = generate_key_pair()
         key, port = Path(name) / "delegation.pub", free_port()
         key.write_bytes(public)
         settings = {
             "INFERENCE_PORT": str(port),
-            "INFERENCE_MODELS_FILE": str(checkout / "deploy" / "config" / "models.yaml"),
+            "INFERENCE_MODELS_FILE": str(models),
             "INFERENCE_DELEGATION_PUBLIC_KEY_FILE": str(key),
             "INFERENCE_DATA_DIR": name,
         }
         python = sys.executable if checkout == ROOT else str(checkout / ".venv" / "bin" / "python")
         claims = Delegation(audiences=("inference",), tenant="b", key_id="k", scopes=("chat",), request_id="req_bench")
         token = DelegationSigner(private).sign(claims, timedelta(hours=6))
-        began = time.monotonic()
         with running([python, "-m", "inference"], settings, port, "/readyz") as process:
-            measured.ready.append(time.monotonic() - began)
-            measured.resident.append(_resident(process) / 1e6)
-            asyncio.run(_ask(f"http://127.0.0.1:{port}", token, process, measured))
+            yield process, f"http://127.0.0.1:{port}", token
 
 
-def _resident(process: psutil.Process) -> int:
+def resident_bytes(process: psutil.Process) -> int:
+    """What a process and all that it started hold of the machine's memory."""
     return sum(each.memory_info().rss for each in (process, *process.children(recursive=True)))
 
 
@@ -110,19 +120,19 @@ async def _ask(url: str, token: str, process: psutil.Process, measured: Measured
     timeout = aiohttp.ClientTimeout(CALL_SECONDS)
     headers = {"Authorization": f"Bearer {token}"}
     async with aiohttp.ClientSession(url, headers=headers, timeout=timeout) as session:
-        await _story(session, "A river", 8)
+        await ask_story(session, "A river", 8)
         began, used = time.monotonic(), _processor_seconds(process)
-        written, first = await _story(session, "The lighthouse", TOKENS)
+        written, first = await ask_story(session, "The lighthouse", TOKENS)
         measured.alone.append(written / (time.monotonic() - began))
         measured.alone_of_processor.append(written / (_processor_seconds(process) - used))
         measured.first_alone.append(first)
         began = time.monotonic()
-        stories = await asyncio.gather(*(_story(session, f"{each + 2} ships", TOKENS) for each in range(AT_ONCE)))
+        stories = await asyncio.gather(*(ask_story(session, f"{each + 2} ships", TOKENS) for each in range(AT_ONCE)))
         measured.together.append(sum(tokens for tokens, _ in stories) / (time.monotonic() - began))
         measured.first_together.append(max(first for _, first in stories))
 
 
-async def _story(session: aiohttp.ClientSession, subject: str, tokens: int) -> tuple[int, float]:
+async def ask_story(session: aiohttp.ClientSession, subject: str, tokens: int) -> tuple[int, float]:
     """How many tokens an answer has, and the seconds until its first.
 
     The subject comes first: of a question that begins like one before it, a server has most read already.

@@ -743,6 +743,7 @@ declare namespace Api {
   type ModelInfo = {
     added: boolean;
     answer_tokens: number | null;
+    asleep: boolean;
     asymmetric: boolean;
     context_length: number | null;
     created: number;

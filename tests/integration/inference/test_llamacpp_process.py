@@ -22,6 +22,7 @@ from tests.support.inference.running import CHAT, Inference, running_inference
 from contracts.models.versions import ModelVersion
 from inference.catalog.gguf_header import read_header
 from inference.engines.llamacpp.chat import LlamaChat
+from inference.engines.llamacpp.process import CHILD
 from servicekit.auth.delegation import generate_key_pair
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("xllamacpp") is None, reason="xllamacpp has no wheel here")
@@ -202,6 +203,55 @@ async def test_a_process_that_hangs_is_ended_and_its_streams_with_it_and_the_nex
                 assert answer.status == 200
             assert not psutil.pid_exists(stopped)
         assert await service.metric('groundwork_inference_engine_restarts_total{model="smollm2"}') >= 2
+
+
+async def test_one_that_nobody_asks_gives_its_memory_back_and_two_calls_at_once_start_it_once(tmp_path: Path) -> None:
+    model = SMOLLM2 | {"llamacpp": {"threads": 1, "idle_seconds": 2}}
+    async with running_inference(tmp_path, [model], probe_seconds=0.2) as service:
+
+        async def told() -> dict[str, Any]:
+            async with service.session.get(f"{service.url}/v1/models/smollm2", headers=service.headers) as answer:
+                return dict(await answer.json())
+
+        async def sleeps() -> bool:
+            return bool((await told())["asleep"])
+
+        async def ended() -> bool:
+            return await sleeps() and not psutil.pid_exists(first)
+
+        first, known = engine(service).pid, await told()
+        assert (known["state"], known["asleep"]) == ("ready", False)
+        await until(ended)  # though it is probed again and again
+        async with service.session.get(f"{service.url}/readyz") as answer:
+            assert answer.status == 200
+        assert await service.metric('groundwork_inference_asleep{model="smollm2"}') == 1
+        assert await service.metric('groundwork_inference_ready{model="smollm2"}') == 1
+        asleep = await told()
+        assert (asleep["state"], asleep["reason"]) == ("ready", None)
+        assert llama_processes() == []
+
+        body = {"model": "smollm2", "messages": STORY, "max_tokens": 2}
+        whole, text = await asyncio.gather(_version(service, body), streamed(service))
+        assert text.endswith("data: [DONE]\n\n")
+        assert None not in (whole.digest, whole.fingerprint), "the files are the same"
+        assert llama_processes() == [engine(service).pid]
+        assert await service.metric('groundwork_inference_engine_restarts_total{model="smollm2"}') == 0
+        assert await service.metric('groundwork_inference_asleep{model="smollm2"}') == 0
+
+        await until(sleeps)
+        async with service.post("/v1/tokenize", {"model": "smollm2", "prompt": "Hi"}) as answer:
+            assert (answer.status, (await answer.json())["count"]) == (200, 1)
+
+
+def llama_processes() -> list[int]:
+    """Those that this process has started, and that run."""
+    return [child.pid for child in psutil.Process().children() if str(CHILD) in child.cmdline()]
+
+
+async def _version(service: Inference, body: dict[str, Any]) -> ModelVersion:
+    async with service.post("/v1/chat/completions", body) as answer:
+        assert answer.status == 200, await answer.text()
+        return ModelVersion.of(answer.headers)
 
 
 async def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from contracts.models.catalog import ModelInfo, ModelPrice
+from contracts.models.catalog import ModelInfo, ModelList, ModelPrice
 from gateway.auth.keys import Principal
-from gateway.models.catalog import Models
+from gateway.models.catalog import Catalog, Models
 from gateway.models.errors import ModelNotFound, NoReader, NoReranker, WrongModelKind
+from servicekit.core.clock import ManualClock
 
 PRICE = ModelPrice(prompt_usd_per_million=Decimal("1"), completion_usd_per_million=Decimal("2"))
 
@@ -51,3 +53,31 @@ def test_a_key_limited_to_models_sees_and_uses_only_those() -> None:
     assert [model.id for model in models.visible_to(limited)] == ["e"]
     with pytest.raises(ModelNotFound):
         models.resolve("default", "chat", limited)
+
+
+class Inference:
+    """Stands for the peer and for what signs calls of it: tells of one model after another."""
+
+    def __init__(self, *told: ModelInfo) -> None:
+        self._told = list(told)
+
+    async def call(self, *_: object, **__: object) -> ModelList:
+        return ModelList(data=[self._told.pop(0)])
+
+    def own_token(self, *_: object) -> str:
+        return "token"
+
+
+async def test_a_model_that_falls_asleep_or_does_not_answer_is_no_other_one() -> None:
+    ready = CHAT.model_copy(update={"state": "ready"})
+    asleep = ready.model_copy(update={"asleep": True})
+    silent = ready.model_copy(update={"state": "not_answering", "reason": "it hangs"})
+    inference: Any = Inference(ready, asleep, ready, silent, ready.model_copy(update={"digest": "sha256:b"}))
+    changed: list[str] = []
+    catalog = Catalog(inference, inference, ManualClock(), 60.0, changed.append)
+    for _ in range(4):
+        await catalog.models()
+        catalog.discard()
+    assert changed == []
+    await catalog.models()
+    assert changed == ["m"]

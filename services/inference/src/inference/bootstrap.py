@@ -141,7 +141,7 @@ class _EngineFactory:
         self._session = session
         self._children = children
         self._admissions: dict[str, Admission] = {}
-        self._processes: dict[str, Callable[[], int | None]] = {}  # of models that are being made
+        self._llamas: dict[str, LlamaChat] = {}  # of models that are being made
         self.sources = ModelSources(
             settings.models_dir,
             allow_downloads=settings.allow_downloads,
@@ -173,14 +173,14 @@ class _EngineFactory:
             lambda: self.identity(model),
             connections.close,
             self.sources.fetching(model),
-            self._processes.pop(model.name, lambda: None),
+            self._llamas.pop(model.name, None),
         )
 
     def _engine(self, model: Model, connections: Connections) -> tuple[Engine, Callable[[], Awaitable[object]]]:
         """The engine, and what asks it something small."""
         if model.kind == "chat":
             chat = self._chat(model, connections)
-            return chat, lambda: chat.complete(PROBE)
+            return chat, llama.ping if (llama := self._llamas.get(model.name)) else partial(chat.complete, PROBE)
         if model.kind == "embedding":
             embedding = self._embedding(model, connections)
             if model.load == "when_used":
@@ -228,11 +228,11 @@ class _EngineFactory:
             key=key,
             model=LlamaModel(context, model.generation, native_tools=native),
             options=ServerOptions(context, slots, options.threads or self._settings.threads, options.gpu_layers),
-            memory_mb=options.memory_mb,
+            declared=options,
             ask=upstream.ask,
             heartbeat=heartbeat,
         )
-        self._processes[model.name] = lambda: engine.pid
+        self._llamas[model.name] = engine
         with_tools = (NativeTools if native else ConstrainedTools)(model.name, engine)
         return RawPrompts(CheckedSchema(with_tools))
 

@@ -7,6 +7,7 @@
 | groundwork_inference_waiting_tokens | model | tokens of the chat calls that wait, prompt and answer, roughly |
 | groundwork_inference_engine_waiting | model | calls that wait inside the server behind the model, by its own metrics |
 | groundwork_inference_engine_restarts_total | model | processes of llama.cpp started in place of one that ended |
+| groundwork_inference_asleep | model | 1 while llama.cpp has given back the memory of a model that nobody asks |
 | groundwork_inference_running | model | calls that the model works on |
 | groundwork_inference_rejected_total | model | calls refused because the queue was full |
 | groundwork_inference_abandoned_total | model | chat calls whose caller left before the end |
@@ -32,6 +33,7 @@ WAITING = Gauge("groundwork_inference_waiting", "Calls or inputs that wait.", ("
 WAITING_TOKENS = Gauge("groundwork_inference_waiting_tokens", "Tokens of calls that wait.", ("model",))
 ENGINE_WAITING = Gauge("groundwork_inference_engine_waiting", "Calls that wait inside the server.", ("model",))
 ENGINE_RESTARTS = Counter("groundwork_inference_engine_restarts_total", "Processes started again.", ("model",))
+ASLEEP = Gauge("groundwork_inference_asleep", "Without a process until it is asked.", ("model",))
 RUNNING = Gauge("groundwork_inference_running", "Calls being worked on.", ("model",))
 REJECTED = Counter("groundwork_inference_rejected_total", "Calls refused by a full queue.", ("model",))
 ABANDONED = Counter("groundwork_inference_abandoned_total", "Calls whose caller left.", ("model",))
@@ -72,5 +74,5 @@ def begin_model(name: str, kind: str) -> None:
 
 def end_model(name: str) -> None:
     """Show nothing more of what a removed model is now; what it has done stays counted."""
-    for gauge in (READY, SILENT_SECONDS, WAITING, WAITING_TOKENS, ENGINE_WAITING, RUNNING):
+    for gauge in (READY, SILENT_SECONDS, WAITING, WAITING_TOKENS, ENGINE_WAITING, RUNNING, ASLEEP):
         gauge.remove_by_labels({"model": name})

@@ -76,3 +76,20 @@ def test_a_model_in_parts_needs_them_all(tmp_path: Path, hub: Hub) -> None:
     first.write_bytes(b"GGUF")
     with pytest.raises(FileTruncated, match="m-00002-of-00002"):
         gguf_files(declared({"path": str(first)}), hub)
+
+
+def test_the_state_of_files_is_another_one_when_one_of_them_is(file: Path) -> None:
+    part = file.with_name("w-00001-of-00002.gguf")
+    for name in (part.name, "w-00002-of-00002.gguf", "a.gguf"):
+        file.with_name(name).write_bytes(b"GGUF")
+    files = GgufFiles(part, adapters=((file.with_name("a.gguf"), 1.0),))
+    first = files.state()
+    assert first is not None
+    assert first == files.state()
+    file.with_name("w-00002-of-00002.gguf").write_bytes(b"GGUF!")
+    second = files.state()
+    assert second not in (None, first)
+    file.with_name("a.gguf").write_bytes(b"GGUF!")
+    assert files.state() not in (None, first, second)
+    part.unlink()
+    assert files.state() is None

@@ -40,7 +40,8 @@ def show(context: typer.Context) -> None:
         models = [client.model(name) for name in names]
     table = Table("model", "kind", "default", "context", "declared", "digest", "state", box=None, pad_edge=False)
     for model in models:
-        state = Text("ready", "green") if model.state in (None, "ready") else Text(_trouble(model), "red")
+        works = Text("asleep", "dim") if model.asleep else Text("ready", "green")
+        state = works if model.state in (None, "ready") else Text(_trouble(model), "red")
         table.add_row(
             model.id,
             model.kind,

@@ -71,12 +71,12 @@ export function Models() {
 /** @param {{ model: Api.ModelInfo, upstream: Api.UpstreamState | undefined, isAdmin: boolean, act: (method: string, ...path: string[]) => void }} props */
 function ModelRow({ model, upstream, isAdmin, act }) {
   const sure = useSignal(false);
-  const { id, kind, state, reason, price, context_length: context } = model;
+  const { id, kind, state, asleep, reason, price, context_length: context } = model;
   const about = [kind, model.default && "default", model.packaged && "packaged", model.added && "added", model.quantization].filter(Boolean).join(", ");
   return html`
     <tr data-model=${id}>
       <td>${id} <span class="hint">${about}</span></td>
-      <td><span class=${`status ${state === "ready" || state === null ? "" : state === "loading" ? "queued" : "failed"}`}>${STATES[state ?? ""] ?? "known"}</span>
+      <td><span class=${`status ${state === "ready" || state === null ? "" : state === "loading" ? "queued" : "failed"}`}>${asleep && state === "ready" ? "asleep until it is asked" : STATES[state ?? ""] ?? "known"}</span>
         ${reason && html`<p class="problem">${reason}</p>`}</td>
       <td>${upstream && html`<${Upstream} upstream=${upstream} />`}</td>
       <td class="number" data-label="Reads">${context ? `${context.toLocaleString()} tokens` : ""}</td>

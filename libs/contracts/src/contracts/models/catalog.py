@@ -109,6 +109,8 @@ class ModelInfo(Reply):
     """What it does now; null in lists of routes, `rag:` and `agent:` models."""
     reason: str | None = None
     """Why it is not ready."""
+    asleep: bool = False
+    """Whether it has given its memory back since nobody asked it; the next call loads it again, and takes longer."""
     price: ModelPrice | None = None
     """Null when nobody knows it; a cost is then null, too."""
     limits: Limits | None = None

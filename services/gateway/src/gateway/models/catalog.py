@@ -69,7 +69,7 @@ class Models:
         return next((model for model in of_kind if model.default), of_kind[0] if len(of_kind) == 1 else None)
 
 
-_PASSING: dict[str, None] = {"state": None, "reason": None}
+_PASSING: dict[str, object] = {"state": None, "reason": None, "asleep": False}
 """What of a model changes though it stays the same."""
 
 

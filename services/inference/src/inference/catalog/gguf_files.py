@@ -27,8 +27,19 @@ class GgufFiles:
 
     def size(self) -> int:
         """Bytes of all files together."""
-        parts = [self.weights.with_name(name) for name in part_names(self.weights.name)]
-        return sum(path.stat().st_size for path in (*parts, *self.all()[1:]))
+        return sum(path.stat().st_size for path in self._parts())
+
+    def state(self) -> tuple[tuple[int, int, int], ...] | None:
+        """Another one when a file is another; None where one is gone."""
+        try:
+            stats = [path.stat() for path in self._parts()]
+        except OSError:
+            return None
+        return tuple((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats)
+
+    def _parts(self) -> list[Path]:
+        """As `all`, with all parts of the weights."""
+        return [*(self.weights.with_name(name) for name in part_names(self.weights.name)), *self.all()[1:]]
 
 
 def gguf_files(model: Model, hub: Hub) -> GgufFiles:

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from inference.catalog.sources import Declared, GgufSource, HubSource, PathSource, gguf_problem
 
 MOST_NAME = 200
+WEEK = 7 * 24 * 3600
 
 
 class Adapter(Declared):
@@ -36,6 +37,9 @@ class LlamaOptions(Declared):
     memory_mb: Annotated[int, Field(ge=64)] | None = None
     """What its process may use; beyond it, it is started anew. Unsaid, what the model needs by its file and half
     more."""
+    idle_seconds: Annotated[int, Field(ge=0, le=WEEK)] | None = None
+    """How long nobody asks it until it sleeps: its process ends, and the next call starts it again. Unsaid or 0, it
+    never does."""
     mmproj: GgufSource | None = None
     """The projector of a model that sees pictures."""
     adapters: tuple[Adapter, ...] = ()

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 import structlog
 
@@ -46,13 +46,27 @@ class Declaration:
 
     def fingerprint(self, identity: Identity) -> str:
         """Of what is served: the same on every replica, another one for another declaration or other files."""
-        declared = self.model.model_copy(update=_BESIDE).model_dump_json()
+        declared = self.model.model_copy(update=_BESIDE).model_dump_json(exclude={"llamacpp": {"idle_seconds"}})
         text = "\0".join((declared, identity.digest or "", identity.revision or ""))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 _BESIDE = {"default": False, "price": None, "limits": None, "packaged": False}
 """What a declaration says beside what the engine is made from."""
+
+
+class Child(Protocol):
+    """A process of its own that a model runs in."""
+
+    @property
+    def loaded(self) -> object:
+        """What it was started with last: another value where the model's files are others."""
+        ...
+
+    @property
+    def is_asleep(self) -> bool:
+        """Whether it is ended until somebody asks the model."""
+        ...
 
 
 class ServedModel(Generic[AnyEngine]):
@@ -66,20 +80,20 @@ class ServedModel(Generic[AnyEngine]):
         identify: Callable[[], Identity] | None = None,
         closing: Callable[[], Awaitable[None]] | None = None,
         fetch: Callable[[], object] | None = None,
-        process: Callable[[], int | None] = lambda: None,
+        child: Child | None = None,
     ) -> None:
         """`identify` reads which files the model is of, and blocks; `closing` is called after the engine is closed;
-        `fetch` downloads what may be missing of the files, and blocks, too; `process` holds the model, where another
-        than this one does."""
+        `fetch` downloads what may be missing of the files, and blocks, too; `child` holds the model, where another
+        process than this one does."""
         self._closing = closing
         self._fetch = fetch
         self.declaration = declaration
         self._identify = identify
         self.identity = Identity()
         self._fingerprint: str | None = None
-        self._process = process
-        self._identified: int | None = None
-        """The process that had loaded the files which were looked at."""
+        self._child = child
+        self._identified: object = None
+        """What was loaded of the files that were looked at."""
         self.has_answered = False
         """Whether somebody may have something of it."""
         model = declaration.model
@@ -125,18 +139,22 @@ class ServedModel(Generic[AnyEngine]):
         """Learn which files it is of; one that can't be told is none of a caller's concern, but has no fingerprint."""
         if self._identify is None or self._state != "ready":
             return
-        process = self._process()
+        loaded = self._loaded
         try:
             self.identity = await asyncio.to_thread(self._identify)
         except (CannotLoad, OSError) as error:
             log.warning("a model's files can't be told", model=self.name, error=repr(error)[:300])
         else:
-            self._fingerprint, self._identified = self.declaration.fingerprint(self.identity), process
+            self._fingerprint, self._identified = self.declaration.fingerprint(self.identity), loaded
+
+    @property
+    def _loaded(self) -> object:
+        return self._child.loaded if self._child is not None else None
 
     @property
     def version(self) -> ModelVersion:
         """What each of its answers says of it: only its name where it was loaded again, maybe from other files."""
-        if self._process() != self._identified:
+        if self._loaded != self._identified:
             return ModelVersion(self.name)
         return ModelVersion(self.name, self.identity.digest, self._fingerprint, self.model.llamacpp.adapter)
 
@@ -211,7 +229,7 @@ class ServedModel(Generic[AnyEngine]):
                 await self._liveness.check()
             silent_because = ""
             self.has_answered = True
-            if self._fingerprint is not None and self._process() != self._identified:
+            if self._fingerprint is not None and self._loaded != self._identified:
                 await self.identify()
         except ServiceError as error:
             silent_because = error.message
@@ -286,6 +304,7 @@ class ServedModel(Generic[AnyEngine]):
             fingerprint=self.version.fingerprint,
             added=self.declaration.is_added,
             state=state,
+            asleep=self._child is not None and self._child.is_asleep,
             reason={"ready": None, "not_answering": self._silent_because}.get(state, why),
             price=self.model.price,
             limits=self.model.limits,

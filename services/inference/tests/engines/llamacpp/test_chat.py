@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import asyncio
+import math
+import shutil
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ from contracts.models.chat import ChatRequest
 from inference.catalog.gguf_files import GgufFiles
 from inference.catalog.gguf_header import read_header
 from inference.catalog.gguf_tokenizer import tokenizer_json
-from inference.catalog.llama_options import GenerationDefaults
+from inference.catalog.llama_options import GenerationDefaults, LlamaOptions
 from inference.engines.llamacpp import chat
 from inference.engines.llamacpp.chat import LlamaChat
 from inference.engines.llamacpp.heartbeat import Heartbeat
@@ -20,19 +23,23 @@ from inference.engines.llamacpp.process import ServerOptions, ServerProcess
 from inference.engines.llamacpp.request import LlamaModel
 from inference.errors import CannotLoad, FileInvalid, ModelNotReady, ModelTooLarge
 from inference.protocol.engines import ChatEngine, Piece
+from servicekit.core.errors import InvalidRequest
 
 TOKEN = {"token": "a", "logprob": -0.1, "bytes": [97], "top_logprobs": [{"token": "a", "logprob": -0.1}]}
 
 
-async def no_calls(path: str, body: object) -> None:
-    """A server that has nothing beside OpenAI's calls."""
+async def tokens(path: str, body: object) -> dict[str, Any]:
+    """What a server answers to `/tokenize`."""
+    return {"tokens": [1, 2]}
 
 
 async def answered() -> None:
     """By a process that does not hang."""
 
 
-def engine(upstream: ChatEngine, *files: Path, memory_mb: int | None = None) -> LlamaChat:
+def engine(
+    upstream: ChatEngine, *files: Path, memory_mb: int | None = None, idle_seconds: int | None = None
+) -> LlamaChat:
     adapters = tuple((file, 1.0) for file in files[1:])
     return LlamaChat(
         "m",
@@ -42,10 +49,65 @@ def engine(upstream: ChatEngine, *files: Path, memory_mb: int | None = None) -> 
         key="key",
         model=LlamaModel(100, GenerationDefaults()),
         options=ServerOptions(100, 1, 1, None),
-        memory_mb=memory_mb,
-        ask=no_calls,
+        declared=LlamaOptions(memory_mb=memory_mb, idle_seconds=idle_seconds),
+        ask=tokens,
         heartbeat=Heartbeat(answered, 60),
     )
+
+
+class Process:
+    """Stands where a `ServerProcess` is."""
+
+    pid = 1
+    address = "http://127.0.0.1:1"
+
+    async def wait(self, seconds: float) -> int | None:
+        await asyncio.sleep(0)
+        return None
+
+    def memory_bytes(self) -> int:
+        return 0
+
+    def cpu_seconds(self) -> float | None:
+        return None
+
+    async def end(self) -> None:
+        """At once."""
+
+
+class Starts:
+    """Stands where `start_server` is."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def __call__(self, *_: object) -> Any:
+        self.count += 1
+        return Process()
+
+
+@pytest.fixture
+def starts(monkeypatch: pytest.MonkeyPatch) -> Starts:
+    starts = Starts()
+    monkeypatch.setattr(chat, "start_server", starts)
+    return starts
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return Path(shutil.copy(packaged_gguf(), tmp_path / "m.gguf"))
+
+
+def put(content: bytes, file: Path) -> None:
+    file.write_bytes(content)
+
+
+async def asleep(llama: LlamaChat) -> None:
+    """Have nobody ask it for as long as it takes."""
+    llama._server._used_at = -math.inf
+    async with asyncio.timeout(60):
+        while not llama.is_asleep or llama.pid is not None:  # noqa: ASYNC110  # nothing tells of it
+            await asyncio.sleep(0)
 
 
 class Likely(FakeEngine):
@@ -103,3 +165,67 @@ async def test_its_tokenizer_is_what_its_file_says(monkeypatch: pytest.MonkeyPat
 
 async def test_text_streams_through() -> None:
     assert await streamed(engine(FakeEngine("Hello")).stream(asked())) == ("Hello", [], 4)
+
+
+async def test_every_call_wakes_it_and_no_probe_does(starts: Starts, file: Path) -> None:
+    server = FakeEngine("probed", "whole", "streamed")
+    llama = engine(server, file, idle_seconds=300)
+    await llama.open()
+    await llama.ping()
+    assert len(server.requests) == 1, "one that is awake is asked"
+    await asleep(llama)
+    for _ in range(3):
+        await llama.probe()
+        await llama.ping()
+    assert (llama.is_asleep, starts.count, len(server.requests)) == (True, 1, 1)
+    await llama.complete(asked())
+    assert (llama.is_asleep, starts.count) == (False, 2)
+    await asleep(llama)
+    assert (await streamed(llama.stream(asked())))[0] == "streamed"
+    assert starts.count == 3
+    await asleep(llama)
+    codec = llama.tokens()
+    assert codec is not None
+    assert (await codec.encode("Hi", special=False)).ids == [1, 2]
+    assert starts.count == 4
+    await llama.close()
+
+
+async def test_what_it_refuses_does_not_wake_it(starts: Starts, file: Path) -> None:
+    llama = engine(FakeEngine(), file, idle_seconds=300)
+    await llama.open()
+    await asleep(llama)
+    with pytest.raises(InvalidRequest):
+        await llama.complete(asked(min_p=7))
+    assert llama.is_asleep
+    await llama.close()
+
+
+async def test_a_stream_that_is_left_lets_it_sleep(starts: Starts, file: Path) -> None:
+    llama = engine(FakeEngine("a long answer"), file, idle_seconds=300)
+    await llama.open()
+    pieces = llama.stream(asked())
+    await anext(pieces)
+    assert llama._server._holds == 1
+    await pieces.aclose()
+    await asleep(llama)
+    await llama.close()
+
+
+async def test_a_file_that_changed_meanwhile_is_checked_before_it_is_loaded(starts: Starts, file: Path) -> None:
+    llama = engine(FakeEngine("again"), file, idle_seconds=300)
+    await llama.open()
+    first = llama.loaded
+    await asleep(llama)
+    assert llama.loaded == first
+    put(b"no model", file)
+    with pytest.raises(ModelNotReady, match=r"m\.gguf is no GGUF file") as told:
+        await llama.complete(asked())
+    assert (told.value.code, starts.count) == (FileInvalid.code, 1)
+    with pytest.raises(ModelNotReady):
+        await llama.probe()
+    put(packaged_gguf().read_bytes(), file)
+    await llama.complete(asked())
+    assert starts.count == 2
+    assert llama.loaded != first
+    await llama.close()

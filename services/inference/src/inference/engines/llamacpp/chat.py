@@ -7,7 +7,7 @@ listens.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from contracts.models.chat import ChatRequest
 from inference.catalog.gguf_files import GgufFiles
 from inference.catalog.gguf_header import GgufHeader, read_header
 from inference.catalog.gguf_tokenizer import tokenizer_json
+from inference.catalog.llama_options import LlamaOptions
 from inference.engines.llamacpp.heartbeat import Heartbeat
 from inference.engines.llamacpp.memory import check_room, needed_bytes
 from inference.engines.llamacpp.process import ServerOptions, ServerProcess, gpu_bytes, start_server
@@ -26,6 +27,7 @@ from inference.engines.llamacpp.tokens import Ask, LlamaTokens
 from inference.engines.memory import MEGABYTE
 from inference.protocol.engines import ChatEngine, Completion, Piece
 from inference.protocol.tokens import TokenCodec
+from inference.queueing.liveness import PROBE
 
 ROOM = 1.5
 """How much more than by its file a model may take."""
@@ -44,34 +46,45 @@ class LlamaChat:
         key: str,
         model: LlamaModel,
         options: ServerOptions,
-        memory_mb: int | None,
+        declared: LlamaOptions,
         ask: Ask,
         heartbeat: Heartbeat,
     ) -> None:
-        """`ask` calls the child beside OpenAI's calls; `heartbeat` tells when it hangs."""
+        """`ask` calls the child beside OpenAI's calls; `heartbeat` tells when it hangs. `declared`: how much memory the
+        child may take, and after how long without a call it is ended until the next one."""
         self.name = name
         self._upstream = upstream
         self._locate = locate
         self._key = key
         self._model = model
         self._options = options
-        self._memory_mb = memory_mb
+        self._memory_mb = declared.memory_mb
         self._files: GgufFiles | None = None
-        self._tokens = LlamaTokens(name, ask, self._body_of, self._weights)
+        self._loaded: object = None
+        self._ask = ask
+        self._tokens = LlamaTokens(name, self._ask_awake, self._body_of, self._weights)
         self._tokenizer: bytes | None = None
-        self._server = LlamaServer(name, start=self._start, moved=moved, heartbeat=heartbeat)
+        idle = declared.idle_seconds or 0
+        self._server = LlamaServer(name, start=self._start, moved=moved, heartbeat=heartbeat, idle_seconds=idle)
 
     @property
     def pid(self) -> int | None:
         """The number of the process that runs the model now."""
         return self._server.pid
 
+    @property
+    def loaded(self) -> object:
+        """Which state of its files was loaded last: another one for other files."""
+        return self._loaded
+
+    @property
+    def is_asleep(self) -> bool:
+        """Whether its process is ended until somebody asks."""
+        return self._server.is_asleep
+
     async def open(self) -> None:
         """Check the files and start the process; raises `CannotLoad`."""
-        files = self._files = await asyncio.to_thread(self._locate)
-        header, *_ = [await asyncio.to_thread(read_header, file) for file in files.all()]
-        self._tokenizer = self._upstream.tokenizer() or await asyncio.to_thread(tokenizer_json, header)
-        self._model = replace(self._model, pictures=files.mmproj is not None, control_tokens=header.control_tokens())
+        files, header = await self._look()
         await self._server.open(await self._memory(files, header))
 
     async def close(self) -> None:
@@ -80,9 +93,17 @@ class LlamaChat:
         await self._upstream.close()
 
     async def probe(self) -> None:
-        """Raise unless the process is there and answers."""
+        """Raise unless the process is there and answers, or sleeps: this does not wake it."""
         self._server.check()
-        await self._upstream.probe()
+        with self._server.hold():
+            if not self._server.is_asleep:
+                await self._upstream.probe()
+
+    async def ping(self) -> None:
+        """Have it make one token, which keeps it awake no longer; one that sleeps is left to."""
+        with self._server.hold():
+            if not self._server.is_asleep:
+                await self._upstream.complete(read_request(PROBE, self._model).of(0))
 
     def tokenizer(self) -> bytes | None:
         """The declared file, else what the model's file says of it."""
@@ -97,21 +118,23 @@ class LlamaChat:
         asked = read_request(request, self._model)
         choices: list[dict[str, Any]] = []
         total = _Usage()
-        for number in range(asked.choices):
-            completion = await self._upstream.complete(asked.of(number))
-            choices.append(_placed(completion.choices[0], number, asked))
-            total.add(completion.usage)
+        async with self._server.use():
+            for number in range(asked.choices):
+                completion = await self._upstream.complete(asked.of(number))
+                choices.append(_placed(completion.choices[0], number, asked))
+                total.add(completion.usage)
         return Completion(tuple(choices), total.usage)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Piece, None]:
         """The answers as they are made, one after another."""
         asked = read_request(request, self._model)
         total = _Usage()
-        for number in range(asked.choices):
-            async with aclosing(self._upstream.stream(asked.of(number))) as pieces:
-                async for piece in pieces:
-                    total.add(piece.usage)
-                    yield Piece(tuple(_placed(choice, number, asked) for choice in piece.choices))
+        async with self._server.use():
+            for number in range(asked.choices):
+                async with aclosing(self._upstream.stream(asked.of(number))) as pieces:
+                    async for piece in pieces:
+                        total.add(piece.usage)
+                        yield Piece(tuple(_placed(choice, number, asked) for choice in piece.choices))
         if total.usage is not None:
             yield Piece(usage=total.usage)
 
@@ -122,9 +145,24 @@ class LlamaChat:
         assert self._files is not None
         return self._files.weights
 
+    async def _ask_awake(self, path: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        async with self._server.use():
+            return await self._ask(path, body)
+
+    async def _look(self) -> tuple[GgufFiles, GgufHeader]:
+        """Find and check the files, which may take seconds; raises `CannotLoad`."""
+        files = self._files = await asyncio.to_thread(self._locate)
+        self._loaded = await asyncio.to_thread(files.state)
+        header, *_ = [await asyncio.to_thread(read_header, file) for file in files.all()]
+        self._tokenizer = self._upstream.tokenizer() or await asyncio.to_thread(tokenizer_json, header)
+        self._model = replace(self._model, pictures=files.mmproj is not None, control_tokens=header.control_tokens())
+        return files, header
+
     async def _start(self) -> ServerProcess:
-        """Start a process that serves the model, from the files that were checked once: a digest takes seconds."""
+        """Start a process that serves the model, from the files that were checked, once more where they changed."""
         assert self._files is not None
+        if await asyncio.to_thread(self._files.state) != self._loaded:
+            await self._look()
         return await start_server(self.name, self._files, self._options, self._key)
 
     async def _memory(self, files: GgufFiles, header: GgufHeader) -> int:

@@ -1,17 +1,22 @@
-"""Keeps one model's llama.cpp running: started anew when its process ends, hangs or takes more memory than it may."""
+"""Keeps one model's llama.cpp running: started anew when its process ends, hangs or takes more memory than it may.
+
+One that nobody asks sleeps: its process is ended, and started again by the next call, which waits for it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
 
 import structlog
 
 from inference.engines.llamacpp.heartbeat import LOOK_SECONDS, Heartbeat
 from inference.engines.llamacpp.process import ServerProcess
-from inference.errors import CannotLoad, ModelNotReady
-from inference.metrics import ENGINE_RESTARTS
+from inference.errors import CannotLoad, ModelBusy, ModelNotReady
+from inference.metrics import ASLEEP, ENGINE_RESTARTS
 from servicekit.telemetry.metrics import begin_at_zero
 
 log = structlog.get_logger(__name__)
@@ -22,6 +27,18 @@ LONGEST_PAUSE_OF_FAILURES_SECONDS = 30.0
 """Before one is tried again that could not be loaded."""
 LIVED_SECONDS = 5.0
 """A process that served for so long is started again without a pause to speak of."""
+MOST_WAITING = 256
+"""Calls that wait for one that sleeps; those beyond are told to come back."""
+RETRY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Sleep:
+    """From the end of a process to the end of a try to start the next one."""
+
+    wanted: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Future[Exception | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    """With what that failed by."""
 
 
 class LlamaServer:
@@ -34,8 +51,10 @@ class LlamaServer:
         start: Callable[[], Awaitable[ServerProcess]],
         moved: Callable[[str | None], None],
         heartbeat: Heartbeat,
+        idle_seconds: float = 0.0,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
+        """After `idle_seconds` without a call it sleeps; 0 is never."""
         self._model = model
         self._start = start
         self._moved = moved
@@ -44,12 +63,45 @@ class LlamaServer:
         self._process: ServerProcess | None = None
         self._watching: asyncio.Task[None] | None = None
         self._why = ""
+        self._idle_seconds = idle_seconds
+        self._holds = 0
+        self._used_at = now()
+        self._sleep: _Sleep | None = None
         begin_at_zero(ENGINE_RESTARTS, [model])
+        ASLEEP.labels(model).set(0)
 
     @property
     def pid(self) -> int | None:
         """The running process's number."""
         return self._process.pid if self._process else None
+
+    @property
+    def is_asleep(self) -> bool:
+        """Whether it has no process since nobody asks, or is being started again."""
+        return self._sleep is not None
+
+    @contextlib.asynccontextmanager
+    async def use(self) -> AsyncGenerator[None, None]:
+        """Have it serve while the block runs, started again if it sleeps.
+
+        Raises `ModelNotReady` where it can't be started, `ModelBusy` where as many wait for that as may.
+        """
+        with self.hold():
+            if self._sleep is not None:
+                await self._wake(self._sleep)
+            try:
+                yield
+            finally:
+                self._used_at = self._now()
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep it from falling asleep while the block runs, though that is no use of it."""
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
 
     async def open(self, memory_bytes: int | None) -> None:
         """Start it, and watch over it; raises `CannotLoad`. Beyond so much memory it is started anew."""
@@ -58,8 +110,9 @@ class LlamaServer:
         self._watching = asyncio.create_task(self._watch(process, memory_bytes))
 
     def check(self) -> None:
-        """Raise `ModelNotReady` while no process serves the model."""
-        if self._process is None:
+        """Raise `ModelNotReady` while no process serves the model, unless it sleeps and nothing speaks against its
+        being started again."""
+        if self._process is None and (self._why or not self.is_asleep):
             raise ModelNotReady(self._model, self._why or "it is loading")
 
     async def close(self) -> None:
@@ -74,26 +127,33 @@ class LlamaServer:
 
     async def _watch(self, process: ServerProcess, memory_bytes: int | None) -> None:
         failures = 0
-        while True:
-            began = self._now()
-            self._why = f"{await self._end_of(process, memory_bytes)}, and is started again"
-            await self._heartbeat.stop()
-            self._process = None
-            self._moved(None)
-            log.error("a model's process has ended", model=self._model, why=self._why)
-            await process.end()
-            failures = 0 if self._now() - began >= LIVED_SECONDS else failures + 1
-            process = await self._started_again(failures)
-            self._serve(process)
-            log.info("a model's process serves again", model=self._model, pid=process.pid)
+        try:
+            while True:
+                began = self._now()
+                why = await self._end_of(process, memory_bytes)
+                if why is None:
+                    process, failures = await self._sleep_until_asked(process), 0
+                    continue
+                self._why = f"{why}, and is started again"
+                log.error("a model's process has ended", model=self._model, why=self._why)
+                await self._end(process)
+                failures = 0 if self._now() - began >= LIVED_SECONDS else failures + 1
+                process = await self._started_again(failures)
+                self._serve(process)
+                log.info("a model's process serves again", model=self._model, pid=process.pid)
+        finally:
+            if self._sleep is not None:  # nobody starts it any more
+                self._sleep.over.set_result(CannotLoad("it is being removed, or inference ends"))
 
-    async def _end_of(self, process: ServerProcess, memory_bytes: int | None) -> str:
-        """Wait until it ends, hangs or takes too much memory; why it serves no more."""
+    async def _end_of(self, process: ServerProcess, memory_bytes: int | None) -> str | None:
+        """Wait until it ends, hangs or takes too much memory; why it serves no more. None where nobody asks it."""
         while (code := await process.wait(LOOK_SECONDS)) is None:
             if memory_bytes is not None and process.memory_bytes() > memory_bytes:
                 return f"its process took more than {memory_bytes // 1_000_000} MB"
             if (silent := self._heartbeat.look(process.cpu_seconds())) is not None:
                 return f"its process hung: it has answered nothing for {silent:.0f} s"
+            if self._idle_seconds and not self._holds and self._now() - self._used_at >= self._idle_seconds:
+                return None  # nothing is awaited from here to where it is known to sleep
         return f"its process ended by signal {-code}" if code < 0 else f"its process ended with {code}"
 
     async def _started_again(self, failures: int) -> ServerProcess:
@@ -109,6 +169,52 @@ class LlamaServer:
                 log.error("a model's process can't be started again", model=self._model, why=str(error))
                 failures, longest = failures + 1, LONGEST_PAUSE_OF_FAILURES_SECONDS
 
+    async def _sleep_until_asked(self, process: ServerProcess) -> ServerProcess:
+        """End the process; the one that was started when somebody asked."""
+        sleep = self._begin_sleep()
+        await self._end(process)
+        log.info("a model sleeps: nobody asked it", model=self._model, seconds=self._idle_seconds)
+        pause = None
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(sleep.wanted.wait(), pause)
+            try:
+                process = await self._start()
+            except (CannotLoad, OSError) as error:
+                self._why = f"it failed to load: {error}"
+                log.error("a model that slept can't be started again", model=self._model, why=str(error))
+                failed, sleep = sleep, self._begin_sleep()
+                failed.over.set_result(error)
+                pause = LONGEST_PAUSE_OF_FAILURES_SECONDS  # somebody wanted it
+                continue
+            self._serve(process)
+            self._sleep = None
+            ASLEEP.labels(self._model).set(0)
+            sleep.over.set_result(None)
+            log.info("a model that slept serves again", model=self._model, pid=process.pid)
+            return process
+
+    async def _wake(self, sleep: _Sleep) -> None:
+        if self._holds > MOST_WAITING:
+            raise ModelBusy(self._model, RETRY_SECONDS)
+        sleep.wanted.set()
+        error = await asyncio.shield(sleep.over)
+        if error is not None:
+            code = error.code if isinstance(error, CannotLoad) else None
+            raise ModelNotReady(self._model, f"it failed to load: {error}", code=code)
+
+    def _begin_sleep(self) -> _Sleep:
+        self._sleep = _Sleep()
+        ASLEEP.labels(self._model).set(1)
+        return self._sleep
+
+    async def _end(self, process: ServerProcess) -> None:
+        await self._heartbeat.stop()
+        self._process = None
+        self._moved(None)
+        await process.end()
+
     def _serve(self, process: ServerProcess) -> None:
         self._process = process
+        self._why, self._used_at = "", self._now()
         self._moved(process.address)
