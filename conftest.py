@@ -6,6 +6,7 @@ wait for. No test takes the machine's power away: what a killed process has writ
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import re
@@ -34,6 +35,7 @@ structlog.configure(  # tracebacks of rich, which are structlog's default, take 
         structlog.processors.KeyValueRenderer(["event"]),
     ]
 )
+gc.set_threshold(50_000)  # thousands of modules and tests live to the end: looking for garbage among them takes minutes
 MEMORY = Path("/dev/shm")
 LEAST_FREE = 6 << 30
 """Bytes: several times what all tests have there at once, beside the processes that they start."""
@@ -68,6 +70,12 @@ def logging_as_before() -> Iterator[None]:
 
 LONG = re.compile(r"^tests/(?:chaos|compose|vllm|contract/clients)/")
 LONG_SECONDS = 2 * 3600
+
+
+def pytest_collection_finish() -> None:
+    """What was collected is garbage at the end and not before."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
