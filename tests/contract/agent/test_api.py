@@ -13,7 +13,7 @@ import pytest
 from openai.types.chat.chat_completion_message import Annotation as OpenAiAnnotation
 from tests.support.agent.service import Peers, Tokens, agent_client, events_of
 
-from agent.testing.scripted_answers import CAPABLE, ScriptedModels, ScriptedSearch, echo, hit
+from agent.testing.scripted_answers import CAPABLE, PACKAGED, ScriptedModels, ScriptedSearch, echo, hit
 from contracts.core.errors import ErrorBody, ErrorEnvelope
 from contracts.core.health import Health
 from contracts.models.chat import ChatCompletion, ChatCompletionChunk
@@ -40,7 +40,7 @@ def tokens(tmp_path: Path) -> Tokens:
 
 @pytest.fixture
 def peers() -> Peers:
-    return Peers(ScriptedSearch([LEAVE]), ScriptedModels(echo(RIGHT)))
+    return Peers(ScriptedSearch([LEAVE]), ScriptedModels(echo(RIGHT), CAPABLE))
 
 
 @pytest.fixture
@@ -210,11 +210,11 @@ async def _read_some(client: httpx2.AsyncClient, stream: bool) -> None:
 
 
 async def test_a_silent_stream_is_kept_alive_by_comments(tokens: Tokens) -> None:
-    models = ScriptedModels(echo(RIGHT), never_ends=True)
+    models = ScriptedModels(echo(RIGHT), CAPABLE, never_ends=True)
     async with agent_client(
         Peers(ScriptedSearch([LEAVE]), models), tokens, keepalive_seconds=0.05, deadline_seconds=5
     ) as client:
-        response = await client.post(CALL, json=_body(stream=True))
+        response = await client.post(CALL, json=_body(stream=True, groundwork={"grounding": "strict"}))
     assert ": waiting\n\n" in response.text
     assert events_of(response.text)[-1] == ("message", None)
 
@@ -228,7 +228,7 @@ async def test_readiness_names_each_peer(client: httpx2.AsyncClient, peers: Peer
 
 
 async def test_answers_are_counted(client: httpx2.AsyncClient) -> None:
-    await client.post(CALL, json=_body())
+    await client.post(CALL, json=_body(groundwork={"grounding": "strict"}))
     metrics = (await client.get("/metrics")).text
     assert 'groundwork_answers_total{grounding="strict",kind="generated"}' in metrics
     assert 'groundwork_answer_stage_seconds_count{stage="retrieve"}' in metrics
@@ -271,7 +271,8 @@ async def test_a_schema_is_filled_in_with_a_citation_for_each_value(tokens: Toke
     assert report["degraded"] == ["fields_unsupported"]
 
 
-async def test_what_no_model_here_can_do_is_refused_with_what_to_do(client: httpx2.AsyncClient) -> None:
+async def test_what_no_model_here_can_do_is_refused_with_what_to_do(client: httpx2.AsyncClient, peers: Peers) -> None:
+    peers.models.info = PACKAGED
     for stream in (False, True):
         _error(await client.post(CALL, json=_body(response_format=FORM, stream=stream)), 400, "model_needed")
     _error(await client.post(CALL, json=_body(response_format={"type": "json_object"})), 400, "invalid_schema")
