@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -16,6 +17,7 @@ from agent.relevance.evidence import Evidence, chance_of_answer
 from agent.relevance.lexicon import Lexicon, words_to_compare
 from agent.relevance.passages import Passage, passages
 from agent.relevance.ranking import RECONSIDERED, Scored, preselect, rank, reconsider, term_weights
+from agent.relevance.rows import named_rows_first
 from servicekit.core.errors import ServiceError
 
 log = structlog.get_logger(__name__)
@@ -34,6 +36,7 @@ async def judge(state: AnswerState, context: Context) -> AnswerState:
     if vectors is not None:
         await compare(context, [], unknown_words(question, ranked, context.lexicon))
     evidence = await read_evidence(weigh(question, found, compared, vectors, ranked, context.lexicon), context)
+    evidence = replace(evidence, ranked=named_rows_first(question, evidence.ranked))
     settings = context.settings
     abstain = evidence.chance < (settings.reader_threshold if evidence.read else settings.abstain_threshold)
     log.info(

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+
+from agent.questions.question import Question
+from agent.relevance.passages import passages
+from agent.relevance.ranking import Scored
+from agent.relevance.rows import named_rows_first
+from agent.testing.scripted_answers import hit
+
+PLANS = "| Plan | Kept online |\n|---|---|\n| Starter | 12 months |\n| Team | 36 months |\n| Enterprise | 84 months |"
+PARTS = (
+    "| Order no. | Product | Price |\n|---|---|---|\n| 20-1000 | Causeway G1 | EUR 790 |\n"
+    "| 20-1100 | Causeway G1 Solar | EUR 1,180 |"
+)
+BATTERY = "| Interval | Battery |\n|---|---|\n| 15 minutes | 54 months |\n| 5 minutes | 28 months |"
+LEVEL = "| Accuracy | ±8 mm | ±24 mm |\n| Property | L4-10 | L4-30 |"
+GIFTS = "| Gift received | EUR 60 a year |\n| Gift above the limit | not accepted |"
+
+
+def _ranked(*texts: str) -> list[Scored]:
+    """All rows in document order, with falling scores."""
+    found = [one for one in passages([hit(text, f"d{at}") for at, text in enumerate(texts)]) if one.unit.kind == "row"]
+    return [Scored(passage, (), float(-at)) for at, passage in enumerate(found)]
+
+
+@pytest.mark.parametrize(
+    ("question", "table", "first"),
+    [
+        ("How many months are readings kept on the Team plan?", PLANS, "Team"),
+        ("How much does a Causeway G1 Solar cost?", PARTS, "20-1100"),
+        ("How much does a Causeway G1 cost?", PARTS, "20-1000"),
+        ("How long does the battery last with a message every 5 minutes?", BATTERY, "5 minutes"),
+        ("How long are readings kept?", PLANS, "Starter"),
+        ("How accurate is the L4-30?", LEVEL, "Accuracy"),
+        ("What may a gift be worth if I want to accept it?", GIFTS, "Gift received"),
+    ],
+)
+def test_the_row_that_the_question_names_comes_before_its_neighbours(question: str, table: str, first: str) -> None:
+    ranked = _ranked(table)
+    ordered = named_rows_first(Question(question), ranked)
+    assert first in ordered[0].passage.text.split("|")[1]
+    assert [one.score for one in ordered] == [one.score for one in ranked]
+    assert {id(one.passage) for one in ordered} == {id(one.passage) for one in ranked}
+
+
+def test_rows_of_one_table_take_no_place_of_another_s() -> None:
+    ordered = named_rows_first(Question("Which plan is Team and what is a Causeway G1 Solar?"), _ranked(PARTS, PLANS))
+    tables = [one.passage.hit.document_id for one in ordered]
+    assert tables == ["d0", "d0", "d1", "d1", "d1"]
+    assert "Team" in ordered[2].passage.text
