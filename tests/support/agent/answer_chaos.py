@@ -46,6 +46,12 @@ AGENTS: dict[str, dict[str, Any]] = {
     "shaky": {"model": "sturdy"},
     "reader": {"model": "paid", "tools": ["search_documents"], "limits": {"tokens": 40}},
 }
+BRIEF = {
+    "name": "groundwork-answer-small",
+    "messages": [{"role": "system", "content": "Be brief."}],
+    "label": "production",
+}
+"""With a prompt of the tenant's own the packaged model's drafts are asked for, and cut, with `strict`, too."""
 DEADLINE_SECONDS = 120.0
 
 
@@ -120,7 +126,8 @@ class AnswerChaos:
     async def run(self, fleet: Fleet, keys: list[str], calls: int, clients: int) -> None:
         """Clients take turns until all calls are made; one in ten has the last key, whose budget is spent."""
         for name, wanted in AGENTS.items():
-            await _made(fleet, keys[0], {"name": name, "instructions": "Talk.", **wanted})
+            await _made(fleet, keys[0], "agents", {"name": name, "instructions": "Talk.", **wanted})
+        await _made(fleet, keys[0], "prompts", BRIEF)
         numbers = iter(range(calls))
 
         async def client() -> None:
@@ -181,9 +188,9 @@ def _question(dice: random.Random) -> dict[str, Any]:
     return {"model": "rag:handbook", "messages": [{"role": "user", "content": asked}], "groundwork": options, **stream}
 
 
-async def _made(fleet: Fleet, secret: str, body: dict[str, Any]) -> None:
+async def _made(fleet: Fleet, secret: str, what: str, body: dict[str, Any]) -> None:
     headers = {"Authorization": f"Bearer {secret}"}
-    async with fleet.session.post(f"{fleet.urls[0]}/v1/agents", json=body, headers=headers) as answer:
+    async with fleet.session.post(f"{fleet.urls[0]}/v1/{what}", json=body, headers=headers) as answer:
         assert answer.status in (200, 201), await answer.text()
 
 

@@ -53,7 +53,8 @@ class Fleet:
 
     async def key(self, **wanted: Any) -> dict[str, Any]:
         """A key made through the API."""
-        body = {"name": "k", "tenant": "acme", "scopes": ["chat", "search", "agents", "agents:write"], **wanted}
+        scopes = ["chat", "search", "agents", "agents:write", "prompts:release"]
+        body = {"name": "k", "tenant": "acme", "scopes": scopes, **wanted}
         headers = {"Authorization": f"Bearer {self.admin_key}"}
         async with self.session.post(f"{self.urls[0]}/v1/keys", json=body, headers=headers) as answer:
             assert answer.status == 201, await answer.text()
