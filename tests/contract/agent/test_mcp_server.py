@@ -156,6 +156,16 @@ async def test_the_record_of_an_ask_holds_what_that_of_an_answer_does_and_its_ca
     assert (of_ask["answered_by"], of_ask["prompt"]) == (of_chat["answered_by"], of_chat["prompt"])
 
 
+async def test_an_ask_that_is_on_record_has_left_its_slot_once_its_answer_is_there(agents: RunningAgents) -> None:
+    wanted = {"scopes": ["chat", "search"], "records": "full", "limits": {"concurrency": 1}}
+    key = (await agents.gateway.new_key(**wanted))["secret"]
+    call = {"name": "ask", "arguments": {"question": "How many days of leave?", "collections": ["handbook"]}}
+    for number in range(12):
+        message = {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": call}
+        answer = await agents.gateway.call("POST", "/mcp", key, json=message)
+        assert answer.status == 200, await answer.text()
+
+
 async def _session(agents: RunningAgents) -> dict[str, str]:
     """The headers of a session that has begun."""
     params = {"protocolVersion": VERSIONS[0], "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -19,7 +20,13 @@ from gateway.usage.inner_calls import InnerCalls, Spent
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 KEY = SimpleNamespace(key_id="k1")
 CALL: Any = SimpleNamespace(
-    id="call_1", principal=KEY, prompt=None, answered_by=ModelVersion(), cache="bypass", assignment=None
+    id="call_1",
+    principal=KEY,
+    prompt=None,
+    answered_by=ModelVersion(),
+    cache="bypass",
+    assignment=None,
+    waiting=nullcontext,
 )
 ANSWER = {"id": "chatcmpl_7", "answer": "Four – 4.0.", "citations": [], "collections": ["a"], "none": None}
 SOURCE = {
@@ -112,7 +119,9 @@ def test_a_reply_for_which_there_is_no_room_is_not_kept_and_holds_none() -> None
         assert room.left == before
 
 
-@pytest.mark.parametrize("fails", [None, OperationalError("SELECT", {}, Exception("database is locked"))])
+@pytest.mark.parametrize(
+    "fails", [None, OperationalError("SELECT", {}, Exception("database is locked")), ConnectionRefusedError()]
+)
 async def test_what_is_told_for_the_record_alone_is_on_it_and_not_in_the_reply(fails: Exception | None) -> None:
     room = Room(100_000)
     record = _asked(room, fails)

@@ -55,7 +55,8 @@ GET_PROMPT_VERSION = Operation(
 )
 DELETE_PROMPT_VERSION = Operation(
     "DELETE", _VERSION, NoneType, MAKERS, _OF_PROMPTS, NO_MODEL, "Delete a version that no label points at", 204,
-    owner="agent", route="agents",
+    # answers that were asked by it, or by its label, may be in the cache
+    owner="agent", route="agents", ends_epoch=True, finishes=True,
 )
 MOVE_LABEL = Operation(
     "PUT", _LABEL, Prompt, MOVERS, _OF_PROMPTS, NO_MODEL, "Have a label point at a version", request=LabelMove,
@@ -64,7 +65,7 @@ MOVE_LABEL = Operation(
 )
 DELETE_LABEL = Operation(
     "DELETE", _LABEL, NoneType, MOVERS, _OF_PROMPTS, NO_MODEL, "Delete a label", 204, owner="agent", route="agents",
-    finishes=True,
+    ends_epoch=True, finishes=True,
 )
 RENDER_PROMPT = Operation(
     "POST", f"{_PROMPT}/render", RenderedPrompt, READERS, _OF_PROMPTS, PROMPT_VALUES,

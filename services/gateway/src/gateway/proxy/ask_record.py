@@ -61,14 +61,19 @@ class AskRecord:
         self._is_whole = len(reply) <= MOST_ANSWER_BYTES and self._recording.room.hold(len(reply))
         self._reply = reply if self._is_whole else b""
 
+    async def finish(self) -> None:
+        """The reply is about to go out: whoever waits for it finds the call's slot free."""
+        await self._call.finish()
+
     async def complete(self) -> None:
         """The reply has gone out: what the calls inside it used and cost comes into its receipt."""
         if self._receipt is None:
             return
         try:
-            spent = await self._inner.spent(self._call.id, self._call.principal.key_id)
+            with self._call.waiting():
+                spent = await self._inner.spent(self._call.id, self._call.principal.key_id)
             complete_receipt(self._receipt, self._call, spent)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
             log.error("a record's receipt is as the answer came", call=self._call.id, error=repr(error)[:300])
 
     def end(self, call: MeteredCall, usage: UsageRecord | None, error: tuple[str, str] | None) -> None:

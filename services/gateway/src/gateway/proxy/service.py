@@ -210,6 +210,7 @@ async def _answer(
         exchange.headers.update(screen.header())
     if record is not None:
         record.keep(body)
+        await record.finish()
     await exchange.answer(stream.status, headers, body)
     if record is not None:
         await record.complete()

@@ -32,10 +32,13 @@ def record(room: Room, principal: Principal, request_id: str, run: Run, spent: S
     }
     frame = json.dumps({"id": run.id, "choices": [choice], "groundwork": report}).encode()
     size = len(frame) + len(run.input.encode("utf-8", "replace"))
-    if principal.records == "off" or not room.hold(size):
+    if principal.records == "off":
         return
     said = [{"role": "user", "content": run.input}]
+    request = ChatRequest.model_validate({"model": f"{AGENT}{run.agent}@{run.agent_version}", "messages": said})
     usage, error = _usage_of(principal, request_id, run, spent)
+    if not room.hold(size):
+        return
     room.submit(
         Recording(
             room=room,
@@ -43,7 +46,7 @@ def record(room: Room, principal: Principal, request_id: str, run: Run, spent: S
             expires_at=usage.started_at + timedelta(days=principal.records_days),
             guardrails=principal.guardrails,
             user=None,
-            request=ChatRequest.model_validate({"model": f"{AGENT}{run.agent}@{run.agent_version}", "messages": said}),
+            request=request,
             id_of=str,
             size=size,
             frames=[frame],

@@ -204,7 +204,7 @@ class UsageLedger:
             try:
                 await self._write([waiting.record for waiting in group])
             except (SQLAlchemyError, OSError, TimeoutError) as error:
-                self.is_full = is_disk_full(error)
+                self.is_full = self.is_full or is_disk_full(error)
                 USAGE_FAILURES.inc()
                 log.error("usage rows not written yet", rows=len(group), error=repr(error)[:300])
                 await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
