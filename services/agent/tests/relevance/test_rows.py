@@ -15,6 +15,11 @@ PARTS = (
 )
 BATTERY = "| Interval | Battery |\n|---|---|\n| 15 minutes | 54 months |\n| 5 minutes | 28 months |"
 LEVEL = "| Accuracy | ±8 mm | ±24 mm |\n| Property | L4-10 | L4-30 |"
+TEAMS = (
+    "| Team | Lead | Floor |\n|---|---|---|\n| Support | Bob Huber | 3 |\n| Sales team | Anna Maier | 2 |\n"
+    "| Purchasing | Carla Weiss | 4 |"
+)
+TRIPS = "| Norway | 40 | hotel booked by the travel office |\n| Travel by train | | second class |"
 GIFTS = "| Gift received | EUR 60 a year |\n| Gift above the limit | not accepted |"
 
 
@@ -33,6 +38,8 @@ def _ranked(*texts: str) -> list[Scored]:
         ("How long does the battery last with a message every 5 minutes?", BATTERY, "5 minutes"),
         ("How long are readings kept?", PLANS, "Starter"),
         ("How accurate is the L4-30?", LEVEL, "Accuracy"),
+        ("Which team does Bob Huber lead?", TEAMS, "Support"),
+        ("Where is the hotel booked by the travel office?", TRIPS, "Norway"),
         ("What may a gift be worth if I want to accept it?", GIFTS, "Gift received"),
     ],
 )

@@ -14,7 +14,8 @@ from agent.text.words import form_set
 
 def named_rows_first(question: Question, ranked: Sequence[Scored]) -> list[Scored]:
     """The passages in their order, but of a table a row that is named by all words of the question that name another
-    one, and by more, comes before that: they change places, and scores. "Team" is asked for, and not "Starter"."""
+    one, and by more, and lacks none of the words that this one has in any cell, comes before that: they change
+    places, and scores. "Team" is asked for, and not "Starter"."""
     tables: dict[tuple[int, int], list[int]] = {}
     for place, one in enumerate(ranked):
         if one.passage.unit.kind == "row":
@@ -27,10 +28,14 @@ def named_rows_first(question: Question, ranked: Sequence[Scored]) -> list[Score
 
 
 def _by_names(question: Question, rows: list[Scored]) -> list[Scored]:
-    left = [(row, _names(question, row.passage)) for row in rows]
+    left = [(row, _names(question, row.passage), _holds(question, row.passage)) for row in rows]
     ordered: list[Scored] = []
     while left:
-        at = next(at for at, (_, words) in enumerate(left) if not any(words < others for _, others in left))
+        at = next(
+            at
+            for at, (_, names, holds) in enumerate(left)
+            if not any(names < others and holds <= all_others for _, others, all_others in left)
+        )
         ordered.append(left.pop(at)[0])
     return ordered
 
@@ -40,3 +45,8 @@ def _names(question: Question, row: Passage) -> frozenset[str]:
     before that counts or numbers the rows. Further cells say something of what is named."""
     named = form_set(next((cell for cell in cells(row.text) if any(map(str.isalpha, cell))), ""))
     return frozenset(term.text for term in question.focus if not term.forms.isdisjoint(named))
+
+
+def _holds(question: Question, row: Passage) -> frozenset[str]:
+    """The words of the question's subject in any of its cells."""
+    return frozenset(term.text for term in question.focus if not term.forms.isdisjoint(row.forms))

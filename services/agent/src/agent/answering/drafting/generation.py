@@ -16,6 +16,7 @@ from agent.answering.state import AnswerState, Begun, Context, Draft
 from agent.errors import ModelNotAnswerable, is_policy
 from agent.prompts.prompt import Prompt
 from agent.questions.conversation import Conversation
+from contracts.agents.prompts import PACKAGED_PREFIX
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import (
     AnswerOptions,
@@ -89,7 +90,8 @@ def words_are_wanted(model: ModelInfo, prompt: Prompt, options: AnswerOptions) -
     Of what the packaged one writes hardly a sentence is supported and answers, and it takes ten times as long as all
     else. It is asked where words are sent as they come, or a prompt of one's own is to be tried.
     """
-    if not model.packaged or options.prompt is not None or prompt.version != prompt.file:
+    own = options.prompt is not None and not options.prompt.startswith(PACKAGED_PREFIX)
+    if not model.packaged or own or prompt.version != prompt.file:
         return True
     return (options.grounding or default_grounding(model)) != "strict"
 
