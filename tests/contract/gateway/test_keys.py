@@ -350,7 +350,8 @@ async def test_what_calls_under_one_id_have_used_is_told_to_their_grant_alone_al
         for grant in grants
     ]
     assert told[0] == {
-        "prompt_tokens": 100, "completion_tokens": 10, "embedding_tokens": 5, "model_calls": 1, "cost_nano_usd": 125_000
+        "prompt_tokens": 100, "completion_tokens": 10, "embedding_tokens": 5, "model_calls": 1,
+        "cost_nano_usd": 125_000, "records": False,
     }  # fmt: skip
     assert set(told[1].values()) == {0}
 
