@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.browser.visitor import SCHEMES
 from tests.support.home.stack import RunningHome, handbook, home, http
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make test-browser does it")
@@ -21,7 +22,6 @@ FLAGS = [
 ]  # fmt: skip
 PICTURES = Path(__file__).resolve().parents[2] / ".groundwork" / "pictures"
 DEADLINE_MS = 120_000
-SCHEMES = ("light", "dark")
 
 
 @pytest.fixture(scope="session")

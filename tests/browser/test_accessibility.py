@@ -5,16 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.browser.conftest import SCHEMES
-from tests.browser.visitor import ask, choose
+from tests.browser.visitor import ask, choose, faults
 from tests.support.home.stack import RunningHome
 
 from contracts.retrieval.collections import Collection
 
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="make test-browser installs it")
-
 QUESTION = "How many days of paid holiday does a full-time employee get per year?"
-GRAVE = ("serious", "critical")
 PAGES = {
     "documents/handbook": "Details of Leave Policy",
     "search/handbook?q=paid+holiday": "paid",
@@ -32,24 +28,12 @@ PAGES = {
 }
 
 
-def _faults(page: Any) -> list[str]:
-    """What is wrong in both schemes, with where."""
-    found = []
-    for scheme in SCHEMES:
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        for rule in axe.Axe().run(page).response["violations"]:
-            if rule["impact"] in GRAVE:
-                where = [(node["target"], node["failureSummary"].splitlines()[1:2]) for node in rule["nodes"][:3]]
-                found.append(f"{scheme} {rule['id']}: {where}")
-    return found
-
-
 def test_the_page_that_asks_for_a_key(page: Any, home: RunningHome) -> None:
     page.goto(f"{home.base_url}/console/")
     page.get_by_label("API key").fill("gw_" + "x" * 43)
     page.keyboard.press("Enter")
     page.get_by_role("alert").wait_for()
-    assert _faults(page) == []
+    assert faults(page) == []
 
 
 def test_the_chat_with_an_answer_its_source_and_its_receipt(signed_in: Any, handbook: Collection) -> None:
@@ -60,7 +44,7 @@ def test_the_chat_with_an_answer_its_source_and_its_receipt(signed_in: Any, hand
     page.get_by_text("Receipt").click()
     page.locator(".answer .marker").first.click()
     page.locator("aside mark").wait_for()
-    assert _faults(page) == []
+    assert faults(page) == []
 
 
 @pytest.mark.parametrize("place", PAGES)
@@ -76,7 +60,7 @@ def test_a_page(signed_in: Any, home: RunningHome, handbook: Collection, place: 
     if place.startswith("search"):
         page.locator('[data-way="hybrid"][data-state="done"] .hit').first.click()
         page.locator("aside mark").wait_for()
-    assert _faults(page) == []
+    assert faults(page) == []
 
 
 def test_an_answer_and_its_source_by_keyboard_alone(signed_in: Any, handbook: Collection) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.browser.visitor import faults
 from tests.support.home.stack import RunningHome
 
 ANSWER = "It is <b>48</b><img src=x onerror=alert(1)>."
@@ -71,6 +72,7 @@ def test_an_agent_is_made_run_and_decided_on_and_its_timeline_is_what_the_api_sa
     page.locator('[data-call="calculator"] summary').click()
     assert "48" in page.locator('[data-call="calculator"] pre').last.text_content()
     page.get_by_text("approved as edited").wait_for()
+    assert faults(page) == []
     page.reload()  # changes nothing
     page.locator('[data-call="calculator"][data-state="done"]').wait_for()
     assert page.locator(".timeline .step").count() == 2

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from tests.browser.visitor import faults
 from tests.support.home.stack import RunningHome, usage_at_rest
 
 PRICE = {"prompt_usd_per_million": "1.1", "completion_usd_per_million": "2.3"}
@@ -42,6 +43,7 @@ def test_intervals_are_pictures_a_split_is_stopped_and_taken_up_again(
     page.locator('[data-measure="latency_ms"] svg.whisker').nth(1).wait_for()
     said = page.locator('[data-measure="error_rate"] svg.whisker').first.get_attribute("aria-label")
     assert "95 % between" in said
+    assert faults(page) == []
     page.locator('[data-variant="new"]').get_by_role("button", name="All calls to this").click()
     page.locator('[data-version="2"]').get_by_text("answers", exact=True).wait_for()
     weights = {route["name"]: route["targets"] for route in http.get("/v1/routes").json()["data"]}[split]

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from tests.browser.visitor import faults
 from tests.support.home.stack import RunningHome
 
 from contracts.retrieval.collections import Collection
@@ -71,6 +72,7 @@ def test_a_prompt_is_written_previewed_and_saved_by_keyboard(signed_in: Any, htt
     page.get_by_text("Preview").click()
     page.get_by_role("button", name="Fill it").click()
     page.get_by_role("alert").get_by_text("Give a value for who").wait_for()
+    assert faults(page) == []
     page.locator(".values").get_by_label("who").fill("{{language}}")
     page.get_by_role("button", name="Fill it").click()
     shown = page.locator("[data-filled] pre")
@@ -106,6 +108,7 @@ def test_an_edit_is_a_version_that_a_label_and_a_rollback_put_into_and_out_of_pr
     page.get_by_text(f"production of {greeting} is version 3 now.").wait_for()
     production.get_by_role("button", name="Roll production back to version 1").click()
     page.get_by_text(f"production of {greeting} is version 1 now.").wait_for()
+    assert faults(page) == []
     assert _label(http, greeting, "production") == 1
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate(FITS)

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.browser.visitor import faults
 from tests.support.home.stack import RunningHome
 from tests.support.ingest.peers import until
 
@@ -66,6 +67,7 @@ def test_a_record_shows_the_answer_its_passages_and_how_it_was_made_and_can_be_d
     cited = next(hit for hit in record["hits"] if hit["cited"])
     page.locator("details[open] .said").get_by_text(cited["text"][:40]).first.wait_for()
     page.get_by_text(record["request_id"], exact=True).wait_for()
+    assert faults(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     if width == 390:
         return

@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from tests.support.home.stack import RunningHome
+
+SCHEMES = ("light", "dark")
+GRAVE = ("serious", "critical")
+
+
+def faults(page: Any) -> list[str]:
+    """What axe-core finds wrong with what is shown, in both schemes, with where."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="make test-browser installs it")
+    found = []
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        for rule in axe.Axe().run(page).response["violations"]:
+            if rule["impact"] in GRAVE:
+                where = [(node["target"], node["failureSummary"].splitlines()[1:2]) for node in rule["nodes"][:3]]
+                found.append(f"{scheme} {rule['id']}: {where}")
+    return found
 
 
 def ask(page: Any, question: str) -> None:
