@@ -136,6 +136,8 @@ async def stop_a_worse_prompt(admin: AsyncOpenAI, clients: Clients) -> None:
     targets = [{"model": "prompt:kind@1", "name": "kind"}, {"model": "prompt:curt@1", "name": "curt"}]
     route = {"targets": targets, "split_by": "user", "guard": {"metric": "rating"}}
     await admin.put("/routes/tone", cast_to=object, body=route)
+    for client in clients:  # a replica reads routes again within a moment
+        await _once(partial(_models, client), lambda found: "tone" in found)
     drawn = {f"person-{at}": await _ask_and_rate(clients[at % len(clients)], f"person-{at}") for at in range(PEOPLE)}
     assert set(drawn.values()) == {"kind", "curt"}
 
@@ -144,7 +146,7 @@ async def stop_a_worse_prompt(admin: AsyncOpenAI, clients: Clients) -> None:
 
     ended = await _once(figures, lambda found: not found["active"])
     curt = next(person for person, variant in drawn.items() if variant == "curt")
-    for client in clients:  # a replica reads routes again within a moment
+    for client in clients:
         await _once(partial(_variant, client, curt), "kind".__eq__)
     assert (ended["ended_by"]["variant"], ended["ended_by"]["metric"]) == ("curt", "rating")
     audit: Any = await admin.get("/audit", cast_to=object, options={"params": {"subject": "tone"}})
@@ -160,6 +162,10 @@ async def _ask_and_rate(client: AsyncOpenAI, person: str) -> str:
     rating = {"answer_id": told.parse().id, "user": person, "rating": "up" if variant == "kind" else "down"}
     await client.post("/feedback", cast_to=object, body=rating)
     return variant
+
+
+async def _models(client: AsyncOpenAI) -> set[str]:
+    return {model.id async for model in client.models.list()}
 
 
 async def _variant(client: AsyncOpenAI, person: str) -> str:
