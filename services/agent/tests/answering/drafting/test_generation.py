@@ -63,6 +63,7 @@ async def test_a_slow_model_ends_in_an_extractive_answer() -> None:
         (PACKAGED, {"grounding": "off"}, 1),
         (PACKAGED, OWN_PROMPT, 1),
         (PACKAGED, {"prompt": "groundwork-answer@candidate"}, 0),
+        (PACKAGED, {"prompt": "groundwork-answer-small@1"}, 1),
         (CAPABLE, {"grounding": "strict"}, 1),
     ],
 )

@@ -14,6 +14,7 @@ from agent.answering.drafting.prompt import CHARACTERS_A_TOKEN, Asked, fit, mess
 from agent.answering.errors import ImagesNotRead
 from agent.answering.state import AnswerState, Begun, Context, Draft
 from agent.errors import ModelNotAnswerable, is_policy
+from agent.prompts.packaged import name_of
 from agent.prompts.prompt import Prompt
 from agent.questions.conversation import Conversation
 from contracts.agents.prompts import PACKAGED_PREFIX
@@ -90,8 +91,9 @@ def words_are_wanted(model: ModelInfo, prompt: Prompt, options: AnswerOptions) -
     Of what the packaged one writes hardly a sentence is supported and answers, and it takes ten times as long as all
     else. It is asked where words are sent as they come, or a prompt of one's own is to be tried.
     """
-    own = options.prompt is not None and not options.prompt.startswith(PACKAGED_PREFIX)
-    if not model.packaged or own or prompt.version != prompt.file:
+    named = (options.prompt or "").partition("@")[0]
+    tried = named == name_of(prompt.file) or (named and not named.startswith(PACKAGED_PREFIX))
+    if not model.packaged or tried or prompt.version != prompt.file:
         return True
     return (options.grounding or default_grounding(model)) != "strict"
 
