@@ -28,6 +28,7 @@ from aiohttp import web
 
 from benchmarks.retriever.search_collection import MODEL, TENANT, Question, load_questions
 from contracts.access.delegation import Delegation
+from contracts.models.catalog import ModelInfo, ModelList
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 
 START_SECONDS = 120.0
@@ -209,8 +210,16 @@ def _stand_in(questions: Sequence[Question]) -> web.Application:
         usage = {"prompt_tokens": len(texts), "total_tokens": len(texts)}
         return web.json_response({"data": data, "model": MODEL.name, "usage": usage})
 
+    async def models(_: web.Request) -> web.Response:
+        known = ModelInfo(
+            id=MODEL.name, kind="embedding", context_length=MODEL.max_input_tokens, dimensions=MODEL.dimensions
+        )
+        return web.json_response(ModelList(data=[known]).model_dump(mode="json"))
+
     app = web.Application()
-    app.add_routes([web.get("/readyz", ready), web.post("/v1/embeddings", embeddings)])
+    app.add_routes([
+        web.get("/readyz", ready), web.get("/v1/models", models), web.post("/v1/embeddings", embeddings)
+    ])  # fmt: skip
     return app
 
 
