@@ -8,6 +8,8 @@ import httpx2
 import pytest
 from tests.support.home.stack import RunningHome
 
+from groundwork.client import JobFailed
+
 
 def _open(page: Any, section: str) -> None:
     page.get_by_role("link", name="Operations", exact=True).click()
@@ -60,9 +62,13 @@ def test_a_failed_job_says_why_and_is_retried(signed_in: Any, home: RunningHome,
     page.get_by_label("Status", exact=True).select_option("ready")
     row.wait_for(state="detached")
     page.get_by_label("Status", exact=True).select_option("failed")
-    page.get_by_role("button", name="Retry the job of broken").click()
-    page.locator(f'[data-job="{job}"][data-status="failed"]').wait_for()
+    with page.expect_response(lambda response: response.url.endswith("/retry")) as retried:
+        page.get_by_role("button", name="Retry the job of broken").click()
+    assert retried.value.ok
+    with pytest.raises(JobFailed):
+        home.client.jobs.wait(job)
     assert http.get(f"/v1/jobs/{job}").json()["attempts"] >= 1
+    page.locator(f'[data-job="{job}"][data-status="failed"]').wait_for()
 
 
 def test_a_key_is_made_shown_once_used_and_revoked_and_the_log_has_it(
