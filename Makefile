@@ -49,7 +49,7 @@ test-contract: setup-dev ## each consumer's client against the provider's app
 .PHONY: test-browser
 test-browser: setup-dev ## the console in Debian's Chromium (CHROMIUM=/usr/bin/chromium); pictures in .groundwork/pictures
 	@$(BIN)/uv pip install --quiet --no-config --python $(BIN)/python --group browser
-	@nice -n 10 $(BIN)/pytest -q -rs tests/browser
+	@nice -n 10 $(BIN)/pytest -q -rs -n 2 --dist loadfile tests/browser
 
 .PHONY: pictures
 pictures: setup-dev ## take the console's pictures anew that docs/console.md and README.md show, into docs/pictures

@@ -179,6 +179,9 @@ def test_reviews(window: Any, home: RunningHome, http: httpx2.Client, recorded: 
     judged.get_by_role("button", name="Bad answer").click()
     judged.get_by_role("form", name="What was good or bad").wait_for()
     _take(window, "reviews")
+    http.delete("/v1/feedback", params={"answer_id": recorded[0]}).raise_for_status()
+    for review in http.get("/v1/reviews", params={"answer_id": recorded[0]}).json()["data"]:
+        http.delete(f"/v1/reviews/{review['id']}").raise_for_status()  # or whoever reviews next would be given it
 
 
 def test_usage(window: Any, home: RunningHome) -> None:

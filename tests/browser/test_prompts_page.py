@@ -12,9 +12,8 @@ import pytest
 from tests.browser.visitor import faults
 from tests.support.home.stack import RunningHome
 
-from contracts.retrieval.collections import Collection
-
 KNOWN = "How many days of paid holiday are there in a year for a full-time employee?"
+POLICY = "# Leave\n\nA full-time employee has 27 days of paid holiday in a year.\n"
 FITS = "document.documentElement.scrollWidth <= innerWidth"
 
 
@@ -43,6 +42,16 @@ def greeting(http: httpx2.Client, model: str) -> Iterator[str]:
         http.post("/v1/prompts", json=body).raise_for_status()
     yield name
     http.delete(f"/v1/prompts/{name}").raise_for_status()
+
+
+@pytest.fixture(scope="module")
+def policy(home: RunningHome) -> Iterator[str]:
+    """A collection of one short document: the packaged model has read it soon."""
+    name = f"policy-{uuid4().hex[:6]}"
+    home.client.collections.ensure(name)
+    home.client.jobs.wait(home.client.documents.add_text(name, POLICY, title="Leave").job.id)
+    yield name
+    home.client.collections.delete(name)
 
 
 def _open(page: Any, home: RunningHome, name: str) -> None:
@@ -154,18 +163,18 @@ def test_two_versions_answer_side_by_side_and_what_one_can_t_is_said_in_its_plac
 
 
 def test_saved_questions_are_tried_on_their_documents(
-    signed_in: Any, home: RunningHome, http: httpx2.Client, handbook: Collection
+    signed_in: Any, home: RunningHome, http: httpx2.Client, policy: str
 ) -> None:
     page, name = signed_in, f"style-{uuid4().hex[:6]}"
     for text in ("Be kind.", "Be brief."):
         body = {"name": name, "messages": [{"role": "system", "content": text}]}
         http.post("/v1/prompts", json=body).raise_for_status()
-    page.goto(f"{home.base_url}/console/#/search/{handbook.name}?q={quote(KNOWN)}")
+    page.goto(f"{home.base_url}/console/#/search/{policy}?q={quote(KNOWN)}")
     page.locator('[data-way="hybrid"][data-state="done"] .hit').first.click()
     page.locator("aside mark").wait_for()
     page.get_by_role("button", name="Save as question").click()
     _open(page, home, name)
-    page.get_by_role("button", name=f"Take the 1 question saved for {handbook.name}").click()
+    page.get_by_role("button", name=f"Take the 1 question saved for {policy}").click()
     page.get_by_role("button", name="Try it").click()
     for side in range(2):
         cell = page.locator(f'.tried [data-side="{side}"]')
@@ -174,7 +183,7 @@ def test_saved_questions_are_tried_on_their_documents(
 
 
 def test_a_version_in_the_place_of_one_that_ships_is_tried_on_documents_before_it_is_in_production(
-    signed_in: Any, home: RunningHome, http: httpx2.Client, handbook: Collection
+    signed_in: Any, home: RunningHome, http: httpx2.Client, policy: str
 ) -> None:
     page, name = signed_in, "groundwork-answer-small"
     body = {"name": name, "messages": [{"role": "system", "content": "Say it in one sentence."}]}
@@ -185,7 +194,7 @@ def test_a_version_in_the_place_of_one_that_ships_is_tried_on_documents_before_i
     form.get_by_label("Questions, one a line").fill(KNOWN)
     form.get_by_role("button", name="Try it").click()
     form.get_by_role("alert").get_by_text("Choose the documents").wait_for()
-    form.get_by_label("Answer from").select_option(handbook.name)
+    form.get_by_label("Answer from").select_option(policy)
     form.get_by_role("button", name="Try it").click()
     for side in range(2):
         cell = page.locator(f'.tried [data-side="{side}"]')
