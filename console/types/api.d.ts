@@ -1245,18 +1245,21 @@ declare namespace Api {
     thread_id: string;
     tool_calls: number;
     usage: RunUsage;
+    user: string | null;
     waiting_on: string | null;
   };
   type RunCreate = {
     agent: string;
     input: string;
     stream?: boolean;
+    user?: string | null;
   };
   type RunReplay = {
     after: number;
     agent_version?: number | "current" | null;
     input?: string | null;
     stream?: boolean;
+    user?: string | null;
   };
   type RunReport = {
     agent: string;

@@ -36,6 +36,11 @@ BOARD = Board(
                     "Parts of a step, p95", *quantiles("groundwork_run_step_seconds", "part", shares=(0.95,)), unit="s"
                 ),
                 line("Calls of tools", rates("groundwork_run_tool_calls_total", "tool, outcome")),
+                line(
+                    "Runs told for their records",
+                    rates("groundwork_run_records_total", "outcome"),
+                    says="All but `sent` are runs without a record.",
+                ),
             ),
         ),
     ),

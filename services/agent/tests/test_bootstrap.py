@@ -42,7 +42,7 @@ async def test_given_dependencies_are_used_and_left_open(database: Database, tmp
 async def test_readiness_looks_at_each_part_and_fails_with_the_one_that_does(database: Database) -> None:
     one = bench(database)
     probes = _probes(one.opened)
-    assert set(probes) == {"retriever", "models", "database", "redis", "runs"}
+    assert set(probes) == {"retriever", "models", "database", "redis", "runs", "records"}
     for probe in probes.values():
         await probe()
 

@@ -19,6 +19,7 @@ def test_what_never_happened_is_a_zero_and_no_gap() -> None:
         ("groundwork_answer_degraded_total", "reason", DEGRADATIONS),
         ("groundwork_runs_total", "status", {"completed", "failed", "cancelled", "limit_reached"}),
         ("groundwork_run_claims_total", "kind", {"first", "again"}),
+        ("groundwork_run_records_total", "outcome", {"sent", "refused", "no_memory", "failed", "closed"}),
     ):
         assert values <= set(re.findall(rf'^{name}{{{label}="(\w+)"}}', SERIES, re.MULTILINE)), name
     for kind in ("generated", "extractive", "abstained"):

@@ -221,7 +221,7 @@ async def test_a_silent_stream_is_kept_alive_by_comments(tokens: Tokens) -> None
 
 async def test_readiness_names_each_peer(client: httpx2.AsyncClient, peers: Peers) -> None:
     parts = Health.model_validate_json((await client.get("/readyz")).content).parts
-    assert parts.keys() == {"retriever", "models", "database", "redis", "runs", "disk"}
+    assert parts.keys() == {"retriever", "models", "database", "redis", "runs", "records", "disk"}
     peers.search.failure = UpstreamFailed("broken")
     response = await client.get("/readyz")
     assert response.status_code == 503

@@ -192,8 +192,11 @@ def retriever(public_key: Path, seen: Seen) -> FastAPI:
         seen.note("retriever", request, caller)
         if name == "nothing":
             raise NotFound("There is no such collection.")
-        changes = {"revision": seen.revisions.get(name, 4), "created_at": seen.births.get(name, datetime.now(UTC))}
-        seen.births.setdefault(name, changes["created_at"])
+        changes = {
+            "revision": seen.revisions.get(name, 4),
+            "created_at": seen.births.setdefault(name, datetime.now(UTC)),
+            "delete_records": seen.delete_records,
+        }
         return collection_of(name).model_copy(update=changes).model_dump(mode="json")
 
     @app.post("/v1/search")
@@ -285,7 +288,10 @@ def ingest(public_key: Path, seen: Seen) -> FastAPI:
         return {"name": name}
 
     @app.delete("/v1/collections/{name}", status_code=204)
-    async def delete(name: str, request: Request, caller: Annotated[Caller, require("ingest")]) -> None:
+    @app.delete("/v1/collections/{name}/documents/{document}", status_code=204)
+    async def delete(
+        name: str, request: Request, caller: Annotated[Caller, require("ingest")], document: str = ""
+    ) -> None:
         seen.note("ingest", request, caller)
 
     return app

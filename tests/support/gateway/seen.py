@@ -27,6 +27,8 @@ class Seen:
     births: dict[str, datetime] = field(default_factory=dict)
     hits: list[dict[str, Any]] = field(default_factory=list)
     """What a search finds."""
+    delete_records: bool = False
+    """Whether collections say that records go with the documents that they quote."""
     script: dict[str, list[str]] = field(default_factory=dict)
     """What a chat model does at its next calls, instead of answering: see `_scripted` in `peers`."""
 

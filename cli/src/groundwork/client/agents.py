@@ -132,10 +132,11 @@ class Runs:
         self._pause = pause
         self._clock = clock
 
-    def start(self, thread_id: str, agent: str, text: str, *, key: str | None = None) -> Run:
-        """A queued run. With a `key`, the same call again starts no second one."""
+    def start(self, thread_id: str, agent: str, text: str, *, user: str | None = None, key: str | None = None) -> Run:
+        """A queued run, for a `user` by your own name for them. With a `key`, the same call again starts no second
+        one."""
         headers = {"Idempotency-Key": key} if key else {}
-        body = {"agent": agent, "input": text}
+        body = {"agent": agent, "input": text, **({"user": user} if user else {})}
         return self._connection.model(operations.CREATE_RUN, thread_id, json=body, headers=headers)
 
     def get(self, thread_id: str, run_id: str) -> Run:

@@ -23,6 +23,7 @@ from agent.peers.retriever import RetrieverLibrary
 from agent.ports import Library, Models, Reader, Search, TokenSource
 from agent.prompts.service import Prompts
 from agent.runs.checkpoints import SqlCheckpoints
+from agent.runs.recorder import RunRecorder
 from agent.settings import AgentSettings
 from agent.tables import RUN_JOBS
 from agent.threads.retention import prune
@@ -70,12 +71,13 @@ def assemble(
     resources = ToolResources(search, library, http, database, clock)
     toolbox = Toolbox(resources, servers, max_seconds=settings.run_seconds)
     begin_at_zero(TOOL_CALLS, [*built_in_tools(), "mcp"], TOOL_OUTCOMES)
-    execution = Execution(checkpoints, toolbox, models, tokens, settings)
+    recorder = RunRecorder(database, tokens)
+    execution = Execution(checkpoints, toolbox, models, tokens, recorder, settings)
     store = JobStore(database, RUN_JOBS, clock, settings.run_lease_seconds, notifier)
     runner = Runner(Queue(store, execution, settings.tenant_slots), RunObserver())
     chores = [Chore(PRUNE_SECONDS, lambda: prune(database, clock.now(), settings))]
     worker = Worker(runner, worker_name("agent"), settings.run_slots, settings.run_poll_seconds, chores)
-    agents = AgentRuntime(database, checkpoints, notifier, toolbox, worker, clock, settings, models)
+    agents = AgentRuntime(database, checkpoints, notifier, toolbox, worker, clock, settings, models, recorder)
     library_of_prompts = Prompts(database, models, settings.protected)
     answering = Answering(search, models, library, settings, reader, library_of_prompts)
     return Dependencies(answering, agents, McpServer(answering, library), library_of_prompts)
@@ -107,6 +109,7 @@ async def open_dependencies(settings: AgentSettings) -> AsyncIterator[Dependenci
             files = await asyncio.to_thread(definition_files.read_folder, settings.definitions_dir)
             toolbox, now = opened.agents.toolbox, opened.agents.clock.now()
             await definition_files.save_agents(files, database, now, toolbox.check_alone)
+        stack.push_async_callback(opened.agents.recorder.close)
         await stack.enter_async_context(run_worker(opened.agents.worker, settings.drain_seconds))
         yield opened
 
@@ -145,4 +148,5 @@ def _probes(dependencies: Dependencies) -> Mapping[str, Probe]:
         "database": agents.database.probe,
         "redis": agents.notifier.probe,
         "runs": agents.worker.probe,
+        "records": agents.recorder.probe,
     }

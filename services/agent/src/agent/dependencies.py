@@ -10,6 +10,7 @@ from agent.ports import Models
 from agent.prompts.service import Prompts
 from agent.runs.checkpoints import SqlCheckpoints
 from agent.runs.leased_run import LeasedRun
+from agent.runs.recorder import RunRecorder
 from agent.settings import AgentSettings
 from agent.tools.toolbox import Toolbox
 from servicekit.core.clock import Clock
@@ -30,6 +31,7 @@ class AgentRuntime:
     clock: Clock
     settings: AgentSettings
     models: Models
+    recorder: RunRecorder
 
 
 @dataclass(frozen=True)

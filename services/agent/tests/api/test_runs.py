@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from services.agent.tests.api.client import Api, error, events_of
+from services.agent.tests.api.client import GRANT, Api, error, events_of
 from services.agent.tests.runs_bench import VIEWER
 
 from agent.testing.scripted_agents import Turn, in_turn
@@ -120,6 +120,34 @@ async def test_a_cancelled_run_ends_once_and_frees_its_thread(api: Api, thread: 
     assert [(one.status_code, one.json()["status"]) for one in answers] == [(202, "cancelled")] * 2
     assert answers[0].json() == answers[1].json()
     await api.run(thread)
+
+
+async def test_a_run_that_is_cancelled_while_it_waits_is_told_for_its_record(api: Api, thread: str) -> None:
+    call = Turn(calls=[("calculator", {"expression": "6*7"})])
+    api.bench.model.script = in_turn(call)
+    queued = await api.run(thread)
+    await api.call("POST", f"/v1/threads/{thread}/runs/{queued['id']}/cancel")
+    waiting = await api.run(thread)
+    await api.bench.work()
+    ended = [await api.call("POST", f"/v1/threads/{thread}/runs/{waiting['id']}/cancel") for _ in range(2)]
+    await api.bench.agents.recorder.all_sent()
+    told = {run.id: run.status for grant, run, _ in api.bench.tokens.recorded if grant == GRANT["Groundwork-Grant"]}
+    assert told == {queued["id"]: "cancelled", waiting["id"]: "cancelled"}
+    assert len(api.bench.tokens.recorded) == 2, "each once"
+    assert ended[1].json()["status"] == "cancelled"
+
+
+async def test_a_run_says_for_whom_it_is_and_so_does_a_replay_of_it(api: Api, thread: str) -> None:
+    body = {"agent": "helper", "input": "Do it.", "user": "jane@acme.example"}
+    run = (await api.call("POST", f"/v1/threads/{thread}/runs", body)).json()
+    await api.bench.work()
+    path = f"/v1/threads/{thread}/runs/{run['id']}"
+    assert (await api.call("GET", path)).json()["user"] == run["user"] == "jane@acme.example"
+    for given, user in ({}, "jane@acme.example"), ({"user": "bob"}, "bob"):
+        replay = (await api.call("POST", f"{path}/replay", {"after": 0, **given})).json()
+        assert replay["user"] == user
+    for wrong in ("", "x" * 513, "a\0b", 5):
+        assert error(await api.call("POST", f"{path}/replay", {"after": 0, "user": wrong}))[0] == 422
 
 
 async def test_a_person_decides_and_the_run_goes_on(api: Api, thread: str) -> None:

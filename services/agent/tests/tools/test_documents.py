@@ -58,6 +58,24 @@ async def test_a_document_is_read_by_span_and_by_page_though_its_chunks_overlap(
             await reads.call({"collection": "handbook", "document_id": "doc", **wrong}, CALLER)
 
 
+async def test_what_is_read_is_named_passage_by_passage_and_what_is_not_given_is_not() -> None:
+    chunks = [chunk("x" * 10_000, at, 1 + at // 20_000) for at in range(0, 40_000, 10_000)]
+    reads = ReadDocument(MemoryLibrary({("handbook", "doc"): chunks}), None)
+    for asked, named in (
+        ({"start": 5, "end": 50}, ["c0"]),
+        ({"start": 9_000}, ["c0", "c10000", "c20000"]),
+        ({"page": 2}, ["c20000", "c30000"]),
+    ):
+        caller = replace(CALLER, sources=[])
+        await reads.call({"collection": "handbook", "document_id": "doc", **asked}, caller)
+        assert [one.chunk_id for one in caller.sources] == named, asked
+        assert {(one.collection, one.document_id, one.revision) for one in caller.sources} == {("handbook", "doc", 1)}
+    caller = replace(CALLER, sources=[])
+    with pytest.raises(ToolFailed):
+        await reads.call({"collection": "handbook", "document_id": "doc", "page": 9}, caller)
+    assert caller.sources == []
+
+
 async def test_a_search_stays_in_the_agents_collections_and_says_where_each_passage_is() -> None:
     search = ScriptedSearch([hit("27 days of leave.", "leave", start=5)])
     tool = SearchDocuments(search, MemoryLibrary({("handbook", "x"): [], ("prices", "y"): []}), ["handbook"], 3)

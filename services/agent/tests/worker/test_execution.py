@@ -15,11 +15,13 @@ from agent.errors import AgentUnreadable
 from agent.runs import events as run_events
 from agent.settings import AgentSettings
 from agent.tables import RUNS, VERSIONS
+from agent.testing.fixed_tokens import FixedTokens
 from agent.threads.messages import UNKNOWN
 from agent.tools.tool import Repeat
+from contracts.access.delegation import Spent
 from contracts.agents.runs import Run
 from servicekit.core.clock import ManualClock
-from servicekit.core.errors import Forbidden
+from servicekit.core.errors import Forbidden, UpstreamFailed
 from servicekit.jobs.outcomes import Cancel
 from servicekit.jobs.worker import run_worker
 from servicekit.sql.database import Database, rows_of
@@ -44,17 +46,31 @@ async def test_a_run_is_told_for_its_record_as_it_ended_where_that_is_wanted(dat
     one = bench(database, "Hello.")
     await one.define()
     await one.run()
+    await one.agents.recorder.all_sent()
     assert one.tokens.recorded == []
     one.tokens.records = True
     run = await one.run("Greet.")
-    ((grant, told),) = one.tokens.recorded
-    assert grant == PRINCIPAL.grant
-    assert told.model_copy(update={"active_seconds": run.active_seconds}) == run, "with its output, counters and times"
+    await one.agents.recorder.all_sent()
+    ((grant, told, sources),) = one.tokens.recorded
+    assert (grant, told, sources) == (PRINCIPAL.grant, run, []), "with its output, counters and times"
     assert (run.status, run.output) == ("completed", "Hello.")
     one.tokens.failure = Forbidden("The key was revoked.")
     refused = await one.run()
+    await one.agents.recorder.all_sent()
     assert refused.status in ("completed", "failed"), "what can't be recorded has ended all the same"
-    assert one.tokens.recorded == [(grant, told)]
+    assert one.tokens.recorded == [(grant, told, sources)]
+
+
+async def test_a_run_is_told_also_where_the_gateway_did_not_say_whether_that_is_wanted(database: Database) -> None:
+    class Silent(FixedTokens):
+        async def spent(self, grant: str, call_id: str) -> Spent:
+            raise UpstreamFailed("The gateway is away.")
+
+    one = bench(database, "Hello.", tokens=Silent())
+    await one.define()
+    run = await one.run()
+    await one.agents.recorder.all_sent()
+    assert [told for _, told, _ in one.tokens.recorded] == [run]
 
 
 async def test_what_a_broken_off_transaction_has_committed_is_not_said_again(database: Database) -> None:

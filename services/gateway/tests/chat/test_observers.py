@@ -10,7 +10,8 @@ import pytest
 from contracts.models.catalog import ModelInfo, ModelPrice
 from contracts.models.chat import ChatRequest
 from gateway.auth.keys import Principal
-from gateway.chat.observers import AnswerObserver, ModelObserver
+from gateway.chat.observers import AnswerObserver, ModelObserver, RunObserver
+from gateway.records.recording import Recording
 from gateway.usage.inner_calls import InnerCalls
 from gateway.usage.ledger import UsageLedger
 from gateway.usage.meter import Meter, MeteredCall
@@ -185,3 +186,38 @@ async def test_a_receipts_cost_is_null_when_the_price_of_one_part_is_unknown(dat
 async def test_a_receipt_that_was_not_asked_for_is_taken_out(database: Database) -> None:
     _, report = await _settled(database, _inner("a", 1_000), show=False)
     assert set(report) == {"grounded", "usage"}
+
+
+class _Reported(Recording):
+    """A recording that notes what an answer tells of itself."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def report(self, receipt: dict[str, Any] | None, sources: object) -> None:
+        assert receipt is None
+        self.told.append(sources)
+
+
+async def test_what_an_agents_answer_tells_for_its_record_alone_goes_no_further() -> None:
+    recording = _Reported()
+    observer = RunObserver(recording)
+    report, source = {"run_id": "run_1"}, {"collection": "hb", "document_id": "leave"}
+    delta = [{"index": 0, "delta": {"content": "27"}}]
+    assert await observer.frame(_frame(choices=[], groundwork={**report, "sources": [source]})) == b""
+    assert recording.told == [[source]]
+    last = await observer.frame(_frame(choices=delta, groundwork={**report, "sources": []}))
+    assert json.loads(last.removeprefix(b"data: ")) == {"choices": delta, "groundwork": report}
+    whole = json.dumps({"choices": delta, "groundwork": {**report, "sources": [source]}}).encode()
+    assert json.loads(await observer.whole(whole)) == {"choices": delta, "groundwork": report}
+    assert recording.told == [[source], [], [source]]
+
+
+async def test_all_else_of_an_agents_answer_passes_byte_for_byte() -> None:
+    quoting = _frame(choices=[{"delta": {"content": 'It says "groundwork": {"sources": 1}'}}])
+    reported = _frame(choices=[{"delta": {}}], groundwork={"run_id": "run_1"})
+    broken, done = b'data: {"groundwork": \n\n', b"data: [DONE]\n\n"
+    for recording in (None, _Reported()):
+        for frame in (quoting, reported, broken, done, b": waiting\n\n"):
+            assert await RunObserver(recording).frame(frame) == frame
+        assert await RunObserver(recording).whole(b'{"groundwork": 5}') == b'{"groundwork": 5}'

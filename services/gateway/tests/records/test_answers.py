@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import insert
 
 from contracts.improvement.feedback import FeedbackCreate
 from gateway.feedback.answers import RecordedAnswer
+from gateway.feedback.errors import CitationMissing
 from gateway.feedback.export import FeedbackExport
 from gateway.records.answers import RecordedAnswers
 from gateway.records.content import rows_of
@@ -23,7 +25,7 @@ SOURCE = {"collection": "a", "document_id": "d1", "revision": 1, "chunk_id": "c1
 
 
 async def _recorded(database: Database, clock: ManualClock, **more: Any) -> RecordedAnswer:
-    row, documents = rows_of(recording(Roomy(), ID, clock.now(), sources=[SOURCE], **more))
+    row, documents = rows_of(recording(Roomy(), ID, clock.now(), **{"sources": [SOURCE], **more}))
     async with database.write() as connection:
         await connection.execute(insert(records), [row])
         await connection.execute(insert(record_documents), documents)
@@ -66,3 +68,27 @@ async def test_an_answer_recorded_without_words_is_on_record_for_feedback_and_in
         assert (given.recorded, given.model, given.collections) == (True, "rag:a", ["a"])
     exported = FeedbackExport(deps.database, deps.feedback).lines("acme", "kto", None, 10)
     assert [line async for line in exported] == []
+
+
+async def test_an_agents_answer_is_judged_by_the_passages_that_it_was_made_from(
+    installation: Installation, clock: ManualClock
+) -> None:
+    other = {**SOURCE, "document_id": "d2", "chunk_id": "c2"}
+    answer = await _recorded(installation.deps.database, clock, model="agent:helper", sources=[SOURCE, other])
+    installation.answers.put("acme", answer)
+    key = await installation.principal(tenant="acme")
+
+    async def exported(**said: Any) -> dict[str, Any]:
+        wanted = FeedbackCreate.model_validate({"answer_id": ID, **said})
+        await installation.deps.feedback.give(key, wanted)
+        lines = FeedbackExport(installation.deps.database, installation.deps.feedback)
+        (line,) = [json.loads(line) async for line in lines.lines("acme", "questions", None, 10)]
+        return {"documents": line["documents"], **line["metadata"]}
+
+    liked = await exported(rating="up")
+    assert (liked["documents"], liked["hard_negatives"], liked["collections"]) == ([], [], ["a"]), "of two, which?"
+    told = await exported(part={"citation": 1}, labels=["wrong_source"])
+    assert (told["documents"], told["hard_negatives"]) == (["d1"], ["d2"])
+    beyond = FeedbackCreate.model_validate({"answer_id": ID, "rating": "down", "part": {"citation": 2}})
+    with pytest.raises(CitationMissing):
+        await installation.deps.feedback.give(key, beyond)

@@ -41,6 +41,12 @@ def test_only_what_can_be_a_collections_name_is_one_in_a_record(
     assert _rows(clock, model=model)[0]["collections"] == collections
 
 
+def test_an_agents_answer_is_of_the_collections_of_its_passages_and_a_models_of_none(clock: ManualClock) -> None:
+    found = [{"collection": name, "document_id": "d", "revision": 1, "chunk_id": "c"} for name in ("b", "a", "b", "A!")]
+    for model, collections in (("agent:helper", ",b,a,"), ("rag:c", ",c,"), ("m", "")):
+        assert _rows(clock, model=model, sources=found)[0]["collections"] == collections
+
+
 @pytest.mark.parametrize("answer", ["Because.", "y" * 40_000])
 def test_a_text_that_was_cut_is_told_and_a_picture_is_no_text(clock: ManualClock, answer: str) -> None:
     picture = f"data:image/png;base64,{'A' * 60_000}"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,11 +9,11 @@ import pytest
 from services.gateway.tests.proxy.test_ask_record import Room
 
 from contracts.access.guardrails import Guardrails
-from contracts.agents.runs import Run
+from contracts.agents.runs import EndedRun, Run
 from contracts.models.receipts import Attempt, TokenCounts
 from gateway.auth.keys import Principal
 from gateway.records import ended_runs
-from gateway.records.content import rows_of
+from gateway.records.content import rows_of, user_hash
 from gateway.usage.inner_calls import Spent
 
 MASKING = Guardrails.model_validate({"input": {"pii": "redact"}, "output": {"pii": "redact"}})
@@ -29,11 +30,13 @@ def _run(**changes: Any) -> Run:
     return Run.model_validate({**facts, **changes})
 
 
-def _recorded(run: Run, key: Principal = KEY) -> dict[str, Any] | None:
-    room = Room(10_000)
-    ended_runs.record(room, key, "req_1", run, SPENT)
-    row = rows_of(room.written[0])[0] if room.written else None
-    assert room.left == 10_000
+def _recorded(run: Run, key: Principal = KEY, *sources: dict[str, Any]) -> dict[str, Any] | None:
+    room = Room(20_000)
+    ended = EndedRun.model_validate({"grant": "g", "run": run.model_dump(), "sources": sources})
+    ended_runs.record(room, key, "req_1", ended, SPENT)
+    row, documents = rows_of(room.written[0]) if room.written else (None, [])
+    assert room.left == 20_000
+    assert {one["document_id"] for one in documents} == {one["document_id"] for one in sources}
     return row
 
 
@@ -63,6 +66,24 @@ def test_how_a_run_ended_is_on_record(changes: dict[str, Any], status: int, erro
     assert row is not None
     assert (row["status"], row["error_type"]) == (status, error_type)
     assert (json.loads(row["content"])["error"] or {}).get("code") == code
+
+
+def test_a_run_names_the_passages_that_it_was_made_from_their_collections_and_for_whom_it_was() -> None:
+    facts = {"revision": 3, "start": 0, "end": 5, "chunk_id": "c"}
+    found = {**facts, "collection": "hb", "document_id": "leave", "title": "Leave", "text": "27 days", "score": 0.5}
+    read = {**facts, "collection": "Of another time", "document_id": "sick", "text": "Ask jane@acme.example."}
+    row = _recorded(_run(user="jane@acme.example"), KEY, found, read)
+    assert row is not None
+    assert row["collections"] == ",hb,"
+    assert row["user_hash"] == user_hash("acme", "jane@acme.example")
+    assert "jane" not in row["user"] + row["content"], "masked as all else"
+    first, second = json.loads(row["content"])["hits"]
+    assert {name: first[name] for name in found} == found
+    assert (first["cited"], second["revision"], second["score"]) == (False, 3, None)
+    wordless = _recorded(_run(), replace(KEY, records="metadata"), found)
+    assert wordless is not None
+    (hit,) = json.loads(wordless["content"])["hits"]
+    assert (hit["document_id"], hit["text"], hit["title"]) == ("leave", None, None)
 
 
 def test_a_key_that_wants_no_records_any_more_has_none_and_one_without_words_has_none_of_them() -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from contracts.agents.kept_answers import check_links, check_size
 from contracts.core.base import Count, Name, Reply, Request, Timestamp
@@ -22,6 +23,8 @@ MAX_NUMBER = 2**31 - 1
 MAX_MESSAGE_CHARS = 100_000
 """Of a message that a client keeps."""
 MAX_METADATA_CHARS = 16_000
+MOST_SOURCES = 100
+"""Passages that a run's record names."""
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 """In JSON, where a backslash that is meant itself is two."""
 
@@ -34,6 +37,8 @@ def _text(value: str) -> str:
 
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_INPUT_CHARS), AfterValidator(_text)]
+User = Annotated[str, StringConstraints(min_length=1, max_length=512), AfterValidator(_text)]
+"""For whom something is asked, by the caller's own name for them, as OpenAI's `user`."""
 
 
 def _metadata(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -143,6 +148,8 @@ class RunCreate(Request):
 
     agent: Name
     input: Text
+    user: User | None = None
+    """For whom the run is: its record is found, and deleted, by that name."""
     stream: bool = False
 
 
@@ -156,6 +163,8 @@ class RunReplay(Request):
     before the point."""
     agent_version: Annotated[int, Field(ge=1, le=MAX_NUMBER)] | Literal["current"] | None = None
     """Of the same agent; by default the version that the run had."""
+    user: User | None = None
+    """By default the one whom the run was for."""
     stream: bool = False
 
 
@@ -196,6 +205,8 @@ class Run(Reply):
     prompt: str | None = None
     """The version of the prompt that its instructions are: `house-style@3`; null where they are the agent's own."""
     status: RunStatus
+    user: str | None = None
+    """For whom it is, where its caller said so."""
     input: str
     output: str | None = None
     """What it answered; of a run that ended early, by a limit, a cancel or a failure, what it had said so far."""
@@ -216,11 +227,29 @@ class Run(Reply):
     finished_at: Timestamp | None = None
 
 
+class RunSource(Reply):
+    """A passage that a run's tools found or read. `text` is the characters `start..end` of the document's text of
+    `revision`; null where a record has no room for it."""
+
+    collection: str
+    document_id: str
+    revision: Count
+    chunk_id: str
+    title: str | None = None
+    page: Count | None = None
+    text: str | None = None
+    start: Count
+    end: Count
+    score: float | None = None
+    """Of a search; null for what was read."""
+
+
 class EndedRun(Request):
     """Body of the gateway's internal `POST /v1/runs/ended`: a run that is to be recorded, with its grant."""
 
     grant: str
     run: Run
+    sources: list[RunSource] = Field(default_factory=list, max_length=MOST_SOURCES)
 
 
 class Decision(Request):
@@ -294,3 +323,5 @@ class RunReport(Reply):
     tool_calls: Count = 0
     usage: RunUsage = RunUsage()
     pending_tool_calls: list[PendingToolCall] = Field(default_factory=list)
+    sources: SkipJsonSchema[list[dict[str, Any]] | None] = None
+    """`RunSource`s so far, for the answer's record alone: the gateway asks for them, no caller sees them."""

@@ -63,7 +63,7 @@ AGENT = Reach(question=True, spared=frozenset(("name", "model")))
 """Instructions and schemas, which a model reads at each run. Who reads an agent gets what a person wrote."""
 PROMPT_VALUES = Reach(question=True, spared=frozenset(("label", "version")))
 """What is put into a prompt, and the question that examples are chosen for, which is embedded."""
-RUN = Reach(question=True, answer=True, of_run=True, spared=frozenset(("agent", "agent_version")))
+RUN = Reach(question=True, answer=True, of_run=True, spared=frozenset(("agent", "agent_version", "user")))
 """What starts a run or is decided on one. The run's own model calls are screened at the model plane."""
 READS_RUN = Reach(answer=True, of_run=True)
 """What a run said and read, as its owner reads it."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Sequence
 
 from contracts.access.delegation import FreshToken, Purpose, Scope, Spent, SpentQuestion, TokenExchange
-from contracts.agents.runs import EndedRun, Run
+from contracts.agents.runs import EndedRun, Run, RunSource
 from servicekit.peers.client import Peer
 
 CAPACITY = 1024
@@ -59,7 +60,7 @@ class GrantExchange:
         body = SpentQuestion(grant=grant, call_id=call_id)
         return await self._peer.call("POST", "/v1/spent", Spent, body=body, timeout_seconds=SPENT_SECONDS)
 
-    async def record(self, grant: str, run: Run) -> None:
+    async def record(self, grant: str, run: Run, sources: Sequence[RunSource]) -> None:
         """Have a run that has ended put on record; 403 `key_revoked` once the key is."""
-        body = EndedRun(grant=grant, run=run)
+        body = EndedRun(grant=grant, run=run, sources=list(sources))
         await self._peer.send("POST", "/v1/runs/ended", body=body, timeout_seconds=SPENT_SECONDS)

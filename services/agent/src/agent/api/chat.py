@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Annotated
 
 import structlog
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from agent.answering.completions import chunk_json, chunks, collect, completion_json
@@ -20,6 +20,7 @@ from agent.dependencies import AgentRuntime
 from agent.metrics import ANSWER_FAILURES, FAILURES
 from agent.questions.conversation import read_conversation
 from agent.threads.repository import Viewer
+from contracts.agents.mcp import REPORT_HEADER
 from contracts.core.errors import ErrorEnvelope
 from contracts.models.catalog import AGENT
 from contracts.models.chat import TOOLS_IGNORED, ChatCompletion, ChatCompletionChunk, ChatRequest
@@ -34,6 +35,8 @@ log = structlog.get_logger(__name__)
 
 router = Router(tags=["answers"])
 KEEPALIVE = b": waiting\n\n"
+Reports = Annotated[str | None, Header(alias=REPORT_HEADER, max_length=10)]
+"""Whether an agent's answer tells what its record names."""
 
 
 def answering(request: Request) -> Answering:
@@ -53,11 +56,12 @@ async def complete(
     caller: Annotated[Caller, require("agent", "chat")],
     answers: Annotated[Answering, Depends(answering)],
     grant: Grant = None,
+    reports: Reports = None,
 ) -> Response:
     """Answer the last user message from the collections, or let an agent do so; streamed or whole."""
     request_id: str = request.state.request_id
     if body.model.startswith(AGENT):
-        stream = await _run(request, body, caller, grant)
+        stream = await _run(request, body, caller, grant, reports=reports is not None)
     else:
         conversation = read_conversation(body, caller.delegation)
         stream = chunks(answers.events(conversation, body, caller.token, request_id), body.model)
@@ -77,14 +81,14 @@ async def complete(
 
 
 async def _run(
-    request: Request, body: ChatRequest, caller: Caller, grant: str | None
+    request: Request, body: ChatRequest, caller: Caller, grant: str | None, *, reports: bool
 ) -> AsyncGenerator[ChatCompletionChunk]:
     """The chunks of an agent's run."""
     caller.require("agents")
     agents: AgentRuntime = request.app.state.dependencies.agents
     run, agent = await run_completions.start(agents, Viewer.of(caller.delegation), principal(caller, grant), body)
     degraded = (TOOLS_IGNORED,) if body.offers_tools() else ()
-    return run_completions.chunks(agents, run, agent, body.model, degraded)
+    return run_completions.chunks(agents, run, agent, body.model, degraded, reports=reports)
 
 
 async def _sse(
@@ -100,7 +104,7 @@ async def _sse(
             async for chunk in heard:
                 if chunk is None:
                     yield KEEPALIVE
-                elif chunk.choices or usage:
+                elif chunk.choices or usage or chunk.groundwork is not None:
                     yield _line(chunk)
         except ServiceError as error:
             ANSWER_FAILURES.labels(known_label(error.code, FAILURES)).inc()

@@ -30,6 +30,7 @@ from agent.errors import (
 from agent.questions.conversation import refuse_output_forms, refuse_plain_options
 from agent.runs import events as run_events
 from agent.runs import repository as runs
+from agent.runs.sources import list_sources
 from agent.sanitisation.invisible import spell_out
 from agent.threads import repository as threads
 from agent.threads.messages import Message, keepable, user
@@ -90,40 +91,47 @@ def _earlier(request: ChatRequest) -> list[Message]:
 
 
 async def chunks(
-    agents: AgentRuntime, run: Run, agent: AgentDefinition, model: str, degraded: Sequence[str] = ()
+    agents: AgentRuntime,
+    run: Run,
+    agent: AgentDefinition,
+    model: str,
+    degraded: Sequence[str] = (),
+    *,
+    reports: bool = False,
 ) -> AsyncGenerator[ChatCompletionChunk]:
-    """The chunks of a run's completion. Closing it early cancels the run. `degraded`: unused of the request."""
+    """The chunks of a run's completion. Closing it early cancels the run. `degraded`: unused of the request.
+
+    With `reports` each report has the sources so far, and one comes before what is said of new ones.
+    """
     created = int(time.time())
 
     def chunk(delta: AssistantMessage | None, finish: str | None = None, **more: Any) -> ChatCompletionChunk:
         choices = [] if delta is None else [ChunkChoice(delta=delta, finish_reason=finish)]
         return ChatCompletionChunk(id=run.id, created=created, model=model, choices=choices, **more)
 
-    words = _Words(at_once=agent.output_schema is None)
+    words, news = _Words(at_once=agent.output_schema is None), False
     try:
         yield chunk(AssistantMessage(content=""))
-        async for text in _texts(agents, run, words):
-            yield chunk(AssistantMessage(role=None, content=text))
-        ended = await _shown(agents, run)
+        async for event in _events(agents, run):
+            news = news or (reports and event.type == "tool_result")
+            if text := words.of(event):
+                if news:
+                    yield chunk(None, groundwork=(await _shown(agents, run, degraded, reports=True))[1])
+                news = False
+                yield chunk(AssistantMessage(role=None, content=text))
+        ended, report = await _shown(agents, run, degraded, reports=reports)
         if rest := words.rest(ended):
             yield chunk(AssistantMessage(role=None, content=rest))
     finally:
         await asyncio.shield(_cancel_unless_ended(agents, run))
-    report = RunReport.model_validate({**ended.model_dump(), "run_id": run.id, "degraded": list(degraded)})
     finish = "length" if ended.status == "limit_reached" else "stop"
     yield chunk(AssistantMessage(role=None), finish, groundwork=report)
-    usage = ended.usage
-    yield chunk(
-        None,
-        usage=ChatUsage(
-            prompt_tokens=usage.prompt_tokens,
-            completion_tokens=usage.completion_tokens,
-            total_tokens=usage.total_tokens,
-        ),
-    )
+    kinds = ("prompt_tokens", "completion_tokens", "total_tokens")
+    yield chunk(None, usage=ChatUsage(**{kind: getattr(ended.usage, kind) for kind in kinds}))
 
 
-async def _texts(agents: AgentRuntime, run: Run, words: _Words) -> AsyncGenerator[str]:
+async def _events(agents: AgentRuntime, run: Run) -> AsyncGenerator[RunEvent]:
+    """What happens until the run ends or waits for a person; raises `CompletionTooSlow`."""
     quiet = agents.settings.keepalive_seconds
     deadline = asyncio.get_running_loop().time() + agents.settings.completion_seconds
     following = run_events.follow(agents.database, agents.notifier, run.id, 0, quiet, lambda: agents.worker.is_stopping)
@@ -140,8 +148,7 @@ async def _texts(agents: AgentRuntime, run: Run, words: _Words) -> AsyncGenerato
                 continue
             if event.type == "run.waiting_approval":
                 return
-            if text := words.of(event):
-                yield text
+            yield event
 
 
 class _Words:
@@ -197,9 +204,15 @@ def _as_code(call: PendingToolCall) -> str:
     return "`" + written.replace("`", "'") + "`"
 
 
-async def _shown(agents: AgentRuntime, run: Run) -> Run:
+async def _shown(agents: AgentRuntime, run: Run, degraded: Sequence[str], *, reports: bool) -> tuple[Run, RunReport]:
+    """The run as it is now, and the report of it."""
     async with agents.database.read() as connection:
-        return runs.to_run(dict(await runs.get_run(connection, run.thread_id, run.id)))
+        row = dict(await runs.get_run(connection, run.thread_id, run.id))
+        found = await list_sources(connection, row) if reports else None
+    shown = runs.to_run(row)
+    sources = None if found is None else [source.model_dump() for source in found]
+    more = {"run_id": run.id, "degraded": list(degraded), "sources": sources}
+    return shown, RunReport.model_validate({**shown.model_dump(), **more})
 
 
 async def _cancel_unless_ended(agents: AgentRuntime, run: Run) -> None:

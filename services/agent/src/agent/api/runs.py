@@ -16,6 +16,7 @@ from agent.dependencies import AgentRuntime
 from agent.errors import LastEventIdWrong
 from agent.runs import events as run_events
 from agent.runs import repository as runs
+from agent.runs.recorder import RunEnd
 from agent.runs.replays import create_replay
 from agent.tables import ANSWERS
 from agent.threads import repository as threads
@@ -57,7 +58,9 @@ async def create_run(
             agent = await definitions.get_runnable_agent(connection, viewer(caller), body.agent)
             named = (agent.name, agent.version)
             prompt = await pin_instructions(connection, caller.tenant, agent.name, agent)
-            row = await runs.create_run(connection, whose, thread_id, named, body.input, now, prompt=prompt)
+            row = await runs.create_run(
+                connection, whose, thread_id, named, body.input, now, prompt=prompt, user=body.user
+            )
             return StoredAnswer(202, runs.to_run(dict(row)).model_dump_json())
 
         answer = await ANSWERS.once_within(connection, call, print_, now, make)
@@ -115,6 +118,8 @@ async def cancel_run(thread_id: str, run_id: str, caller: RunCaller, runtime: Ru
         await threads.get_thread(connection, viewer(caller), thread_id)
         row = await runs.get_run(connection, thread_id, run_id)
         changed = await runs.cancel_run(connection, runtime.checkpoints, dict(row), runtime.clock.now())
+    if changed["status"] == "cancelled" and row["grant_token"]:  # it waited: no worker tells of its end
+        runtime.recorder.submit(RunEnd(row["grant_token"], thread_id, run_id))
     runtime.notifier.notify(run_id)
     return runs.to_run(dict(changed))
 

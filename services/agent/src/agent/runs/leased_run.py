@@ -45,8 +45,8 @@ class LeasedRun(LeasedJob):
         self.counters: dict[str, Any] = {name: row[name] for name in COUNTERS}
         self.answered_step: int | None = None
         """The step that the model has just answered under this lease: nothing of it can have been done yet."""
-        self.is_recorded = False
-        """Whether its end is put on record, as far as the gateway has told."""
+        self.is_recorded: bool | None = None
+        """Whether its end is put on record; None where the gateway has not told."""
         self.step_text = ""
         """What the model has said in its latest step under this lease, as callers see it."""
 

@@ -59,7 +59,8 @@ async def create_replay(
     origin = Origin(run["thread_id"], run["id"], wanted.after, begins, ends + len(said))
     text = run["input"] if wanted.input is None else wanted.input
     named, taken = (run["agent"], version), origin.values()
-    row = await runs.create_run(connection, principal, thread.id, named, text, now, taken, prompt)
+    whose = wanted.user or run["user"]
+    row = await runs.create_run(connection, principal, thread.id, named, text, now, taken, prompt, whose)
     await threads.append_messages(connection, thread.id, row["id"], said, now)
     return row
 

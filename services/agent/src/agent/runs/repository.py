@@ -37,10 +37,11 @@ async def create_run(
     now: datetime,
     replayed_from: Mapping[str, Any] | None = None,
     prompt: str | None = None,
+    user: str | None = None,
 ) -> RowMapping:
     """A queued run of an agent's version; raises `ThreadBusy` while another one is under way on the thread, and
     `ThreadNotFound` where that was deleted meanwhile. `replayed_from` is what `agent.runs.replays` made of it, `prompt`
-    the version that `agent.agents.instructions` has pinned.
+    the version that `agent.agents.instructions` has pinned, `user` whom it is for.
     """
     held = update(THREADS).where(THREADS.c.id == thread_id).values(updated_at=now).returning(THREADS.c.id)
     if (await connection.execute(held)).first() is None:  # one at a time
@@ -56,6 +57,7 @@ async def create_run(
         "agent": agent[0],
         "agent_version": agent[1],
         "prompt": prompt,
+        "user": user,
         "input": text,
         "replayed_from": replayed_from,
         "cost_nano_usd": 0,
@@ -63,9 +65,7 @@ async def create_run(
         "created_at": now,
     }
     row = (await connection.execute(insert(RUNS).values(**values).returning(*RUNS.c))).mappings().one()
-    about: dict[str, Any] = {"agent": agent[0], "agent_version": agent[1]}
-    if prompt is not None:
-        about["prompt"] = prompt
+    about: dict[str, Any] = {"agent": agent[0], "agent_version": agent[1], **({"prompt": prompt} if prompt else {})}
     if replayed_from is not None:
         about["replayed_from"] = ReplayedFrom.model_validate(replayed_from).model_dump()
     first = Event("run.queued", about)
@@ -213,6 +213,6 @@ def usage(row: Mapping[str, Any]) -> RunUsage:
 
 
 _AS_THEY_ARE = (
-    "id", "thread_id", "agent", "agent_version", "prompt", "status", "input", "output", "steps", "tool_calls",
+    "id", "thread_id", "agent", "agent_version", "prompt", "status", "user", "input", "output", "steps", "tool_calls",
     "waiting_on", "error", "active_seconds", "attempts", "created_at", "started_at", "finished_at",
 )  # fmt: skip

@@ -25,6 +25,7 @@ from agent.steps.tool_calls import Call, argument_problem, fingerprint
 from agent.tables import TOOL_CALLS as LEDGER
 from agent.threads.messages import UNKNOWN, Message, keepable, open_calls, tool_result
 from agent.tools.tool import OutcomeUnknown, Tool, ToolCaller, ToolFailed
+from contracts.agents.runs import MOST_SOURCES, RunSource
 from servicekit.core.errors import ServiceError
 from servicekit.sql.database import rows_of
 from servicekit.telemetry.spans import Attributes, span
@@ -44,6 +45,7 @@ class Result:
     content: str
     failed: bool = False
     unknown: bool = False
+    sources: Sequence[RunSource] = ()
 
 
 async def act(state: RunState, context: RunContext) -> dict[str, Any]:
@@ -178,7 +180,8 @@ class _Planned:
         made = replace(made, content=keepable(made.content))
         if made.unknown:
             return made  # it stays written down as begun: that is all that is known
-        values = {"state": "done", "result": made.content[:MAX_KEPT_CHARS], "failed": made.failed}
+        sources = [source.model_dump() for source in made.sources[:MOST_SOURCES]] or None
+        values = {"state": "done", "result": made.content[:MAX_KEPT_CHARS], "sources": sources, "failed": made.failed}
         finished = {**values, "finished_at": self._context.run.clock.now()}
         if not self.changes_nothing:
             await self._context.run.write(partial(self._finish, finished), progress=True)
@@ -219,7 +222,7 @@ async def _make(tool: Tool, arguments: dict[str, Any], caller: ToolCaller, secon
     try:
         with span(f"execute_tool {tool.name}", "internal", _about(tool, caller)):
             async with asyncio.timeout(seconds):
-                return Result(await _persistently(tool, arguments, caller))
+                return Result(await _persistently(tool, arguments, caller), sources=caller.sources)
     except TimeoutError:
         outcome = "timeout"
         ended = f"The call took longer than {seconds:g} seconds and was ended."

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from contracts.access.delegation import Scope, Spent
-from contracts.agents.runs import Run
+from contracts.agents.runs import Run, RunSource
 from servicekit.core.errors import Forbidden, ServiceError
 
 
@@ -28,8 +28,8 @@ class FixedTokens:
     """What calls have used, by the id that they are charged under; nothing else is known to have used anything."""
     records: bool = False
     """Whether the gateway wants to be told of the ends of runs."""
-    recorded: list[tuple[str, Run]] = field(default_factory=list)
-    """Runs that were put on record, each with its grant."""
+    recorded: list[tuple[str, Run, list[RunSource]]] = field(default_factory=list)
+    """Runs that were put on record, each with its grant and what it found and read."""
     granted: Collection[Scope] | None = None
     """The scopes of every grant's key."""
 
@@ -44,11 +44,11 @@ class FixedTokens:
         nothing = Spent(prompt_tokens=0, completion_tokens=0, embedding_tokens=0, model_calls=0, cost_nano_usd=0)
         return self.ledger.get(call_id, nothing).model_copy(update={"records": self.records})
 
-    async def record(self, grant: str, run: Run) -> None:
+    async def record(self, grant: str, run: Run, sources: Sequence[RunSource]) -> None:
         """Noted."""
         if self.failure is not None:
             raise self.failure
-        self.recorded.append((grant, run))
+        self.recorded.append((grant, run, list(sources)))
 
     async def scopes(self, grant: str, *, call_id: str | None = None) -> Collection[Scope] | None:
         """As given."""

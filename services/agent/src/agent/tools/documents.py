@@ -9,6 +9,7 @@ from agent.ports import Library, Search
 from agent.tools.built_in import BuiltInTool
 from agent.tools.tool import Repeat, ToolCaller, ToolFailed
 from contracts.access.delegation import Scope
+from contracts.agents.runs import RunSource
 from contracts.documents.documents import DocumentChunk
 from contracts.retrieval.search import Hit, SearchRequest
 from servicekit.core.errors import NotFound, PeerError
@@ -58,6 +59,7 @@ class SearchDocuments:
         reply = await self._search.search(request, token)
         if not reply.hits:
             return "Nothing was found. Try other words."
+        caller.sources.extend(RunSource.model_validate(hit.model_dump()) for hit in reply.hits)
         return "\n\n".join(map(_describe_hit, reply.hits))
 
 
@@ -100,8 +102,16 @@ class ReadDocument:
             raise ToolFailed(f"There is no document '{document_id}' in '{collection}'.") from None
         page, start, end = arguments.get("page"), arguments.get("start", 0), arguments.get("end")
         if page is not None:
-            return _page(chunks, page)
-        return _span(chunks, start, end if end is not None else start + MAX_READ_CHARS)
+            of_it = _of_page(chunks, page)
+            start, end = of_it[0].start, of_it[-1].end
+        else:
+            end = end if end is not None else start + MAX_READ_CHARS
+            of_it = _of_span(chunks, start, end)
+        end = min(end, start + MAX_READ_CHARS)
+        about = {"collection": collection, "document_id": document_id}
+        read = [chunk for chunk in of_it if chunk.start < end]
+        caller.sources.extend(RunSource.model_validate({**about, **chunk.model_dump()}) for chunk in read)
+        return _join(of_it, start, end)
 
 
 def _describe_hit(hit: Hit) -> str:
@@ -110,26 +120,25 @@ def _describe_hit(hit: Hit) -> str:
     return f"[{where}] {hit.title}\n{hit.text}"
 
 
-def _page(chunks: Sequence[DocumentChunk], page: int) -> str:
+def _of_page(chunks: Sequence[DocumentChunk], page: int) -> list[DocumentChunk]:
     of_it = [chunk for chunk in chunks if chunk.page == page]
     if not of_it:
         pages = sorted({chunk.page for chunk in chunks if chunk.page is not None})
         has = f"It has pages {pages[0]} to {pages[-1]}." if pages else "It has no pages; read by offsets."
         raise ToolFailed(f"There is no text on page {page}. {has}")
-    return _join(of_it, of_it[0].start, of_it[-1].end)
+    return of_it
 
 
-def _span(chunks: Sequence[DocumentChunk], start: int, end: int) -> str:
+def _of_span(chunks: Sequence[DocumentChunk], start: int, end: int) -> list[DocumentChunk]:
     of_it = [chunk for chunk in chunks if chunk.end > start and chunk.start < end]
     if not of_it:
         length = chunks[-1].end if chunks else 0
         raise ToolFailed(f"There is no text there. The document ends at {length}.")
-    return _join(of_it, start, end)
+    return of_it
 
 
 def _join(chunks: Sequence[DocumentChunk], start: int, end: int) -> str:
     """The text of chunks that follow each other, which may overlap."""
-    end = min(end, start + MAX_READ_CHARS)
     parts: list[str] = []
     at = start
     for chunk in chunks:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from agent.errors import either
 from contracts.access.delegation import Scope
+from contracts.agents.runs import RunSource
 
 Repeat = Literal["safe", "key", "never"]
 """Whether a call that was cut off is made again: it changes nothing (`safe`), whoever does it knows the key and does it
@@ -34,6 +35,8 @@ class ToolCaller:
     """A token of the run, for services down the line."""
     scopes: Callable[[], Awaitable[Collection[Scope] | None]] | None = None
     """What the key may do; null, or a None, where nobody says."""
+    sources: list[RunSource] = field(default_factory=list)
+    """Passages of documents, to which a tool adds what its result is made of: the run's record names them."""
 
     async def require(self, tool: str, needed: Sequence[Scope]) -> None:
         """Raise `ToolFailed` unless the key has one of these scopes."""

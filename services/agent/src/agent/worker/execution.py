@@ -18,7 +18,7 @@ from agent.ports import Models, TokenSource
 from agent.runs.checkpoints import SqlCheckpoints
 from agent.runs.conclusion import Conclusion, conclude
 from agent.runs.leased_run import LeasedRun
-from agent.runs.repository import to_run
+from agent.runs.recorder import RunEnd, RunRecorder
 from agent.settings import AgentSettings
 from agent.steps.graph import build_run_graph
 from agent.steps.state import PriceUnknown, RunContext, RunState
@@ -38,7 +38,6 @@ from servicekit.telemetry.trace_context import TraceContext
 log = structlog.get_logger(__name__)
 SETTLE_SECONDS, SETTLE_AT_ONCE_SECONDS = 5.0, 1.0
 """How long a run that ends waits for what it was charged; and one that goes on elsewhere at once."""
-RECORD_SECONDS = 2.0
 NODES_A_STEP = 4
 RECURSION_MARGIN = 50
 
@@ -54,6 +53,7 @@ class Execution(JobKind[LeasedRun]):
         toolbox: Toolbox,
         models: Models,
         tokens: TokenSource,
+        recorder: RunRecorder,
         settings: AgentSettings,
     ) -> None:
         self.checkpoints = checkpoints
@@ -61,6 +61,7 @@ class Execution(JobKind[LeasedRun]):
         self.toolbox = toolbox
         self.models = models
         self.tokens = tokens
+        self.recorder = recorder
         self.settings = settings
         self.retry = retry_policy(settings.run_attempts, settings.run_wait_seconds)
 
@@ -140,16 +141,8 @@ class Execution(JobKind[LeasedRun]):
         async with run.releasing(values, ending.event()) as connection:
             await conclude(connection, self.checkpoints, {**run.row, **values}, now)
         metrics.RUNS.labels(ending.status).inc()
-        if run.is_recorded:
-            await self._record(grant, {**run.row, **run.carried(), **values})
-
-    async def _record(self, grant: str, row: Mapping[str, Any]) -> None:
-        """Have the run put on record, as it has ended; a record may be lost, a run's end may not."""
-        try:
-            async with asyncio.timeout(RECORD_SECONDS):
-                await self.tokens.record(grant, to_run(row))
-        except (ServiceError, TimeoutError) as error:
-            log.warning("run not recorded", error=repr(error)[:300])
+        if run.is_recorded is not False:
+            self.recorder.submit(RunEnd(grant, run.row["thread_id"], run.id))
 
     async def _settle(self, run: LeasedRun, seconds: float) -> None:
         """Count what the run was charged, once its calls are settled; if that can't be had, what it counted itself."""

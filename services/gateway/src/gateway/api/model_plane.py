@@ -154,7 +154,7 @@ async def record_run(body: EndedRun, request: Request, deps: Deps) -> None:
     principal = await deps.authenticator.require_active(grant.key_id)
     if grant.records:
         used = await deps.inner_calls.spent(body.run.id, grant.key_id)
-        ended_runs.record(deps.recorder, principal, grant.request_id, body.run, used)
+        ended_runs.record(deps.recorder, principal, grant.request_id, body, used)
 
 
 @router.post("/v1/tenants/{name}/purge", status_code=204)

@@ -197,7 +197,7 @@ class AnswerObserver:
         if isinstance(usage, dict):
             prompt, completion = self._spent.tokens.prompt, self._spent.tokens.completion
             usage.update(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)
-        return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+        return _encoded(answer)
 
     def _complete(self, receipt: dict[str, Any], spent: Spent) -> None:
         revisions = receipt.get("collection_revisions")
@@ -241,15 +241,25 @@ class VariantObserver:
 
 
 class RunObserver:
-    """An agent's completion: it passes as it is. What its model calls used and cost are rows of their own."""
+    """An agent's completion: it passes as it is, but for what is told for its record. What its model calls used and
+    cost are rows of their own."""
+
+    def __init__(self, recording: Recording | None = None) -> None:
+        self._recording = recording
 
     async def frame(self, frame: bytes) -> bytes:
-        """As it is."""
-        return frame
+        """Only the frames with the `groundwork` object are taken apart; one that has nothing else ends here."""
+        if self._recording is None or b'"groundwork":' not in frame or is_done(frame):
+            return frame
+        chunk = object_in(data_of(frame))
+        if not self._take_sources(chunk):
+            return frame
+        return b"data: " + _encoded(chunk) + END if chunk.get("choices") else b""
 
     async def whole(self, body: bytes) -> bytes:
-        """As it is."""
-        return body
+        """Without what is told for its record."""
+        answer = {} if self._recording is None else object_in(body)
+        return _encoded(answer) if self._take_sources(answer) else body
 
     async def last(self) -> bytes:
         """Nothing of ours."""
@@ -261,12 +271,24 @@ class RunObserver:
     def close(self) -> None:
         """Nothing is left to settle."""
 
+    def _take_sources(self, answer: dict[str, Any]) -> bool:
+        """Whether there were any in it."""
+        report = answer.get("groundwork")
+        if self._recording is None or not isinstance(report, dict) or "sources" not in report:
+            return False
+        self._recording.report(None, report.pop("sources"))
+        return True
+
 
 def fingerprints_of(reported: object, attempts: Sequence[Attempt]) -> Mapping[str, str] | None:
     """What a receipt tells of the models that were asked with success; None if it says nothing of one of them."""
     known = {name: str(value) for name, value in reported.items()} if isinstance(reported, dict) else {}
     wrote = {attempt.model for attempt in attempts if attempt.outcome in ("ok", CUT)}
     return known if wrote <= known.keys() else None
+
+
+def _encoded(answer: Mapping[str, Any]) -> bytes:
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _part(usage: Mapping[str, Any], field: str) -> Mapping[str, Any]:

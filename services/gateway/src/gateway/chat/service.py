@@ -7,6 +7,7 @@ from functools import partial
 from typing import Literal
 
 from contracts.access.records import RECORD_HEADER
+from contracts.agents.mcp import REPORT_HEADER
 from contracts.models.catalog import AGENT, MAX_COLLECTIONS, RAG, ModelInfo, rag_collections
 from contracts.models.chat import TOOLS_IGNORED, AnswerOptions, ChatRequest, StreamOptions
 from contracts.operations.reach import CHAT, RUN
@@ -286,15 +287,18 @@ async def answer_from_agent(exchange: Exchange, deps: Dependencies, call: Metere
         raise OptionsNeedDocuments
     call.model = request.model[:200]
     await deps.reserve(exchange, call)
+    headers = {GRANT_HEADER: deps.issuer.grant(call.principal, exchange.request_id)}
+    if question.recording is not None:
+        headers[REPORT_HEADER] = "yes"
     upstream = Upstream(
         deps.peers.agent,
         deps.issuer.token(call.principal, AGENTS, exchange.request_id, call.id),
         deps.settings.answer_timeout_seconds,
         deps.settings.answer_timeout_seconds,
         hold=False,
-        headers={GRANT_HEADER: deps.issuer.grant(call.principal, exchange.request_id)},
+        headers=headers,
     )
-    observer = _with_observers(RunObserver(), exchange, question, call.assignment)
+    observer = _with_observers(RunObserver(question.recording), exchange, question, call.assignment)
     await answer_chat(exchange, call, upstream, request, observer)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from contracts.access.records import RecordedHit
 from contracts.models.citations import Annotation
 
 
@@ -25,6 +26,8 @@ class RecordedAnswer:
     citations: Sequence[Annotation] = ()
     sources: frozenset[tuple[str, str]] = frozenset()
     """Collection and id of each document that was found for it."""
+    passages: Sequence[RecordedHit] = ()
+    """Of an agent's answer, which cites nothing by itself: what its tools found and read, as its record has it."""
     model: str | None = None
     """The name that was asked for."""
     prompt: str | None = None
@@ -38,6 +41,11 @@ class RecordedAnswer:
     def question(self) -> str:
         """What the caller said last."""
         return next(reversed(user_texts(self.messages)), "")
+
+    @property
+    def cited(self) -> Sequence[Annotation | RecordedHit]:
+        """What feedback on a citation counts by."""
+        return self.citations or self.passages
 
 
 class AnswerSource(Protocol):

@@ -193,10 +193,7 @@ def question_items(question: RatedQuestion) -> Iterator[dict[str, Any]]:
         if rated.is_liked and not answer.abstained:
             answers[answer.answer] = None
         if rated.is_liked or rated.corrections:
-            cited = [(one.collection, one.document_id) for one in answer.citations]
-            documents |= dict.fromkeys(
-                document for place in cited if place not in rated.wrong for document in place[1:]
-            )
+            documents |= dict.fromkeys(_documents_of(rated, answer))
     abstains = any(rated.is_liked and answer.abstained for rated, answer in found)
     collections = dict.fromkeys(name for _, answer in found for name in answer.collections)
     if not answers and not abstains:
@@ -226,6 +223,14 @@ def prompt_of(answer: RecordedAnswer) -> list[dict[str, str]] | None:
             return None
         messages.append({"role": role, "content": text_of(message.get("content"))})
     return messages
+
+
+def _documents_of(rated: RatedAnswer, answer: RecordedAnswer) -> list[str]:
+    """Those that hold the answer: what it cites. Of an agent's, which cites nothing, the one that its tools found or
+    read, where nobody has to guess which that is."""
+    places = dict.fromkeys((one.collection, one.document_id) for one in answer.cited)
+    right = [document_id for collection, document_id in places if (collection, document_id) not in rated.wrong]
+    return right if answer.citations or len(right) == 1 else []
 
 
 def _without_leaks(question: RatedQuestion, split: ExportSplit, test_percent: int) -> RatedQuestion:

@@ -240,9 +240,9 @@ def feedback_of(row: RowMapping) -> Feedback:
 def citation_of(answer: RecordedAnswer, part: str) -> dict[str, Any] | None:
     """The source that a part names; null where it is no citation, or the answer has no such one."""
     kind, _, number = part.partition(":")
-    if kind != "citation" or int(number) >= len(answer.citations):
+    if kind != "citation" or int(number) >= len(answer.cited):
         return None
-    one = answer.citations[int(number)]
+    one = answer.cited[int(number)]
     return {"collection": one.collection, "document_id": one.document_id, "chunk_id": one.chunk_id}
 
 
@@ -250,7 +250,7 @@ def _require_citation(answer: RecordedAnswer | None, part: FeedbackPart | None) 
     """Raise `CitationMissing` where the answer is known and has no such citation."""
     if answer is None or part is None or part.citation is None:
         return
-    if part.citation >= len(answer.citations):
+    if part.citation >= len(answer.cited):
         if not answer.has_words:  # nor are its citations all there
             return
-        raise CitationMissing(len(answer.citations))
+        raise CitationMissing(len(answer.cited))

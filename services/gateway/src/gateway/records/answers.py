@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import ValidationError
 
 from contracts.access.records import AnswerRecord
+from contracts.models.catalog import AGENT
 from contracts.models.citations import Annotation
 from gateway.feedback.answers import RecordedAnswer
 from gateway.records.repository import RecordRepository
@@ -38,6 +39,7 @@ def _answer_of(record: AnswerRecord, *, is_withheld: bool) -> RecordedAnswer:
         created_at=record.at,
         citations=[citation for given in record.annotations or () if (citation := _citation(given)) is not None],
         sources=frozenset((hit.collection, hit.document_id) for hit in record.hits),
+        passages=record.hits if record.model.startswith(AGENT) else (),
         model=record.model,
         prompt=record.prompt,
         collections=record.collections,

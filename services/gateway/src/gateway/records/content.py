@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import String, Table
@@ -60,7 +60,7 @@ def rows_of(recording: Recording) -> tuple[Row, list[Row]]:
     if recording.truncated or recording.sources_lost or cut or longest > MOST_TEXT_CHARS:
         text = f'{{"truncated":true,{text[1:]}'
     row = {
-        **_facts(recording, usage, answer),
+        **_facts(recording, usage, answer, hits),
         **{name: (content.get(name) or "")[:MOST_TEXT_CHARS] if full else None for name in ("question", "answer")},
         "content": text,
         "user": kept({"text": recording.user}, rules.input)["text"],
@@ -74,7 +74,7 @@ def user_hash(tenant: str, user: str) -> str:
     return hashlib.sha256(f"{tenant}\0{user}".encode("utf-8", "replace")).hexdigest()
 
 
-def _facts(recording: Recording, usage: UsageRecord, answer: Answer) -> Row:
+def _facts(recording: Recording, usage: UsageRecord, answer: Answer, hits: Sequence[Row]) -> Row:
     version, receipt, model = recording.version, recording.receipt or {}, recording.request.model
     is_plain = not model.startswith((RAG, AGENT))
     return {
@@ -93,7 +93,7 @@ def _facts(recording: Recording, usage: UsageRecord, answer: Answer) -> Row:
         "expires_at": recording.expires_at,
         "mode": recording.mode,
         "user_hash": None if recording.user is None else user_hash(usage.tenant, recording.user),
-        "collections": _collections(model),
+        "collections": _collections(model, hits),
         "abstained": answer.report.get("abstained") is True,
         "error_type": usage.error_type,
         "status": usage.status,
@@ -103,9 +103,12 @@ def _facts(recording: Recording, usage: UsageRecord, answer: Answer) -> Row:
     }
 
 
-def _collections(model: str) -> str:
-    """Those that it names, as the table has them; what can't be a collection's name is only in `model`."""
-    names = [name for name in rag_collections(model) if NAME.fullmatch(name)] if model.startswith(RAG) else []
+def _collections(model: str, hits: Sequence[Row]) -> str:
+    """Those that it names, or that an agent's passages are of, as the table has them; what can't be a collection's name
+    is only in `model`."""
+    found = dict.fromkeys(str(hit["collection"]) for hit in hits) if model.startswith(AGENT) else ()
+    named = rag_collections(model) if model.startswith(RAG) else found
+    names = [name for name in named if NAME.fullmatch(name)]
     return f",{','.join(names)}," if names else ""
 
 

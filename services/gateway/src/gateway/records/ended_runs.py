@@ -8,22 +8,23 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-from contracts.agents.runs import Run, RunReport
+from contracts.agents.runs import EndedRun, Run, RunReport
 from contracts.models.catalog import AGENT
 from contracts.models.chat import ChatRequest
 from gateway.auth.keys import Principal
-from gateway.records.recording import Recording, Room
+from gateway.records.recording import Recording, Room, memory_of
 from gateway.usage.inner_calls import Spent
 from gateway.usage.records import UsageRecord
 
 CANCELLED = ("run_cancelled", "The run was cancelled.")
 
 
-def record(room: Room, principal: Principal, request_id: str, run: Run, spent: Spent) -> None:
+def record(room: Room, principal: Principal, request_id: str, ended: EndedRun, spent: Spent) -> None:
     """Have a run that has ended written, unless its key wants no records any more, or there is no memory for it.
 
     Its id is that of its events and of `/v1/feedback`; told twice, it is written once.
     """
+    run, sources = ended.run, [source.model_dump() for source in ended.sources]
     report = RunReport.model_validate({**run.model_dump(), "run_id": run.id}).model_dump(mode="json")
     choice = {
         "index": 0,
@@ -31,7 +32,8 @@ def record(room: Room, principal: Principal, request_id: str, run: Run, spent: S
         "finish_reason": "length" if run.status == "limit_reached" else "stop",
     }
     frame = json.dumps({"id": run.id, "choices": [choice], "groundwork": report}).encode()
-    size = len(frame) + len(run.input.encode("utf-8", "replace"))
+    source_bytes = memory_of(sources)
+    size = len(frame) + len(run.input.encode("utf-8", "replace")) + source_bytes
     if principal.records == "off":
         return
     said = [{"role": "user", "content": run.input}]
@@ -45,11 +47,13 @@ def record(room: Room, principal: Principal, request_id: str, run: Run, spent: S
             mode=principal.records,
             expires_at=usage.started_at + timedelta(days=principal.records_days),
             guardrails=principal.guardrails,
-            user=None,
+            user=run.user,
             request=request,
             id_of=str,
             size=size,
+            source_bytes=source_bytes,
             frames=[frame],
+            sources=sources,
             attempts=spent.attempts,
             prompt=run.prompt,
             usage=usage,

@@ -100,7 +100,7 @@ class Recording:
         if not isinstance(sources, list):
             return
         self._give_back(self.source_bytes)
-        size = _memory_of(sources)
+        size = memory_of(sources)
         self.sources_lost = not self._hold(size)
         self.sources, self.source_bytes = (None, 0) if self.sources_lost else (sources, size)
 
@@ -126,12 +126,12 @@ class Recording:
             self.room.release(size)
 
 
-def _memory_of(value: object) -> int:
+def memory_of(value: object) -> int:
     """Of parsed JSON, in bytes."""
     size = sys.getsizeof(value)
     if isinstance(value, dict):
-        return size + sum(map(_memory_of, value.values()))
-    return size + sum(map(_memory_of, value)) if isinstance(value, list) else size
+        return size + sum(map(memory_of, value.values()))
+    return size + sum(map(memory_of, value)) if isinstance(value, list) else size
 
 
 class RecordObserver:
