@@ -130,6 +130,6 @@ function Cell({ outcome: { text, ms = 0, tokens, cites = [], abstained, unused, 
   if (problem) return html`<p class="problem">${problem}</p>`;
   return html`
     <p class="said">${text}</p>
-    <p class="hint">${duration(ms)}${tokens ? `, ${counted(tokens, "token")}` : ""}${abstained ? ", abstained" : ""}${unused ? ", by no model that this prompt asks" : ""}${cites.length ? `, cites ${cites.join(", ")}` : ""}${
+    <p class="hint">${duration(ms)}${tokens ? `, ${counted(tokens, "token")}` : ""}${abstained ? ", abstained" : ""}${unused ? ", none of it by this prompt" : ""}${cites.length ? `, cites ${cites.join(", ")}` : ""}${
       expected && !abstained ? (cites.includes(expected) ? " ✓ the document that answers it" : `, not ${expected}, which answers it`) : ""}</p>`;
 }

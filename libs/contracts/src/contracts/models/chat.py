@@ -45,7 +45,7 @@ class AnswerOptions(Request):
     """Of a `rag:` model: the prompt whose system messages are the answer's instructions, `name`, `name@label` or
     `name@3`; its model and parameters hold where the caller names none. How sources are quoted and cited stays. Of a
     prompt that ships (`groundwork-answer@candidate`) the version that is asked with in place of the one in production;
-    it takes no variables, and where no model is asked by it `degraded` says `prompt_ignored`."""
+    it takes no variables, and where the answer has nothing of it `degraded` says `prompt_ignored`."""
 
 
 STREAM_END = "[DONE]"
@@ -59,8 +59,8 @@ OPTIONS_IGNORED = "options_ignored"
 STYLE_IGNORED = "style_ignored"
 """Said of an answer that no model worded which could have kept to the style that was asked for."""
 PROMPT_IGNORED = "prompt_ignored"
-"""Said of an answer whose caller named a version of a prompt that ships, by which no model was asked: none was, or by
-another of these prompts."""
+"""Said of an answer whose caller named a version of a prompt that ships, and that has nothing of it: no model was asked
+by it (none was, or by another of these prompts), or what it wrote is not sent."""
 NO_END = 2**31 - 1
 """The length of an answer that is to have no end."""
 OTHER_COUNTS = ("best_of",)

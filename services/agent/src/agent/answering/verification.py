@@ -12,11 +12,13 @@ from agent.grounding.citations import Support
 from agent.grounding.conflicts import find_conflicts
 from agent.grounding.extraction import extract
 from agent.metrics import ANSWERS
-from agent.prompts.packaged import WithNamed
+from agent.prompts.packaged import QUERIES_PROMPT, WithNamed
 from agent.relevance.evidence import Evidence
 from agent.relevance.passages import readable
 from agent.sanitisation.sanitiser import sanitise
 from contracts.models.chat import PROMPT_IGNORED, STYLE_IGNORED, AnswerKind, AnswerReport
+
+NOT_REWRITTEN = frozenset(("rewrite_timeout", "rewrite_unavailable"))
 
 
 async def verify(state: AnswerState, context: Context) -> AnswerState:
@@ -92,13 +94,21 @@ def _write_conflicts(evidence: Evidence, writer: Writer) -> None:
         writer.write_cited(text, "\n", Support(passage.hit, passage.span, 1.0))
 
 
+def _counts(named: WithNamed, report: AnswerReport, context: Context) -> bool:
+    """Whether a model was asked by the version that the caller named, and what it wrote is sent or searched for."""
+    if named.file == QUERIES_PROMPT:
+        return named.is_used and NOT_REWRITTEN.isdisjoint(context.receipt.degraded)
+    return named.is_used and report.answer_kind == "generated"
+
+
 def final_event(state: AnswerState, context: Context) -> Finished:
     """The last event, with the receipt if it was asked for."""
     report = state["report"]
     worded = report.answer_kind == "generated" and context.receipt.prompt_file == ANSWER_PROMPT
     if state["conversation"].options.style is not None and not (worded or report.abstained):
         context.receipt.degrade(STYLE_IGNORED)
-    if isinstance(context.prompts, WithNamed) and not (context.prompts.is_used or report.abstained):
+    named = context.prompts
+    if isinstance(named, WithNamed) and not (report.abstained or _counts(named, report, context)):
         context.receipt.degrade(PROMPT_IGNORED)
     receipt = context.receipt.build()
     report = report.model_copy(update={"degraded": receipt.degraded})

@@ -20,6 +20,7 @@ from agent.prompts.prompt import Prompt, load_prompt
 from agent.prompts.template import PLACE, places_of
 from contracts.agents.prompts import PACKAGED_PREFIX, PromptDefinition, PromptReference, PromptVariable
 
+QUERIES_PROMPT = "queries.v1"
 SHIPPED_AT = datetime(2026, 11, 28, tzinfo=UTC)
 """When the files were changed last."""
 MAX_REPLACED_CHARS = 20_000
@@ -67,7 +68,7 @@ PACKAGED: Mapping[str, Packaged] = MappingProxyType(
                 "{{instructions}}",
             ),
         ),
-        "groundwork-queries": Packaged("queries.v1", "Queries that a model writes for a search.", ("{{task}}",)),
+        "groundwork-queries": Packaged(QUERIES_PROMPT, "Queries that a model writes for a search.", ("{{task}}",)),
         "groundwork-summary": Packaged(
             "summary.v1",
             "Summaries of documents in a model's words.",
@@ -109,6 +110,7 @@ class WithNamed:
     def __init__(self, source: PromptSource, named: Prompt) -> None:
         self._source = source
         self._named = named
+        self.file = named.file
         self.is_used = False
         """Whether a model was asked by it."""
 

@@ -157,3 +157,39 @@ async def test_an_answer_that_no_model_words_says_that_a_named_version_is_ignore
         assert not bench.models.requests
         assert answer.groundwork is not None
         assert answer.groundwork.degraded == degraded, question
+
+
+@pytest.mark.parametrize(
+    ("says", "named", "more", "degraded"),
+    [
+        (RIGHT, "groundwork-answer@3", {}, []),
+        ("Llamas weigh 140 kg.", "groundwork-answer@3", {}, ["draft_unsupported", "prompt_ignored"]),
+        ("", "groundwork-answer@3", {"grounding": "annotate"}, ["model_unavailable", "prompt_ignored"]),
+        (RIGHT, "groundwork-queries@3", {"rewrite": "several"}, []),
+    ],
+)
+async def test_a_named_version_is_ignored_also_where_a_model_was_asked_by_it_and_its_words_are_not_sent(
+    says: str, named: str, more: dict[str, str], degraded: list[str]
+) -> None:
+    bench = Bench(says=says, info=CAPABLE)
+    answering = dataclasses.replace(bench.answering, prompts=Own())
+    request = chat_request(LEAVE_QUESTION, groundwork={"grounding": "strict", "prompt": named, **more})
+    events = answering.events(read_conversation(request, delegation()), request, "token", "req_1")
+    answer = await collect(chunks(events, request.model))
+    assert any(one.messages[0].plain_text().startswith(f"{named} of acme.") for one in bench.models.requests)
+    assert answer.groundwork is not None
+    assert answer.groundwork.degraded == degraded
+
+
+async def test_a_named_version_is_ignored_where_the_model_that_it_asks_does_not_answer_in_time() -> None:
+    for named, more, reason in (
+        ("groundwork-answer@1", {}, "model_timeout"),
+        ("groundwork-queries@1", {"rewrite": "several"}, "rewrite_timeout"),
+    ):
+        quick = AgentSettings(first_token_seconds=0.05, rewrite_seconds=0.05)
+        bench = Bench(info=CAPABLE, settings=quick)
+        bench.models.never_ends = True
+        answer = await bench.ask(LEAVE_QUESTION, groundwork={"prompt": named, **more})
+        assert bench.models.requests, named
+        assert answer.groundwork is not None
+        assert {reason, "prompt_ignored"} <= set(answer.groundwork.degraded), named

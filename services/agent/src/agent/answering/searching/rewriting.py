@@ -14,6 +14,7 @@ import structlog
 from agent.answering.drafting.generation import begin_draft, chosen_model
 from agent.answering.state import AnswerState, Context
 from agent.errors import ModelNotAnswerable, is_policy
+from agent.prompts.packaged import QUERIES_PROMPT
 from agent.prompts.prompt import Prompt
 from agent.sanitisation.quotation import quotable
 from contracts.models.catalog import ModelInfo
@@ -22,7 +23,6 @@ from contracts.retrieval.search import Hit
 from servicekit.core.errors import ServiceError
 
 log = structlog.get_logger(__name__)
-QUERIES_PROMPT = "queries.v1"
 MOST_QUERIES = 3
 MOST_CHARACTERS = 500
 """Of one query."""
