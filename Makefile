@@ -3,10 +3,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-PACKAGES := libs/contracts libs/extraction libs/servicekit console services/gateway services/ingest services/retriever services/inference services/agent cli
+PACKAGES := libs/contracts libs/extraction libs/servicekit console services/gateway services/ingest services/retriever services/inference services/agent services/lab cli
 SOURCES := $(addsuffix /src,$(PACKAGES))
 UNIT := $(addsuffix /tests,$(PACKAGES))
-OURS := contracts extraction servicekit console gateway ingest retriever inference agent
+OURS := contracts extraction servicekit console gateway ingest retriever inference agent lab
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --group torch --group models $(addprefix --no-emit-package groundwork-,$(OURS)) \
 	--no-emit-package groundwork pyproject.toml

@@ -29,7 +29,7 @@ WORKSPACE = [
     "libs/extraction",
     "libs/servicekit",
     "console",
-    *(f"services/{name}" for name in ("gateway", "ingest", "retriever", "inference", "agent")),
+    *(f"services/{name}" for name in ("gateway", "ingest", "retriever", "inference", "agent", "lab")),
     "cli",
 ]
 

@@ -22,6 +22,7 @@ SUBJECTS = {
     "05": "Inference",
     "06": "Gateway",
     "07": "Agent",
+    "08": "Lab",
 }
 HEAD = """# Decisions
 

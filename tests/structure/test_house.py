@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVICES = ("gateway", "ingest", "retriever", "inference", "agent")
+SERVICES = ("gateway", "ingest", "retriever", "inference", "agent", "lab")
 PACKAGES = [
     *(ROOT / "services" / name for name in SERVICES),
     ROOT / "libs/contracts",

@@ -44,7 +44,7 @@ from servicekit.core.clock import SystemClock
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate, upgrade
 
-SERVICES = ("gateway", "ingest", "retriever", "inference", "agent")
+SERVICES = ("gateway", "ingest", "retriever", "inference", "agent", "lab")
 ROWS = 3
 START = """
 import asyncio, sys

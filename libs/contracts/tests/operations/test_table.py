@@ -48,7 +48,8 @@ def test_every_operation_that_changes_something_is_limited_recorded_and_for_writ
             continue
         changes = operation.method != "GET"
         assert (operation.route is not None) == changes, operation.id
-        writers = ("agents",) if operation.owner == "agent" else ("documents",)
+        by_owner = {"agent": ("agents",), "ingest": ("documents",), "lab": ("evaluations:write",)}
+        writers = by_owner[operation.owner]
         if operation.path.startswith(("/v1/agents", "/v1/prompts")):
             writers = ("agents:write",)
         if "/labels/" in operation.path:
@@ -62,7 +63,7 @@ def test_tokens_of_operations_that_are_passed_on_never_reach_models_or_grants() 
     for operation in PASSED_ON:
         if operation.path == MCP or operation.id == FOR_READERS[0]:
             continue  # an answer like those of `rag:` models
-        allowed = {"agent"} if operation.owner == "agent" else {"ingest", "retriever", "inference"}
+        allowed = {"ingest", "retriever", "inference"} if operation.owner == "ingest" else {operation.owner}
         if operation.id in ("POST /v1/agents", "POST /v1/prompts", FOR_READERS[1]):
             # they look whether the key may use a model, or compare examples
             allowed = {"agent", "models"}

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Audience = Literal["agent", "ingest", "inference", "retriever", "models", "grants"]
+Audience = Literal["agent", "ingest", "inference", "retriever", "lab", "models", "grants"]
 """Who may accept a token. `models` is the gateway's model plane; `grants` its exchange for a fresh token."""
 
 INSTALLATION_TENANT = "-"
@@ -14,12 +14,13 @@ INSTALLATION_TENANT = "-"
 
 Scope = Literal[
     "chat", "documents", "search", "agents", "agents:write", "prompts:release", "feedback:write", "feedback:review",
-    "records:read", "records:write", "admin",
+    "records:read", "records:write", "evaluations:read", "evaluations:write", "admin",
 ]  # fmt: skip
 """`agents` runs agents, `agents:write` makes, changes and deletes them and prompts, `prompts:release` moves protected
 labels of prompts, such as `production`. `feedback:write` says what answers were worth, as `chat` and `agents` may;
 `feedback:review` reads, judges, exports and deletes what the tenant's people said. `records:read` reads what all keys
-of a tenant asked and were answered, `records:write` deletes it."""
+of a tenant asked and were answered, `records:write` deletes it. `evaluations:read` reads question sets,
+`evaluations:write` makes and deletes them."""
 
 
 class Delegation(BaseModel):

@@ -17,7 +17,7 @@ from contracts.operations.reach import Reach
 
 R = TypeVar("R")
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-Owner = Literal["gateway", "ingest", "agent"]
+Owner = Literal["gateway", "ingest", "agent", "lab"]
 Carries = Literal["json", "upload", "archive", "nothing"]
 Gives = Literal["json", "text", "bytes", "events", "json_or_events", "nothing"]
 MeteredRoute = Literal[
@@ -33,12 +33,14 @@ MeteredRoute = Literal[
     "agents",
     "mcp",
     "feedback",
+    "evaluations",
 ]
 """What a call is limited and recorded as."""
 
 _ASKED_BY: Mapping[Owner, tuple[Audience, ...]] = {
     "ingest": ("ingest", "retriever", "inference"),
     "agent": ("agent",),
+    "lab": ("lab",),
     "gateway": (),
 }
 _ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
@@ -52,6 +54,7 @@ _NAMED = {
     "prompts": ("prompt", NAME),
     "versions": ("version", re.compile(r"[1-9][0-9]{0,8}")),
     "labels": ("label", NAME),
+    "question-sets": ("question-set", NAME),
     "threads": ("thread", _ID),
     "runs": ("run", _ID),
     "feedback": ("feedback", _ID),

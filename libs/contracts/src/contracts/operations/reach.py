@@ -83,3 +83,6 @@ FEEDBACK = Reach(
 DOCUMENTS = Reach(
     why="documents are stored and given as they are; they are screened when a model or a search uses them"
 )
+QUESTIONS = Reach(
+    why="questions are stored and given as they are; each is screened when a call asks it of a model or a search"
+)

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from contracts.operations import administration, agents, documents, feedback, models, prompts, records, sessions
+from contracts.operations import (
+    administration,
+    agents,
+    documents,
+    feedback,
+    models,
+    prompts,
+    question_sets,
+    records,
+    sessions,
+)
 from contracts.operations.operation import Operation
 
 OPERATIONS: tuple[Operation[Any], ...] = tuple(
     value
-    for subject in (models, documents, agents, prompts, feedback, records, administration, sessions)
+    for subject in (models, documents, agents, prompts, feedback, records, question_sets, administration, sessions)
     for value in vars(subject).values()
     if isinstance(value, Operation)
 )

@@ -1,0 +1,39 @@
+"""What concerns all tenants: only the gateway asks for it, for an administrator."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from contracts.access.tenancy import TenantKeys
+from contracts.core.base import Name
+from lab.api.access import Library
+from servicekit.auth.delegation import Caller, check_tenant_admin, require, require_installation
+from servicekit.backup import tables as backup_tables
+from servicekit.sql.database import Database
+from servicekit.streams.response import OpenedStream
+from servicekit.web.router import Router
+
+router = Router(prefix="/v1", tags=["installation"])
+Installation = Annotated[Caller, require_installation("lab")]
+TenantAdmin = Annotated[Caller, require("lab", "admin")]
+MEDIA_TYPE = "application/x-tar"
+
+
+async def _database(request: Request) -> Database:
+    opened: Database = request.app.state.dependencies.database
+    return opened
+
+
+@router.get("/backup", response_class=OpenedStream)
+async def backup(_: Installation, database: Annotated[Database, Depends(_database)]) -> OpenedStream:
+    """This service's members of a backup, of the moment at which the answer begins."""
+    return OpenedStream(lambda: backup_tables.open_part(database, "lab"), MEDIA_TYPE)
+
+
+@router.post("/tenants/{name}/purge", status_code=204)
+async def delete_tenant(name: Name, _body: TenantKeys, caller: TenantAdmin, sets: Library) -> None:
+    """Remove all that a tenant has here."""
+    check_tenant_admin(caller, name)
+    await sets.delete_tenant(name)

@@ -1,0 +1,16 @@
+"""What the service works with, opened once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.questions.service import QuestionSets
+from servicekit.sql.database import Database
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """The database, and what is done with it."""
+
+    database: Database
+    question_sets: QuestionSets

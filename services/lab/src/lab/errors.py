@@ -1,0 +1,153 @@
+"""What can be wrong with a call to the lab."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from servicekit.core.errors import Conflict, Forbidden, InvalidRequest, NotFound
+
+MOST_NAMED = 5
+"""Pairs of questions that an error lists."""
+
+
+class QuestionSetNotFound(NotFound):
+    """The tenant has no question set of this name."""
+
+    code = "question_set_not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no question set '{name[:100]}'. GET /v1/question-sets lists them.", param="name")
+
+
+class QuestionSetVersionNotFound(NotFound):
+    """The set has no such version, or no longer."""
+
+    code = "question_set_version_not_found"
+
+    def __init__(self, name: str, version: int, newest: int) -> None:
+        why = "was deleted" if version <= newest else f"is not there yet; the newest is {newest}"
+        super().__init__(
+            f"Version {version} of the question set '{name}' {why}. GET /v1/question-sets/{name}/versions lists those "
+            "that are there.",
+            param="version",
+        )
+
+
+class QuestionSetNotYours(Forbidden):
+    """The set was made by another key, and this one sees only its own."""
+
+    code = "question_set_not_yours"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The name '{name}' is taken by a question set of another key. A key that is limited to some collections "
+            "or models sees and changes only sets that it made itself. Choose another name, or use a key without such "
+            "limits.",
+            param="name",
+        )
+
+
+class LastVersion(Conflict):
+    """The version is the only one that the set has."""
+
+    code = "last_version"
+
+    def __init__(self, name: str, version: int) -> None:
+        super().__init__(
+            f"Version {version} is the only one of the question set '{name}'. Delete the set, or save another version "
+            "first."
+        )
+
+
+class QuestionFileBroken(InvalidRequest):
+    """A line that is no question."""
+
+    code = "question_file_broken"
+
+    def __init__(self, name: str, line: int, why: str) -> None:
+        super().__init__(f"{name}, line {line}: {why[:600]}. Mend the line and send the file again.", param="file")
+
+
+class QuestionsMissing(InvalidRequest):
+    """Nothing to save."""
+
+    code = "questions_missing"
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"There are no questions in {where}. A version has at least one.", param="file")
+
+
+class TooManyQuestions(InvalidRequest):
+    """A version, or a tenant, would have more than it may."""
+
+    code = "too_many_questions"
+
+    def __init__(self, count: int, most: int, whose: str) -> None:
+        super().__init__(
+            f"{whose} would have {count:,} questions; the most is {most:,}. Split the set, or delete versions that "
+            "nobody needs.",
+            param="items",
+        )
+
+
+class TooManyQuestionSets(Conflict):
+    """The tenant has as many sets as it may."""
+
+    code = "too_many_question_sets"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"There are {most:,} question sets already, which is the most. Delete one first.")
+
+
+class QuestionIdTaken(InvalidRequest):
+    """Two questions have the same id."""
+
+    code = "question_id_taken"
+
+    def __init__(self, question_id: str, first: str, second: str) -> None:
+        super().__init__(
+            f"The id '{question_id[:200]}' is that of {first} and of {second}. Give each question an id of its own, or "
+            "none.",
+            param="id",
+        )
+
+
+class QuestionsAlike(InvalidRequest):
+    """Questions that ask the same would count twice."""
+
+    code = "questions_alike"
+
+    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
+        super().__init__(
+            f"Some questions ask the same, and would count twice: {_listed(pairs)}. Leave one of each out, or send "
+            '"duplicates": "skip", which does so.',
+            param="items",
+        )
+
+
+class SplitsLeak(InvalidRequest):
+    """A question of one split asks what one of another does."""
+
+    code = "splits_leak"
+
+    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
+        super().__init__(
+            f"Splits would leak into each other, so that figures would look better than they are: {_listed(pairs)}. "
+            'Put both into the same split, leave one out, or send "duplicates": "skip", which leaves out the one in '
+            "train.",
+            param="items",
+        )
+
+
+class QuestionSetChanged(Conflict):
+    """Others saved the same set again and again meanwhile."""
+
+    code = "question_set_changed"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Others are saving the question set '{name}' at this moment. Send this again.", retry_after=1)
+
+
+def _listed(pairs: Sequence[tuple[str, str]]) -> str:
+    named = "; ".join(f"{first} and {second}" for first, second in pairs[:MOST_NAMED])
+    return f"{named}, and {len(pairs) - MOST_NAMED:,} more pairs" if len(pairs) > MOST_NAMED else named

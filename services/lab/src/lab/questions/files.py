@@ -1,0 +1,194 @@
+"""Questions as files have them: JSON lines, CSV, and BEIR's two files. What is wrong is told with its line.
+
+The fields are those of the API. Names that other tools have for them are taken, too: `query` and `text` for the
+question, `relevant` and `document` for the documents, `answer`, `_id`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from contracts.improvement.question_sets import MOST_QUESTIONS, FileFormat, QuestionFile, QuestionItem
+from lab.errors import QuestionFileBroken, QuestionsMissing, TooManyQuestions
+from lab.questions.items import Item, make_item
+
+NAMES = {
+    "query": "question",
+    "text": "question",
+    "relevant": "documents",
+    "document": "documents",
+    "answer": "answers",
+    "_id": "id",
+    "label": "labels",
+}
+_ANSWER_COLUMN = re.compile(r"answers?([_. ]?\d+)?")
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+METADATA = "metadata."
+BEIR_COLUMNS = 3
+TREC_COLUMNS = 4
+Row = tuple[int, dict[str, Any]]
+"""A line's number and its fields."""
+
+
+def read_questions(file: QuestionFile) -> list[Item]:
+    """The questions in order; raises `QuestionFileBroken`, `QuestionsMissing` or `TooManyQuestions`."""
+    items: list[Item] = []
+    for line, fields in READERS[file.format](file):
+        if len(items) == MOST_QUESTIONS:
+            raise TooManyQuestions(len(items) + 1, MOST_QUESTIONS, file.name)
+        items.append(_item(file.name, line, fields))
+    if not items:
+        raise QuestionsMissing(file.name)
+    return items
+
+
+def _item(name: str, line: int, fields: Mapping[str, Any]) -> Item:
+    try:
+        return make_item(QuestionItem.model_validate(_renamed(name, line, fields)), f"{name}, line {line}")
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"] if not str(part).startswith("function-"))
+        why = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            where, why = "", f"there is no field '{where}'; what is your own goes into 'metadata'"
+        raise QuestionFileBroken(name, line, f"{where}: {why}" if where else why) from None
+
+
+def _renamed(name: str, line: int, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Under the API's names; one field twice is a mistake. A single answer or label is a list of one."""
+    found: dict[str, Any] = {}
+    for given, value in fields.items():
+        field = NAMES.get(given, given)
+        if field in found:
+            raise QuestionFileBroken(name, line, f"give '{field}' once, not also as '{given}'")
+        if value is None:
+            continue
+        found[field] = [value] if field in ("answers", "labels") and isinstance(value, str) else value
+    if isinstance(found.get("id"), int) and not isinstance(found["id"], bool):
+        found["id"] = str(found["id"])
+    return found
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Lines that are not blank, from 1. Not `splitlines`, which also splits where JSON's texts may have a break."""
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
+        if line.strip():
+            yield number, line
+
+
+def _json_lines(file: QuestionFile) -> Iterator[Row]:
+    for number, line in _lines(file.text):
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+            raise QuestionFileBroken(file.name, number, f"this is not JSON ({why})") from None
+        if not isinstance(value, dict):
+            raise QuestionFileBroken(file.name, number, 'a line is an object like {"question": "…"}')
+        yield number, value
+
+
+def _csv(file: QuestionFile) -> Iterator[Row]:
+    text = file.text.removeprefix("\ufeff")
+    header = text.partition("\n")[0]
+    separator = max(",;\t", key=header.count)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    columns: list[str] = []
+    before = 0
+    while True:
+        try:
+            row = next(rows, None)
+        except csv.Error as error:
+            raise QuestionFileBroken(file.name, max(rows.line_num, 1), f"this is not CSV ({error})") from None
+        if row is None:
+            return
+        line, before = before + 1, rows.line_num
+        if not any(cell.strip() for cell in row):
+            continue
+        if not columns:
+            columns = [cell.strip() for cell in row]
+            continue
+        if len(row) != len(columns):
+            why = f"it has {len(row)} columns, and the header {len(columns)}"
+            raise QuestionFileBroken(file.name, line, why)
+        yield line, _of_columns(file.name, line, zip(columns, row, strict=True))
+
+
+def _of_columns(name: str, line: int, cells: Iterator[tuple[str, str]]) -> dict[str, Any]:
+    """Empty cells say nothing. Documents and labels have `;` between, and a document's grade is after a `=`."""
+    fields: dict[str, Any] = {}
+    for column, cell in cells:
+        text = cell.strip()
+        if not text:
+            continue
+        field = NAMES.get(column, column)
+        if _ANSWER_COLUMN.fullmatch(column):
+            fields.setdefault("answers", []).append(text)
+        elif column.startswith(METADATA):
+            fields.setdefault("metadata", {})[column.removeprefix(METADATA)] = text
+        elif field == "documents":
+            fields[field] = _grades(name, line, text)
+        elif field == "labels":
+            fields[field] = [label.strip() for label in text.split(";") if label.strip()]
+        elif field == "answerable":
+            if text.lower() not in _TRUTH:
+                raise QuestionFileBroken(name, line, f"'{text[:50]}' in the column answerable is not true or false")
+            fields[field] = _TRUTH[text.lower()]
+        else:
+            fields[column] = text
+    return fields
+
+
+def _grades(name: str, line: int, text: str) -> dict[str, int]:
+    grades = {}
+    for one in (part.strip() for part in text.split(";")):
+        document, equals, grade = one.rpartition("=")
+        if equals and not grade.strip().isdecimal():
+            raise QuestionFileBroken(name, line, f"the grade '{grade[:50]}' of '{document[:100]}' is no whole number")
+        if one:
+            grades[document.strip() if equals else one] = int(grade) if equals else 1
+    return grades
+
+
+def _beir(file: QuestionFile) -> Iterator[Row]:
+    """The queries that have a relevant document; their other fields are left out."""
+    judged = _judgements(file.judgements or "")
+    for number, query in _json_lines(file):
+        name, text = query.get("_id"), query.get("text")
+        if not isinstance(name, str) or not isinstance(text, str):
+            raise QuestionFileBroken(file.name, number, 'a query is {"_id": "…", "text": "…"}')
+        relevant = {document: grade for document, grade in judged.get(name, {}).items() if grade > 0}
+        if relevant:
+            yield number, {"id": name, "question": text, "documents": relevant}
+
+
+def _judgements(text: str) -> dict[str, dict[str, int]]:
+    """Grades by query and document: BEIR's three columns after a header, or TREC's four."""
+    judged: dict[str, dict[str, int]] = {}
+    is_first = True
+    for number, line in _lines(text):
+        cells = [cell.strip() for cell in (line.split("\t") if "\t" in line else line.split())]
+        if len(cells) == TREC_COLUMNS:
+            del cells[1]
+        if len(cells) != BEIR_COLUMNS:
+            raise QuestionFileBroken("judgements", number, "a line has query, document and grade with tabs between")
+        if re.fullmatch(r"-?\d{1,9}", cells[2]):
+            judged.setdefault(cells[0], {})[cells[1]] = int(cells[2])
+        elif not is_first:
+            raise QuestionFileBroken("judgements", number, f"the grade '{cells[2][:50]}' is no whole number")
+        is_first = False
+    return judged
+
+
+READERS: Mapping[FileFormat, Callable[[QuestionFile], Iterator[Row]]] = {
+    "jsonl": _json_lines,
+    "csv": _csv,
+    "beir": _beir,
+}

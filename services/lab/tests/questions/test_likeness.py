@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from lab.questions.likeness import conversation_words, find_alike, words_of
+
+
+def _alike(*texts: str) -> list[tuple[int, int, bool]]:
+    return find_alike([words_of(text) for text in texts])
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("What is the refund limit?", "what's a refund limit"),
+        ("Is parking free?", "Please: is the parking free"),
+        ("假期有几天?", "假期有几天"),
+        ("???", " ??? "),
+    ],
+)
+def test_questions_in_the_same_words_are_alike_whatever_little_ones_stand_between(one: str, other: str) -> None:
+    assert _alike(one, other) == [(0, 1, True)]
+
+
+def test_a_letter_more_in_one_word_makes_no_other_question() -> None:
+    assert _alike("Which refunds are paid?", "Which refund is paid?") == [(0, 1, False)]
+    assert _alike("How do I acccess it?", "How do I access it?") == [(0, 1, False)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("What was the budget in 2023?", "What was the budget in 2024?"),
+        ("How much is 1000 worth?", "How much is 10000 worth?"),
+        ("Is Maria on leave?", "Is Mario on leave?"),
+        ("Is it legal in Berlin?", "Is it legal in Merlin?"),
+        ("Is it typical?", "Is it atypical?"),
+        ("May I park here?", "May I not park here?"),
+        ("Does Ann outrank Bob?", "Does Bob outrank Ann?"),
+        ("一年有几天?", "二年有几天?"),
+        ("Is a bd plan there?", "Is a bad plan there?"),
+    ],
+)
+def test_what_asks_for_something_else_is_not_alike(one: str, other: str) -> None:
+    assert _alike(one, other) == []
+
+
+def test_a_group_in_the_same_words_is_told_with_its_first() -> None:
+    assert _alike("One day?", "Two days?", "one day", "ONE DAY!") == [(0, 2, True), (0, 3, True)]
+
+
+def test_a_conversation_is_another_question_than_its_last_words_alone() -> None:
+    parts = ["How many days in Berlin?", "And in Rome?"]
+    assert find_alike([conversation_words(parts), conversation_words(parts[1:])]) == []
+    assert find_alike([conversation_words(parts), conversation_words(["how many days in BERLIN", "and in Rome"])])
+
+
+def test_thousands_of_questions_of_the_same_words_but_one_are_looked_at_in_one_go() -> None:
+    texts = [f"What is the limit of customer {chr(97 + n % 26)}{chr(97 + n // 26 % 26)}{n}?" for n in range(10_000)]
+    assert _alike(*texts) == []

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from contracts.improvement.question_sets import QuestionRecord, QuestionSet, QuestionSetCreate
+from lab.dependencies import Dependencies
+from lab.errors import (
+    LastVersion,
+    QuestionIdTaken,
+    QuestionsAlike,
+    QuestionSetNotFound,
+    QuestionSetNotYours,
+    QuestionSetVersionNotFound,
+    SplitsLeak,
+    TooManyQuestions,
+    TooManyQuestionSets,
+)
+from lab.questions.repository import Viewer
+from lab.questions.service import QuestionSets
+from lab.tables import QUESTIONS
+from servicekit.core.clock import ManualClock
+
+ACME = Viewer("acme", "key_1")
+LIMITED, OTHER_LIMITED = Viewer("acme", "key_2", limited=True), Viewer("acme", "key_3", limited=True)
+DAYS, WEEKS = {"question": "How many days?", "answers": ["27"]}, {"question": "How many weeks?"}
+
+
+@pytest.fixture
+def sets(opened: Dependencies) -> QuestionSets:
+    return opened.question_sets
+
+
+def _body(*items: dict[str, Any], name: str = "policies", **more: Any) -> QuestionSetCreate:
+    return QuestionSetCreate.model_validate({"name": name, "items": list(items), **more})
+
+
+async def _save(sets: QuestionSets, *items: dict[str, Any], viewer: Viewer = ACME, **more: Any) -> QuestionSet:
+    return (await sets.save(viewer, _body(*items, **more)))[0]
+
+
+async def _questions(sets: QuestionSets, version: int, viewer: Viewer = ACME, **more: Any) -> list[QuestionRecord]:
+    found, cursor = list[QuestionRecord](), None
+    while True:
+        page = await sets.list_questions(viewer, "policies", version, more.get("split"), 2, cursor)
+        found += page.data
+        if (cursor := page.next_cursor) is None:
+            return found
+
+
+async def _rows(opened: Dependencies) -> int:
+    async with opened.database.read() as connection:
+        return int((await connection.execute(select(func.count()).select_from(QUESTIONS))).scalar_one())
+
+
+async def test_identical_content_makes_no_version_in_whatever_order_it_comes(sets: QuestionSets) -> None:
+    first, new = await sets.save(ACME, _body(DAYS, WEEKS, description="What people ask."))
+    assert (first.version, first.questions, first.answerable, new) == (1, 2, 1, True)
+    again, new = await sets.save(ACME, _body(WEEKS, DAYS))
+    assert (again, new) == (first, False)
+    await _save(sets, DAYS)
+    back, new = await sets.save(ACME, _body(DAYS, WEEKS, description="Anew."))
+    assert (back.version, back.newest, back.description, new) == (1, 2, "Anew.", False)
+
+
+async def test_a_version_never_changes_whatever_is_saved_after_it(sets: QuestionSets, opened: Dependencies) -> None:
+    for items in ([DAYS, WEEKS], [DAYS], [DAYS, WEEKS, {"question": "Three?"}], [WEEKS]):
+        await _save(sets, *items)
+    asked = [[one.question for one in await _questions(sets, version)] for version in (1, 2, 3, 4)]
+    assert [sorted(map(str, each)) for each in asked] == [
+        ["How many days?", "How many weeks?"],
+        ["How many days?"],
+        ["How many days?", "How many weeks?", "Three?"],
+        ["How many weeks?"],
+    ]
+    assert await _rows(opened) == 4, "a question that stays is stored once"
+    versions = await sets.list_versions(ACME, "policies", 3, None)
+    assert [one.version for one in versions.data] == [4, 3, 2]
+    rest = await sets.list_versions(ACME, "policies", 3, versions.next_cursor)
+    assert [one.version for one in rest.data] == [1]
+
+
+async def test_questions_are_added_to_the_newest_version_and_replaced_by_their_id(
+    sets: QuestionSets, opened: Dependencies
+) -> None:
+    await _save(sets, DAYS, {"id": "w", "question": "How many weeks?"})
+    saved = await _save(sets, {"question": "how many days", "answers": ["28"]}, {"question": "Three?"}, append=True)
+    assert (saved.version, saved.questions) == (2, 3)
+    asked = {one.id: one.answers for one in await _questions(sets, 2)}
+    assert ["28"] in asked.values()
+    assert "w" in asked
+    assert await _rows(opened) == 4
+
+
+async def test_what_asks_the_same_is_refused_with_the_places(sets: QuestionSets) -> None:
+    with pytest.raises(QuestionsAlike) as refused:
+        await _save(sets, DAYS, WEEKS, {"id": "x", "question": "how many the days"})
+    assert "items[0] ('How many days?') and items[2] ('how many the days')" in refused.value.message
+    await _save(sets, {"id": "d", **DAYS})
+    with pytest.raises(QuestionsAlike, match="the saved question 'd'"):
+        await _save(sets, {"id": "x", "question": "How many days"}, append=True)
+    with pytest.raises(QuestionIdTaken, match=r"items\[0\] and of items\[1\]"):
+        await _save(sets, {"id": "x", "question": "One?"}, {"id": "x", "question": "Two?"})
+
+
+async def test_nearly_the_same_words_with_other_answers_are_two_questions(sets: QuestionSets) -> None:
+    one, other = (
+        {"question": "Which refunds?", "answers": ["all"]},
+        {"question": "Which refund?", "answers": ["the first"]},
+    )
+    assert (await _save(sets, one, other)).questions == 2
+    with pytest.raises(QuestionsAlike):
+        await _save(sets, one, {**other, "answers": ["all", "each"]})
+
+
+async def test_a_leak_between_splits_is_refused_and_skipping_leaves_the_one_in_train_out(sets: QuestionSets) -> None:
+    leak: list[dict[str, Any]] = [
+        {"id": "a", **DAYS, "split": "train"},
+        {"id": "b", "question": "how many days?", "split": "test"},
+    ]
+    same: list[dict[str, Any]] = [{"id": "c", **WEEKS, "split": "test"}, {"id": "d", **WEEKS, "split": "test"}]
+    with pytest.raises(SplitsLeak, match=r"\('How many days\?', train\) and items\[1\] \('how many days\?', test\)"):
+        await _save(sets, *leak, *same)
+    saved = await _save(sets, *leak, *same, duplicates="skip")
+    assert [(one.id, one.like) for one in saved.skipped] == [("a", "b"), ("d", "c")]
+    assert saved.splits == {"test": 2}
+    assert [one.id for one in await _questions(sets, 1, split="test")] == ["b", "c"]
+    assert await _questions(sets, 1, split="train") == []
+
+
+async def test_a_version_that_is_deleted_takes_what_no_other_has(sets: QuestionSets, opened: Dependencies) -> None:
+    for items in ([DAYS], [DAYS, WEEKS], [DAYS, {"question": "Three?"}]):
+        await _save(sets, *items)
+    await sets.delete(ACME, "policies", 2)
+    assert await _rows(opened) == 2
+    with pytest.raises(QuestionSetVersionNotFound, match="was deleted"):
+        await sets.get(ACME, "policies", 2)
+    await sets.delete(ACME, "policies", 3)
+    saved = await _save(sets, {"question": "Four?"}, append=True)
+    assert (saved.version, saved.newest, saved.questions) == (4, 4, 2)
+    assert [one.question for one in await _questions(sets, 4)] == ["How many days?", "Four?"]
+    await sets.delete(ACME, "policies", 4)
+    with pytest.raises(LastVersion):
+        await sets.delete(ACME, "policies", 1)
+    assert await _rows(opened) == 1
+
+
+async def test_a_set_that_is_deleted_leaves_no_question_and_gives_no_number_twice(
+    sets: QuestionSets, opened: Dependencies
+) -> None:
+    await _save(sets, DAYS)
+    await sets.delete(ACME, "policies")
+    assert await _rows(opened) == 0
+    for reading in (
+        sets.get(ACME, "policies"),
+        sets.delete(ACME, "policies"),
+        sets.list_versions(ACME, "policies", 1, None),
+    ):
+        with pytest.raises(QuestionSetNotFound):
+            await reading
+    assert (await _save(sets, DAYS)).version == 2
+    assert (await _save(sets, WEEKS, append=True)).questions == 2
+
+
+async def test_tenants_see_their_own_sets_and_limited_keys_what_they_made(sets: QuestionSets) -> None:
+    await _save(sets, DAYS)
+    await _save(sets, WEEKS, viewer=LIMITED, name="mine")
+    stranger = Viewer("other", "key_9")
+    for viewer in (stranger, LIMITED):
+        with pytest.raises(QuestionSetNotFound):
+            await sets.get(viewer, "policies")
+        with pytest.raises(QuestionSetNotFound):
+            await sets.delete(viewer, "policies")
+    with pytest.raises(QuestionSetNotYours):
+        await _save(sets, WEEKS, viewer=LIMITED)
+    names = [
+        [one.name for one in (await sets.list_sets(viewer, 10, None)).data]
+        for viewer in (ACME, LIMITED, OTHER_LIMITED, stranger)
+    ]
+    assert names == [["mine", "policies"], ["mine"], [], []]
+    assert (await _save(sets, WEEKS, viewer=stranger)).version == 1
+    await sets.delete(ACME, "policies")
+    assert (await _save(sets, WEEKS, viewer=OTHER_LIMITED)).key_id == "key_3"
+
+
+async def test_a_tenant_has_as_many_sets_and_questions_as_it_may(sets: QuestionSets) -> None:
+    for name in ("one", "two", "three"):
+        await _save(sets, DAYS, name=name)
+    with pytest.raises(TooManyQuestionSets):
+        await _save(sets, DAYS, name="four")
+    await sets.delete(ACME, "one")
+    await _save(sets, DAYS, name="four")
+    with pytest.raises(TooManyQuestions, match="The tenant would have 51"):
+        await _save(sets, *({"question": f"{n}?"} for n in range(48)), name="two", append=True)
+    assert (await sets.get(ACME, "two")).version == 1, "nothing of it is kept"
+
+
+async def test_savers_at_once_lose_nothing_of_each_other(sets: QuestionSets, clock: ManualClock) -> None:
+    await asyncio.gather(*(_save(sets, {"question": f"Number {n}?"}, append=True) for n in range(4)))
+    newest = await sets.get(ACME, "policies")
+    assert (newest.version, newest.questions) == (4, 4)
+
+
+async def test_a_list_goes_on_where_its_page_ended(sets: QuestionSets) -> None:
+    for name in ("a", "b", "c"):
+        await _save(sets, DAYS, name=name)
+        await _save(sets, WEEKS, name=name)
+    first = await sets.list_sets(ACME, 2, None)
+    rest = await sets.list_sets(ACME, 2, first.next_cursor)
+    assert [(one.name, one.version) for one in (*first.data, *rest.data)] == [("a", 2), ("b", 2), ("c", 2)]
+    assert rest.next_cursor is None
+
+
+async def test_a_tenant_that_is_deleted_has_nothing_left(sets: QuestionSets, opened: Dependencies) -> None:
+    await _save(sets, DAYS)
+    await _save(sets, DAYS, viewer=Viewer("other", "key_9"))
+    await sets.delete_tenant("acme")
+    assert await _rows(opened) == 1
+    assert (await sets.list_sets(ACME, 10, None)).data == []
+    assert (await _save(sets, DAYS)).version == 1
