@@ -627,7 +627,7 @@ declare namespace Api {
     records: "off" | "metadata" | "full" | null;
     records_days: number | null;
     revoked_at: string | null;
-    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "admin")[];
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "evaluations:read" | "evaluations:write" | "admin")[];
     tenant: string;
   };
   type KeyCreate = {
@@ -640,7 +640,7 @@ declare namespace Api {
     name: string;
     records?: "off" | "metadata" | "full" | null;
     records_days?: number | null;
-    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "admin")[];
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "evaluations:read" | "evaluations:write" | "admin")[];
     tenant: string;
   };
   type KeyCreated = {
@@ -659,7 +659,7 @@ declare namespace Api {
     records: "off" | "metadata" | "full" | null;
     records_days: number | null;
     revoked_at: string | null;
-    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "admin")[];
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "evaluations:read" | "evaluations:write" | "admin")[];
     secret: string;
     tenant: string;
   };
@@ -673,7 +673,7 @@ declare namespace Api {
     name?: string | null;
     records?: "off" | "metadata" | "full" | null;
     records_days?: number | null;
-    scopes?: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "admin")[] | null;
+    scopes?: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "evaluations:read" | "evaluations:write" | "admin")[] | null;
   };
   type KeyRotate = {
     overlap_seconds?: number;
@@ -715,7 +715,7 @@ declare namespace Api {
     key_id: string;
     models: string[] | null;
     name: string;
-    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "admin")[];
+    scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "evaluations:read" | "evaluations:write" | "admin")[];
     session: Session | null;
     tenant: string;
   };
@@ -945,6 +945,57 @@ declare namespace Api {
   type PullList = {
     data: Pull[];
     object: "list";
+  };
+  type QuestionFile = {
+    format: "jsonl" | "csv" | "beir";
+    judgements?: string | null;
+    name?: string;
+    text: string;
+  };
+  type QuestionItem = {
+    answerable?: boolean | null;
+    answers?: string[];
+    documents?: Record<string, number>;
+    id?: string | null;
+    labels?: string[];
+    metadata?: Record<string, JsonValue>;
+    question?: string | null;
+    split?: string | null;
+    turns?: TurnInput[] | null;
+  };
+  type QuestionRecord = {
+    answerable: boolean | null;
+    answers: string[];
+    documents: Record<string, number>;
+    id: string;
+    labels: string[];
+    metadata: Record<string, JsonValue>;
+    question: string | null;
+    split: string | null;
+    turns: Turn[] | null;
+  };
+  type QuestionSet = {
+    answerable: number;
+    created_at: string;
+    description: string;
+    digest: string;
+    key_id: string;
+    name: string;
+    newest: number;
+    questions: number;
+    skipped: SkippedQuestion[];
+    splits: Record<string, number>;
+    unanswerable: number;
+    updated_at: string;
+    version: number;
+  };
+  type QuestionSetCreate = {
+    append?: boolean;
+    description?: string | null;
+    duplicates?: "refuse" | "skip";
+    file?: QuestionFile | null;
+    items?: QuestionItem[] | null;
+    name: string;
   };
   type Range = {
     gt?: number | null;
@@ -1345,6 +1396,10 @@ declare namespace Api {
     layout: number;
     max_input_tokens: number;
   };
+  type SkippedQuestion = {
+    id: string;
+    like: string;
+  };
   type Source = {
     chunk_id: string;
     collection: string;
@@ -1462,6 +1517,14 @@ declare namespace Api {
     id: string;
     name: string;
   };
+  type Turn = {
+    content: string;
+    role: "system" | "user" | "assistant";
+  };
+  type TurnInput = {
+    content: string;
+    role: "system" | "user" | "assistant";
+  };
   type UpstreamState = {
     circuit: "closed" | "half_open" | "open";
     failures: number;
@@ -1537,6 +1600,8 @@ declare namespace Api {
     (method: "DELETE", path: readonly ["prompts", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["prompts", string, "labels", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["prompts", string, "versions", string], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["question-sets", string], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["question-sets", string, "versions", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["records"], options?: Options<Partial<Record<"user", unknown>>, never>): Promise<RecordsDeleted>;
     (method: "DELETE", path: readonly ["records", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["reviews", string], options?: Options<{}, never>): Promise<null>;
@@ -1571,6 +1636,11 @@ declare namespace Api {
     (method: "GET", path: readonly ["prompts", string], options?: Options<{}, never>): Promise<Prompt>;
     (method: "GET", path: readonly ["prompts", string, "versions"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: Prompt[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["prompts", string, "versions", string], options?: Options<{}, never>): Promise<Prompt>;
+    (method: "GET", path: readonly ["question-sets"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: QuestionSet[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["question-sets", string], options?: Options<{}, never>): Promise<QuestionSet>;
+    (method: "GET", path: readonly ["question-sets", string, "versions"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: QuestionSet[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["question-sets", string, "versions", string], options?: Options<{}, never>): Promise<QuestionSet>;
+    (method: "GET", path: readonly ["question-sets", string, "versions", string, "items"], options?: Options<Partial<Record<"split" | "limit" | "cursor", unknown>>, never>): Promise<{ data: QuestionRecord[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["records"], options?: Options<Partial<Record<"limit" | "cursor" | "from" | "to" | "collection" | "model" | "user" | "rating" | "abstained" | "error" | "q", unknown>>, never>): Promise<{ data: RecordSummary[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["records", string], options?: Options<{}, never>): Promise<AnswerRecord>;
     (method: "GET", path: readonly ["reviews"], options?: Options<Partial<Record<"state" | "answer_id" | "limit" | "cursor", unknown>>, never>): Promise<{ data: Review[]; next_cursor: string | null }>;
@@ -1610,6 +1680,7 @@ declare namespace Api {
     (method: "POST", path: readonly ["models", "pull"], options?: Options<{}, ModelPull>): Promise<Pull>;
     (method: "POST", path: readonly ["prompts"], options?: Options<{}, PromptCreate>): Promise<Prompt>;
     (method: "POST", path: readonly ["prompts", string, "render"], options?: Options<{}, PromptRender>): Promise<RenderedPrompt>;
+    (method: "POST", path: readonly ["question-sets"], options?: Options<{}, QuestionSetCreate>): Promise<QuestionSet>;
     (method: "POST", path: readonly ["rerank"], options?: Options<{}, RerankRequest>): Promise<RerankReply>;
     (method: "POST", path: readonly ["responses"], options?: Options<{}, ResponseRequest>): Promise<Response>;
     (method: "POST", path: readonly ["reviews"], options?: Options<{}, ReviewCreate>): Promise<ReviewsCreated>;
@@ -1646,6 +1717,9 @@ declare namespace Api {
     (path: readonly ["keys"], query?: Partial<Record<"limit" | "cursor" | "tenant", unknown>>, most?: number): Promise<Key[]>;
     (path: readonly ["prompts"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<PromptSummary[]>;
     (path: readonly ["prompts", string, "versions"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<Prompt[]>;
+    (path: readonly ["question-sets"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<QuestionSet[]>;
+    (path: readonly ["question-sets", string, "versions"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<QuestionSet[]>;
+    (path: readonly ["question-sets", string, "versions", string, "items"], query?: Partial<Record<"split" | "limit" | "cursor", unknown>>, most?: number): Promise<QuestionRecord[]>;
     (path: readonly ["records"], query?: Partial<Record<"limit" | "cursor" | "from" | "to" | "collection" | "model" | "user" | "rating" | "abstained" | "error" | "q", unknown>>, most?: number): Promise<RecordSummary[]>;
     (path: readonly ["reviews"], query?: Partial<Record<"state" | "answer_id" | "limit" | "cursor", unknown>>, most?: number): Promise<Review[]>;
     (path: readonly ["routes"], query?: {}, most?: number): Promise<Route[]>;

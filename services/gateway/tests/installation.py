@@ -76,6 +76,7 @@ class Installation:
         issuer = TokenIssuer(DelegationSigner(private, clock), timedelta(minutes=5), timedelta(days=7))
         self.agent, self.inference = InnerService("agent"), InnerService("inference")
         self.ingest, self.retriever = InnerService("ingest"), InnerService("retriever")
+        self.lab = InnerService("lab")
         self.offer(CHAT, EMBEDDER, RERANKER)
         self.limiter, budgets = MemoryLimiter(clock), BudgetRepository(database)
         tenants = TenantRepository(database, clock)
@@ -117,7 +118,7 @@ class Installation:
             health=UpstreamHealth(self.inference, clock),
             answer_cache=AnswerCache(MemoryStore(clock, 100_000), cached, self.retriever, issuer, clock),
             feedback=FeedbackService(database, tenants, self.answers, clock, catalog.label, BoundedLabels(100)),
-            peers=Peers(self.agent, self.inference, self.ingest, self.retriever),
+            peers=Peers(self.agent, self.inference, self.ingest, self.retriever, self.lab),
             streams=EventStreams(admission, 2),
             recorder=RecordWriter(database, meter.ledger, 64_000_000, 0),
         )

@@ -1,23 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import httpx2
 import pytest
-from services.gateway.tests.installation import Installation
 
-from gateway.bootstrap import (
-    MULTIPART_BYTES,
-    _body_limit,
-    create_metrics_app,
-    plane_probes,
-    public_probes,
-)
-from gateway.limits.limiter import LimiterUnavailable
-from gateway.limits.memory_limiter import MemoryLimiter
+from gateway.bootstrap import MULTIPART_BYTES, _body_limit, create_metrics_app
 from gateway.settings import GatewaySettings
-from servicekit.core.clock import ManualClock
-from servicekit.core.probes import Degraded
 from servicekit.web.body_limits import Streamed
 
 DOCUMENTS = "/v1/collections/handbook/documents"
@@ -43,29 +30,6 @@ def test_only_files_may_be_larger_than_other_bodies_and_only_where_they_are_stre
     settings = GatewaySettings(max_upload_bytes=1000, max_body_bytes=2000, max_archive_bytes=5000)
     limit = _body_limit(settings)(path, media_type)
     assert (limit, isinstance(limit, Streamed)) == (most, streamed)
-
-
-class Away(MemoryLimiter):
-    """Does not answer."""
-
-    async def probe(self) -> None:
-        raise LimiterUnavailable("connection refused")
-
-
-@pytest.mark.parametrize(("chosen", "error"), [("allow", Degraded), ("refuse", LimiterUnavailable)])
-async def test_without_redis_the_gateway_is_ready_only_where_calls_pass_without_limits_then(
-    installation: Installation, clock: ManualClock, chosen: str, error: type[Exception]
-) -> None:
-    settings = installation.settings.model_copy(update={"limits_when_redis_is_away": chosen})
-    await public_probes(installation.deps)["redis"]()
-    with pytest.raises(error):
-        await public_probes(replace(installation.deps, settings=settings, limiter=Away(clock)))["redis"]()
-
-
-async def test_the_model_plane_waits_for_nobody_who_waits_for_it(installation: Installation) -> None:
-    assert set(public_probes(installation.deps)) - set(plane_probes(installation.deps)) == {
-        "records", "redis", "agent", "ingest", "retriever",
-    }  # fmt: skip
 
 
 INSIDE = ("/v1/tokens", "/v1/spent", "/v1/runs/ended", "/v1/tenants/acme/purge")

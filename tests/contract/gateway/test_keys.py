@@ -217,6 +217,7 @@ async def test_health_is_open_and_tells_nothing_secret(gateway: RunningGateway, 
         "ingest",
         "retriever",
         "inference",
+        "lab",
         "disk",
     }
 

@@ -21,6 +21,8 @@ from inference.bootstrap import create_app as inference_app
 from inference.settings import InferenceSettings
 from ingest.bootstrap import create_app as ingest_app
 from ingest.settings import IngestSettings
+from lab.bootstrap import create_app as lab_app
+from lab.settings import LabSettings
 from retriever.bootstrap import create_app as retriever_app
 from retriever.settings import RetrieverSettings
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair
@@ -30,7 +32,7 @@ BY_GRANT = ("/v1/tokens", "/v1/usage", "/v1/spent", "/v1/runs/ended")
 """Calls of the model plane that take a grant in their body, and no token."""
 BODY = {"query": "q", "collections": ["a"]}
 """A good search, which the retriever takes before its routing; to other calls it is as good as any."""
-SERVICES = ("ingest", "retriever", "inference", "agent", "gateway")
+SERVICES = ("ingest", "retriever", "inference", "agent", "lab", "gateway")
 
 
 class Door:
@@ -46,6 +48,7 @@ class Door:
             "retriever": retriever_app(RetrieverSettings(**common)),
             "inference": inference_app(InferenceSettings(**common)),
             "agent": agent_app(AgentSettings(**common)),
+            "lab": lab_app(LabSettings(**common)),
             "gateway": create_model_plane(GatewaySettings(**common)),
         }
         self.apps["gateway"].state.dependencies = None  # asked for first there, and used by no call that is refused
@@ -96,6 +99,8 @@ REFUSED: list[tuple[str, str, str, Scope]] = [
     ("agent", "POST", "/v1/chat/completions", "agents"),
     ("agent", "GET", "/v1/agents", "chat"),
     ("agent", "DELETE", "/v1/agents/a", "agents"),
+    ("lab", "GET", "/v1/question-sets", "chat"),
+    ("lab", "DELETE", "/v1/question-sets/a", "evaluations:read"),
     ("gateway", "POST", "/v1/chat/completions", "search"),
 ]
 

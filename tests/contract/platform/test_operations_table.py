@@ -14,16 +14,19 @@ from fastapi import FastAPI
 import agent.bootstrap
 import gateway.bootstrap
 import ingest.bootstrap
+import lab.bootstrap
 from agent.settings import AgentSettings
 from contracts.operations.operation import Operation
 from contracts.operations.table import OPERATIONS
 from gateway.settings import GatewaySettings
 from ingest.settings import IngestSettings
+from lab.settings import LabSettings
 
 APPS: dict[str, Callable[[], FastAPI]] = {
     "gateway": lambda: gateway.bootstrap.create_app(GatewaySettings()),
     "ingest": lambda: ingest.bootstrap.create_app(IngestSettings()),
     "agent": lambda: agent.bootstrap.create_app(AgentSettings()),
+    "lab": lambda: lab.bootstrap.create_app(LabSettings()),
 }
 INNER = {
     "gateway": set[str](),
@@ -36,6 +39,7 @@ INNER = {
         "POST /v1/tenants/{}/purge",
         "POST /v1/chat/completions",
     },
+    "lab": {"GET /healthz", "GET /readyz", "GET /v1/backup", "POST /v1/tenants/{}/purge"},
 }
 """What a service serves to its peers alone."""
 CASES = [(service, operation) for operation in OPERATIONS for service in sorted({"gateway", operation.owner})]

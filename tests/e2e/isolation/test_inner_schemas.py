@@ -27,7 +27,7 @@ LEFT_OUT = r"documents:restore|/readyz$"
 CHECKS = "not_a_server_error,content_type_conformance"
 
 
-@pytest.mark.parametrize("service", ["ingest", "retriever", "inference", "agent"])
+@pytest.mark.parametrize("service", ["ingest", "retriever", "inference", "agent", "lab"])
 def test_what_schemathesis_makes_up_is_answered(traced: Traced, tmp_path: Path, service: str) -> None:
     for turn in range(1, TURNS + 1):  # a busy machine makes up less in the same time: each turn has more of it
         done = _made_up(traced.home.inner_url(service), _token(traced), turn, tmp_path)

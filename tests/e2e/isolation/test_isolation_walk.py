@@ -22,6 +22,7 @@ from contracts.retrieval.search import Filter
 from groundwork.client import Groundwork
 
 VAULT, SHARED, OPEN, AGENT, PROMPT = "vault-of-victim", "both-have-this", "open-to-all-keys", "keeper", "greeter"
+QUESTIONS = "what-they-ask"
 DOSSIER, TITLE, TEXT = "secret-dossier", "Zanzibar dossier", "The wombat password is xylophone quartz."
 ANSWER = "chatcmpl_0123456789abcdef01234567"
 METADATA = {"codename": "quetzal", "year": 1987}
@@ -69,6 +70,7 @@ class Attacker:
 def key(home: RunningHome, name: str, tenant: str, **options: Any) -> tuple[str, str]:
     scopes = (
         "chat", "documents", "search", "agents", "agents:write", "feedback:review", "records:read", "records:write",
+        "evaluations:read", "evaluations:write",
     )  # fmt: skip
     made = home.client.keys.create(name, tenant=tenant, scopes=scopes, **options)
     home.client.keys.change(made.id, KeyPatch(records="full"))
@@ -121,6 +123,9 @@ def victim(home: RunningHome) -> Iterator[Victim]:
         thread, run = start_run(http)
         secret = {"name": PROMPT, "messages": [{"role": "system", "content": "Keep the xylophone."}]}
         assert http.post("/v1/prompts", json=secret).status_code == 201
+        for text in (TEXT, f"{TEXT} Twice."):
+            asked = {"name": QUESTIONS, "items": [{"question": text, "answers": ["xylophone"]}]}
+            assert http.post("/v1/question-sets", json=asked).status_code == 201
         said = {"answer_id": ANSWER, "rating": "down", "comment": TEXT, "user": "wombat-keeper"}
         feedback = http.post("/v1/feedback", json=said).json()["id"]
         record = recorded(http)
@@ -166,6 +171,7 @@ def calls(http: httpx2.Client) -> list[Operation]:
         "POST /v1/collections",
         "POST /v1/agents",
         "POST /v1/prompts",
+        "POST /v1/question-sets",
     ]
 
     def turn(call: Operation) -> int:
@@ -183,6 +189,7 @@ def path_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "jobs": victim.jobs,
         "agents": (AGENT,),
         "prompts": (PROMPT,),
+        "question-sets": (QUESTIONS,),
         "versions": ("1",),
         "labels": ("production", "candidate"),
         "threads": (victim.thread,),
@@ -284,6 +291,9 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
                 ("list_collections", {}),
             )
         ],
+        "POST /v1/question-sets": [
+            {"name": QUESTIONS, "items": [{"question": "Mine?"}], "append": append} for append in (False, True)
+        ],
         "POST /v1/threads": [{}],
         "PATCH /v1/threads/{id}": [{"metadata": {"title": "Mine now."}}],
         "POST /v1/threads/{id}/messages": [{"messages": [{"role": "user", "content": "Mine."}], "position": 0}],
@@ -370,4 +380,6 @@ def test_the_victim_itself_finds_everything_still(victim: Victim) -> None:
     assert all(victim.client.jobs.get(job).status == "ready" for job in victim.jobs)
     assert victim.client.search(SHARED, "wombat").hits[0].text == TEXT
     assert TEXT in victim.http.get(f"/v1/records/{victim.record}").text
+    (asked,) = victim.http.get(f"/v1/question-sets/{QUESTIONS}/versions/1/items").json()["data"]
+    assert (asked["question"], asked["answers"]) == (TEXT, ["xylophone"])
     assert victim.http.get(f"/v1/threads/{victim.thread}/runs/{victim.run}").json()["input"] == TEXT

@@ -43,7 +43,7 @@ def live(home: RunningHome, tenant: str) -> tuple[list[str], str]:
     limits = {"requests_per_minute": 1000, "tokens_per_minute": 1_000_000}
     headers = {"Authorization": f"Bearer {home.admin_key}"}
     budgets = [{"window": "day", "usd": "5"}]
-    scopes = ["chat", "documents", "search", "agents", "agents:write"]
+    scopes = ["chat", "documents", "search", "agents", "agents:write", "evaluations:write"]
     wanted = {"name": f"{tenant}-key", "tenant": tenant, "scopes": scopes}
     with httpx2.Client(base_url=home.base_url, headers=headers) as admin:
         made = admin.post("/v1/keys", json={**wanted, "limits": limits, "budgets": budgets}).json()
@@ -71,6 +71,7 @@ def live(home: RunningHome, tenant: str) -> tuple[list[str], str]:
         client.agents.save(AGENT, {"instructions": "Remember the echidnagoal."})
         prompt = {"name": AGENT, "messages": [{"role": "system", "content": "Greet the echidnagoal."}], "label": "own"}
         assert http.post("/v1/prompts", json=prompt).status_code == 201
+        client.question_sets.save(AGENT, [{"question": "platypusquestion?", "answers": [TEXTS[0]]}])
         thread = client.threads.create({"about": "wallaroo"})
         run = client.runs.start(thread.id, AGENT, "What is the wallaroo password?")
         for _ in client.runs.events(thread.id, run.id, timeout=SECONDS):

@@ -138,13 +138,14 @@ async def running_gateway(
             Mount("/retriever", gateway_peers.retriever(public_key, seen)),
             Mount("/ingest", gateway_peers.ingest(public_key, seen)),
             Mount("/agent", gateway_peers.agent(public_key, seen, plane_url)),
+            Mount("/lab", gateway_peers.lab(public_key, seen)),
         ]
     )
     async with AsyncExitStack() as stack:
         stack.enter_context(patience())
         servers = Servers()
         inner_url = await servers.start(inner)
-        urls = {f"{name}_url": f"{inner_url}/{name}" for name in ("inference", "retriever", "ingest", "agent")}
+        urls = {f"{name}_url": f"{inner_url}/{name}" for name in ("inference", "retriever", "ingest", "agent", "lab")}
         settings = settings_in(folder, **{**urls, **changes})
         deps = await stack.enter_async_context(open_dependencies(settings, limiter))
         stack.push_async_callback(servers.close)

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from starlette.middleware import Middleware
 from starlette.types import Scope
 
 from gateway.admin.first_start import ensure_admin_key, ensure_key_pair
+from gateway.admin.probes import plane_probes, public_probes
 from gateway.admin.retention import Retention
 from gateway.api import (
     administration,
@@ -76,7 +77,6 @@ from gateway.usage.meter import Meter
 from gateway.usage.token_counter import TokenCounter
 from servicekit.auth.delegation import DelegationSigner
 from servicekit.core.clock import Clock, SystemClock
-from servicekit.core.probes import Degraded, Probe
 from servicekit.peers.client import Peer, open_session
 from servicekit.redis.client import open_redis
 from servicekit.sql.database import Database
@@ -321,37 +321,6 @@ def create_metrics_app() -> FastAPI:
     return app
 
 
-def public_probes(deps: Dependencies) -> Mapping[str, Probe]:
-    """Every part that the public API needs."""
-    peers = deps.peers
-    return {
-        "database": deps.database.probe,
-        "records": deps.recorder.probe,
-        "redis": _redis_probe(deps),
-        "agent": peers.agent.probe,
-        "ingest": peers.ingest.probe,
-        "retriever": peers.retriever.probe,
-        "inference": peers.inference.probe,
-    }
-
-
-def plane_probes(deps: Dependencies) -> Mapping[str, Probe]:
-    """What the model plane needs. Not the agent, whose own readiness asks for the model plane."""
-    return {"database": deps.database.probe, "inference": deps.peers.inference.probe}
-
-
-def _redis_probe(deps: Dependencies) -> Probe:
-    async def probe() -> None:
-        try:
-            await deps.limiter.probe()
-        except Exception as error:
-            if deps.settings.limits_when_redis_is_away == "allow":
-                raise Degraded("away; calls are let in without limits until it is back") from error
-            raise
-
-    return probe
-
-
 def _opening(
     settings: GatewaySettings, dependencies: Dependencies | None
 ) -> Callable[[], AbstractAsyncContextManager[Dependencies]]:
@@ -374,6 +343,7 @@ async def _open_peers(settings: GatewaySettings, stack: AsyncExitStack) -> Peers
 
     return Peers(
         agent=peer("agent", settings.agent_url),
+        lab=peer("lab", settings.lab_url),
         inference=peer("inference", settings.inference_url),
         ingest=peer("ingest", settings.ingest_url),
         retriever=peer("retriever", settings.retriever_url),

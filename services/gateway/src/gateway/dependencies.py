@@ -57,6 +57,7 @@ class Peers:
     inference: Peer
     ingest: Peer
     retriever: Peer
+    lab: Peer
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,8 @@ class Deletion:
     def __init__(self, installation: Installation) -> None:
         self.deps, self.agent, self.ingest = installation.deps, installation.agent, installation.ingest
         self.installation = installation
-        self.agent.answers(PURGE, b"")
+        for peer in (self.agent, installation.lab):
+            peer.answers(PURGE, b"")
 
     async def use(self, *names: str) -> None:
         ended = {"status": 200, "error_type": None, "streamed": False, "ms": 5}

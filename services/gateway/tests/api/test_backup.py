@@ -21,17 +21,21 @@ async def test_a_backup_is_one_whole_file_of_all_services_in_the_order_in_which_
     installation.ingest.answers("/v1/backup", _part("ingest", "retriever"))
     installation.inference.answers("/v1/backup", _part("inference"))
     installation.agent.answers("/v1/backup", _part("agent"))
+    installation.lab.answers("/v1/backup", _part("lab"))
     answer = await admin.get("/v1/backup")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-tar")
     file = tmp_path / "backup.tar"
     await asyncio.to_thread(file.write_bytes, answer.content)
     whole = await asyncio.to_thread(BackupFile(file).check)
-    assert whole.services == ["ingest", "retriever", "inference", "agent", "gateway"]
-    names = [name for name in ("ingest/", "inference/", "agent/", "gateway/") if name.encode() in answer.content]
+    assert whole.services == ["ingest", "retriever", "inference", "agent", "lab", "gateway"]
+    names = [
+        name for name in ("ingest/", "inference/", "agent/", "lab/", "gateway/") if name.encode() in answer.content
+    ]
     assert sorted(names, key=lambda name: answer.content.index(name.encode())) == [
         "ingest/",
         "inference/",
         "agent/",
+        "lab/",
         "gateway/",
     ]
     entries = (await admin.get("/v1/audit", params={"subject": "installation"})).json()["data"]
@@ -44,15 +48,19 @@ async def test_services_are_asked_by_the_gateway_itself_and_not_in_a_tenants_nam
     installation.ingest.answers("/v1/backup", _part("ingest", "retriever"))
     installation.inference.answers("/v1/backup", _part("inference"))
     installation.agent.answers("/v1/backup", _part("agent"))
+    installation.lab.answers("/v1/backup", _part("lab"))
     await admin.get("/v1/backup")
     for peer, audience in (
         (installation.ingest, "retriever"),
         (installation.inference, "inference"),
         (installation.agent, "agent"),
+        (installation.lab, "lab"),
     ):
         claims = installation.verifier.verify(peer.asked[0].token, audience)  # type: ignore[arg-type]
         assert (claims.tenant, claims.scopes) == ("-", ("admin",))
-    assert (installation.ingest.ended, installation.inference.ended, installation.agent.ended) == (1, 1, 1)
+    assert [
+        peer.ended for peer in (installation.ingest, installation.inference, installation.agent, installation.lab)
+    ] == [1] * 4
 
 
 async def test_a_part_that_can_not_be_had_is_an_error_and_no_half_a_backup(

@@ -54,6 +54,8 @@ async def test_keys_keep_what_they_could_write_and_administrators_get_what_is_ne
             "feedback:review",
             "records:read",
             "records:write",
+            "evaluations:read",
+            "evaluations:write",
         ],
         "plain": ["chat", "agents", "agents:write"],
         "no-agents": ["chat"],

@@ -21,7 +21,7 @@ from servicekit.web.router import Router
 
 router = Router(responses=ERRORS)
 MEDIA_TYPE = "application/x-tar"
-SERVICES = ("ingest", "retriever", "inference", "agent", "gateway")
+SERVICES = ("ingest", "retriever", "inference", "agent", "lab", "gateway")
 SECONDS = 600.0
 """Longest silence of a service, also until its part begins."""
 _TAR = {200: {"content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}}}
@@ -48,6 +48,7 @@ async def _opened(deps: Dependencies, actor: Actor) -> AsyncIterator[AsyncIterat
             await stack.enter_async_context(_part(deps, deps.peers.ingest, ("ingest", "retriever"))),
             await stack.enter_async_context(_part(deps, deps.peers.inference, ("inference",))),
             await stack.enter_async_context(_part(deps, deps.peers.agent, ("agent",))),
+            await stack.enter_async_context(_part(deps, deps.peers.lab, ("lab",))),
             await stack.enter_async_context(
                 backup_tables.open_part(deps.database, "gateway", {"public_key": public_key})
             ),

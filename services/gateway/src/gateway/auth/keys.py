@@ -19,7 +19,7 @@ from gateway.auth.errors import ScopeMissing
 
 ALL_SCOPES: tuple[Scope, ...] = (
     "chat", "documents", "search", "agents", "agents:write", "prompts:release", "feedback:write",
-    "feedback:review", "records:read", "records:write", "admin",
+    "feedback:review", "records:read", "records:write", "evaluations:read", "evaluations:write", "admin",
 )  # fmt: skip
 PREFIX_LENGTH = 10
 _SECRET = re.compile(r"gw_[A-Za-z0-9_-]{32,128}")

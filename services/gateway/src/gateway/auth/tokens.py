@@ -24,7 +24,7 @@ RUNS: Audiences = ("models",)
 """What a run of an agent may call, by the token that its grant is exchanged for: models, which `agents` includes."""
 DOCUMENT_RUNS: Audiences = ("retriever", "inference", *RUNS)
 """The same for a key that may read documents."""
-DELETION: Audiences = ("retriever", "agent", "models")
+DELETION: Audiences = ("retriever", "agent", "lab", "models")
 MODELS: Audiences = ("inference",)
 COLLECTIONS: Audiences = ("retriever",)
 GRANTS: Audiences = ("grants",)

@@ -100,7 +100,7 @@ async def _carry(
     screen = Screen(principal.guardrails, spec.reach)
     after = _last_seen(headers) if screen.screens_output else 0
     settings = deps.settings
-    peer = deps.peers.agent if spec.owner == "agent" else deps.peers.ingest
+    peer = {"agent": deps.peers.agent, "ingest": deps.peers.ingest, "lab": deps.peers.lab}[spec.owner]
     may_last = spec.gives in ("events", "json_or_events")
     quoting = await records_that_quote(exchange, deps, principal, spec)
     await quoting.precede()
