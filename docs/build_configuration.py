@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 PAGE = Path(__file__).parent / "configuration.md"
-MODULES = ("gateway", "ingest", "retriever", "inference", "agent", "groundwork")
+MODULES = ("gateway", "ingest", "retriever", "inference", "agent", "lab", "groundwork")
 INTRODUCTION = """# Configuration
 
 Generated from the settings classes by `make docs`; do not edit.

@@ -71,7 +71,7 @@ def running(home: Home) -> Iterator[Groundwork]:
     """A fresh home on a free port, stopped when the block ends."""
     down(home)
     shutil.rmtree(home.root, ignore_errors=True)
-    print("Starting five services, a worker and a queue ...", flush=True)
+    print("Starting six services, a worker and a queue ...", flush=True)
     started = up(home, port=0)
     try:
         print(f"  ready in {started.seconds:.1f} s at {started.base_url}", flush=True)

@@ -18,6 +18,7 @@ LAZY = {
     "retriever": ("asyncpg", "sqlalchemy.dialects.postgresql.asyncpg"),
     "agent": ("asyncpg", "sqlalchemy.dialects.postgresql.asyncpg"),
     "inference": ("asyncpg", "sqlalchemy.dialects.postgresql.asyncpg"),
+    "lab": ("asyncpg", "sqlalchemy.dialects.postgresql.asyncpg"),
 }
 """Imported by name when a service starts."""
 

@@ -9,7 +9,15 @@ import os
 import socket
 import sys
 
-DEFAULT_PORTS = {"gateway": 8080, "ingest": 8101, "retriever": 8102, "inference": 8103, "agent": 8104, "worker": 8105}
+DEFAULT_PORTS = {
+    "gateway": 8080,
+    "ingest": 8101,
+    "retriever": 8102,
+    "inference": 8103,
+    "agent": 8104,
+    "lab": 8105,
+    "worker": 8111,
+}
 SECONDS = 4.0
 REQUEST = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 

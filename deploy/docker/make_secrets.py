@@ -11,8 +11,8 @@ import secrets
 import sys
 from pathlib import Path
 
-SQL_SERVICES = ("gateway", "ingest", "retriever", "inference", "agent")
-"""Inference has its URL on Kubernetes, where it has replicas; in compose it keeps a file."""
+SQL_SERVICES = ("gateway", "ingest", "retriever", "inference", "agent", "lab")
+"""Inference and the lab have theirs on Kubernetes, where they have replicas; in compose each keeps a file."""
 REDIS_SERVICES = ("gateway", "ingest", "agent")
 SERVERS = ("postgres_password", "redis_password", "qdrant_api_key", "grafana_password")
 REDIS_CONFIG = (

@@ -27,6 +27,7 @@ HOLDS = {
     "groundwork-retriever": ("retriever_database_url", "retriever_qdrant_api_key"),
     "groundwork-inference": ("inference_database_url",),
     "groundwork-agent": ("agent_database_url", "agent_redis_url"),
+    "groundwork-lab": ("lab_database_url",),
     "groundwork-qdrant": ("qdrant_api_key",),
 }
 TRIAL = {"groundwork-trial-stores": ("postgres_password", "redis_password", "redis.conf")}

@@ -12,7 +12,7 @@ from tests.support.home.stack import ingest_handbook
 
 from groundwork.client import Groundwork
 
-ALL = {"gateway", "ingest", "retriever", "inference", "agent", "worker", "redis", "postgres"}
+ALL = {"gateway", "ingest", "retriever", "inference", "agent", "lab", "worker", "redis", "postgres"}
 IDLE_MIB = 2000 * 1e6 / 2**20
 
 

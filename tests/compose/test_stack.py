@@ -13,7 +13,7 @@ from tests.support.deployment.compose import ComposeStack, image_megabytes, imag
 
 from groundwork.client import Groundwork
 
-SERVICES = ("gateway", "ingest", "retriever", "inference", "agent")
+SERVICES = ("gateway", "ingest", "retriever", "inference", "agent", "lab")
 CONTAINERS = sorted({*SERVICES, "worker", "redis", "postgres"})
 ADDED_MB = {"gateway": 250, "ingest": 250, "retriever": 250, "agent": 250}
 FROM_SOURCE = r"code object from '.*\.py'"

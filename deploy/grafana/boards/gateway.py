@@ -114,6 +114,7 @@ BOARD = Board(
                     says="Alert ExperimentEnded.",
                 ),
                 line("Shadow calls", rates("groundwork_gateway_shadow_calls_total", "outcome"), unit="reqps"),
+                line("Question sets saved", rates("groundwork_lab_question_sets_saved_total", "outcome")),
             ),
         ),
         Row(

@@ -62,7 +62,7 @@ def test_up_on_a_running_home_changes_nothing(second: RunningHome) -> None:
 def test_status_shows_every_process_ready(second: RunningHome) -> None:
     done = groundwork(second.home, "status")
     assert done.returncode == 0, done.stdout + done.stderr
-    for name in ("valkey", "inference", "retriever", "ingest", "worker", "agent", "gateway"):
+    for name in ("valkey", "inference", "retriever", "ingest", "worker", "agent", "lab", "gateway"):
         assert name in done.stdout
 
 

@@ -149,6 +149,8 @@ def _thread(home: RunningHome) -> str:
     for text in ("Greet {{who}}.", "Greet {{who}} twice."):
         home.client.prompts.save("greeting", {**GREETING, "messages": [{"role": "system", "content": text}]})
     home.client.prompts.move("greeting", "candidate", 2)
+    for question in ("What is a lighthouse?", "Who keeps it?"):
+        home.client.question_sets.save("lights", [{"question": question}], append=True)
     thread = home.client.threads.create()
     _run(home.client, thread.id, "What is a lighthouse?")
     return thread.id
@@ -177,6 +179,12 @@ def test_prompts_have_their_versions_and_labels_again(second: RunningHome) -> No
     prompt = second.client.prompts.get("greeting", version=2)
     assert prompt.messages[0].content == "Greet {{who}} twice."
     assert {label.label: label.version for label in prompt.labels} == {"production": 1, "candidate": 2}
+
+
+def test_question_sets_have_their_versions_again(second: RunningHome) -> None:
+    sets = second.client.question_sets
+    asked = [[one.question for one in sets.questions("lights", version)] for version in (1, 2)]
+    assert asked == [["What is a lighthouse?"], ["What is a lighthouse?", "Who keeps it?"]]
 
 
 def test_keys_of_callers_work_on_and_the_admin_key_is_a_new_one(known: Known, second: RunningHome) -> None:

@@ -18,6 +18,7 @@ from agent.settings import AgentSettings
 from gateway.settings import GatewaySettings
 from inference.settings import InferenceSettings
 from ingest.settings import IngestSettings
+from lab.settings import LabSettings
 from retriever.settings import RetrieverSettings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,8 +32,9 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "retriever": RetrieverSettings,
     "inference": InferenceSettings,
     "agent": AgentSettings,
+    "lab": LabSettings,
 }
-DEFAULT = {"secrets", "gateway", "ingest", "worker", "retriever", "inference", "agent", "redis", "postgres", "qdrant"}
+DEFAULT = {*SETTINGS, "secrets", "redis", "postgres", "qdrant"}
 
 
 @pytest.fixture(scope="module")

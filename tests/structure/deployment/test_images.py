@@ -19,7 +19,7 @@ print(*sorted(name for name in sys.modules if name.startswith({service!r})))
 """
 
 
-@pytest.mark.parametrize("service", ["gateway", "ingest", "retriever", "inference", "agent"])
+@pytest.mark.parametrize("service", ["gateway", "ingest", "retriever", "inference", "agent", "lab"])
 def test_byte_code_is_made_of_a_service_without_its_extras(service: str) -> None:
     program = WITHOUT_EXTRAS.format(folder=str(FOLDER), service=service)
     command = [sys.executable, "-B", "-c", program]

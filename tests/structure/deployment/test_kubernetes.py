@@ -33,6 +33,7 @@ from inference.catalog.models_file import load_models_file
 from inference.settings import InferenceSettings
 from ingest.pictures.service import AT_ONCE
 from ingest.settings import IngestSettings
+from lab.settings import LabSettings
 from retriever.settings import RetrieverSettings
 
 SETTINGS: dict[str, type[BaseSettings]] = {
@@ -42,6 +43,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "retriever": RetrieverSettings,
     "inference": InferenceSettings,
     "agent": AgentSettings,
+    "lab": LabSettings,
 }
 BASE = documents("base")
 ALL = [*BASE, *documents("components")]
@@ -222,7 +224,7 @@ def test_selectors_find_their_pods_and_ports() -> None:
 
 def test_what_scales_by_itself_has_no_fixed_number_and_what_runs_may_be_moved_one_by_one() -> None:
     scaled = {each["spec"]["scaleTargetRef"]["name"] for each in named(ALL, "HorizontalPodAutoscaler").values()}
-    assert scaled == {"gateway", "ingest", "retriever", "inference", "agent"}
+    assert scaled == {"gateway", "ingest", "retriever", "inference", "agent", "lab"}
     assert not [name for name in scaled if "replicas" in RUNNING[name]["spec"]]
     budgets = named(BASE, "PodDisruptionBudget")
     assert set(budgets) == set(workloads(BASE))

@@ -20,7 +20,7 @@ from tests.support.home.stack import ROOT, RunningHome
 
 PROMETHEUS = shutil.which("prometheus")
 STARTING_SECONDS = 60.0
-SERVICES = ("ingest", "worker", "retriever", "inference", "agent")
+SERVICES = ("ingest", "worker", "retriever", "inference", "agent", "lab")
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""What `groundwork up` runs on one host: Valkey, the five services and a worker, under supervisord."""
+"""What `groundwork up` runs on one host: Valkey, the six services and a worker, under supervisord."""

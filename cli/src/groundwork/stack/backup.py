@@ -20,7 +20,7 @@ from groundwork.stack.lifecycle import running_state
 from servicekit.backup.file import About, BackupDamaged, BackupFile
 from servicekit.backup.restore import CHECKED
 
-SERVICES = ("gateway", "ingest", "retriever", "inference", "agent")
+SERVICES = ("gateway", "ingest", "retriever", "inference", "agent", "lab")
 KEPT = frozenset(("config.env", "models.yaml", "agents", "restoring"))
 """What a home that is restored into may hold already: the operator's own settings, and an unfinished restore."""
 

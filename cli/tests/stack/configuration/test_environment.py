@@ -10,7 +10,7 @@ from groundwork.stack.configuration.files import unknown_settings
 from groundwork.stack.configuration.overrides import Overrides, Setting
 from groundwork.stack.home.folder import Home
 
-SERVICES = ("gateway", "ingest", "retriever", "inference", "agent")
+SERVICES = ("gateway", "ingest", "retriever", "inference", "agent", "lab")
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_keys_of_the_shell_reach_nobody_and_those_that_the_models_file_names_inf
     )
     shell = {"OPENAI_API_KEY": "one", "GITHUB_TOKEN": "two", "DB_PASSWORD": "three", "PATH": "/bin", "LC_ALL": "C"}
     theirs = overrides(home, AWS_SECRET_ACCESS_KEY="four", HF_TOKEN="five", https_proxy="http://proxy", **shell)
-    programs = ("gateway", "ingest", "worker", "retriever", "inference", "agent")
+    programs = ("gateway", "ingest", "worker", "retriever", "inference", "agent", "lab")
     got = {program: process_environment(program, wiring, theirs) for program in programs}
     for name, holders in {
         "OPENAI_API_KEY": ["inference"],

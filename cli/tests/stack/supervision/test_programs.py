@@ -43,7 +43,7 @@ def test_supervisord_reads_back_every_path_as_it_is(home: Home) -> None:
     parser = configparser.RawConfigParser()
     parser.read(home.supervisor_settings)
     assert "program:valkey" not in parser.sections()
-    assert parser["group:services"]["programs"] == "inference,gateway,retriever,ingest,worker,agent"
+    assert parser["group:services"]["programs"] == "inference,gateway,retriever,ingest,worker,agent,lab"
     *_, file = shlex.split(parser["program:gateway"]["command"].replace("%%", "%"))
     assert json.loads(Path(file).read_text())["command"][1:] == ["-m", "gateway"]
 

@@ -73,7 +73,7 @@ class IngestSettings(ServiceSettings, SqlSettings, RedisSettings):
     url_fetches: Annotated[int, Field(ge=1, le=256)] = 8
     """Documents fetched at once by one API process, half of them at most for one tenant; more get 429."""
 
-    worker_port: int = 8105
+    worker_port: int = 8111
     """Port of a worker's health and metrics."""
     worker_slots: Annotated[int, Field(ge=1, le=64)] = 6
     """Jobs that one worker runs at once, so that some are parsed and written down while others are embedded."""

@@ -12,7 +12,7 @@ from groundwork.stack.configuration.overrides import Overrides
 from groundwork.stack.home.errors import DatabaseUnusable
 from groundwork.stack.home.folder import Home
 
-LEDGERS = ("gateway", "ingest", "retriever", "inference", "agent")
+LEDGERS = ("gateway", "ingest", "retriever", "inference", "agent", "lab")
 READ_THROUGH_BYTES = 64_000_000
 """A larger database is not read through before a start: it would take longer than a second."""
 RESTORE = "Restore a backup into another home."

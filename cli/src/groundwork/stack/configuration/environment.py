@@ -30,6 +30,7 @@ PORT_SETTINGS = {
     "retriever": "RETRIEVER_PORT",
     "inference": "INFERENCE_PORT",
     "agent": "AGENT_PORT",
+    "lab": "LAB_PORT",
 }
 """Ports that the user may fix. The gateway's own is GROUNDWORK_PORT."""
 FOR_ALL = ("OTLP_ENDPOINT", "OTLP_HEADERS", "TRACE_RATIO")
@@ -144,6 +145,7 @@ def _gateway(wiring: Wiring) -> dict[str, str]:
         "RETRIEVER_URL": wiring.url("retriever"),
         "INFERENCE_URL": wiring.url("inference"),
         "AGENT_URL": wiring.url("agent"),
+        "LAB_URL": wiring.url("lab"),
         "DELEGATION_PRIVATE_KEY_FILE": str(wiring.home.keys / "delegation.key"),
         "ADMIN_KEY_FILE": str(wiring.home.admin_key_file),
     }
@@ -190,4 +192,5 @@ _OWN: dict[str, Callable[[Wiring], dict[str, str]]] = {
     "retriever": _retriever,
     "inference": _inference,
     "agent": _agent,
+    "lab": lambda _: {},
 }

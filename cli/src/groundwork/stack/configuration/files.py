@@ -17,7 +17,7 @@ from groundwork.stack.home.errors import ConfigurationBroken
 from groundwork.stack.home.folder import Home, RunState
 from groundwork.stack.home.ports import NAMES
 
-SERVICES = ("gateway", "ingest", "retriever", "inference", "agent")
+SERVICES = ("gateway", "ingest", "retriever", "inference", "agent", "lab")
 HIDDEN = "(secret)"
 CHOSEN_AT_START = "(chosen at start)"
 

@@ -14,7 +14,7 @@ from groundwork.stack.home.errors import PortTaken
 INNER_PORTS = range(20_000, 32_000)
 """Below the systems' ephemeral ranges, so that no outgoing connection takes one between two starts of a process."""
 METRICS_PORT = 9464
-NAMES = ("gateway", "model_plane", "metrics", "ingest", "worker", "retriever", "inference", "agent", "valkey")
+NAMES = ("gateway", "model_plane", "metrics", "ingest", "worker", "retriever", "inference", "agent", "lab", "valkey")
 _ATTEMPTS = 200
 
 

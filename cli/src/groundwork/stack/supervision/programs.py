@@ -46,6 +46,7 @@ SERVICES: tuple[Program, ...] = tuple(
         ("ingest", "ingest"),
         ("worker", "ingest.worker"),
         ("agent", "agent"),
+        ("lab", "lab"),
     )
 )
 
