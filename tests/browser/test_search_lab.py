@@ -157,7 +157,7 @@ def test_hostile_documents_are_text_in_the_lab_and_errors_say_what_is_wrong(sign
 
 
 def test_queries_are_kept_as_questions_that_the_evaluation_reads_until_somebody_signs_out(
-    signed_in: Any, handbook: Collection, tmp_path: Path
+    signed_in: Any, handbook: Collection, home: RunningHome, tmp_path: Path
 ) -> None:
     page = signed_in
     page.get_by_role("link", name="Search lab").click()
@@ -179,6 +179,12 @@ def test_queries_are_kept_as_questions_that_the_evaluation_reads_until_somebody_
     answered, open_one = read_questions(file)
     assert (answered.text, list(answered.relevant.values())) == (QUESTION, [1])
     assert (open_one.text, open_one.relevant) == ("Which planet has the most moons?", {})
+    for number in (1, 1):  # the same questions again make no version
+        page.get_by_role("button", name="Add to question set").click()
+        page.get_by_text(f"Question set “handbook” has 2 questions in version {number}.").wait_for()
+    items = [(one.question, one.answerable) for one in home.client.question_sets.questions("handbook")]
+    assert items == [(QUESTION, True), ("Which planet has the most moons?", False)]
+    home.client.question_sets.delete("handbook")
     page.get_by_role("button", name="Sign out").click()
     page.get_by_label("API key").wait_for()
     assert page.evaluate("localStorage.length") == 0

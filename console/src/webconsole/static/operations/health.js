@@ -7,7 +7,7 @@ import { usePolling } from "../parts/poll.js";
 const EVERY_MS = 5000;
 const ABOUT = /** @type {Record<string, string>} */ ({
   database: "keys, limits, usage", redis: "wake-ups, limits, caches", agent: "answers and runs", ingest: "documents and jobs",
-  retriever: "collections and search", inference: "models", disk: "room for what is added",
+  retriever: "collections and search", inference: "models", lab: "question sets", disk: "room for what is added",
 });
 
 /** The section. */

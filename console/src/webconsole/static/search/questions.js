@@ -1,6 +1,8 @@
-// Queries kept as questions of a set, in the form that `groundwork eval` reads. They lie in this browser until somebody signs out.
-import { me } from "../api/client.js";
+// Queries kept as questions of a set, in the form that `groundwork eval` reads. They lie in this browser until somebody signs out, and
+// are the tenant's once they are saved as a question set.
+import { call, me } from "../api/client.js";
 import { html, signal, useSignal } from "../app/html.js";
+import { may } from "../app/session.js";
 import { download } from "../parts/download.js";
 import { counted } from "../parts/format.js";
 import { focused } from "../parts/keys.js";
@@ -41,6 +43,18 @@ function save(collection, question, hit) {
   revision.value += 1;
 }
 
+/** Into the question set that is named like the collection; a question that it has is replaced. @param {string} collection */
+async function saveAsSet(collection) {
+  const items = questionsOf(collection).map(({ question, document }) =>
+    document ? { question, documents: { [document]: 1 }, answerable: true } : { question, answerable: false });
+  try {
+    const saved = await call("POST", ["question-sets"], { json: { name: collection, append: true, items } });
+    say(`Question set “${saved.name}” has ${counted(saved.questions, "question")} in version ${saved.version}.`);
+  } catch (error) {
+    say(error);
+  }
+}
+
 /** @param {{ collection: string, query: string, hit: Hit | null, without?: string }} props `hit`: the passage that answers it; `without`: what is said where there is none */
 export function QuestionSet({ collection, query, hit, without = "Open the passage that answers it to save the query as a question, or" }) {
   const sure = useSignal(false);
@@ -68,6 +82,7 @@ export function QuestionSet({ collection, query, hit, without = "Open the passag
       <button class="quiet" onClick=${keep(null)}>Save: no document answers it</button>
       ${questions.length > 0 && html`
         <button class="quiet" onClick=${() => download(`${collection}-questions.jsonl`, "application/jsonl", lines())}>Download ${counted(questions.length, "question")}</button>
+        ${may("evaluations:write") && html`<button class="quiet" onClick=${() => saveAsSet(collection)}>Add to question set “${collection}”</button>`}
         ${sure.value
           ? html`<span role="alert">Delete them? <button class="danger" onClick=${clear}>Delete them</button> <button class="quiet" ref=${focused} onClick=${() => (sure.value = false)}>Keep</button></span>`
           : html`<button class="quiet" onClick=${() => (sure.value = true)}>Clear</button>`}`}
