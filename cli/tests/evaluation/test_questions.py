@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from contracts.improvement.question_sets import QuestionRecord, Turn
 from groundwork.errors import QuestionsInvalid
-from groundwork.evaluation.questions import read_questions
+from groundwork.evaluation.questions import read_questions, set_questions
 
 HANDBOOK = Path(__file__).resolve().parents[3] / "examples" / "handbook-questions.jsonl"
 
@@ -103,3 +104,20 @@ def test_what_is_missing_or_empty_is_said(tmp_path: Path) -> None:
     (tmp_path / "binary.jsonl").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(QuestionsInvalid, match="not UTF-8"):
         read_questions(tmp_path / "binary.jsonl")
+
+
+def test_a_set_of_the_server_has_the_questions_of_a_file() -> None:
+    records = [
+        QuestionRecord(id="a", question="One?", documents={"leave.md": 2}),
+        QuestionRecord(id="b", turns=[Turn(role="user", content="Two?"), Turn(role="user", content="Three?")]),
+        QuestionRecord(id="c", question="Four?", documents={"near.md": 1}, answerable=False),
+    ]
+    read = set_questions("set:policies@2", records)
+    assert [(one.id, one.text, dict(one.relevant)) for one in read] == [
+        ("a", "One?", {"leave.md": 2}),
+        ("b", "Three?", {}),
+        ("c", "Four?", {}),
+    ]
+    assert read[0].place == "set:policies@2, question 1"
+    with pytest.raises(QuestionsInvalid, match="no questions in set:policies@2"):
+        set_questions("set:policies@2", [])

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 from tests.support.home.stack import HANDBOOK, INGEST_SECONDS, QUESTIONS, RunningHome
 
 from contracts.retrieval.collections import Collection
+from groundwork.client.question_sets import read_question_file
 from groundwork.client.transfers.bulk import ingest_files
 from groundwork.client.transfers.files import find_files
 
@@ -80,3 +81,26 @@ def test_two_collections_are_compared_by_the_same_questions(home: RunningHome, h
     unknown = evaluated(home, handbook.name, QUESTIONS, "--modes", "sparse", "--against", "nowhere")
     assert unknown.returncode == 1
     assert "nowhere" in unknown.stderr
+
+
+def test_a_question_set_is_evaluated_and_gated_against_an_earlier_result(
+    home: RunningHome, handbook: Collection, tmp_path: Path
+) -> None:
+    saved = home.client.question_sets.save("handbook-questions", read_question_file(QUESTIONS))
+    assert (saved.questions, saved.unanswerable) == (40, 10)
+    then, gate = tmp_path / "then.json", ("--modes", "sparse", "--gate", "nDCG@10")
+    first = evaluated(home, handbook.name, "set:handbook-questions", "--modes", "sparse", "--json", then)
+    assert first.returncode == 0, first.stderr
+    told = json.loads(then.read_text())
+    assert told["question_set"] == {"name": "handbook-questions", "version": 1, "digest": saved.digest}
+    assert len(told["by_question"]) == 30
+    same = evaluated(home, handbook.name, "set:handbook-questions@1", *gate, "--baseline", then)
+    assert same.returncode == 0, same.stderr
+    assert "sparse: no difference that luck would not make: +0.000" in same.stdout
+    for one in told["by_question"]:
+        one["ways"]["sparse"]["nDCG@10"] += 0.1  # as if it had been better then
+    then.write_text(json.dumps(told))
+    worse = evaluated(home, handbook.name, "set:handbook-questions@1", *gate, "--baseline", then)
+    assert worse.returncode == 1
+    assert "sparse: worse: -0.100" in worse.stdout
+    home.client.question_sets.delete("handbook-questions")

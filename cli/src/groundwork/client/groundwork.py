@@ -36,6 +36,7 @@ from groundwork.client.feedback import FeedbackCalls
 from groundwork.client.jobs import Jobs
 from groundwork.client.prompts import Prompts
 from groundwork.client.pulls import Pulls
+from groundwork.client.question_sets import QuestionSets
 from groundwork.client.records import Records
 
 LOAD_SECONDS = 70.0
@@ -73,6 +74,7 @@ class Groundwork:
         self.runs = Runs(self._connection)
         self.feedback = FeedbackCalls(self._connection)
         self.records = Records(self._connection)
+        self.question_sets = QuestionSets(self._connection)
         self.keys = administration.Keys(self._connection)
         self.tenants = administration.Tenants(self._connection)
         self.routes = administration.Routes(self._connection)

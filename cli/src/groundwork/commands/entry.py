@@ -12,7 +12,7 @@ import typer
 from pydantic import SecretStr, ValidationError
 from typer.core import TyperGroup
 
-from groundwork.commands.answers import agents, feedback, prompts, questions, records
+from groundwork.commands.answers import agents, feedback, prompts, question_sets, questions, records
 from groundwork.commands.documents import collections, evaluation, ingest, reindex
 from groundwork.commands.installation import (
     backups,
@@ -92,6 +92,7 @@ for module in (
     prompts,
     feedback,
     records,
+    question_sets,
     evaluation,
     reindex,
     backups,

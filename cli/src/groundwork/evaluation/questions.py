@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from contracts.improvement.question_sets import QuestionRecord
 from groundwork.errors import QuestionsInvalid
 
 MAX_CHARS = 32_768
@@ -48,6 +49,18 @@ def read_questions(path: Path) -> list[Question]:
             raise _wrong(question.place, f"the id '{question.id}' is that of {places[question.id]}, too")
         places[question.id] = question.place
     return questions
+
+
+def set_questions(name: str, records: Iterable[QuestionRecord]) -> list[Question]:
+    """A question set's questions; of a conversation the last one. What is not answerable has no relevant document."""
+    found = []
+    for number, one in enumerate(records, start=1):
+        text = one.question if one.question is not None else one.turns[-1].content if one.turns else ""
+        relevant = {} if one.answerable is False else one.documents
+        found.append(Question(one.id, text, relevant, f"{name}, question {number}"))
+    if not found:
+        raise QuestionsInvalid(f"There are no questions in {name}.")
+    return found
 
 
 def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

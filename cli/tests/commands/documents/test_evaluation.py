@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from cli.tests.server import client_of, error
 from typer.testing import CliRunner
 
 from groundwork.commands import app
+from groundwork.commands.session import Session
 
 RUNNER = CliRunner()
 
@@ -49,6 +51,17 @@ def test_modes_that_do_not_exist_are_named(questions: Path) -> None:
 def test_nothing_is_applied_that_is_not_measured(questions: Path) -> None:
     assert "add --rerank" in said(questions, "--apply")
     assert "add --rerank" in said(questions, "--apply", "--rerank", "--modes", "dense")
+
+
+def test_a_gate_needs_an_earlier_result_that_can_be_read(questions: Path, tmp_path: Path) -> None:
+    assert "add --baseline" in said(questions, "--gate", "nDCG@10")
+    assert "can't be read" in said(questions, "--baseline", tmp_path / "gone.json")
+
+
+def test_a_set_is_named_by_name_and_number(questions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Session, "client", lambda _: client_of(lambda _: error(404, "question_set_not_found")))
+    assert "names no question set" in said("set:Policies@x")
+    assert "It went wrong." in said("set:policies@2")
 
 
 def test_without_a_server_it_says_how_to_start_one(questions: Path) -> None:

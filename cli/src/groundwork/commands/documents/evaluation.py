@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from contracts.documents.documents import Document
 from contracts.retrieval.collections import Collection
 from contracts.retrieval.search import SearchMode
 from groundwork.client import Groundwork
+from groundwork.commands.answers.question_sets import set_reference
 from groundwork.commands.session import Session, session_of
 from groundwork.errors import GroundworkError, QuestionsInvalid
 
@@ -27,6 +28,30 @@ if TYPE_CHECKING:
     from groundwork.evaluation.significance import Comparison
 
 MODES: tuple[SearchMode, ...] = get_args(SearchMode)
+SET = "set:"
+"""Begins what names a question set on the server."""
+Questions = Annotated[
+    Path,
+    typer.Argument(
+        help="JSON lines with questions and their relevant documents, a folder as BEIR has it, or set:NAME[@N]."
+    ),
+]
+Recall = Annotated[
+    list[int] | None, typer.Option("--recall", "-k", min=1, max=100, help="Depth of recall; may be repeated.")
+]
+AllowMissing = Annotated[
+    bool, typer.Option("--allow-missing", help="Count documents that the collection lacks as not found.")
+]
+Against = Annotated[
+    str | None, typer.Option(help="Search this collection with the same documents, too, and compare the two.")
+]
+BaselineFile = Annotated[
+    Path | None, typer.Option("--baseline", help="What an earlier --json wrote: say whether it is better now.")
+]
+Gate = Annotated[
+    list[str] | None,
+    typer.Option("--gate", help="With --baseline: exit 1 where this measure is significantly worse; again for more."),
+]
 UNFINISHED = ("queued", "processing")
 
 
@@ -46,22 +71,16 @@ def register(app: typer.Typer) -> None:
 def evaluate(
     context: typer.Context,
     collection: Annotated[str, typer.Argument(help="The collection to search.")],
-    questions: Annotated[
-        Path, typer.Argument(help="JSON lines with questions and their relevant documents, or a folder as BEIR has it.")
-    ],
+    questions: Questions,
     modes: Annotated[str, typer.Option(help="Which modes to measure, with commas between.")] = ",".join(MODES),
     rerank: Annotated[bool, typer.Option("--rerank", help="Measure reranked hybrid search, too.")] = False,
     apply: Annotated[bool, typer.Option("--apply", help="Switch rerank on if it is significantly better.")] = False,
-    recall: Annotated[
-        list[int] | None, typer.Option("--recall", "-k", min=1, max=100, help="Depth of recall; may be repeated.")
-    ] = None,
+    recall: Recall = None,
     at_once: Annotated[int, typer.Option(min=1, max=32, help="Searches under way at once.")] = 4,
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Count documents that the collection lacks as not found.")
-    ] = False,
-    against: Annotated[
-        str | None, typer.Option(help="Search this collection with the same documents, too, and compare the two.")
-    ] = None,
+    allow_missing: AllowMissing = False,
+    against: Against = None,
+    baseline: BaselineFile = None,
+    gate: Gate = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures here, by question.")] = None,
     plot_file: Annotated[Path | None, typer.Option("--plot", help="Draw the result into this .svg file.")] = None,
 ) -> None:
@@ -69,24 +88,66 @@ def evaluate(
 
     Prints nDCG@10, recall and MRR by mode, and whether the modes' differences may be luck.
     """
-    from groundwork.evaluation.questions import read_questions
     from groundwork.evaluation.report import NDCG_AT, make_report
     from groundwork.evaluation.rerank_switch import apply_rerank
 
     session = session_of(context)
     _check_files(json_file, plot_file)
     recall_at, ways = sorted(set(recall or (5, 10, 20))), _ways(modes, rerank=rerank, apply=apply)
-    read = read_questions(questions)
+    judge = _judge(session, baseline, gate or [])
+    read = _read(questions)
     with session.client() as client:
+        about, read = ({}, read) if read else _of_set(client, str(questions))
         shown, _ = client.collections.get(collection), against and client.collections.get(against)
         asked = _answerable(session, client, shown, read, allow_missing=allow_missing)
         search = partial(_ask, session, client, asked=asked, ways=ways, depth=max(NDCG_AT, *recall_at), at_once=at_once)
         found = search(collection) | ({} if against is None else _named(search(against), against))
         report = make_report(collection, asked, len(read) - len(asked), found, recall_at)
         _print(session, report, shown, at_once)
-        _write(report, shown, json_file, plot_file)
+        _write(report, shown, about, json_file, plot_file)
         if apply:
             session.out.print(f"\n{apply_rerank(client, shown, report)}")
+        judge(report)
+
+
+def _read(questions: Path) -> list[Question]:
+    """Of a file or folder, before anything is asked; nothing of a set, which the server has."""
+    from groundwork.evaluation.questions import read_questions
+
+    return [] if str(questions).startswith(SET) else read_questions(questions)
+
+
+def _of_set(client: Groundwork, name: str) -> tuple[dict[str, Any], list[Question]]:
+    """What a result says of a set's version, and its questions."""
+    from groundwork.evaluation.questions import set_questions
+
+    which, version = set_reference(name.removeprefix(SET))
+    found = client.question_sets.get(which, version)
+    about = {"name": which, "version": found.version, "digest": found.digest}
+    records = client.question_sets.questions(which, found.version)
+    return {"question_set": about}, set_questions(f"{SET}{which}@{found.version}", records)
+
+
+def _judge(session: Session, file: Path | None, gates: list[str]) -> Callable[[Report], None]:
+    """What says how a report stands against an earlier one, and ends with 1 where a gate is missed."""
+    from groundwork.evaluation.baseline import read_baseline
+    from groundwork.evaluation.report import MAIN
+
+    if file is None:
+        if gates:
+            raise NothingToEvaluate("--gate compares with an earlier result: add --baseline FILE.")
+        return lambda _: None
+    baseline = read_baseline(file)
+
+    def judge(report: Report) -> None:
+        verdicts = baseline.verdicts(report, gates or [MAIN])
+        session.out.print()
+        for verdict in verdicts:
+            session.out.print(verdict.words)
+        if gates and any(verdict.is_worse for verdict in verdicts):
+            raise typer.Exit(1)
+
+    return judge
 
 
 def _named(found: dict[str, Found], collection: str) -> dict[str, Found]:
@@ -223,10 +284,12 @@ def _check_files(json_file: Path | None, plot_file: Path | None) -> None:
             raise CannotWrite(f"'{file}' can't be written: its folder is not there, or it is a folder itself.")
 
 
-def _write(report: Report, shown: Collection, json_file: Path | None, plot_file: Path | None) -> None:
-    about: dict[str, Any] = {"embedding_model": shown.embedding_model, "collection_revision": shown.revision}
+def _write(
+    report: Report, shown: Collection, about: dict[str, Any], json_file: Path | None, plot_file: Path | None
+) -> None:
     if json_file is not None:
-        everything = {**about, **report.as_json()}
+        place = {"embedding_model": shown.embedding_model, "collection_revision": shown.revision}
+        everything = {**place, **about, **report.as_json()}
         _put(json_file, json.dumps(everything, indent=2, ensure_ascii=False) + "\n")
     if plot_file is not None:
         from groundwork.evaluation.plot import draw

@@ -18,7 +18,7 @@ MOST_DIGITS = 18
 SCOPES = (
     "chat, documents, search, agents (run them), agents:write (make and change them, and prompts), "
     "prompts:release (move protected labels of prompts), feedback:write (rate answers), feedback:review (judge and "
-    "export), records:read, records:write or admin; again for several."
+    "export), records:read, records:write, evaluations:read, evaluations:write or admin; again for several."
 )
 KeyId = Annotated[str, typer.Argument(help="As `groundwork key list` shows it.", metavar="ID")]
 RequestsPerMinute = Annotated[str | None, typer.Option("--requests-per-minute", metavar="N", help="Or `none`.")]
