@@ -388,14 +388,3 @@ def agent(public_key: Path, seen: Seen, plane_url: list[str]) -> FastAPI:
         return JSONResponse({**answer, "choices": choices, "groundwork": report(body, wrote)})
 
     return app
-
-
-def lab(public_key: Path, seen: Seen) -> FastAPI:
-    """Has nothing but a tenant's deletion."""
-    app = _app(public_key, "lab")
-
-    @app.post("/v1/tenants/{name}/purge", status_code=204)
-    async def purge(name: str, request: Request, caller: Annotated[Caller, require("lab")]) -> None:
-        seen.note("lab", request, caller)
-
-    return app

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 from tests.support.gateway import peers as gateway_peers
+from tests.support.gateway.lab import lab
 from tests.support.gateway.seen import Seen
 
 from gateway.bootstrap import create_app, create_metrics_app, create_model_plane, open_dependencies
@@ -138,7 +139,7 @@ async def running_gateway(
             Mount("/retriever", gateway_peers.retriever(public_key, seen)),
             Mount("/ingest", gateway_peers.ingest(public_key, seen)),
             Mount("/agent", gateway_peers.agent(public_key, seen, plane_url)),
-            Mount("/lab", gateway_peers.lab(public_key, seen)),
+            Mount("/lab", lab(public_key, seen)),
         ]
     )
     async with AsyncExitStack() as stack:

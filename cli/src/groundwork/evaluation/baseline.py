@@ -31,11 +31,11 @@ class Verdict:
         """`hybrid: worse: -0.060 [-0.100, -0.020] nDCG@10, p 0.004, 20 questions`."""
         one = self.comparison
         count = one.wins + one.ties + one.losses
-        told = "no difference that luck would not make"
+        verdict = "no difference that luck would not make"
         if one.p < SIGNIFICANT:
-            told = "worse" if one.difference < 0 else "better"
+            verdict = "worse" if one.difference < 0 else "better"
         figures = f"{one.difference:+.3f} [{one.low:+.3f}, {one.high:+.3f}] {one.measure}, p {one.p:.2g}"
-        return f"{one.first}: {told}: {figures}, {count} questions"
+        return f"{one.first}: {verdict}: {figures}, {count} questions"
 
 
 @dataclass(frozen=True, slots=True)
