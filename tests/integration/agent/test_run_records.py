@@ -85,6 +85,23 @@ async def test_an_answer_that_its_caller_broke_off_names_what_it_had_been_made_f
     assert [one["document_id"] for one in record["hits"]] == ["leave"]
 
 
+async def test_an_answer_from_documents_that_its_caller_broke_off_goes_with_its_document_too(
+    agents: RunningAgents,
+) -> None:
+    key = (await agents.gateway.new_key(scopes=SCOPES, records="full"))["secret"]
+    agents.takes(Turn("You get 27 days of leave. And then", hangs=True))
+    asked = [{"role": "user", "content": "How many days of leave?"}]
+    body = {"model": "rag:handbook", "messages": asked, "groundwork": {"grounding": "annotate"}}
+    left = await _stream(agents, key, body, "27 days")
+    record = await _record(agents, key, left)
+    assert (record["error_type"], record["collections"]) == ("client_disconnected", ["handbook"])
+    assert "27" in record["answer"]
+    (found,) = record["hits"]
+    assert (found["document_id"], found["revision"], found["text"]) == ("leave", 7, "27 days of leave.")
+    await agents.call("DELETE", "/v1/collections/handbook/documents/leave", 204, key=key)
+    assert await _ids(agents, key) == set()
+
+
 async def test_a_run_goes_with_the_user_it_was_for(agents: RunningAgents) -> None:
     masked = {"input": {"pii": "redact"}, "output": {"pii": "redact"}}
     key = (await agents.gateway.new_key(scopes=SCOPES, records="full", guardrails=masked))["secret"]

@@ -199,6 +199,15 @@ class _Reported(Recording):
         self.told.append(sources)
 
 
+async def test_sources_that_are_told_before_an_answer_from_documents_are_its_records_alone() -> None:
+    source = {"collection": "hb", "document_id": "leave"}
+    early = _frame(choices=[], groundwork={"grounded": False, "sources": [source]})
+    recording = _Reported()
+    asked = AnswerObserver(_call(), None, show_receipt=False, recording=recording)  # type: ignore[arg-type]
+    assert await asked.frame(early) == b"", "and it waits for no call that is still open"
+    assert recording.told == [[source]]
+
+
 async def test_what_an_agents_answer_tells_for_its_record_alone_goes_no_further() -> None:
     recording = _Reported()
     observer = RunObserver(recording)

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 REPORT_HEADER = "x-groundwork-report"
-"""Of a call by the gateway: a result of `ask` has `META`, too. A client's own header does not get that far."""
+"""Of a call by the gateway: an answer tells what its record names (a result of `ask` has `META`, a chat its sources
+before its words). A client's own header does not get that far."""
 META = "_meta"
 """Of a result: the receipt and the sources of an answer, for its record. No client sees it."""
 MessageId = int | Annotated[str, StringConstraints(max_length=200)]

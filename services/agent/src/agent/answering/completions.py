@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from agent.answering.state import Begun, Event, Finished, Piece
+from agent.grounding.citations import Citations
 from contracts.agents.runs import RunReport
+from contracts.models.catalog import rag_collections
 from contracts.models.chat import (
     AnswerReport,
     AssistantMessage,
@@ -19,6 +21,7 @@ from contracts.models.chat import (
     ChunkChoice,
 )
 from contracts.models.citations import Annotation
+from contracts.retrieval.search import Hit
 from servicekit.core.errors import UpstreamFailed
 from servicekit.core.identifiers import new_id
 
@@ -35,8 +38,14 @@ class AnswerBrokeOff(UpstreamFailed):
         super().__init__("The answer ended before it was complete. Ask again.")
 
 
-async def chunks(events: AsyncGenerator[Event], model: str) -> AsyncGenerator[ChatCompletionChunk]:
-    """The chunks of a stream: role, pieces, the end with the report, then usage. Closes the events with itself."""
+async def chunks(
+    events: AsyncGenerator[Event], model: str, *, reports: bool = False
+) -> AsyncGenerator[ChatCompletionChunk]:
+    """The chunks of a stream: role, pieces, the end with the report, then usage. Closes the events with itself.
+
+    With `reports` a report of the sources alone comes before what is said of them: for the record of an answer that may
+    never come to its end.
+    """
     answer_id, created = new_id("chatcmpl"), int(time.time())
 
     def chunk(delta: AssistantMessage | None, **more: Any) -> ChatCompletionChunk:
@@ -49,6 +58,8 @@ async def chunks(events: AsyncGenerator[Event], model: str) -> AsyncGenerator[Ch
         async for event in events:
             if isinstance(event, Begun):
                 yield chunk(AssistantMessage(content=""))
+                if reports and event.hits:
+                    yield chunk(None, groundwork=_report_of(event.hits, model))
             elif isinstance(event, Piece):
                 yield chunk(AssistantMessage(role=None, content=event.text, annotations=event.annotations or None))
             else:
@@ -57,6 +68,11 @@ async def chunks(events: AsyncGenerator[Event], model: str) -> AsyncGenerator[Ch
         raise AnswerBrokeOff
     yield chunk(AssistantMessage(role=None), finish_reason="stop", groundwork=end.report)
     yield chunk(None, usage=end.usage)
+
+
+def _report_of(hits: Sequence[Hit], model: str) -> AnswerReport:
+    sources, names = Citations().sources(hits), rag_collections(model)
+    return AnswerReport(grounded=False, abstained=False, answer_kind="generated", collections=names, sources=sources)
 
 
 async def collect(stream: AsyncIterator[ChatCompletionChunk]) -> ChatCompletion:

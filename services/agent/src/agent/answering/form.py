@@ -69,7 +69,7 @@ async def fill(state: AnswerState, context: Context) -> AnswerState:
 
 def _finished(state: AnswerState, context: Context, value: Any, fields: Mapping[str, Sequence[Support]]) -> AnswerState:
     """Send the value and report what supports it."""
-    context.send(Begun())
+    context.send(Begun(state["hits"]))
     writer = Writer(context.send, context.settings.public_url)
     writer.write(shown_json(value))
     writer.finish()

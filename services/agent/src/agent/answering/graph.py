@@ -152,7 +152,7 @@ async def _condense(state: AnswerState, context: Context) -> AnswerState:
 
 
 async def _abstained(state: AnswerState, context: Context) -> AnswerState:
-    context.send(Begun())
+    context.send(Begun(state["hits"]))
     return await abstain(state, context)
 
 

@@ -27,6 +27,9 @@ from contracts.retrieval.search import Hit
 class Begun:
     """Nothing of the answer yet, but from here on an error ends a stream instead of a call."""
 
+    hits: Sequence[Hit] = ()
+    """What it is going to be made from."""
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:

@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 router = Router(tags=["answers"])
 KEEPALIVE = b": waiting\n\n"
 Reports = Annotated[str | None, Header(alias=REPORT_HEADER, max_length=10)]
-"""Whether an agent's answer tells what its record names."""
+"""Whether an answer tells what its record names before it says anything of that."""
 
 
 def answering(request: Request) -> Answering:
@@ -64,7 +64,8 @@ async def complete(
         stream = await _run(request, body, caller, grant, reports=reports is not None)
     else:
         conversation = read_conversation(body, caller.delegation)
-        stream = chunks(answers.events(conversation, body, caller.token, request_id), body.model)
+        events = answers.events(conversation, body, caller.token, request_id)
+        stream = chunks(events, body.model, reports=reports is not None)
     try:
         if not body.stream:
             async with while_connected(disconnected(request.receive)), aclosing(stream):

@@ -161,8 +161,12 @@ class AnswerObserver:
         if not any(b'"%s":' % name in frame for name in (b"groundwork", b"usage")) or is_done(frame):
             return frame
         chunk = object_in(data_of(frame))
-        if not chunk.get("groundwork") and not chunk.get("usage"):
+        report, usage = chunk.get("groundwork"), chunk.get("usage")
+        if not report and not usage:
             return frame
+        if self._recording is not None and isinstance(report, dict) and not (chunk.get("choices") or usage):
+            self._recording.report(None, report.get("sources"))
+            return b""  # told for the record alone, before the answer
         return b"data: " + await self._settled(chunk) + END
 
     async def whole(self, body: bytes) -> bytes:

@@ -268,6 +268,7 @@ async def answer_from_documents(exchange: Exchange, deps: Dependencies, call: Me
         deps.settings.answer_timeout_seconds,
         deps.settings.answer_timeout_seconds,
         hold=False,
+        headers={REPORT_HEADER: "yes"} if question.recording is not None else {},
     )
     observer = AnswerObserver(
         call, deps.inner_calls, show_receipt=show_receipt, show_sources=show_sources, recording=question.recording

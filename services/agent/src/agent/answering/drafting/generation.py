@@ -61,7 +61,7 @@ async def answer(state: AnswerState, context: Context) -> AnswerState:
         context.receipt.degrade("model_timeout")
     if model is None:
         context.receipt.degrade("model_unavailable")
-    context.send(Begun())
+    context.send(Begun(state["hits"]))
     return {"draft": draft, "grounding": options.grounding or default_grounding(model)}
 
 

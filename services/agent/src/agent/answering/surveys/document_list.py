@@ -36,7 +36,7 @@ async def list_documents(kind: DocumentList, state: AnswerState, context: Contex
     fitting = await find_fitting(Question(kind.topic), hits, context)
     if not fitting:
         return {}
-    context.send(Begun())
+    context.send(Begun(hits))
     writer = Writer(context.send, context.settings.public_url)
     phrase = "document" if len(fitting) == 1 else "documents" if len(fitting) <= LISTED else "documents, some"
     place = where(conversation.collections, kind.language)

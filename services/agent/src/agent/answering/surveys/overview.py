@@ -49,7 +49,7 @@ async def describe_collections(kind: Overview, state: AnswerState, context: Cont
             conversation, query, context, limit=limit, group_by="document", mode="hybrid", rerank=False, neighbours=0
         )
     examples = await _examples(hits, kind.language, state, context) if hits else []
-    context.send(Begun())
+    context.send(Begun(hits))
     writer = Writer(context.send, context.settings.public_url)
     place = where(conversation.collections, kind.language)
     writer.write(say(kind.language, kind.manner))

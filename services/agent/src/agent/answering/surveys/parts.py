@@ -38,7 +38,8 @@ async def answer_parts(kind: Parts, state: AnswerState, context: Context) -> Ans
         return {}
     if kind.compares and await _is_compared(kind, state, context):
         return {}
-    context.send(Begun())
+    hits = _all_hits(parts)
+    context.send(Begun(hits))
     before = context.receipt.tokens.completion
     writer = Writer(context.send, context.settings.public_url)
     kinds: list[tuple[AnswerKind, bool]] = []
@@ -53,7 +54,7 @@ async def answer_parts(kind: Parts, state: AnswerState, context: Context) -> Ans
     answered = [made for made, _ in kinds if made != "abstained"]
     made: AnswerKind = "generated" if "generated" in answered else "extractive" if answered else "abstained"
     grounded = bool(answered) and all(grounded for made, grounded in kinds if made != "abstained")
-    return finish({**state, "hits": _all_hits(parts)}, writer, made, grounded)
+    return finish({**state, "hits": hits}, writer, made, grounded)
 
 
 async def _judged(asked: str, state: AnswerState, context: Context) -> AnswerState:

@@ -52,7 +52,7 @@ async def summarise(kind: Summary, state: AnswerState, context: Context) -> Answ
     shown = found.sentences or found.headings
     if not shown:
         return {}
-    context.send(Begun())
+    context.send(Begun(found.read))
     writer = Writer(context.send, context.settings.public_url)
     writer.begin(say(kind.language, "summary" if found.sentences else "contents", title=named(first.title)))
     made: AnswerKind = "extractive"
