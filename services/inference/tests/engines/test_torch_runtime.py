@@ -25,3 +25,17 @@ def test_libraries_keep_few_kernels_unless_the_operator_says_how_many(set_by_ope
         environment["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = set_by_operator
     done = subprocess.run([sys.executable, "-c", SHOW], env=environment, capture_output=True, text=True, timeout=600)
     assert done.stdout.strip() == told, done.stderr
+
+
+IMPORT = """
+import sys
+from inference.engines.torch_runtime import import_engines
+import_engines()
+print("scipy" in sys.modules, "transformers.models.bert.modeling_bert" in sys.modules)
+import scipy.optimize
+"""
+
+
+def test_scipy_is_not_imported_with_the_engines_and_is_there_for_whoever_wants_it() -> None:
+    done = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, timeout=600)
+    assert (done.returncode, done.stdout.strip()) == (0, "False True"), done.stderr
