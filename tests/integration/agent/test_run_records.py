@@ -102,6 +102,25 @@ async def test_an_answer_from_documents_that_its_caller_broke_off_goes_with_its_
     assert await _ids(agents, key) == set()
 
 
+async def test_a_run_goes_with_a_document_that_an_earlier_run_of_its_thread_or_the_replayed_one_had_found(
+    agents: RunningAgents,
+) -> None:
+    key = (await agents.gateway.new_key(scopes=SCOPES, records="full"))["secret"]
+    first = await _run(agents, key, "helper", input="How much leave?")
+    path = f"/v1/threads/{first['thread_id']}/runs"
+    agents.takes("As I said: 27 days.")
+    body = {"agent": "idle", "input": "How much was it?"}
+    second = await _ended(agents, key, await agents.call("POST", path, 202, key=key, json=body))
+    replayed = await agents.call("POST", f"{path}/{first['id']}/replay", 202, key=key, json={"after": 1})
+    replay = await _ended(agents, key, replayed)
+    other = await _run(agents, key, "idle", input="How much leave?")
+    for run in (first, second, replay):
+        assert [one["document_id"] for one in (await _record(agents, key, run["id"]))["hits"]] == ["leave"]
+    assert (await _record(agents, key, other["id"]))["hits"] == []
+    await agents.call("DELETE", "/v1/collections/handbook/documents/leave", 204, key=key)
+    assert await _ids(agents, key) == {other["id"]}
+
+
 async def test_a_run_goes_with_the_user_it_was_for(agents: RunningAgents) -> None:
     masked = {"input": {"pii": "redact"}, "output": {"pii": "redact"}}
     key = (await agents.gateway.new_key(scopes=SCOPES, records="full", guardrails=masked))["secret"]

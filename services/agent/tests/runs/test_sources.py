@@ -68,11 +68,27 @@ async def test_what_was_found_before_a_process_died_is_still_named_once_another_
     assert await _documents(second, run) == ["leave"]
 
 
+async def test_a_run_names_also_what_earlier_runs_of_its_thread_had_found_which_its_model_reads(
+    database: Database,
+) -> None:
+    one = _bench(database, SEARCH, "27 days.", READ, "It is paid.", "As I said: 27 days.")
+    await one.define(tools=TOOLS)
+    first = await one.run()
+    second = await one.run("And sick leave?", thread=first.thread_id)
+    third = await one.run("How much was it?", thread=first.thread_id)
+    assert [run.tool_calls for run in (first, second, third)] == [1, 1, 0]
+    assert "27 days of leave." in str(one.model.requests[-1].messages)
+    assert await _documents(one, first) == ["leave"], "nothing of later ones"
+    assert await _documents(one, second) == ["sick", "leave"], "its own first"
+    assert await _documents(one, third) == ["sick", "leave"]
+    assert await _documents(one, await one.run()) == ["leave"], "nothing of other threads"
+
+
 async def test_a_replay_names_what_it_took_over_and_no_more_of_the_run(database: Database) -> None:
     one = _bench(database, SEARCH, READ, "27 days.")
     await one.define(tools=TOOLS)
     run = await one.run()
-    for after, documents in ((0, []), (1, ["leave"]), (2, ["leave", "sick"])):
+    for after, documents in ((0, []), (1, ["leave"]), (2, ["sick", "leave"])):
         replay = await _replayed(one, run, after)
         assert await _documents(one, replay) == documents, after
         assert await _documents(one, await _replayed(one, replay, 0)) == documents, "of a replay"

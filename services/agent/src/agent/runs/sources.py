@@ -5,36 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Text, literal_column, select
 
-from agent.runs.origin import origin_of
-from agent.tables import RUNS, TOOL_CALLS
+from agent.tables import MESSAGES, TOOL_CALLS
 from contracts.agents.runs import MOST_SOURCES, RunSource
 from servicekit.sql.transaction import Transaction
 
 MOST_TEXT_CHARS = 100_000
 """Of all passages together, half of what a record holds; those behind it are named without their words."""
-MOST_ORIGINS = 20
-"""Runs that a replay of a replay goes back to."""
+MOST_MESSAGES = 1000
+"""Of a thread, the newest ones, that are looked through."""
+_CALL = MESSAGES.c.message.op("->>", return_type=Text())(literal_column("'call_id'")).label("call_id")
 
 
 async def list_sources(connection: Transaction, run: Mapping[str, Any]) -> list[RunSource]:
-    """Those of a run until now, by its row, and of what it took over of others that are still there."""
+    """Those of a run until now, by its row, then what its model read besides: those of earlier runs on its thread, and
+    of what a replay took over, the newest first, as far as those runs are still there."""
     at = TOOL_CALLS.c
-    which, found = at.run_id == run["id"], list[RunSource]()
-    row: Mapping[str, Any] | None = run
-    for _ in range(MOST_ORIGINS):
-        query = select(at.sources).where(which, at.sources.is_not(None)).order_by(at.step, at.number)
-        calls = (await connection.execute(query)).scalars().all()
-        found[:0] = [RunSource.model_validate(source) for sources in calls for source in sources]
-        origin = origin_of(row) if row is not None else None
-        if origin is None:
-            break
-        which = (at.run_id == origin.run_id) & (at.step <= origin.after)
-        before = select(RUNS.c.replayed_from).where(RUNS.c.id == origin.run_id)
-        known = (await connection.execute(before)).mappings().one_or_none()
-        row = None if known is None else dict(known)
-    return bounded(found)
+    own = select(at.sources).where(at.run_id == run["id"], at.sources.is_not(None)).order_by(at.step, at.number)
+    found = list((await connection.execute(own)).scalars())
+    newest = MESSAGES.c.position.desc()
+    of_thread = (MESSAGES.c.thread_id == run["thread_id"]) & (MESSAGES.c.run_id < run["id"])  # ids grow
+    said = select(MESSAGES.c.run_id, _CALL, MESSAGES.c.position).where(of_thread).order_by(newest)
+    known = said.limit(MOST_MESSAGES).subquery()
+    same = (known.c.run_id == at.run_id) & (known.c.call_id == at.call_id)
+    earlier = select(at.sources).join(known, same).where(at.sources.is_not(None)).order_by(known.c.position.desc())
+    found += (await connection.execute(earlier)).scalars()
+    return bounded(RunSource.model_validate(source) for sources in found for source in sources)
 
 
 def bounded(found: Iterable[RunSource]) -> list[RunSource]:
