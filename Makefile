@@ -13,7 +13,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 
 unexport PYTHONDONTWRITEBYTECODE # where it is set, every process of every test would compile all our modules anew
 
-.PHONY: help setup setup-dev demo up down test test-unit test-contract test-integration test-e2e test-compose chaos chaos-agents chaos-feedback chaos-inference chaos-ingest chaos-restarts chaos-usage check format lock docs clean test-vllm
+.PHONY: help setup setup-dev demo up down test test-unit test-contract test-integration test-e2e test-compose chaos chaos-agents chaos-feedback chaos-inference chaos-ingest chaos-lab chaos-restarts chaos-usage check format lock docs clean test-vllm
 
 help: ## print this list
 	@grep -hE '^[a-z0-9%-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -86,6 +86,9 @@ chaos-usage: setup-dev ## calls, answers and runs in chaos on two gateways: ever
 
 chaos-feedback: setup-dev ## kill gateways while people rate answers (KILLS=25, SEED=1)
 	@KILLS=$${KILLS:-25} $(BIN)/pytest -q -s tests/chaos/test_feedback_chaos.py
+
+chaos-lab: setup-dev ## kill labs while evaluations ask and sets are saved (QUESTIONS=1000, KILLS=5, SEED)
+	@QUESTIONS=$${QUESTIONS:-1000} KILLS=$${KILLS:-5} $(BIN)/pytest -q -s tests/chaos/test_evaluation_chaos.py tests/chaos/test_lab_chaos.py
 
 chaos-restarts: setup-dev ## restart every service in turn under load: nothing may fail or be lost (ROLLS=1)
 	@$(BIN)/pytest -q -s tests/chaos/test_rolling_restart.py

@@ -11,7 +11,10 @@ from pytest_socket import disable_socket
 from lab.bootstrap import MIGRATIONS, assemble
 from lab.dependencies import Dependencies
 from lab.settings import LabSettings
+from lab.tables import EVALUATION_JOBS
 from servicekit.core.clock import ManualClock
+from servicekit.jobs.leased_job import JobStore
+from servicekit.jobs.notifier import LocalNotifier
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate
 
@@ -35,5 +38,6 @@ def settings(tmp_path: Path) -> LabSettings:
 async def opened(settings: LabSettings, clock: ManualClock) -> AsyncIterator[Dependencies]:
     database = Database.open(None, settings.data_dir, "lab")
     await migrate(database, MIGRATIONS)
-    yield assemble(settings, database, clock)
+    store = JobStore(database, EVALUATION_JOBS, clock, 15.0, LocalNotifier())
+    yield assemble(settings, store, database.probe)
     await database.close()

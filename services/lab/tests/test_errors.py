@@ -22,6 +22,13 @@ ALL: list[tuple[ServiceError, int, str]] = [
     (errors.QuestionsAlike(PAIRS), 400, "questions_alike"),
     (errors.SplitsLeak(PAIRS), 400, "splits_leak"),
     (errors.QuestionSetChanged("policies"), 409, "question_set_changed"),
+    (errors.EvaluationNotFound(LONG), 404, "evaluation_not_found"),
+    (errors.EvaluationFinished("eval_1", "completed"), 409, "evaluation_finished"),
+    (errors.EvaluationUnfinished("eval_1"), 409, "evaluation_unfinished"),
+    (errors.TooManyEvaluations(20), 429, "too_many_evaluations"),
+    (errors.NoQuestions("policies", 1, "test"), 400, "no_questions"),
+    (errors.OtherEvaluationMissing(), 400, "other_evaluation_missing"),
+    (errors.GrantMissing(), 400, "grant_missing"),
 ]
 
 

@@ -39,6 +39,7 @@ def test_every_operation_that_starts_lasting_work_carries_a_grant() -> None:
         "POST /v1/jobs/{id}/retry",
         "POST /v1/threads/{id}/runs",
         "POST /v1/threads/{id}/runs/{run}/replay",
+        "POST /v1/evaluations",
     }
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lab.evaluations.service import Evaluations
 from lab.questions.service import QuestionSets
+from servicekit.core.probes import Probe
 from servicekit.sql.database import Database
 
 
@@ -14,3 +16,6 @@ class Dependencies:
 
     database: Database
     question_sets: QuestionSets
+    evaluations: Evaluations
+    worker: Probe
+    """Of what works on evaluations."""

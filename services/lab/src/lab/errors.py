@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from servicekit.core.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from servicekit.core.errors import Conflict, Forbidden, InvalidRequest, NotFound, QueueFull
 
 MOST_NAMED = 5
 """Pairs of questions that an error lists."""
@@ -146,6 +146,78 @@ class QuestionSetChanged(Conflict):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Others are saving the question set '{name}' at this moment. Send this again.", retry_after=1)
+
+
+class EvaluationNotFound(NotFound):
+    """The tenant has no such evaluation."""
+
+    code = "evaluation_not_found"
+
+    def __init__(self, evaluation_id: str) -> None:
+        super().__init__(f"There is no evaluation '{evaluation_id[:100]}'. GET /v1/evaluations lists them.", param="id")
+
+
+class EvaluationFinished(Conflict):
+    """It has ended already."""
+
+    code = "evaluation_finished"
+
+    def __init__(self, evaluation_id: str, status: str) -> None:
+        super().__init__(f"The evaluation '{evaluation_id}' has ended already ({status}).")
+
+
+class EvaluationUnfinished(Conflict):
+    """It is still queued or at work."""
+
+    code = "evaluation_unfinished"
+
+    def __init__(self, evaluation_id: str) -> None:
+        super().__init__(f"The evaluation '{evaluation_id}' has not ended. Cancel it first.")
+
+
+class TooManyEvaluations(QueueFull):
+    """As many are queued or at work as may be."""
+
+    code = "too_many_evaluations"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"{most} evaluations of this tenant are queued or at work, which is the most. Wait for one, or cancel one.",
+            retry_after=60,
+        )
+
+
+class NoQuestions(InvalidRequest):
+    """The version has no question in this split."""
+
+    code = "no_questions"
+
+    def __init__(self, name: str, version: int, split: str) -> None:
+        super().__init__(
+            f"Version {version} of the question set '{name}' has no questions in the split '{split}'. "
+            f"GET /v1/question-sets/{name} says which splits there are.",
+            param="split",
+        )
+
+
+class OtherEvaluationMissing(InvalidRequest):
+    """A comparison with nothing."""
+
+    code = "other_evaluation_missing"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Name the evaluation to compare with: ?with=<id>. GET /v1/evaluations lists them.", param="with"
+        )
+
+
+class GrantMissing(InvalidRequest):
+    """A call that starts lasting work without the right to go on."""
+
+    code = "grant_missing"
+
+    def __init__(self) -> None:
+        super().__init__("An evaluation is started through the gateway, which says with which right it goes on.")
 
 
 def _listed(pairs: Sequence[tuple[str, str]]) -> str:

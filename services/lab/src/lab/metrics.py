@@ -3,6 +3,8 @@
 | metric | labels | meaning |
 | --- | --- | --- |
 | groundwork_lab_question_sets_saved_total | outcome | saves of question sets: a `version`, `unchanged`, `refused` |
+| groundwork_lab_evaluations_total | status | evaluations that ended, by status |
+| groundwork_lab_questions_asked_total | outcome | questions of evaluations: `answered`, `failed` |
 """
 
 from __future__ import annotations
@@ -13,4 +15,9 @@ from servicekit.telemetry.metrics import begin_at_zero
 
 SAVED = Counter("groundwork_lab_question_sets_saved_total", "Saves of question sets by outcome.", ("outcome",))
 
+EVALUATIONS = Counter("groundwork_lab_evaluations_total", "Evaluations that ended, by status.", ("status",))
+ASKED = Counter("groundwork_lab_questions_asked_total", "Questions of evaluations by outcome.", ("outcome",))
+
 begin_at_zero(SAVED, ("version", "unchanged", "refused"))
+begin_at_zero(EVALUATIONS, ("completed", "failed", "cancelled", "limit_reached"))
+begin_at_zero(ASKED, ("answered", "failed"))

@@ -16,7 +16,7 @@ async def restore(settings: LabSettings, backup: BackupFile) -> None:
     """All rows, or none."""
     database = Database.open(settings.database_url, settings.data_dir, "lab")
     try:
-        await backup_tables.load(database, MIGRATIONS, backup.members("lab/"))
+        await backup_tables.load(database, MIGRATIONS, backup.members("lab/"), change=backup_tables.unleased)
     finally:
         await database.close()
 

@@ -17,6 +17,22 @@ class LabSettings(ServiceSettings, SqlSettings):
 
     port: int = 8105
     """Port to listen on."""
+    gateway_url: str = "http://127.0.0.1:8090"
+    """Where the gateway's model plane listens: evaluations ask there, and for their right and what it cost."""
+    evaluation_slots: Annotated[int, Field(ge=0, le=32)] = 2
+    """Evaluations that this process works on at once; 0 leaves them to other replicas."""
+    evaluation_calls: Annotated[int, Field(ge=1, le=64)] = 2
+    """Questions of one evaluation that are under way at once. More are quicker, and slow other callers down."""
+    evaluations_per_tenant: Annotated[int, Field(ge=1)] = 20
+    """Most evaluations of one tenant that are queued or at work."""
+    evaluation_lease_seconds: Annotated[float, Field(gt=0)] = 15.0
+    """How long a claim of an evaluation lasts without a heartbeat; a dead process's are taken over after this."""
+    evaluation_poll_seconds: Annotated[float, Field(gt=0)] = 2.0
+    """How often evaluations are looked for without a wake-up."""
+    answer_seconds: Annotated[float, Field(gt=0)] = 300.0
+    """The longest wait for one answer."""
+    drain_seconds: Annotated[float, Field(ge=0)] = 6.0
+    """How long questions that are under way may take to end after SIGTERM; then they are asked again later."""
     question_sets_per_tenant: Annotated[int, Field(ge=1)] = 500
     """Most question sets of one tenant."""
     questions_per_tenant: Annotated[int, Field(ge=1)] = 500_000

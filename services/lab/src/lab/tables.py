@@ -1,4 +1,4 @@
-"""The lab's tables: question sets, their versions, and the questions.
+"""The lab's tables: question sets, their versions and questions; evaluations and what was answered in them.
 
 A question is stored once for all the versions in a row that have it: from `first_version` to `last_version`, which is
 null while the newest one has it.
@@ -6,8 +6,9 @@ null while the newest one has it.
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
+from servicekit.jobs.tables import JobTable, job_columns, job_indexes
 from servicekit.sql.database import UtcTime
 
 metadata = MetaData()
@@ -49,3 +50,41 @@ QUESTIONS = Table(
     Column("content", JSON, nullable=False),
     Index("questions_by_version", "tenant", "name", "last_version", "first_version"),
 )
+
+EVALUATIONS = Table(
+    "evaluations",
+    metadata,
+    *job_columns(),
+    Column("name", String(200), nullable=False),
+    Column("question_set", String(63), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("split", String(63)),
+    Column("target", JSON, nullable=False),
+    Column("budget_nano_usd", BigInteger),
+    Column("questions", Integer, nullable=False),
+    Column("done", Integer, nullable=False, server_default="0"),
+    Column("failed", Integer, nullable=False, server_default="0"),
+    Column("figures", JSON, nullable=False),
+    Column("spent", JSON),
+    *job_indexes("evaluations"),
+    Index("evaluations_of_a_tenant", "tenant", "id"),
+)
+"""`spent` is what the usage ledger had of it when it was last asked."""
+EVALUATION_JOBS = JobTable(EVALUATIONS)
+
+ANSWERS = Table(
+    "evaluation_answers",
+    metadata,
+    Column("evaluation_id", String(40), ForeignKey("evaluations.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("question_id", String(200), nullable=False),
+    Column("labels", JSON, nullable=False),
+    Column("question", Text, nullable=False),
+    Column("answer", Text),
+    Column("figures", JSON, nullable=False),
+    Column("error", JSON(none_as_null=True)),
+    Column("answer_id", String(200)),
+    Column("report", JSON, nullable=False),
+    Column("tries", Integer, nullable=False),
+)
+"""One row a question, written with the progress of its evaluation: a question that has one is not asked again."""

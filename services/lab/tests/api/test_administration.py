@@ -54,4 +54,4 @@ async def test_only_the_installation_gets_a_backup_which_has_every_row(api: Api)
 
 async def test_the_lab_is_ready_while_its_database_answers(api: Api) -> None:
     answer = await api.client.get("/readyz")
-    assert (answer.status_code, set(answer.json()["parts"])) == (200, {"database", "disk"})
+    assert (answer.status_code, set(answer.json()["parts"])) == (200, {"database", "evaluations", "disk"})

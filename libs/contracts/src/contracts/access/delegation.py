@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Audience = Literal["agent", "ingest", "inference", "retriever", "lab", "models", "grants"]
-"""Who may accept a token. `models` is the gateway's model plane; `grants` its exchange for a fresh token."""
+Audience = Literal["agent", "ingest", "inference", "retriever", "lab", "models", "grants", "answers"]
+"""Who may accept a token. `models` is the gateway's model plane; `grants` its exchange for a fresh token;
+`answers` its answers to what a service asks in a key's place, as the public API gives them."""
 
 INSTALLATION_TENANT = "-"
 """The gateway's own calls: not a valid tenant name, so that it owns nothing."""
@@ -48,8 +50,8 @@ class Delegation(BaseModel):
         return self.models is None or name in self.models
 
 
-Purpose = Literal["documents", "runs"]
-"""What a fresh token is for: an ingest job, or a run of an agent."""
+Purpose = Literal["documents", "runs", "evaluations"]
+"""What a fresh token is for: an ingest job, a run of an agent, or an evaluation, which asks in its key's place."""
 
 
 class TokenExchange(BaseModel):
@@ -73,6 +75,10 @@ class SpentQuestion(BaseModel):
     model_config = ConfigDict(extra="forbid")
     grant: str
     call_id: Annotated[str, Field(min_length=1, max_length=64)]
+    by: Literal["call", "requests"] = "call"
+    """`requests`: public calls whose request ids begin with `call_id` and a point, and what was called for them."""
+    since: datetime | None = None
+    """With `requests`: when the first of them may have begun, so that no earlier rows are looked through."""
 
 
 class Spent(BaseModel):

@@ -8,6 +8,7 @@ from contracts.operations import (
     administration,
     agents,
     documents,
+    evaluations,
     feedback,
     models,
     prompts,
@@ -19,7 +20,18 @@ from contracts.operations.operation import Operation
 
 OPERATIONS: tuple[Operation[Any], ...] = tuple(
     value
-    for subject in (models, documents, agents, prompts, feedback, records, question_sets, administration, sessions)
+    for subject in (
+        models,
+        documents,
+        agents,
+        prompts,
+        feedback,
+        records,
+        question_sets,
+        evaluations,
+        administration,
+        sessions,
+    )
     for value in vars(subject).values()
     if isinstance(value, Operation)
 )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Header, Query, Request
 
+from lab.errors import GrantMissing
+from lab.evaluations.service import Evaluations
 from lab.questions.repository import Viewer
 from lab.questions.service import QuestionSets
 from servicekit.auth.delegation import Caller, require
+from servicekit.jobs.tables import JobOwner
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(max_length=500)]
@@ -23,6 +26,13 @@ async def _question_sets(request: Request) -> QuestionSets:
     return opened
 
 
+async def _evaluations(request: Request) -> Evaluations:
+    opened: Evaluations = request.app.state.dependencies.evaluations
+    return opened
+
+
+Grant = Annotated[str | None, Header(alias="Groundwork-Grant", max_length=16_384)]
+Runs = Annotated[Evaluations, Depends(_evaluations)]
 Library = Annotated[QuestionSets, Depends(_question_sets)]
 
 
@@ -31,3 +41,11 @@ def viewer(caller: Caller) -> Viewer:
     delegation = caller.delegation
     limited = delegation.collections is not None or delegation.models is not None
     return Viewer(delegation.tenant, delegation.key_id, limited)
+
+
+def owner(caller: Caller, grant: str | None) -> JobOwner:
+    """For whom an evaluation asks; raises `GrantMissing`."""
+    if not grant:
+        raise GrantMissing
+    delegation = caller.delegation
+    return JobOwner(delegation.tenant, delegation.key_id, delegation.request_id, grant)

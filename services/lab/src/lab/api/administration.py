@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 
 from contracts.access.tenancy import TenantKeys
 from contracts.core.base import Name
-from lab.api.access import Library
+from lab.api.access import Library, Runs
 from servicekit.auth.delegation import Caller, check_tenant_admin, require, require_installation
 from servicekit.backup import tables as backup_tables
 from servicekit.sql.database import Database
@@ -33,7 +33,9 @@ async def backup(_: Installation, database: Annotated[Database, Depends(_databas
 
 
 @router.post("/tenants/{name}/purge", status_code=204)
-async def delete_tenant(name: Name, _body: TenantKeys, caller: TenantAdmin, sets: Library) -> None:
-    """Remove all that a tenant has here."""
+async def delete_tenant(name: Name, _body: TenantKeys, caller: TenantAdmin, sets: Library, runs: Runs) -> None:
+    """Remove all that a tenant has here, also from the disk."""
     check_tenant_admin(caller, name)
+    await runs.delete_tenant(name)
     await sets.delete_tenant(name)
+    await sets.database.clean()

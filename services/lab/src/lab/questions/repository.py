@@ -174,6 +174,18 @@ def list_questions(
     return Page[QuestionRecord](data=data, next_cursor=following)
 
 
+def all_questions(
+    connection: Connection, viewer: Viewer, name: str, number: int, split: str | None
+) -> list[QuestionRecord]:
+    """All of a version's, in order; raises as `get_version`."""
+    get_version(connection, viewer, name, number)
+    query = _questions(viewer, name, number)
+    if split is not None:
+        query = query.where(ITEMS.split == split)
+    rows = connection.execute(query.order_by(ITEMS.number)).mappings()
+    return [QuestionRecord.model_validate(row["content"]) for row in rows]
+
+
 def delete_version(connection: Connection, viewer: Viewer, name: str, number: int) -> None:
     """Remove a version, and the questions that no other has; raises `LastVersion`, or as `get_version`."""
     get_version(connection, viewer, name, number)

@@ -108,9 +108,8 @@ class QuestionSets:
             await self.database.write(lambda one: repository.delete_version(one, viewer, name, version))
 
     async def delete_tenant(self, tenant: str) -> None:
-        """All that a tenant has, also from the disk."""
+        """All that a tenant has."""
         await self.database.write(lambda one: repository.delete_tenant(one, tenant))
-        await self.database.clean()
 
 
 def _read(wanted: QuestionSetCreate) -> list[Item]:

@@ -1,0 +1,54 @@
+"""Evaluations, and two of them compared."""
+
+from __future__ import annotations
+
+from types import NoneType
+
+from contracts.core.pages import Page
+from contracts.improvement.evaluations import (
+    Evaluation,
+    EvaluationAnswer,
+    EvaluationComparison,
+    EvaluationCreate,
+    EvaluationStatus,
+)
+from contracts.operations.operation import CURSOR, LIMIT, Operation, Query, string_of
+from contracts.operations.question_sets import READERS, WRITERS
+from contracts.operations.reach import NO_MODEL, QUESTIONS
+
+_TAGS = ("evaluations",)
+_ALL, _ONE = "/v1/evaluations", "/v1/evaluations/{id}"
+_TEXT = {"type": "string", "maxLength": 200}
+_SET = Query("question_set", _TEXT, "Only of this question set.")
+_STATUS = Query("status", string_of(EvaluationStatus), "Only in this state.")
+_WITH = Query("with", _TEXT, "The id of the other evaluation.")
+
+# fmt: off
+CREATE_EVALUATION = Operation(
+    "POST", _ALL, Evaluation, WRITERS, _TAGS, QUESTIONS, "Ask a question set of something that answers", 202,
+    request=EvaluationCreate, carries="json", owner="lab", route="evaluations", grant=True, spends=True,
+)
+LIST_EVALUATIONS = Operation(
+    "GET", _ALL, Page[Evaluation], READERS, _TAGS, NO_MODEL, "List evaluations, newest first",
+    queries=(_SET, _STATUS, LIMIT, CURSOR), owner="lab",
+)
+GET_EVALUATION = Operation(
+    "GET", _ONE, Evaluation, READERS, _TAGS, NO_MODEL, "Show an evaluation with its figures", owner="lab",
+)
+CANCEL_EVALUATION = Operation(
+    "POST", f"{_ONE}/cancel", Evaluation, WRITERS, _TAGS, NO_MODEL, "End an evaluation; what was answered stays", 202,
+    owner="lab", route="evaluations",
+)
+DELETE_EVALUATION = Operation(
+    "DELETE", _ONE, NoneType, WRITERS, _TAGS, NO_MODEL, "Delete an evaluation that has ended, with its answers", 204,
+    owner="lab", route="evaluations",
+)
+LIST_EVALUATION_ANSWERS = Operation(
+    "GET", f"{_ONE}/answers", Page[EvaluationAnswer], READERS, _TAGS, NO_MODEL, "What was answered to each question",
+    queries=(LIMIT, CURSOR), owner="lab",
+)
+COMPARE_EVALUATIONS = Operation(
+    "GET", f"{_ONE}/compare", EvaluationComparison, READERS, _TAGS, NO_MODEL,
+    "Whether an evaluation is better than another, or it was luck", queries=(_WITH,), owner="lab",
+)
+# fmt: on

@@ -1,0 +1,217 @@
+"""An evaluation as a durable job: its questions are asked, a few at once, and each answer is written down with the
+progress in one transaction, so that none is there twice however often the worker dies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+import structlog
+from sqlalchemy import Connection, insert, select
+
+from contracts.access.delegation import Spent
+from contracts.documents.documents import Failure
+from contracts.improvement.evaluations import EvaluationTarget
+from contracts.improvement.question_sets import QuestionRecord
+from lab.evaluations.figures import summarise
+from lab.evaluations.measures import Known, Said, measure
+from lab.evaluations.target import GONE, LATER, Answered, Target
+from lab.metrics import ASKED, EVALUATIONS
+from lab.questions import repository
+from lab.questions.repository import Viewer
+from lab.tables import ANSWERS
+from servicekit.core.errors import ServiceError
+from servicekit.jobs.kind import JobKind
+from servicekit.jobs.leased_job import JobStore, LeasedJob
+from servicekit.jobs.leases import Lease
+from servicekit.jobs.outcomes import Ending, Fail, RetryPolicy
+from servicekit.sql.transaction import Transaction
+
+log = structlog.get_logger(__name__)
+TRIES = 3
+"""Of one question, before it counts as one that got no answer."""
+SPENT_EVERY = 10
+"""Questions after which the ledger is asked what was spent, where there is a budget."""
+PAUSE_SECONDS = 1.0
+_NOTHING = Said("")
+
+
+class Grants(Protocol):
+    """What an evaluation's grant is good for."""
+
+    async def token(self, grant: str, *, fresh: bool = False, call_id: str | None = None) -> str:
+        """A token to ask with; 403 `key_revoked` once the key is."""
+
+    async def spent(self, grant: str, call_id: str, since: datetime) -> Spent:
+        """What the evaluation has used since then."""
+
+
+@dataclass(slots=True)
+class Asking:
+    """The questions that are still to be asked, and those that are under way."""
+
+    left: list[tuple[int, QuestionRecord]]
+    under_way: dict[asyncio.Task[tuple[Answered, int]], tuple[int, QuestionRecord]] = field(default_factory=dict)
+    since_looked: int = 0
+    """Answers since the ledger was asked."""
+
+    def begin(self, most: int) -> Iterator[tuple[int, QuestionRecord]]:
+        """The next ones, while there is room."""
+        while self.left and len(self.under_way) < most:
+            yield self.left.pop()
+
+    async def ended(self) -> list[tuple[asyncio.Task[tuple[Answered, int]], int, QuestionRecord]]:
+        """Those that have ended, at least one."""
+        done, _ = await asyncio.wait(self.under_way, return_when=asyncio.FIRST_COMPLETED)
+        return [(task, *self.under_way.pop(task)) for task in done]
+
+    async def stop(self) -> None:
+        """End what is under way."""
+        for task in self.under_way:
+            task.cancel()
+        await asyncio.gather(*self.under_way, return_exceptions=True)
+
+
+@dataclass(frozen=True)
+class EvaluationJobs(JobKind[LeasedJob]):
+    """Asks, measures, and writes down."""
+
+    target: Target
+    grants: Grants
+    at_once: int
+    retry = RetryPolicy(max_attempts=5, max_wait=3600)
+    name = "evaluation"
+
+    async def load(self, connection: Transaction, store: JobStore, lease: Lease, row: Mapping[str, Any]) -> LeasedJob:
+        """The row is all there is."""
+        return LeasedJob(store, lease, row)
+
+    async def run(self, job: LeasedJob) -> None:
+        """Ask what has no answer yet, then sum up."""
+        asking = Asking(await job.store.database.read(lambda one: _unanswered(one, job.row)))
+        try:
+            limited = await self._ask_all(job, asking)
+        finally:
+            await asking.stop()
+        await self._finish(job, "limit_reached" if limited else "completed")
+
+    async def _ask_all(self, job: LeasedJob, asking: Asking) -> bool:
+        """Whether the budget ended it. What is under way when something goes wrong, or the worker is to stop, is still
+        waited for and kept: it is paid for."""
+        failure: ServiceError | None = None
+        limited = False
+        while True:
+            leaving = job.stopping.is_set() or job.give_way.is_set()
+            if failure is None and not limited and not leaving:
+                for number, question in asking.begin(self.at_once):
+                    asking.under_way[asyncio.create_task(self._ask(job, number, question))] = (number, question)
+            if not asking.under_way:
+                break
+            for task, number, question in await asking.ended():
+                asking.since_looked += 1
+                try:
+                    await self._keep(job, number, question, *task.result())
+                except ServiceError as error:
+                    failure = failure or error
+            limited = limited or await self._is_spent(job, asking)
+        if failure is not None:
+            raise failure
+        if asking.left and not limited:
+            job.checkpoint()
+        return limited
+
+    async def end(self, job: LeasedJob, ending: Ending) -> None:
+        """What was answered stays, with its figures."""
+        status = "failed" if isinstance(ending, Fail) else "cancelled"
+        await self._finish(job, status, ending.failure)
+
+    async def _ask(self, job: LeasedJob, number: int, question: QuestionRecord) -> tuple[Answered, int]:
+        """An answer, or what went wrong with this question again and again; and how often it was asked."""
+        target = EvaluationTarget.model_validate(job.row["target"])
+        for tried in range(1, TRIES + 1):
+            token = await self.grants.token(job.row["grant_token"], call_id=job.id)
+            try:
+                request_id = f"{job.id}.{number}.{job.lease.fence}.{tried}"
+                return await self.target.ask(target, question, token, request_id), tried
+            except ServiceError as error:
+                if error.http_status in GONE or error.http_status in LATER or tried == TRIES:
+                    if error.http_status in GONE or error.http_status in LATER:
+                        raise
+                    return Answered(_NOTHING, 0.0, error=error.body(None)), tried
+            await asyncio.sleep(PAUSE_SECONDS * tried)
+        raise AssertionError("the last try returns or raises")
+
+    async def _keep(
+        self, job: LeasedJob, number: int, question: QuestionRecord, answered: Answered, tries: int
+    ) -> None:
+        row = _row(job.id, number, question, answered, tries)
+
+        def change(connection: Connection) -> None:
+            connection.execute(insert(ANSWERS).values(**row))
+
+        values = {"done": job.row["done"] + 1, "failed": job.row["failed"] + (answered.error is not None)}
+        await job.write(change, values=values, progress=True)
+        ASKED.labels("answered" if answered.error is None else "failed").inc()
+
+    async def _is_spent(self, job: LeasedJob, asking: Asking) -> bool:
+        """Whether the budget has nothing left; asked of the ledger now and then."""
+        budget = job.row["budget_nano_usd"]
+        if budget is None or asking.since_looked < SPENT_EVERY:
+            return False
+        asking.since_looked = 0
+        spent = await self.grants.spent(job.row["grant_token"], job.id, job.row["created_at"])
+        return spent.cost_nano_usd is not None and spent.cost_nano_usd >= budget
+
+    async def _finish(self, job: LeasedJob, status: str, failure: Failure | None = None) -> None:
+        measured = await job.store.database.read(lambda one: _measured(one, job.id))
+        figures = await asyncio.to_thread(summarise, measured)
+        try:
+            spent = (await self.grants.spent(job.row["grant_token"], job.id, job.row["created_at"])).model_dump()
+        except ServiceError as error:
+            log.warning("what an evaluation has cost is not known", reason=error.message)
+            spent = job.row["spent"]
+        reason = None if failure is None else failure.model_dump()
+        ended = {"status": status, "error": reason, "figures": figures, "spent": spent}
+        async with job.releasing({**ended, "finished_at": job.clock.now(), "grant_token": None}):
+            log.info("evaluation ended", status=status, questions=job.row["done"])
+        EVALUATIONS.labels(status).inc()
+
+
+def _unanswered(connection: Connection, row: Mapping[str, Any]) -> list[tuple[int, QuestionRecord]]:
+    """The questions of the version that have no answer yet, by number, the last one first."""
+    viewer = Viewer(row["tenant"], row["grant_key_id"])
+    questions = repository.all_questions(connection, viewer, row["question_set"], row["version"], row["split"])
+    known = set(connection.execute(select(ANSWERS.c.number).where(ANSWERS.c.evaluation_id == row["id"])).scalars())
+    return [(number, one) for number, one in reversed(list(enumerate(questions, start=1))) if number not in known]
+
+
+def _measured(connection: Connection, evaluation_id: str) -> list[tuple[Sequence[str], Mapping[str, float]]]:
+    """Labels and figures of each question that got an answer."""
+    query = select(ANSWERS.c.labels, ANSWERS.c.figures).where(
+        ANSWERS.c.evaluation_id == evaluation_id, ANSWERS.c.error.is_(None)
+    )
+    return [(row.labels, row.figures) for row in connection.execute(query.order_by(ANSWERS.c.number))]
+
+
+def _row(evaluation_id: str, number: int, question: QuestionRecord, answered: Answered, tries: int) -> dict[str, Any]:
+    known = Known(question.answers, question.documents, question.answerable)
+    figures: dict[str, float] = {}
+    if answered.error is None:
+        figures = measure(known, answered.said)
+        figures |= {"latency_ms": answered.latency_ms, "tokens": float(answered.tokens)}
+    return {
+        "evaluation_id": evaluation_id,
+        "number": number,
+        "question_id": question.id,
+        "labels": question.labels,
+        "question": question.question or (question.turns[-1].content if question.turns else ""),
+        "answer": answered.said.text if answered.error is None else None,
+        "figures": figures,
+        "error": None if answered.error is None else answered.error.model_dump(),
+        "answer_id": answered.answer_id,
+        "report": dict(answered.report),
+        "tries": tries,
+    }

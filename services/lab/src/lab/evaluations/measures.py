@@ -1,0 +1,181 @@
+"""What an answer was worth, without a judge: by what is known of its question. No measure is NaN; one that a question
+does not define is left out, and says so by its count.
+
+| measure | of which questions | 1 means |
+| --- | --- | --- |
+| answer_found | with answers | one of them stands in what was said, word for word |
+| answer_f1 | with answers | the same words as one of them (SQuAD's F1) |
+| answer_rouge_l | with answers | the same words in the same order (ROUGE-L's F) |
+| numbers_exact | whose answers have numbers | all numbers of one of them stand in what was said |
+| citations_supported | whose answer cites | each citation supports its sentence, as the answer says itself |
+| citations_expected | with documents, whose answer cites | each citation is of a relevant document |
+| documents_cited | with documents | each relevant document is cited |
+| retrieval_ndcg_10, retrieval_recall_10 | with documents, answers with sources | relevant ones come first |
+| answered | that are answerable | it was answered |
+| abstained | that are not | it was not |
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+Figures = dict[str, float]
+DEPTH = 10
+MOST_TOKENS = 4000
+"""Of an answer, for measures whose time grows with the square of it."""
+_ARTICLES = frozenset(("a", "an", "the"))
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_]+")
+_NUMBER = re.compile(r"(\d{1,3}(?:[.,' \u00a0\u202f]\d{3})+(?!\d)|\d+)(?:[.,](\d+))?")
+"""Whole digits, maybe in groups of three, and decimals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a target answered."""
+
+    text: str
+    abstained: bool | None = None
+    """Null where the target does not tell."""
+    cited: Sequence[str] = ()
+    """The document of each citation."""
+    supported: Sequence[bool] = ()
+    """Whether each citation supports its sentence."""
+    sources: Sequence[str] | None = None
+    """Documents in the order in which they were found; null where the target has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a question."""
+
+    answers: Sequence[str] = ()
+    documents: Mapping[str, int] = field(default_factory=dict)
+    answerable: bool | None = None
+
+
+def measure(known: Known, said: Said) -> Figures:
+    """The figures that the question defines, each from 0 to 1."""
+    found: Figures = {}
+    if known.answers:
+        found |= _of_words(known.answers, said.text)
+    if said.cited:
+        found["citations_supported"] = _share(said.supported)
+    if known.documents:
+        found |= _of_documents(known.documents, said)
+    if said.abstained is not None:
+        found |= _of_abstention(known, abstained=said.abstained)
+    return found
+
+
+def words(text: str) -> list[str]:
+    """Words without case, punctuation and articles, as SQuAD's evaluation compares them (Rajpurkar et al., 2016)."""
+    found = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    return [word for word in found if word not in _ARTICLES][:MOST_TOKENS]
+
+
+def token_f1(expected: Sequence[str], said: Sequence[str]) -> float:
+    """The harmonic mean of precision and recall of words, however they are ordered."""
+    shared = sum((Counter(expected) & Counter(said)).values())
+    return _f(shared, len(expected), len(said))
+
+
+def rouge_l(expected: Sequence[str], said: Sequence[str]) -> float:
+    """The same of the longest common subsequence (Lin, "ROUGE", 2004), precision and recall alike."""
+    row = [0] * (len(expected) + 1)
+    for word in said:
+        before = 0
+        for at, other in enumerate(expected, start=1):
+            kept = row[at]
+            row[at] = before + 1 if word == other else max(row[at], row[at - 1])
+            before = kept
+    return _f(row[-1], len(expected), len(said))
+
+
+def numbers(text: str) -> set[str]:
+    """The numbers in a text, however thousands are written: `1,200`, `1.200` and `1 200` are one."""
+    return {_plain(whole, fraction) for whole, fraction in _NUMBER.findall(text)}
+
+
+def ndcg(grades: Mapping[str, int], ranked: Sequence[str], depth: int = DEPTH) -> float:
+    """Normalised discounted cumulative gain (Järvelin and Kekäläinen, 2002), as trec_eval computes it: the gain is the
+    grade, and a document counts once."""
+    gains = [grades.get(document, 0) for document in _once(ranked)[:depth]]
+    best = sorted(grades.values(), reverse=True)[:depth]
+    return _discounted(gains) / _discounted(best) if best else 0.0
+
+
+def recall(grades: Mapping[str, int], ranked: Sequence[str], depth: int = DEPTH) -> float:
+    """The share of the relevant documents among the first ones."""
+    return len(set(_once(ranked)[:depth]) & set(grades)) / len(grades)
+
+
+def _of_words(answers: Sequence[str], text: str) -> Figures:
+    said = words(text)
+    expected = [words(answer) for answer in answers]
+    known = [numbers(answer) for answer in answers]
+    found = {
+        "answer_found": float(any(_contains(said, each) for each in expected)),
+        "answer_f1": _best(token_f1, expected, said),
+        "answer_rouge_l": _best(rouge_l, expected, said),
+    }
+    if any(known):
+        told = numbers(text)
+        found["numbers_exact"] = float(any(each and each <= told for each in known))
+    return found
+
+
+def _of_documents(grades: Mapping[str, int], said: Said) -> Figures:
+    found = {"documents_cited": recall(grades, said.cited, len(said.cited))}
+    if said.cited:
+        found["citations_expected"] = _share([document in grades for document in said.cited])
+    if said.sources is not None:
+        found["retrieval_ndcg_10"] = ndcg(grades, said.sources)
+        found["retrieval_recall_10"] = recall(grades, said.sources)
+    return found
+
+
+def _of_abstention(known: Known, *, abstained: bool) -> Figures:
+    if known.answerable is False:
+        return {"abstained": float(abstained)}
+    if known.answerable or known.answers or known.documents:
+        return {"answered": float(not abstained)}
+    return {}
+
+
+def _best(
+    by: Callable[[Sequence[str], Sequence[str]], float], expected: Sequence[Sequence[str]], said: Sequence[str]
+) -> float:
+    return max(by(each, said) for each in expected)
+
+
+def _contains(said: Sequence[str], expected: Sequence[str]) -> bool:
+    """Whether the words stand in a row."""
+    size = len(expected)
+    return size > 0 and any(list(said[at : at + size]) == list(expected) for at in range(len(said) - size + 1))
+
+
+def _f(shared: int, expected: int, said: int) -> float:
+    return 2 * shared / (expected + said) if expected + said else 0.0
+
+
+def _share(values: Sequence[bool]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+def _once(ranked: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(ranked))
+
+
+def _discounted(gains: Sequence[int]) -> float:
+    return sum(gain / math.log2(rank + 1) for rank, gain in enumerate(gains, start=1))
+
+
+def _plain(whole: str, fraction: str) -> str:
+    """A number without what groups its digits, and without zeros that say nothing."""
+    digits, decimals = re.sub(r"\D", "", whole).lstrip("0") or "0", fraction.rstrip("0")
+    return f"{digits}.{decimals}" if decimals else digits

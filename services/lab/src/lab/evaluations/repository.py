@@ -1,0 +1,149 @@
+"""Evaluations in SQL. All functions run on one connection, inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, delete, func, insert, select
+
+from contracts.access.delegation import Spent
+from contracts.core.pages import Page
+from contracts.improvement.evaluations import FINAL_EVALUATION_STATUSES, Evaluation, EvaluationAnswer, EvaluationCreate
+from contracts.improvement.question_sets import QuestionSet
+from lab.errors import EvaluationNotFound, EvaluationUnfinished, TooManyEvaluations
+from lab.evaluations.figures import Measured
+from lab.questions.repository import Viewer
+from lab.tables import ANSWERS, EVALUATIONS
+from servicekit.core.cursors import decode_cursor, encode_cursor
+from servicekit.core.identifiers import new_id
+from servicekit.jobs.tables import JobOwner, is_live
+
+NANO = Decimal(10**9)
+COLUMNS = EVALUATIONS.c
+
+
+def create_evaluation(
+    connection: Connection, owner: JobOwner, wanted: EvaluationCreate, questions: QuestionSet, count: int, now: datetime
+) -> str:
+    """Queue one; its id."""
+    evaluation_id = new_id("eval")
+    row = {
+        "id": evaluation_id,
+        **owner.queued(now),
+        "created_at": now,
+        "name": wanted.name,
+        "question_set": questions.name,
+        "version": questions.version,
+        "split": wanted.split,
+        "target": wanted.target.model_dump(mode="json", exclude_unset=True),
+        "budget_nano_usd": None if wanted.budget_usd is None else int(wanted.budget_usd * NANO),
+        "questions": count,
+        "figures": {},
+    }
+    connection.execute(insert(EVALUATIONS).values(**row))
+    return evaluation_id
+
+
+def check_room(connection: Connection, tenant: str, most: int) -> None:
+    """Raise `TooManyEvaluations` where as many are queued or at work as may be."""
+    live = select(func.count()).select_from(EVALUATIONS).where(COLUMNS.tenant == tenant, is_live(COLUMNS))
+    if connection.execute(live).scalar_one() >= most:
+        raise TooManyEvaluations(most)
+
+
+def get_evaluation(connection: Connection, viewer: Viewer, evaluation_id: str) -> Evaluation:
+    """One; raises `EvaluationNotFound`."""
+    return _shown(_row(connection, viewer, evaluation_id))
+
+
+def list_evaluations(
+    connection: Connection, viewer: Viewer, limit: int, cursor: str | None, question_set: str | None, status: str | None
+) -> Page[Evaluation]:
+    """Newest first."""
+    query = _seen(viewer)
+    if question_set is not None:
+        query = query.where(COLUMNS.question_set == question_set)
+    if status is not None:
+        query = query.where(COLUMNS.status == status)
+    if cursor is not None:
+        query = query.where(COLUMNS.id < decode_cursor(cursor, str)[0])
+    rows = connection.execute(query.order_by(COLUMNS.id.desc()).limit(limit + 1)).mappings().all()
+    following = encode_cursor(rows[limit - 1]["id"]) if len(rows) > limit else None
+    return Page[Evaluation](data=[_shown(row) for row in rows[:limit]], next_cursor=following)
+
+
+def list_answers(
+    connection: Connection, viewer: Viewer, evaluation_id: str, limit: int, cursor: str | None
+) -> Page[EvaluationAnswer]:
+    """In the order of the questions; raises `EvaluationNotFound`."""
+    _row(connection, viewer, evaluation_id)
+    query = select(ANSWERS).where(ANSWERS.c.evaluation_id == evaluation_id)
+    if cursor is not None:
+        query = query.where(ANSWERS.c.number > decode_cursor(cursor, int)[0])
+    rows = connection.execute(query.order_by(ANSWERS.c.number).limit(limit + 1)).mappings().all()
+    following = encode_cursor(rows[limit - 1]["number"]) if len(rows) > limit else None
+    data = [EvaluationAnswer.model_validate(dict(row)) for row in rows[:limit]]
+    return Page[EvaluationAnswer](data=data, next_cursor=following)
+
+
+def measured_by_question(connection: Connection, viewer: Viewer, evaluation_id: str) -> dict[str, Measured]:
+    """Labels and figures of the questions that got an answer, by their ids; raises `EvaluationNotFound`."""
+    _row(connection, viewer, evaluation_id)
+    query = select(ANSWERS.c.question_id, ANSWERS.c.labels, ANSWERS.c.figures).where(
+        ANSWERS.c.evaluation_id == evaluation_id, ANSWERS.c.error.is_(None)
+    )
+    return {row.question_id: (row.labels, row.figures) for row in connection.execute(query)}
+
+
+def delete_evaluation(connection: Connection, viewer: Viewer, evaluation_id: str) -> None:
+    """One that has ended, with its answers; raises `EvaluationNotFound` or `EvaluationUnfinished`."""
+    row = _row(connection, viewer, evaluation_id)
+    if row["status"] not in FINAL_EVALUATION_STATUSES:
+        raise EvaluationUnfinished(evaluation_id)
+    connection.execute(delete(ANSWERS).where(ANSWERS.c.evaluation_id == evaluation_id))
+    connection.execute(delete(EVALUATIONS).where(COLUMNS.id == evaluation_id))
+
+
+def delete_tenant(connection: Connection, tenant: str) -> None:
+    """Remove all that a tenant has; what is at work finds its row gone."""
+    ids = select(COLUMNS.id).where(COLUMNS.tenant == tenant)
+    connection.execute(delete(ANSWERS).where(ANSWERS.c.evaluation_id.in_(ids)))
+    connection.execute(delete(EVALUATIONS).where(COLUMNS.tenant == tenant))
+
+
+def _seen(viewer: Viewer) -> Select[Any]:
+    query = select(EVALUATIONS).where(COLUMNS.tenant == viewer.tenant)
+    return query.where(COLUMNS.grant_key_id == viewer.key_id) if viewer.limited else query
+
+
+def _row(connection: Connection, viewer: Viewer, evaluation_id: str) -> RowMapping:
+    row = connection.execute(_seen(viewer).where(COLUMNS.id == evaluation_id)).mappings().one_or_none()
+    if row is None:
+        raise EvaluationNotFound(evaluation_id)
+    return row
+
+
+def _shown(row: Mapping[str, Any] | RowMapping) -> Evaluation:
+    spent = Spent.model_validate(row["spent"]) if row["spent"] else None
+    figures = row["figures"]
+    used: dict[str, Any] = {}
+    if spent is not None:
+        used = spent.model_dump(include={"prompt_tokens", "completion_tokens", "embedding_tokens"})
+    return Evaluation.model_validate(
+        {
+            **row,
+            **used,
+            "figures": figures.get("all", {}),
+            "by_label": figures.get("labels", {}),
+            "cost_usd": None if spent is None or spent.cost_nano_usd is None else _usd(spent.cost_nano_usd),
+            "budget_usd": None if row["budget_nano_usd"] is None else _usd(row["budget_nano_usd"]),
+            "key_id": row["grant_key_id"],
+        }
+    )
+
+
+def _usd(nano: int) -> str:
+    return f"{Decimal(nano) / NANO:f}"

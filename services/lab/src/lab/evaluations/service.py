@@ -1,0 +1,117 @@
+"""What the API does with evaluations: they are queued, followed, ended and compared."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from contracts.core.pages import Page
+from contracts.improvement.evaluations import (
+    Evaluation,
+    EvaluationAnswer,
+    EvaluationComparison,
+    EvaluationCreate,
+    MeasureComparison,
+)
+from lab.errors import EvaluationFinished, NoQuestions, OtherEvaluationMissing
+from lab.evaluations import repository
+from lab.evaluations.comparison import Difference
+from lab.evaluations.figures import Measured, differences
+from lab.questions import repository as question_sets
+from lab.questions.repository import Viewer
+from lab.tables import EVALUATION_JOBS, EVALUATIONS
+from servicekit.jobs.cancellation import request_cancel, revoke
+from servicekit.jobs.leased_job import JobStore
+from servicekit.jobs.tables import JobOwner
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluations:
+    """The evaluations of all tenants."""
+
+    store: JobStore
+    most_live: int
+
+    async def create(self, viewer: Viewer, owner: JobOwner, wanted: EvaluationCreate) -> Evaluation:
+        """Queue one of a version that there is; raises `QuestionSetNotFound`, `NoQuestions` or `TooManyEvaluations`."""
+        now = self.store.clock.now()
+
+        def write(connection: Connection) -> Evaluation:
+            repository.check_room(connection, viewer.tenant, self.most_live)
+            found = question_sets.get_version(connection, viewer, wanted.question_set, wanted.version)
+            count = found.questions if wanted.split is None else found.splits.get(wanted.split, 0)
+            if not count:
+                raise NoQuestions(found.name, found.version, wanted.split or "")
+            made = repository.create_evaluation(connection, owner, wanted, found, count, now)
+            return repository.get_evaluation(connection, viewer, made)
+
+        made = await self.store.database.write(write)
+        self.store.notifier.notify(made.id, due=True)
+        return made
+
+    async def get(self, viewer: Viewer, evaluation_id: str) -> Evaluation:
+        """One."""
+        return await self.store.database.read(lambda one: repository.get_evaluation(one, viewer, evaluation_id))
+
+    async def list(
+        self, viewer: Viewer, limit: int, cursor: str | None, question_set: str | None, status: str | None
+    ) -> Page[Evaluation]:
+        """Newest first."""
+        return await self.store.database.read(
+            lambda one: repository.list_evaluations(one, viewer, limit, cursor, question_set, status)
+        )
+
+    async def list_answers(
+        self, viewer: Viewer, evaluation_id: str, limit: int, cursor: str | None
+    ) -> Page[EvaluationAnswer]:
+        """Question by question."""
+        return await self.store.database.read(
+            lambda one: repository.list_answers(one, viewer, evaluation_id, limit, cursor)
+        )
+
+    async def cancel(self, viewer: Viewer, evaluation_id: str) -> Evaluation:
+        """End one, at once or once its worker hears of it; raises `EvaluationNotFound` or `EvaluationFinished`."""
+        await self.get(viewer, evaluation_id)
+        ended = {"status": "cancelled", "finished_at": self.store.clock.now(), "grant_token": None}
+        async with self.store.database.write() as connection:
+            row = await request_cancel(connection, EVALUATION_JOBS, evaluation_id)
+            if row is None:
+                queued = EVALUATIONS.c.id == evaluation_id
+                rows = await revoke(connection, EVALUATION_JOBS, queued, ended, ("queued",))
+                row = rows[0] if rows else None
+        found = await self.get(viewer, evaluation_id)
+        if row is None:
+            raise EvaluationFinished(evaluation_id, found.status)
+        self.store.notifier.notify(evaluation_id)
+        return found
+
+    async def delete(self, viewer: Viewer, evaluation_id: str) -> None:
+        """One that has ended."""
+        await self.store.database.write(lambda one: repository.delete_evaluation(one, viewer, evaluation_id))
+
+    async def delete_tenant(self, tenant: str) -> None:
+        """All that a tenant has."""
+        await self.store.database.write(lambda one: repository.delete_tenant(one, tenant))
+
+    async def compare(self, viewer: Viewer, first_id: str, second_id: str | None) -> EvaluationComparison:
+        """Measure by measure, over the questions that got an answer in both; raises `EvaluationNotFound`, or
+        `OtherEvaluationMissing` where none is named."""
+        first = await self.get(viewer, first_id)
+        if second_id is None:
+            raise OtherEvaluationMissing
+        second = await self.get(viewer, second_id)
+        one, other = await self._measured(viewer, first_id), await self._measured(viewer, second_id)
+        found = await asyncio.to_thread(differences, one, other)
+        same = (first.question_set, first.version) == (second.question_set, second.version)
+        measures = [_shown(label, difference) for label, difference in found]
+        return EvaluationComparison(first=first_id, second=second_id, same_version=same, measures=measures)
+
+    async def _measured(self, viewer: Viewer, evaluation_id: str) -> dict[str, Measured]:
+        return await self.store.database.read(lambda one: repository.measured_by_question(one, viewer, evaluation_id))
+
+
+def _shown(label: str | None, one: Difference) -> MeasureComparison:
+    figures = {name: getattr(one, name) for name in Difference.__dataclass_fields__}
+    return MeasureComparison.model_validate({**figures, "label": label, "verdict": one.verdict, "words": one.words})

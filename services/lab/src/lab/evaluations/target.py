@@ -1,0 +1,140 @@
+"""Asks what is evaluated: one question, answered as the public API answers a client, with the authority of the
+evaluation's key."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from contracts.core.errors import ErrorBody
+from contracts.improvement.evaluations import EvaluationTarget
+from contracts.improvement.question_sets import QuestionRecord
+from lab.evaluations.measures import Said
+from servicekit.core.errors import PeerError
+from servicekit.peers.client import Peer, PeerMalformed
+
+REQUEST_ID = "X-Request-Id"
+UNCACHED = {"Cache-Control": "no-cache, no-store"}
+"""An answer that is given again costs nothing and takes no time: it would say nothing of the target."""
+KEPT = ("grounded", "abstained", "answer_kind", "degraded", "receipt")
+"""Of what an answer says of itself."""
+GONE = frozenset((401, 403, 404))
+"""Statuses that hold for every other question, too: the key or the target is gone."""
+LATER = frozenset((429, 503))
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What came of one question: an answer, or an error that is this question's alone."""
+
+    said: Said
+    latency_ms: float
+    tokens: int = 0
+    answer_id: str | None = None
+    error: ErrorBody | None = None
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Target(Protocol):
+    """What can be asked."""
+
+    async def ask(self, target: EvaluationTarget, question: QuestionRecord, token: str, request_id: str) -> Answered:
+        """One answer; raises a `ServiceError` that is not the question's own: a limit, a part that is away, a key or a
+        target that is gone."""
+
+
+class _Lenient(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class _Message(_Lenient):
+    content: str | None = None
+    annotations: list[dict[str, Any]] = []
+
+
+class _Choice(_Lenient):
+    message: _Message
+
+
+class _Completion(_Lenient):
+    id: str
+    choices: list[_Choice]
+    usage: dict[str, Any] | None = None
+    groundwork: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayTarget:
+    """The gateway, which answers as its public API does."""
+
+    gateway: Peer
+    seconds: float
+
+    async def ask(self, target: EvaluationTarget, question: QuestionRecord, token: str, request_id: str) -> Answered:
+        """As `Target` says."""
+        began = time.perf_counter()
+        try:
+            answer = await self.gateway.call(
+                "POST",
+                "/v1/answers",
+                _Completion,
+                token=token,
+                body=_Body.model_validate(_body(target, question)),
+                headers={REQUEST_ID: request_id, **UNCACHED},
+                timeout_seconds=self.seconds,
+            )
+        except PeerError as error:
+            if error.http_status in GONE or error.http_status in LATER or error.http_status >= 500:
+                raise
+            return Answered(Said(""), _ms(began), error=error.error)
+        if not answer.choices:
+            raise PeerMalformed(self.gateway.name)
+        return _answered(answer, _ms(began), question.documents)
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+def _body(target: EvaluationTarget, question: QuestionRecord) -> dict[str, Any]:
+    turns = question.turns or []
+    messages = [{"role": turn.role, "content": turn.content} for turn in turns]
+    body: dict[str, Any] = {**target.parameters, "model": target.model}
+    body["messages"] = messages or [{"role": "user", "content": question.question}]
+    if target.model.startswith("rag:") or target.groundwork is not None:
+        given = {} if target.groundwork is None else target.groundwork.model_dump(mode="json", exclude_unset=True)
+        if target.model.startswith("rag:"):
+            given["include"] = sorted({*given.get("include", ()), "sources", "receipt"})
+        body["groundwork"] = given
+    return body
+
+
+def _answered(answer: _Completion, latency_ms: float, known: Mapping[str, int]) -> Answered:
+    message, told = answer.choices[0].message, answer.groundwork or {}
+    cited = [one for one in message.annotations if one.get("document_id")]
+    sources = told.get("sources")
+    said = Said(
+        text=message.content or "",
+        abstained=told.get("abstained"),
+        cited=[_document(one, known) for one in cited],
+        supported=[bool(one.get("supported")) for one in cited],
+        sources=None if sources is None else [_document(one, known) for one in sources],
+    )
+    usage = answer.usage or {}
+    report = {name: told[name] for name in KEPT if name in told}
+    return Answered(said, latency_ms, int(usage.get("total_tokens") or 0), answer.id, None, report)
+
+
+def _document(one: Mapping[str, Any], known: Mapping[str, int]) -> str:
+    """What the question calls a document: by its id, its source, the file name at the source's end, or its title."""
+    source = str(one.get("source") or "")
+    names = (str(one.get("document_id")), source, source.replace("\\", "/").rpartition("/")[2], str(one.get("title")))
+    return next((name for name in names if name in known), names[0])
+
+
+def _ms(began: float) -> float:
+    return round((time.perf_counter() - began) * 1000, 1)
