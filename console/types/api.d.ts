@@ -81,7 +81,20 @@ declare namespace Api {
     url_citation: UrlCitation;
   };
   type AnswerOptions = {
-    filter?: Filter | null;
+    filter: Filter | null;
+    grounding: "strict" | "annotate" | "off" | null;
+    include: ("sources" | "receipt")[];
+    mode: "hybrid" | "dense" | "sparse";
+    model: string | null;
+    prompt: string | null;
+    rerank: boolean | null;
+    rewrite: "follow_up" | "several" | "hypothetical" | null;
+    style: "short" | "detailed" | null;
+    top_k: number;
+    variables: Record<string, boolean | number | string> | null;
+  };
+  type AnswerOptionsInput = {
+    filter?: Partial<Filter> | null;
     grounding?: "strict" | "annotate" | "off" | null;
     include?: ("sources" | "receipt")[];
     mode?: "hybrid" | "dense" | "sparse";
@@ -196,7 +209,7 @@ declare namespace Api {
     usage: ChatUsage | null;
   };
   type ChatRequest = {
-    groundwork?: AnswerOptions | null;
+    groundwork?: AnswerOptionsInput | null;
     max_completion_tokens?: number | null;
     max_tokens?: number | null;
     messages: Message[];
@@ -307,6 +320,11 @@ declare namespace Api {
     key: string;
     match?: string | number | boolean | (string | number | boolean)[] | null;
     range?: Range | null;
+  };
+  type ConditionInput = {
+    key: string;
+    match: string | number | boolean | (string | number | boolean)[] | null;
+    range: RangeInput | null;
   };
   type Decision = {
     action: "approve" | "edit" | "reject";
@@ -421,6 +439,64 @@ declare namespace Api {
   type ErrorEnvelope = {
     error: ErrorBody;
   };
+  type Evaluation = {
+    budget_usd: string | null;
+    by_label: Record<string, Record<string, contracts__improvement__evaluations__Figure>>;
+    completion_tokens: number;
+    cost_usd: string | null;
+    created_at: string;
+    done: number;
+    embedding_tokens: number;
+    error: Failure | null;
+    failed: number;
+    figures: Record<string, contracts__improvement__evaluations__Figure>;
+    finished_at: string | null;
+    id: string;
+    key_id: string;
+    name: string;
+    prompt_tokens: number;
+    question_set: string;
+    questions: number;
+    split: string | null;
+    started_at: string | null;
+    status: "queued" | "running" | "completed" | "failed" | "cancelled" | "limit_reached";
+    target: EvaluationTarget;
+    version: number;
+    waiting_on: string | null;
+  };
+  type EvaluationAnswer = {
+    answer: string | null;
+    answer_id: string | null;
+    error: ErrorBody | null;
+    figures: Record<string, number>;
+    question: string;
+    question_id: string;
+    report: Record<string, unknown>;
+  };
+  type EvaluationComparison = {
+    first: string;
+    measures: MeasureComparison[];
+    same_version: boolean;
+    second: string;
+  };
+  type EvaluationCreate = {
+    budget_usd?: number | string | null;
+    name?: string;
+    question_set: string;
+    split?: string | null;
+    target: EvaluationTargetInput;
+    version?: number | null;
+  };
+  type EvaluationTarget = {
+    groundwork: AnswerOptions | null;
+    model: string;
+    parameters: Record<string, unknown>;
+  };
+  type EvaluationTargetInput = {
+    groundwork?: AnswerOptionsInput | null;
+    model: string;
+    parameters?: Record<string, unknown>;
+  };
   type Experiment = {
     active: boolean;
     ended_by: GuardEnd | null;
@@ -492,20 +568,10 @@ declare namespace Api {
     title: string;
     url: string;
   };
-  type Figure = {
-    calls: number;
-    difference: number | null;
-    difference_high: number | null;
-    difference_low: number | null;
-    high: number | null;
-    low: number | null;
-    p: number | null;
-    value: number | null;
-  };
   type Filter = {
-    must?: Condition[];
-    must_not?: Condition[];
-    should?: Condition[];
+    must: ConditionInput[];
+    must_not: ConditionInput[];
+    should: ConditionInput[];
   };
   type Guard = {
     metric: "rating" | "support" | "abstention" | "error_rate" | "cost_usd" | "latency_ms";
@@ -718,6 +784,21 @@ declare namespace Api {
     scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "evaluations:read" | "evaluations:write" | "admin")[];
     session: Session | null;
     tenant: string;
+  };
+  type MeasureComparison = {
+    difference: number;
+    first: number;
+    high: number;
+    label: string | null;
+    losses: number;
+    low: number;
+    measure: string;
+    p: number;
+    questions: number;
+    second: number;
+    verdict: "better" | "worse" | "no difference";
+    wins: number;
+    words: string;
   };
   type Memory = {
     max_tokens: number;
@@ -1003,6 +1084,12 @@ declare namespace Api {
     lt?: number | null;
     lte?: number | null;
   };
+  type RangeInput = {
+    gt: number | null;
+    gte: number | null;
+    lt: number | null;
+    lte: number | null;
+  };
   type ReadDocumentTool = {
     collections: string[] | null;
     type: "read_document";
@@ -1170,7 +1257,7 @@ declare namespace Api {
     client_metadata?: Record<string, unknown> | null;
     context_management?: (Record<string, unknown>)[] | null;
     conversation?: string | Record<string, unknown> | null;
-    groundwork?: AnswerOptions | null;
+    groundwork?: AnswerOptionsInput | null;
     include?: string[] | null;
     input?: string | (Record<string, unknown>)[];
     instructions?: string | null;
@@ -1350,7 +1437,7 @@ declare namespace Api {
     type: "search_documents";
   };
   type SearchOptions = {
-    filter?: Filter | null;
+    filter?: Partial<Filter> | null;
     group_by?: "document" | null;
     limit?: number;
     min_score?: number | null;
@@ -1564,7 +1651,7 @@ declare namespace Api {
     calls: number;
     is_baseline: boolean;
     is_shadow: boolean;
-    measures: Record<string, Figure>;
+    measures: Record<string, contracts__models__experiments__Figure>;
     model: string;
     name: string;
     units: number;
@@ -1587,11 +1674,28 @@ declare namespace Api {
     on_disk: boolean;
     quantization: "none" | "scalar" | "binary";
   };
+  type contracts__improvement__evaluations__Figure = {
+    high: number;
+    low: number;
+    mean: number;
+    questions: number;
+  };
+  type contracts__models__experiments__Figure = {
+    calls: number;
+    difference: number | null;
+    difference_high: number | null;
+    difference_low: number | null;
+    high: number | null;
+    low: number | null;
+    p: number | null;
+    value: number | null;
+  };
   interface Call {
     (method: "DELETE", path: readonly ["agents", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["cache"], options?: Options<Partial<Record<"tenant", unknown>>, never>): Promise<null>;
     (method: "DELETE", path: readonly ["collections", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["collections", string, "documents", string], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["evaluations", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["feedback"], options?: Options<Partial<Record<"user" | "answer_id", unknown>>, never>): Promise<FeedbackDeleted>;
     (method: "DELETE", path: readonly ["feedback", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["keys", string], options?: Options<{}, never>): Promise<null>;
@@ -1619,6 +1723,10 @@ declare namespace Api {
     (method: "GET", path: readonly ["collections", string, "documents", string], options?: Options<{}, never>): Promise<Document>;
     (method: "GET", path: readonly ["collections", string, "documents", string, "chunks"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: DocumentChunk[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["collections", string, "documents", string, "revisions"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: DocumentRevision[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["evaluations"], options?: Options<Partial<Record<"question_set" | "status" | "limit" | "cursor", unknown>>, never>): Promise<{ data: Evaluation[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["evaluations", string], options?: Options<{}, never>): Promise<Evaluation>;
+    (method: "GET", path: readonly ["evaluations", string, "answers"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: EvaluationAnswer[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["evaluations", string, "compare"], options?: Options<Partial<Record<"with", unknown>>, never>): Promise<EvaluationComparison>;
     (method: "GET", path: readonly ["experiments", string], options?: Options<Partial<Record<"version", unknown>>, never>): Promise<Experiment>;
     (method: "GET", path: readonly ["feedback"], options?: Options<Partial<Record<"answer_id" | "user" | "rating" | "label" | "model" | "collection" | "mine" | "from" | "to" | "limit" | "cursor", unknown>>, never>): Promise<{ data: Feedback[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["feedback", "agreement"], options?: Options<Partial<Record<"user" | "other", unknown>>, never>): Promise<{ data: Agreement[]; next_cursor: string | null }>;
@@ -1672,6 +1780,8 @@ declare namespace Api {
     (method: "POST", path: readonly ["completions"], options?: Options<{}, CompletionRequest>): Promise<TextCompletion>;
     (method: "POST", path: readonly ["detokenize"], options?: Options<{}, DetokenizeRequest>): Promise<DetokenizeReply>;
     (method: "POST", path: readonly ["embeddings"], options?: Options<{}, EmbeddingRequest>): Promise<EmbeddingReply>;
+    (method: "POST", path: readonly ["evaluations"], options?: Options<{}, EvaluationCreate>): Promise<Evaluation>;
+    (method: "POST", path: readonly ["evaluations", string, "cancel"], options?: Options<{}, never>): Promise<Evaluation>;
     (method: "POST", path: readonly ["feedback"], options?: Options<{}, FeedbackCreate>): Promise<Feedback>;
     (method: "POST", path: readonly ["jobs", string, "cancel"], options?: Options<{}, never>): Promise<Job>;
     (method: "POST", path: readonly ["jobs", string, "retry"], options?: Options<{}, never>): Promise<Job>;
@@ -1711,6 +1821,8 @@ declare namespace Api {
     (path: readonly ["collections", string, "documents"], query?: Partial<Record<"status" | "q" | "limit" | "cursor", unknown>>, most?: number): Promise<Document[]>;
     (path: readonly ["collections", string, "documents", string, "chunks"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<DocumentChunk[]>;
     (path: readonly ["collections", string, "documents", string, "revisions"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<DocumentRevision[]>;
+    (path: readonly ["evaluations"], query?: Partial<Record<"question_set" | "status" | "limit" | "cursor", unknown>>, most?: number): Promise<Evaluation[]>;
+    (path: readonly ["evaluations", string, "answers"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<EvaluationAnswer[]>;
     (path: readonly ["feedback"], query?: Partial<Record<"answer_id" | "user" | "rating" | "label" | "model" | "collection" | "mine" | "from" | "to" | "limit" | "cursor", unknown>>, most?: number): Promise<Feedback[]>;
     (path: readonly ["feedback", "agreement"], query?: Partial<Record<"user" | "other", unknown>>, most?: number): Promise<Agreement[]>;
     (path: readonly ["jobs"], query?: Partial<Record<"status" | "collection" | "limit" | "cursor", unknown>>, most?: number): Promise<Job[]>;

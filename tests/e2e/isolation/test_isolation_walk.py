@@ -53,6 +53,7 @@ class Victim:
     run: str
     feedback: str
     record: str
+    evaluation: str
     cursors: tuple[str, ...]
     secrets: tuple[str, ...]
     """What no answer to anybody else may hold."""
@@ -126,6 +127,8 @@ def victim(home: RunningHome) -> Iterator[Victim]:
         for text in (TEXT, f"{TEXT} Twice."):
             asked = {"name": QUESTIONS, "items": [{"question": text, "answers": ["xylophone"]}]}
             assert http.post("/v1/question-sets", json=asked).status_code == 201
+        target = {"question_set": QUESTIONS, "target": {"model": "no-such-wombat"}}
+        evaluation = http.post("/v1/evaluations", json=target).json()["id"]
         said = {"answer_id": ANSWER, "rating": "down", "comment": TEXT, "user": "wombat-keeper"}
         feedback = http.post("/v1/feedback", json=said).json()["id"]
         record = recorded(http)
@@ -135,8 +138,10 @@ def victim(home: RunningHome) -> Iterator[Victim]:
         jobs.append(kept["job"]["id"])
         shas = [client.documents.get(VAULT, "second-dossier").sha256]
         words = ("wombat", "xylophone", "quetzal", "Zanzibar", "second-dossier", "third-dossier")
-        secrets = (*words, DOSSIER, *chunks, *jobs, *shas, thread, run, feedback, record)
-        yield Victim(client, http, key_id, tuple(jobs), thread, run, feedback, record, tuple(cursors), secrets)
+        secrets = (*words, DOSSIER, *chunks, *jobs, *shas, thread, run, feedback, record, evaluation)
+        yield Victim(
+            client, http, key_id, tuple(jobs), thread, run, feedback, record, evaluation, tuple(cursors), secrets
+        )
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +177,7 @@ def calls(http: httpx2.Client) -> list[Operation]:
         "POST /v1/agents",
         "POST /v1/prompts",
         "POST /v1/question-sets",
+        "POST /v1/evaluations",
     ]
 
     def turn(call: Operation) -> int:
@@ -190,6 +196,7 @@ def path_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "agents": (AGENT,),
         "prompts": (PROMPT,),
         "question-sets": (QUESTIONS,),
+        "evaluations": (victim.evaluation,),
         "versions": ("1",),
         "labels": ("production", "candidate"),
         "threads": (victim.thread,),
@@ -236,6 +243,8 @@ def query_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "subject": (victim.key_id, "victim-tenant"),
         "abstained": ("true", "false"),
         "error": ("true", "false"),
+        "question_set": (QUESTIONS,),
+        "with": (victim.evaluation,),
     }
 
 
@@ -294,6 +303,7 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
         "POST /v1/question-sets": [
             {"name": QUESTIONS, "items": [{"question": "Mine?"}], "append": append} for append in (False, True)
         ],
+        "POST /v1/evaluations": [{"question_set": QUESTIONS, "target": {"model": "default"}}],
         "POST /v1/threads": [{}],
         "PATCH /v1/threads/{id}": [{"metadata": {"title": "Mine now."}}],
         "POST /v1/threads/{id}/messages": [{"messages": [{"role": "user", "content": "Mine."}], "position": 0}],

@@ -75,6 +75,7 @@ async def test_a_run_whose_key_may_read_no_documents_searches_none(
         (["documents"], {}, {"retriever", "inference", "models"}),
         (["agents"], {"purpose": "runs"}, {"models"}),
         (["agents", "search"], {"purpose": "runs"}, {"retriever", "inference", "models"}),
+        (["evaluations:write"], {"purpose": "evaluations"}, {"answers"}),
     ],
 )
 async def test_a_grant_is_exchanged_for_what_its_work_may_call_and_what_its_key_may_now(
@@ -82,7 +83,7 @@ async def test_a_grant_is_exchanged_for_what_its_work_may_call_and_what_its_key_
 ) -> None:
     key = await installation.principal(scopes=scopes)
     fresh = (await _exchanged(plane, installation, key, call_id="run_1", **more)).json()
-    claims = installation.verifier.verify(fresh["token"], "models")
+    claims = installation.verifier.verify(fresh["token"], min(audiences))  # type: ignore[arg-type]
     assert (set(claims.audiences), claims.call_id, claims.key_id) == (audiences, "run_1", key.key_id)
     assert (fresh["scopes"], fresh["expires_in"]) == (sorted(scopes), 300)
 

@@ -15,7 +15,7 @@ from servicekit.core.clock import ManualClock
 
 KEY = Principal("key_1", "acme", frozenset({"chat", "search"}), models=("m",), collections=("a", "b"))
 PLAIN = Principal("k1", "acme", frozenset({"chat"}))
-ALL: tuple[Audience, ...] = ("agent", "ingest", "inference", "retriever", "lab", "models", "grants")
+ALL: tuple[Audience, ...] = ("agent", "ingest", "inference", "retriever", "lab", "models", "answers", "grants")
 
 
 @pytest.fixture

@@ -106,3 +106,24 @@ async def test_a_call_that_is_open_here_is_waited_for(replica: Replica, monkeypa
         call.cost = 33
     spent = await asked
     assert (spent.cost, spent.settled) == (33, True)
+
+
+async def test_what_calls_of_one_name_have_used_is_theirs_and_that_of_what_was_called_for_them(
+    replica: Replica, calls: InnerCalls
+) -> None:
+    rows = [
+        _row("a", parent_id=None, request_id="eval_1.1.1.1"),
+        _row("b", parent_id="a", request_id="eval_1.1.1.1", cost_nano_usd=5),
+        _row("c", parent_id=None, request_id="eval_1.2.1.1", key_id="k2"),
+        _row("d", parent_id=None, request_id="eval_10.1.1.1"),
+        _row("e", parent_id=None, request_id="evalX1.1.1.1"),
+    ]
+    async with replica.database.write() as connection:
+        for row in rows:
+            await connection.execute(insert(usage), [row])
+        held = {**_held("f", parent_id=None, request_id="eval_1.3.1.1"), "owner": "x", "expires_at": NOW}
+        await connection.execute(insert(reservations), [held])
+    spent = await calls.spent_for_requests("eval_1", "k1")
+    assert (spent.cost, spent.settled) == (25, False)
+    assert (await calls.spent_for_requests("eval_9", "k1")).cost == 0
+    assert (await calls.spent_for_requests("eval_1", "k1", NOW + timedelta(seconds=1))).cost == 0

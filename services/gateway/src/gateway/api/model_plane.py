@@ -14,13 +14,15 @@ from contracts.core.base import Name
 from contracts.models.catalog import ModelList
 from contracts.models.chat import ChatRequest
 from contracts.operations.documents import READERS
+from contracts.operations.models import CREATE_CHAT_COMPLETION
 from contracts.operations.reach import CHAT, Reach
 from contracts.retrieval.search import SearchRequest
 from gateway.admin import tenant_deletion
 from gateway.auth.errors import ScopeMissing
-from gateway.auth.tokens import DOCUMENT_RUNS, JOBS, RUNS
+from gateway.auth.tokens import DOCUMENT_RUNS, EVALUATIONS, JOBS, RUNS
 from gateway.chat.model_list import plain_models
 from gateway.chat.service import Question, answer_from_model
+from gateway.chat.service import chat as chat_of_key
 from gateway.dependencies import Dependencies, Deps
 from gateway.guardrails.screen import Screen
 from gateway.proxy import vector_calls
@@ -42,6 +44,7 @@ SearchCaller = Annotated[Caller, require("models", "search", "chat", "agents")]
 AnyModelCaller = Annotated[Caller, require("models", "chat", "agents", "search", "documents")]
 ModelReader = Annotated[Caller, require("models", "chat", "agents", "search", "documents", "agents:write")]
 """Who saves an agent looks whether its model is there."""
+AnswerCaller = Annotated[Caller, require("answers", *CREATE_CHAT_COMPLETION.scopes)]
 TenantAdmin = Annotated[Caller, require("models", "admin")]
 Answer = Callable[[Exchange, MeteredCall], Awaitable[None]]
 
@@ -111,6 +114,19 @@ async def search(deps: Deps, caller: SearchCaller) -> Any:
     return _inner(deps, caller, "search", answer)
 
 
+@router.post("/v1/answers", response_model=None)
+async def answer_as_public(deps: Deps, caller: AnswerCaller) -> Any:
+    """A chat just as the public API answers it, asked by an evaluation in its key's place: with the key's scopes,
+    limits, guardrails and budgets."""
+    principal = await deps.authenticator.require_active(caller.delegation.key_id)
+    principal.require(*CREATE_CHAT_COMPLETION.scopes)
+
+    async def work(exchange: Exchange) -> None:
+        await chat_of_key(exchange, deps, principal)
+
+    return Relay(work)
+
+
 @router.post("/v1/tokens")
 async def exchange_grant(body: TokenExchange, request: Request, deps: Deps) -> FreshToken:
     """A job's or a run's grant for a fresh token; 403 `key_revoked` once the key is revoked or expired, 429
@@ -126,6 +142,9 @@ async def exchange_grant(body: TokenExchange, request: Request, deps: Deps) -> F
     if body.purpose == "runs":
         principal.require("agents")
         audiences = DOCUMENT_RUNS if principal.scopes & set(READERS) else RUNS
+    elif body.purpose == "evaluations":
+        principal.require("evaluations:write")
+        audiences = EVALUATIONS
     if body.spends:
         await deps.admission.ask(principal, await left_in_budgets(deps), deps.clock.now())
     token = deps.issuer.token(principal, audiences, grant.request_id, body.call_id)
@@ -136,7 +155,10 @@ async def exchange_grant(body: TokenExchange, request: Request, deps: Deps) -> F
 async def spent(body: SpentQuestion, request: Request, deps: Deps) -> Spent:
     """What the calls under one id have used, once none of them is open, also if their key was revoked meanwhile."""
     grant = await deps.grants.verify(body.grant, request.app.state.verifier)
-    used = await deps.inner_calls.spent(body.call_id, grant.key_id)
+    if body.by == "requests":
+        used = await deps.inner_calls.spent_for_requests(body.call_id, grant.key_id, body.since)
+    else:
+        used = await deps.inner_calls.spent(body.call_id, grant.key_id)
     return Spent(
         prompt_tokens=used.tokens.prompt,
         completion_tokens=used.tokens.completion,

@@ -24,6 +24,8 @@ RUNS: Audiences = ("models",)
 """What a run of an agent may call, by the token that its grant is exchanged for: models, which `agents` includes."""
 DOCUMENT_RUNS: Audiences = ("retriever", "inference", *RUNS)
 """The same for a key that may read documents."""
+EVALUATIONS: Audiences = ("answers",)
+"""What an evaluation may call, by the token that its grant is exchanged for: answers as its key gets them."""
 DELETION: Audiences = ("retriever", "agent", "lab", "models")
 MODELS: Audiences = ("inference",)
 COLLECTIONS: Audiences = ("retriever",)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -65,11 +66,24 @@ class InnerCalls:
         INNER_WAIT.observe(time.perf_counter() - began)
         return spent_of([*rows, *held], settled=not held)
 
+    async def spent_for_requests(self, name: str, key_id: str, since: datetime | None = None) -> Spent:
+        """What a key's public calls have used whose request ids begin with this name and a point, with all that was
+        called for them: an evaluation's. Waits like `spent` for those that are open."""
+        began = time.perf_counter()
+        while True:
+            rows, held = await self._found(lambda table: _of_requests(table, name, key_id, since))
+            if not held or time.perf_counter() - began > SETTLED_SECONDS:
+                return spent_of([*rows, *held], settled=not held)
+            await asyncio.sleep(LOOK_SECONDS)
+
     async def _read(self, parent_id: str, key_id: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        return await self._found(lambda table: _inner(table, parent_id, key_id))
+
+    async def _found(self, query: Callable[[Table], Select[Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Rows, and reservations that no row has ended yet; of one moment."""
         async with self._database.read() as connection:
-            held = (await connection.execute(_inner(reservations, parent_id, key_id))).mappings().all()
-            rows = (await connection.execute(_inner(usage, parent_id, key_id))).mappings().all()
+            held = (await connection.execute(query(reservations))).mappings().all()
+            rows = (await connection.execute(query(usage))).mappings().all()
         known = {row["id"] for row in rows}
         return [dict(row) for row in rows], [dict(row) for row in held if row["id"] not in known]
 
@@ -94,6 +108,14 @@ def complete_receipt(receipt: dict[str, Any], call: MeteredCall, spent: Spent) -
 def _inner(table: Table, parent_id: str, key_id: str) -> Select[Any]:
     inner = (table.c.parent_id == parent_id) & (table.c.key_id == key_id)
     return select(table).where(inner).order_by(table.c.started_at, table.c.id, table.c.attempt)
+
+
+def _of_requests(table: Table, name: str, key_id: str, since: datetime | None) -> Select[Any]:
+    columns = table.c
+    which = [columns.key_id == key_id, columns.request_id.startswith(f"{name}.", autoescape=True)]
+    if since is not None:
+        which.append(columns.started_at >= since)
+    return select(table).where(*which).order_by(columns.started_at, columns.id, columns.attempt)
 
 
 def spent_of(rows: Sequence[Mapping[str, Any]], *, settled: bool) -> Spent:
