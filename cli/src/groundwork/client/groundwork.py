@@ -32,6 +32,7 @@ from groundwork.client.agents import Agents, Runs, Threads
 from groundwork.client.collections import Collections
 from groundwork.client.connection import DEFAULT_SECONDS, Connection, api_error, parse
 from groundwork.client.documents import Documents
+from groundwork.client.evaluations import Evaluations
 from groundwork.client.feedback import FeedbackCalls
 from groundwork.client.jobs import Jobs
 from groundwork.client.prompts import Prompts
@@ -75,6 +76,7 @@ class Groundwork:
         self.feedback = FeedbackCalls(self._connection)
         self.records = Records(self._connection)
         self.question_sets = QuestionSets(self._connection)
+        self.evaluations = Evaluations(self._connection)
         self.keys = administration.Keys(self._connection)
         self.tenants = administration.Tenants(self._connection)
         self.routes = administration.Routes(self._connection)

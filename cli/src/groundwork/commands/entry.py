@@ -12,7 +12,7 @@ import typer
 from pydantic import SecretStr, ValidationError
 from typer.core import TyperGroup
 
-from groundwork.commands.answers import agents, feedback, prompts, question_sets, questions, records
+from groundwork.commands.answers import agents, evaluations, feedback, prompts, question_sets, questions, records
 from groundwork.commands.documents import collections, evaluation, ingest, reindex
 from groundwork.commands.installation import (
     backups,
@@ -93,6 +93,7 @@ for module in (
     feedback,
     records,
     question_sets,
+    evaluations,
     evaluation,
     reindex,
     backups,

@@ -123,7 +123,7 @@ def attempt(
         declared = _version(client, prompt).variables
         given = [each.partition("=") for each in variable or ()]
         values = {
-            name: value if name in declared and declared[name].type == "string" else _typed(value)
+            name: value if name in declared and declared[name].type == "string" else typed(value)
             for name, _, value in given
         }
         session.write(client.prompts.ask(prompt, question, values))
@@ -142,7 +142,7 @@ def _version(client: Groundwork, text: str) -> Prompt:
     return client.prompts.get(reference.name, numbers[reference.label])
 
 
-def _typed(value: str) -> Any:
+def typed(value: str) -> Any:
     """A number or a truth value where the text is one."""
     try:
         found = json.loads(value)

@@ -1,0 +1,95 @@
+"""Evaluations: `client.evaluations` (scopes `evaluations:read`, `evaluations:write`)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from contracts.improvement.evaluations import (
+    FINAL_EVALUATION_STATUSES,
+    Evaluation,
+    EvaluationAnswer,
+    EvaluationComparison,
+)
+from contracts.operations import evaluations as operations
+from groundwork.client.connection import Connection
+from groundwork.errors import WaitTimeout
+
+COMPARE_SECONDS = 300.0
+POLL_SECONDS = 1.0
+
+
+class Evaluations:
+    """Question sets asked of models, `rag:`, `agent:` and `prompt:`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def start(
+        self,
+        question_set: str,
+        model: str,
+        *,
+        version: int | None = None,
+        split: str | None = None,
+        groundwork: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        budget_usd: str | None = None,
+        name: str = "",
+    ) -> Evaluation:
+        """Queue one; `wait` for its figures."""
+        target = {"model": model, "parameters": dict(parameters or {})}
+        if groundwork:
+            target["groundwork"] = dict(groundwork)
+        body = {
+            "question_set": question_set,
+            "version": version,
+            "split": split,
+            "target": target,
+            "budget_usd": budget_usd,
+            "name": name,
+        }
+        given = {field: value for field, value in body.items() if value is not None}
+        return self._connection.model(operations.CREATE_EVALUATION, json=given)
+
+    def get(self, evaluation_id: str) -> Evaluation:
+        """One, with its progress and, once it has ended, its figures."""
+        return self._connection.model(operations.GET_EVALUATION, evaluation_id)
+
+    def wait(self, evaluation_id: str, *, timeout: float = 3600.0) -> Evaluation:
+        """One that has ended, however; raises `WaitTimeout`."""
+        until, pause = time.monotonic() + timeout, threading.Event()
+        while (found := self.get(evaluation_id)).status not in FINAL_EVALUATION_STATUSES:
+            if time.monotonic() > until:
+                raise WaitTimeout(
+                    f"The evaluation '{evaluation_id}' has not ended within {timeout:.0f} s: {found.done} of "
+                    f"{found.questions} questions. It goes on; ask again."
+                )
+            pause.wait(POLL_SECONDS)
+        return found
+
+    def list(self, *, question_set: str | None = None, status: str | None = None) -> Iterator[Evaluation]:
+        """All, newest first."""
+        params = {"question_set": question_set, "status": status}
+        return self._connection.pages(operations.LIST_EVALUATIONS, params=params)
+
+    def answers(self, evaluation_id: str) -> Iterator[EvaluationAnswer]:
+        """What was answered to each question."""
+        return self._connection.pages(operations.LIST_EVALUATION_ANSWERS, evaluation_id)
+
+    def compare(self, evaluation_id: str, other_id: str) -> EvaluationComparison:
+        """Whether the first is better than the second, measure by measure."""
+        params = {"with": other_id}
+        return self._connection.model(
+            operations.COMPARE_EVALUATIONS, evaluation_id, params=params, timeout=COMPARE_SECONDS
+        )
+
+    def cancel(self, evaluation_id: str) -> Evaluation:
+        """End one; what was answered stays."""
+        return self._connection.model(operations.CANCEL_EVALUATION, evaluation_id)
+
+    def delete(self, evaluation_id: str) -> None:
+        """One that has ended, with its answers."""
+        self._connection.call(operations.DELETE_EVALUATION, evaluation_id)

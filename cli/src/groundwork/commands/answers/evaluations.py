@@ -1,0 +1,161 @@
+"""`groundwork evaluation …`: question sets asked of what answers, and two runs compared."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from contracts.improvement.evaluations import Evaluation, MeasureComparison
+from groundwork.commands.answers.prompts import typed
+from groundwork.commands.answers.question_sets import SetArgument, set_reference
+from groundwork.commands.session import Session, session_of
+from groundwork.errors import GroundworkError
+
+commands = typer.Typer(
+    name="evaluation", no_args_is_help=True, help="Evaluations: question sets asked of models, rag:, agent:, prompt:."
+)
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As `groundwork evaluation list` shows it.")]
+
+
+class BadParameter(GroundworkError):
+    """An option that is not NAME=VALUE."""
+
+
+class NothingGated(GroundworkError):
+    """A gate that compares nothing passes nothing."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.add_typer(commands)
+
+
+@commands.command()
+def start(
+    context: typer.Context,
+    questions: SetArgument,
+    model: Annotated[str, typer.Argument(help="A model, rag:COLLECTION, agent:NAME or prompt:NAME[@N].")],
+    split: Annotated[str | None, typer.Option(help="Only the questions of this split.")] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of `groundwork`; for several.")] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE of the chat: temperature=0; for several.")
+    ] = None,
+    budget: Annotated[str | None, typer.Option("--budget", metavar="USD", help="Ask no more once it is spent.")] = None,
+    name: Annotated[str, typer.Option(help="What the run is about.")] = "",
+    wait: Annotated[float | None, typer.Option(help="Wait so many seconds for its figures.")] = None,
+) -> None:
+    """Ask every question of a set; prints the id, and with --wait the figures."""
+    session = session_of(context)
+    which, version = set_reference(questions)
+    with session.client() as client:
+        made = client.evaluations.start(
+            which,
+            model,
+            version=version,
+            split=split,
+            groundwork=_values(setting),
+            parameters=_values(parameter),
+            budget_usd=budget,
+            name=name,
+        )
+        session.out.print(made.id)
+        if wait is not None:
+            _show(session, client.evaluations.wait(made.id, timeout=wait))
+
+
+@commands.command("list")
+def listed(context: typer.Context) -> None:
+    """List evaluations, newest first."""
+    session = session_of(context)
+    with session.client() as client:
+        for one in client.evaluations.list():
+            asked = f"{one.question_set}@{one.version}\t{one.target.model}\t{one.done} of {one.questions}"
+            session.out.print(f"{one.id}\t{one.status}\t{asked}\t{one.name}")
+
+
+@commands.command()
+def show(context: typer.Context, evaluation: IdArgument) -> None:
+    """Show an evaluation with its figures."""
+    session = session_of(context)
+    with session.client() as client:
+        _show(session, client.evaluations.get(evaluation))
+
+
+@commands.command()
+def compare(
+    context: typer.Context,
+    evaluation: IdArgument,
+    other: Annotated[str, typer.Argument(metavar="OTHER", help="The one that it is compared with.")],
+    gate: Annotated[
+        list[str] | None, typer.Option("--gate", help="Exit 1 where this measure is significantly worse; for several.")
+    ] = None,
+) -> None:
+    """Say whether an evaluation is better than another, measure by measure, or it was luck."""
+    session = session_of(context)
+    with session.client() as client:
+        found = client.evaluations.compare(evaluation, other)
+    if not found.same_version:
+        session.notes.print(
+            "They asked different versions: only questions that both have are compared.", style="yellow"
+        )
+    for one in found.measures:
+        session.out.print(one.words if one.label is None else f"{one.label}: {one.words}")
+    if gate:
+        _pass(found.measures, gate)
+
+
+@commands.command()
+def cancel(context: typer.Context, evaluation: IdArgument) -> None:
+    """End an evaluation; what was answered stays."""
+    session = session_of(context)
+    with session.client() as client:
+        found = client.evaluations.cancel(evaluation)
+    session.out.print(f"{found.id} is {'to end' if found.status == 'running' else found.status}")
+
+
+@commands.command()
+def delete(context: typer.Context, evaluation: IdArgument) -> None:
+    """Delete an evaluation that has ended, with its answers."""
+    session = session_of(context)
+    with session.client() as client:
+        client.evaluations.delete(evaluation)
+    session.out.print(f"{evaluation} is gone")
+
+
+def _pass(measures: list[MeasureComparison], gates: list[str]) -> None:
+    """End with 1 where a gate is missed; raises `NothingGated` for a measure that the two do not share."""
+    overall = {one.measure: one for one in measures if one.label is None}
+    if missing := [name for name in gates if name not in overall]:
+        raise NothingGated(f"The two do not share the measure '{missing[0]}'; they share {', '.join(overall)}.")
+    if any(overall[name].verdict == "worse" for name in gates):
+        raise typer.Exit(1)
+
+
+def _values(given: list[str] | None) -> dict[str, Any]:
+    values = {}
+    for each in given or ():
+        name, equals, value = each.partition("=")
+        if not (name and equals):
+            raise BadParameter(f"'{each[:100]}' is not NAME=VALUE.")
+        values[name] = typed(value)
+    return values
+
+
+def _show(session: Session, found: Evaluation) -> None:
+    session.out.print(
+        f"{found.id}  {found.status}  {found.question_set}@{found.version} asked of {found.target.model}: "
+        f"{found.done} of {found.questions}, {found.failed} without an answer"
+    )
+    if found.error is not None:
+        session.out.print(found.error.message)
+    if not found.figures:
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("measure", "mean", "95 % interval", "questions"):
+        table.add_column(column, justify="left" if column == "measure" else "right")
+    for measure, one in found.figures.items():
+        table.add_row(measure, f"{one.mean:.4g}", f"{one.low:.4g} … {one.high:.4g}", str(one.questions))
+    session.out.print(table)
+    session.out.print(f"cost {'not known' if found.cost_usd is None else f'{found.cost_usd} USD'}")

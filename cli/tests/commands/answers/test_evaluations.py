@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx2
+import pytest
+from cli.tests.server import client_of
+from typer.testing import CliRunner
+
+from groundwork.commands import app
+from groundwork.commands.session import Session
+
+AT = "2026-01-01T00:00:00Z"
+FIGURE = {"mean": 0.75, "low": 0.6, "high": 0.9, "questions": 3}
+
+
+def _evaluation(**more: Any) -> dict[str, Any]:
+    known = {"id": "eval_1", "status": "completed", "question_set": "policies", "version": 2, "questions": 3, "done": 3}
+    target = {"model": "rag:handbook"}
+    shown = {"figures": {"answer_found": FIGURE}, "cost_usd": "0.02"}
+    return {**known, "failed": 1, "target": target, **shown, "key_id": "k", "created_at": AT, **more}
+
+
+def _measure(measure: str, verdict: str, label: str | None = None) -> dict[str, Any]:
+    numbers = {"questions": 3, "first": 0.5, "second": 0.6, "difference": -0.1, "low": -0.2, "high": -0.01, "p": 0.01}
+    words = f"{verdict}: -0.1 [-0.2, -0.01] {measure}, p 0.01, 3 questions"
+    return {"measure": measure, "label": label, **numbers, "wins": 0, "losses": 3, "verdict": verdict, "words": words}
+
+
+class Server:
+    """One evaluation, and how it compares."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, Any]] = []
+        self.same_version = True
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        path = request.url.path
+        self.asked.append((request.method, path, json.loads(request.read() or b"null")))
+        if request.method == "DELETE":
+            return httpx2.Response(204)
+        if path.endswith("/compare"):
+            measures = [_measure("answer_found", "worse"), _measure("answered", "no difference")]
+            measures.append(_measure("answered", "worse", "refunds"))
+            body = {"first": "eval_1", "second": "eval_2", "same_version": self.same_version, "measures": measures}
+            return httpx2.Response(200, json=body)
+        if path == "/v1/evaluations" and request.method == "GET":
+            return httpx2.Response(200, json={"data": [_evaluation()], "next_cursor": None})
+        running = {"status": "running"} if path.endswith("/cancel") else {}
+        return httpx2.Response(202 if request.method == "POST" else 200, json=_evaluation(**running))
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Server:
+    made = Server()
+    monkeypatch.setattr(Session, "client", lambda _: client_of(made))
+    return made
+
+
+def _output(*words: str, status: int = 0) -> str:
+    done = CliRunner().invoke(app, ["evaluation", *words])
+    assert done.exit_code == status, done.output
+    return " ".join(done.output.split())
+
+
+def test_one_is_started_with_settings_and_its_figures_are_shown(server: Server) -> None:
+    options = ["--set", "mode=sparse", "--set", "top_k=4", "-p", "temperature=0", "--budget", "1.5", "--wait", "5"]
+    shown = _output("start", "policies@2", "rag:handbook", *options)
+    assert server.asked[0][2] == {
+        "question_set": "policies",
+        "version": 2,
+        "target": {
+            "model": "rag:handbook",
+            "groundwork": {"mode": "sparse", "top_k": 4},
+            "parameters": {"temperature": 0},
+        },
+        "budget_usd": "1.5",
+        "name": "",
+    }
+    assert "policies@2 asked of rag:handbook: 3 of 3, 1 without an answer" in shown
+    assert "answer_found 0.75 0.6 … 0.9 3" in shown
+    assert shown.endswith("cost 0.02 USD")
+    assert "is not NAME=VALUE" in _output("start", "policies", "m", "--set", "mode", status=1)
+
+
+def test_runs_are_listed_shown_cancelled_and_deleted(server: Server) -> None:
+    assert "eval_1 completed policies@2 rag:handbook 3 of 3" in _output("list")
+    assert "eval_1 completed" in _output("show", "eval_1")
+    assert _output("cancel", "eval_1") == "eval_1 is to end"
+    assert _output("delete", "eval_1") == "eval_1 is gone"
+
+
+def test_a_comparison_is_in_words_and_a_gate_ends_with_1_where_a_measure_is_worse(server: Server) -> None:
+    shown = _output("compare", "eval_1", "eval_2")
+    assert shown.startswith("worse: -0.1 [-0.2, -0.01] answer_found, p 0.01, 3 questions no difference:")
+    assert "refunds: worse" in shown
+    _output("compare", "eval_1", "eval_2", "--gate", "answered")
+    _output("compare", "eval_1", "eval_2", "--gate", "answered", "--gate", "answer_found", status=1)
+    missing = _output("compare", "eval_1", "eval_2", "--gate", "tokens", status=1)
+    assert "do not share the measure 'tokens'; they share answer_found, answered" in missing
+    server.same_version = False
+    assert "different versions" in _output("compare", "eval_1", "eval_2")
