@@ -81,20 +81,7 @@ declare namespace Api {
     url_citation: UrlCitation;
   };
   type AnswerOptions = {
-    filter: Filter | null;
-    grounding: "strict" | "annotate" | "off" | null;
-    include: ("sources" | "receipt")[];
-    mode: "hybrid" | "dense" | "sparse";
-    model: string | null;
-    prompt: string | null;
-    rerank: boolean | null;
-    rewrite: "follow_up" | "several" | "hypothetical" | null;
-    style: "short" | "detailed" | null;
-    top_k: number;
-    variables: Record<string, boolean | number | string> | null;
-  };
-  type AnswerOptionsInput = {
-    filter?: Partial<Filter> | null;
+    filter?: Filter | null;
     grounding?: "strict" | "annotate" | "off" | null;
     include?: ("sources" | "receipt")[];
     mode?: "hybrid" | "dense" | "sparse";
@@ -158,6 +145,11 @@ declare namespace Api {
     tools: string[];
     unknown_outcomes: boolean;
   };
+  type AskedTarget = {
+    groundwork: Record<string, unknown> | null;
+    model: string;
+    parameters: Record<string, unknown>;
+  };
   type AssistantMessage = {
     annotations: Annotation[] | null;
     content: string | null;
@@ -209,7 +201,7 @@ declare namespace Api {
     usage: ChatUsage | null;
   };
   type ChatRequest = {
-    groundwork?: AnswerOptionsInput | null;
+    groundwork?: AnswerOptions | null;
     max_completion_tokens?: number | null;
     max_tokens?: number | null;
     messages: Message[];
@@ -320,11 +312,6 @@ declare namespace Api {
     key: string;
     match?: string | number | boolean | (string | number | boolean)[] | null;
     range?: Range | null;
-  };
-  type ConditionInput = {
-    key: string;
-    match: string | number | boolean | (string | number | boolean)[] | null;
-    range: RangeInput | null;
   };
   type Decision = {
     action: "approve" | "edit" | "reject";
@@ -441,7 +428,7 @@ declare namespace Api {
   };
   type Evaluation = {
     budget_usd: string | null;
-    by_label: Record<string, Record<string, contracts__improvement__evaluations__Figure>>;
+    by_label: Record<string, Record<string, EvaluationFigure>>;
     completion_tokens: number;
     cost_usd: string | null;
     created_at: string;
@@ -449,7 +436,7 @@ declare namespace Api {
     embedding_tokens: number;
     error: Failure | null;
     failed: number;
-    figures: Record<string, contracts__improvement__evaluations__Figure>;
+    figures: Record<string, EvaluationFigure>;
     finished_at: string | null;
     id: string;
     key_id: string;
@@ -460,7 +447,7 @@ declare namespace Api {
     split: string | null;
     started_at: string | null;
     status: "queued" | "running" | "completed" | "failed" | "cancelled" | "limit_reached";
-    target: EvaluationTarget;
+    target: AskedTarget;
     version: number;
     waiting_on: string | null;
   };
@@ -484,16 +471,17 @@ declare namespace Api {
     name?: string;
     question_set: string;
     split?: string | null;
-    target: EvaluationTargetInput;
+    target: EvaluationTarget;
     version?: number | null;
   };
-  type EvaluationTarget = {
-    groundwork: AnswerOptions | null;
-    model: string;
-    parameters: Record<string, unknown>;
+  type EvaluationFigure = {
+    high: number;
+    low: number;
+    mean: number;
+    questions: number;
   };
-  type EvaluationTargetInput = {
-    groundwork?: AnswerOptionsInput | null;
+  type EvaluationTarget = {
+    groundwork?: AnswerOptions | null;
     model: string;
     parameters?: Record<string, unknown>;
   };
@@ -568,10 +556,20 @@ declare namespace Api {
     title: string;
     url: string;
   };
+  type Figure = {
+    calls: number;
+    difference: number | null;
+    difference_high: number | null;
+    difference_low: number | null;
+    high: number | null;
+    low: number | null;
+    p: number | null;
+    value: number | null;
+  };
   type Filter = {
-    must: ConditionInput[];
-    must_not: ConditionInput[];
-    should: ConditionInput[];
+    must?: Condition[];
+    must_not?: Condition[];
+    should?: Condition[];
   };
   type Guard = {
     metric: "rating" | "support" | "abstention" | "error_rate" | "cost_usd" | "latency_ms";
@@ -1084,12 +1082,6 @@ declare namespace Api {
     lt?: number | null;
     lte?: number | null;
   };
-  type RangeInput = {
-    gt: number | null;
-    gte: number | null;
-    lt: number | null;
-    lte: number | null;
-  };
   type ReadDocumentTool = {
     collections: string[] | null;
     type: "read_document";
@@ -1257,7 +1249,7 @@ declare namespace Api {
     client_metadata?: Record<string, unknown> | null;
     context_management?: (Record<string, unknown>)[] | null;
     conversation?: string | Record<string, unknown> | null;
-    groundwork?: AnswerOptionsInput | null;
+    groundwork?: AnswerOptions | null;
     include?: string[] | null;
     input?: string | (Record<string, unknown>)[];
     instructions?: string | null;
@@ -1437,7 +1429,7 @@ declare namespace Api {
     type: "search_documents";
   };
   type SearchOptions = {
-    filter?: Partial<Filter> | null;
+    filter?: Filter | null;
     group_by?: "document" | null;
     limit?: number;
     min_score?: number | null;
@@ -1651,7 +1643,7 @@ declare namespace Api {
     calls: number;
     is_baseline: boolean;
     is_shadow: boolean;
-    measures: Record<string, contracts__models__experiments__Figure>;
+    measures: Record<string, Figure>;
     model: string;
     name: string;
     units: number;
@@ -1673,22 +1665,6 @@ declare namespace Api {
   type VectorOptions = {
     on_disk: boolean;
     quantization: "none" | "scalar" | "binary";
-  };
-  type contracts__improvement__evaluations__Figure = {
-    high: number;
-    low: number;
-    mean: number;
-    questions: number;
-  };
-  type contracts__models__experiments__Figure = {
-    calls: number;
-    difference: number | null;
-    difference_high: number | null;
-    difference_low: number | null;
-    high: number | null;
-    low: number | null;
-    p: number | null;
-    value: number | null;
   };
   interface Call {
     (method: "DELETE", path: readonly ["agents", string], options?: Options<{}, never>): Promise<null>;

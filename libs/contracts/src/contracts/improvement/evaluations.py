@@ -63,13 +63,21 @@ class EvaluationCreate(Request):
     """No question is asked once so much was spent; those that are under way end."""
 
 
-class Figure(Reply):
+class EvaluationFigure(Reply):
     """A mean over the questions that have the measure, with its 95 % interval."""
 
     mean: float
     low: float
     high: float
     questions: Count
+
+
+class AskedTarget(Reply):
+    """What was asked, as it was given."""
+
+    model: str
+    groundwork: dict[str, Any] | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
 
 
 class Evaluation(Reply):
@@ -81,15 +89,15 @@ class Evaluation(Reply):
     question_set: str
     version: int
     split: str | None = None
-    target: EvaluationTarget
+    target: AskedTarget
     questions: Count
     """How many there are to ask."""
     done: Count
     failed: Count = 0
     """Of those that are done, how many got no answer."""
-    figures: dict[str, Figure] = Field(default_factory=dict)
+    figures: dict[str, EvaluationFigure] = Field(default_factory=dict)
     """By measure; once it has ended."""
-    by_label: dict[str, dict[str, Figure]] = Field(default_factory=dict)
+    by_label: dict[str, dict[str, EvaluationFigure]] = Field(default_factory=dict)
     prompt_tokens: Count = 0
     completion_tokens: Count = 0
     embedding_tokens: Count = 0

@@ -50,7 +50,7 @@ class Grants(Protocol):
 
 
 @dataclass(slots=True)
-class Asking:
+class Pending:
     """The questions that are still to be asked, and those that are under way."""
 
     left: list[tuple[int, QuestionRecord]]
@@ -91,14 +91,14 @@ class EvaluationJobs(JobKind[LeasedJob]):
 
     async def run(self, job: LeasedJob) -> None:
         """Ask what has no answer yet, then sum up."""
-        asking = Asking(await job.store.database.read(lambda one: _unanswered(one, job.row)))
+        pending = Pending(await job.store.database.read(lambda one: _unanswered(one, job.row)))
         try:
-            limited = await self._ask_all(job, asking)
+            limited = await self._ask_all(job, pending)
         finally:
-            await asking.stop()
+            await pending.stop()
         await self._finish(job, "limit_reached" if limited else "completed")
 
-    async def _ask_all(self, job: LeasedJob, asking: Asking) -> bool:
+    async def _ask_all(self, job: LeasedJob, pending: Pending) -> bool:
         """Whether the budget ended it. What is under way when something goes wrong, or the worker is to stop, is still
         waited for and kept: it is paid for."""
         failure: ServiceError | None = None
@@ -106,20 +106,20 @@ class EvaluationJobs(JobKind[LeasedJob]):
         while True:
             leaving = job.stopping.is_set() or job.give_way.is_set()
             if failure is None and not limited and not leaving:
-                for number, question in asking.begin(self.at_once):
-                    asking.under_way[asyncio.create_task(self._ask(job, number, question))] = (number, question)
-            if not asking.under_way:
+                for number, question in pending.begin(self.at_once):
+                    pending.under_way[asyncio.create_task(self._ask(job, number, question))] = (number, question)
+            if not pending.under_way:
                 break
-            for task, number, question in await asking.ended():
-                asking.since_looked += 1
+            for task, number, question in await pending.ended():
+                pending.since_looked += 1
                 try:
                     await self._keep(job, number, question, *task.result())
                 except ServiceError as error:
                     failure = failure or error
-            limited = limited or await self._is_spent(job, asking)
+            limited = limited or await self._is_spent(job, pending)
         if failure is not None:
             raise failure
-        if asking.left and not limited:
+        if pending.left and not limited:
             job.checkpoint()
         return limited
 
@@ -156,12 +156,12 @@ class EvaluationJobs(JobKind[LeasedJob]):
         await job.write(change, values=values, progress=True)
         ASKED.labels("answered" if answered.error is None else "failed").inc()
 
-    async def _is_spent(self, job: LeasedJob, asking: Asking) -> bool:
+    async def _is_spent(self, job: LeasedJob, pending: Pending) -> bool:
         """Whether the budget has nothing left; asked of the ledger now and then."""
         budget = job.row["budget_nano_usd"]
-        if budget is None or asking.since_looked < SPENT_EVERY:
+        if budget is None or pending.since_looked < SPENT_EVERY:
             return False
-        asking.since_looked = 0
+        pending.since_looked = 0
         spent = await self.grants.spent(job.row["grant_token"], job.id, job.row["created_at"])
         return spent.cost_nano_usd is not None and spent.cost_nano_usd >= budget
 

@@ -124,8 +124,8 @@ def _of_words(answers: Sequence[str], text: str) -> Figures:
         "answer_rouge_l": _best(rouge_l, expected, said),
     }
     if any(known):
-        told = numbers(text)
-        found["numbers_exact"] = float(any(each and each <= told for each in known))
+        stated = numbers(text)
+        found["numbers_exact"] = float(any(each and each <= stated for each in known))
     return found
 
 

@@ -114,18 +114,18 @@ def _body(target: EvaluationTarget, question: QuestionRecord) -> dict[str, Any]:
 
 
 def _answered(answer: _Completion, latency_ms: float, known: Mapping[str, int]) -> Answered:
-    message, told = answer.choices[0].message, answer.groundwork or {}
+    message, about = answer.choices[0].message, answer.groundwork or {}
     cited = [one for one in message.annotations if one.get("document_id")]
-    sources = told.get("sources")
+    sources = about.get("sources")
     said = Said(
         text=message.content or "",
-        abstained=told.get("abstained"),
+        abstained=about.get("abstained"),
         cited=[_document(one, known) for one in cited],
         supported=[bool(one.get("supported")) for one in cited],
         sources=None if sources is None else [_document(one, known) for one in sources],
     )
     usage = answer.usage or {}
-    report = {name: told[name] for name in KEPT if name in told}
+    report = {name: about[name] for name in KEPT if name in about}
     return Answered(said, latency_ms, int(usage.get("total_tokens") or 0), answer.id, None, report)
 
 
