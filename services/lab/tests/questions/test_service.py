@@ -102,6 +102,8 @@ async def test_what_asks_the_same_is_refused_with_the_places(sets: QuestionSets)
     await _save(sets, {"id": "d", **DAYS})
     with pytest.raises(QuestionsAlike, match="the saved question 'd'"):
         await _save(sets, {"id": "x", "question": "How many days"}, append=True)
+    with pytest.raises(QuestionsAlike, match=r"items\[0\] \('Who pays\?'\) and items\[1\] \('who pays'\)"):
+        await _save(sets, {"question": "Who pays?"}, {"question": "who pays"})
     with pytest.raises(QuestionIdTaken, match=r"items\[0\] and of items\[1\]"):
         await _save(sets, {"id": "x", "question": "One?"}, {"id": "x", "question": "Two?"})
 
@@ -114,6 +116,21 @@ async def test_nearly_the_same_words_with_other_answers_are_two_questions(sets: 
     assert (await _save(sets, one, other)).questions == 2
     with pytest.raises(QuestionsAlike):
         await _save(sets, one, {**other, "answers": ["all", "each"]})
+
+
+async def test_of_two_without_an_id_that_ask_the_same_one_is_left_out_and_the_other_keeps_its_name(
+    sets: QuestionSets,
+) -> None:
+    name = (await _save(sets, {"question": "Who pays?", "split": "test"})).name
+    (known,) = await _questions(sets, 1)
+    saved = await _save(
+        sets,
+        {"question": "who pays", "split": "train"},
+        {"question": "Who pays?", "split": "test"},
+        duplicates="skip",
+    )
+    assert (saved.name, saved.version, len(saved.skipped)) == (name, 1, 1)
+    assert [one.id for one in await _questions(sets, 1)] == [known.id]
 
 
 async def test_a_leak_between_splits_is_refused_and_skipping_leaves_the_one_in_train_out(sets: QuestionSets) -> None:

@@ -57,9 +57,14 @@ def make_item(question: QuestionItem, place: str) -> Item:
     every version."""
     content = {name: value for name, value in question.model_dump(mode="json").items() if value not in (None, [], {})}
     said = [turn.content for turn in question.turns or () if turn.role == "user"] or [question.question or ""]
-    name = question.id or f"q_{_digest([list(words_of(text)) for text in said])[:ID_LETTERS]}"
+    name = question.id or name_of(said)
     content["id"] = name
     return Item(name, content, _digest(content), place)
+
+
+def name_of(said: Sequence[str]) -> str:
+    """Of a question that came without an id: the same for the same words."""
+    return f"q_{_digest([list(words_of(text)) for text in said])[:ID_LETTERS]}"
 
 
 def stored_item(content: Mapping[str, Any], digest: str) -> Item:

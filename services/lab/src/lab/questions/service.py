@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -20,7 +20,7 @@ from lab.errors import QuestionIdTaken, QuestionsAlike, QuestionSetChanged, Spli
 from lab.metrics import SAVED
 from lab.questions import repository
 from lab.questions.files import read_questions
-from lab.questions.items import Item, make_item
+from lab.questions.items import Item, make_item, name_of
 from lab.questions.likeness import conversation_words, find_alike
 from lab.questions.repository import Bounds, Seen, Viewer
 from servicekit.core.clock import Clock
@@ -134,16 +134,21 @@ def _checked(given: Sequence[Item], seen: Seen, wanted: QuestionSetCreate) -> tu
         skipped.extend(SkippedQuestion(id=gone, like=kept) for gone, kept in left_out.items())
     if len(items) > MOST_QUESTIONS:
         raise TooManyQuestions(len(items), MOST_QUESTIONS, f"The set '{wanted.name}'")
-    return items, skipped
+    return [replace(item, id=item.content["id"]) for item in items], skipped
 
 
 def _together(given: Sequence[Item], before: Iterable[Item]) -> list[Item]:
-    """What was there, with what was given in place of questions of the same id; raises `QuestionIdTaken`."""
+    """What was there, with what was given in place of questions of the same id; raises `QuestionIdTaken`. Two that are
+    named by the same words both stay: what asks the same is for `_alike` to say."""
     named: dict[str, Item] = {}
     for item in given:
         other = named.setdefault(item.id, item)
-        if other is not item and other.digest != item.digest:
+        if other is item or other.digest == item.digest:
+            continue
+        if item.id != name_of(item.said):
             raise QuestionIdTaken(item.id, other.place, item.place)
+        double = f"{item.id}-{len(named) + 1}"
+        named[double] = replace(item, id=double)
     kept = {item.id: named.pop(item.id, item) for item in before}
     return [*kept.values(), *named.values()]
 
