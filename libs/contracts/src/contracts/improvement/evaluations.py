@@ -16,21 +16,6 @@ from contracts.models.chat import AnswerOptions
 MOST_PARAMETERS = 30
 EvaluationStatus = Literal["queued", "running", "completed", "failed", "cancelled", "limit_reached"]
 FINAL_EVALUATION_STATUSES: tuple[EvaluationStatus, ...] = ("completed", "failed", "cancelled", "limit_reached")
-Measure = Literal[
-    "answer_found",
-    "answer_f1",
-    "answer_rouge_l",
-    "numbers_exact",
-    "citations_supported",
-    "citations_expected",
-    "documents_cited",
-    "retrieval_ndcg_10",
-    "retrieval_recall_10",
-    "answered",
-    "abstained",
-    "latency_ms",
-    "tokens",
-]
 
 
 class EvaluationTarget(Request):
