@@ -247,7 +247,8 @@ def _housekeeping(  # all of this it looks after
     clock: Clock,
 ) -> Housekeeping:
     housekeeping = Housekeeping(database, meter, budgets, limiter, tenants, clock)
-    retention = Retention(database, clock, settings.usage_kept_days, settings.audit_kept_days)
+    days = settings.usage_kept_days, settings.audit_kept_days, settings.grant_days
+    retention = Retention(database, clock, *days)
     _run(stack, housekeeping.run(), retention.run())
     return housekeeping
 

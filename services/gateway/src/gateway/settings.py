@@ -52,7 +52,8 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
     agent_url: str = "http://127.0.0.1:8104"
     """Where the agent service answers."""
     lab_url: str = "http://127.0.0.1:8105"
-    """Where the lab answers. All but question sets works without it."""
+    """Where the lab answers. Without it there are no question sets and evaluations; a backup of everything and the
+    deletion of a tenant wait for it."""
 
     delegation_private_key_file: Path = Path(".groundwork/keys/delegation.key")
     """PEM file of the key that signs delegation tokens; made at the first start. Replicas share it."""

@@ -39,9 +39,9 @@ async def test_usage_and_audit_are_kept_for_the_days_of_the_settings(
     async with database.write() as connection:
         await connection.execute(insert(usage).values(record(clock, 9999).row()))
     assert await rows(database) == (1501, 2)
-    assert await Retention(database, clock, 0, 0).apply() == 0, "0 keeps all"
-    assert await Retention(database, clock, 41, 0).apply() == 0
-    assert await Retention(database, clock, 39, 41).apply() == 1500
+    assert await Retention(database, clock, 0, 0, 7).apply() == 0, "0 keeps all"
+    assert await Retention(database, clock, 41, 0, 7).apply() == 0
+    assert await Retention(database, clock, 39, 41, 7).apply() == 1500
     assert await rows(database) == (1, 2)
-    await Retention(database, clock, 39, 39).apply()
+    await Retention(database, clock, 39, 39, 7).apply()
     assert await rows(database) == (1, 0)

@@ -9,6 +9,7 @@ from services.gateway.tests.records.test_writer import Books
 from sqlalchemy import insert, select, text
 
 from contracts.improvement.feedback import FeedbackCreate
+from gateway.admin.retention import Retention
 from gateway.feedback.export import FeedbackExport
 from gateway.feedback.service import FeedbackService
 from gateway.records import deleted_documents as module
@@ -99,6 +100,23 @@ async def test_a_record_that_another_replica_wrote_meanwhile_goes_later_and_what
     clock.advance(KEPT_FOR.total_seconds() + 1)
     await repository.prune()
     assert (await _ids(database), await _noted(database)) == ({"r2"}, {"quoted"})
+
+
+async def test_a_run_that_waited_for_days_ends_without_a_record_that_quotes_what_was_deleted_meanwhile(
+    database: Database, clock: ManualClock
+) -> None:
+    repository, began = RecordRepository(database, clock), ManualClock(clock.now())
+    retention = Retention(database, clock, 0, 0, 7)
+    clock.advance(60)
+    await repository.delete_records_of_document("acme", "a", "gone")
+    clock.advance(6 * 86_400)
+    await retention.apply()
+    await _kept(database, began, "run_1", "gone")
+    await retention.apply()
+    assert await _ids(database) == set()
+    clock.advance(86_400 + KEPT_FOR.total_seconds() + 1)
+    await retention.apply()
+    assert await _noted(database) == set()
 
 
 async def test_with_a_tenant_goes_which_of_its_documents_were_deleted(database: Database, clock: ManualClock) -> None:

@@ -147,6 +147,6 @@ async def test_what_is_too_old_is_not_shown_and_then_removed(kept: Kept) -> None
     await kept.add("r2", days=3)
     kept.clock.advance(2 * DAY)
     assert await kept.ids() == ["r2"]
-    assert await Retention(kept.database, kept.clock, 0, 0).apply() == 1
+    assert await Retention(kept.database, kept.clock, 0, 0, 7).apply() == 1
     async with kept.database.read() as connection:
         assert (await connection.execute(select(records.c.id))).scalars().all() == ["r2"]

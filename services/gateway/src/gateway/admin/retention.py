@@ -21,16 +21,19 @@ EVERY_SECONDS = 3600.0
 class Retention:
     """Removes what is older than settings say; a number of days that is 0 keeps all."""
 
-    def __init__(self, database: Database, clock: Clock, usage_days: float, audit_days: float) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, usage_days: float, audit_days: float, grant_days: float
+    ) -> None:
         self._database = database
         self._clock = clock
         self._records = RecordRepository(database, clock)
+        self._runs_take = timedelta(days=grant_days)
         self._kept = ((usage.c.id, usage.c.started_at, usage_days), (audit.c.id, audit.c.at, audit_days))
 
     async def apply(self) -> int:
         """Remove it now; returns how many rows there were."""
         gone = await prune(self._database, sessions.c.id, sessions.c.expires_at, self._clock.now())
-        gone += await self._records.prune()
+        gone += await self._records.prune(self._runs_take)
         for key, at, days in self._kept:
             if days:
                 gone += await prune(self._database, key, at, self._clock.now() - timedelta(days=days))

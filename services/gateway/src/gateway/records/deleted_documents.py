@@ -19,7 +19,8 @@ from servicekit.sql.database import Change, Database, rows_of
 WHOLE = ""
 """In `document_id`: all of the collection."""
 KEPT_FOR = timedelta(hours=2)
-"""At least, for answers that are under way or wait to be written; then for as long as a record quotes the document."""
+"""At least, for answers that are under way or wait to be written; then for as long as a record quotes the document.
+Runs, which may wait for a person, take as long as their grants are good: this comes on top."""
 ROWS = 1000
 _gone, _quoted = deleted_documents.c, record_documents.c
 _IS_QUOTED = and_(
@@ -87,12 +88,12 @@ class DeletedDocuments:
         gone = delete(deleted_documents).where(_gone.tenant == tenant)
         await self._database.write(lambda connection: connection.execute(gone))
 
-    async def prune(self, now: datetime) -> int:
+    async def prune(self, now: datetime, runs_take: timedelta) -> int:
         """Remove records that another replica wrote while their document was being deleted, then what no record quotes
         any more; how many rows there were."""
         late = delete(records).where(records.c.id.in_(_GOES.limit(ROWS))).returning(records.c.id)
         count = 0
-        for statement in (late, forgotten_before(now - KEPT_FOR)):
+        for statement in (late, forgotten_before(now - KEPT_FOR - runs_take)):
             while gone := await self._database.write(partial(_executed, statement)):
                 count += gone
         return count

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Double, Select, delete, func, or_, select, tuple_, type_coerce
@@ -34,6 +34,8 @@ _RATING = (
 _LEFT_OUT = ("content", "question", "answer", "user_hash")
 _SHOWN = [*(column for column in records.c if column.name not in _LEFT_OUT), _RATING.label("rating")]
 _BEGINNINGS = [func.substr(records.c[name], 1, BEGINNING).label(name) for name in ("question", "answer")]
+AT_ONCE = timedelta()
+"""What answers take that no run gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +164,11 @@ class RecordRepository:
             if count < ROWS:
                 return deleted
 
-    async def prune(self) -> int:
+    async def prune(self, runs_take: timedelta = AT_ONCE) -> int:
         """Remove what is too old, or should have gone with its document; how many rows there were."""
         now = self._clock.now()
-        return await prune(self._database, records.c.id, records.c.expires_at, now) + await self._deleted.prune(now)
+        old = await prune(self._database, records.c.id, records.c.expires_at, now)
+        return old + await self._deleted.prune(now, runs_take)
 
 
 def _of(reader: Reader) -> list[ColumnElement[bool]]:
