@@ -16,6 +16,7 @@ ALL: list[tuple[ServiceError, int, str]] = [
     (errors.LastVersion("policies", 1), 409, "last_version"),
     (errors.QuestionFileBroken("q.jsonl", 7, LONG), 400, "question_file_broken"),
     (errors.QuestionsMissing("q.jsonl"), 400, "questions_missing"),
+    (errors.QuestionTooLarge(LONG, 300_000, 262_144), 400, "question_too_large"),
     (errors.TooManyQuestions(11, 10, "The tenant"), 400, "too_many_questions"),
     (errors.TooManyQuestionSets(500), 409, "too_many_question_sets"),
     (errors.QuestionIdTaken(LONG, "items[0]", "items[1]"), 400, "question_id_taken"),
@@ -26,7 +27,7 @@ ALL: list[tuple[ServiceError, int, str]] = [
     (errors.EvaluationFinished("eval_1", "completed"), 409, "evaluation_finished"),
     (errors.EvaluationUnfinished("eval_1"), 409, "evaluation_unfinished"),
     (errors.TooManyEvaluations(20), 429, "too_many_evaluations"),
-    (errors.NoQuestions("policies", 1, "test"), 400, "no_questions"),
+    (errors.NoQuestions("policies", 1, LONG, [f"{LONG[:63]}{n}" for n in range(40)]), 400, "no_questions"),
     (errors.OtherEvaluationMissing(), 400, "other_evaluation_missing"),
     (errors.GrantMissing(), 400, "grant_missing"),
 ]

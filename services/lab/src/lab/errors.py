@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from servicekit.core.errors import Conflict, Forbidden, InvalidRequest, NotFound, QueueFull
 
 MOST_NAMED = 5
 """Pairs of questions that an error lists."""
+MOST_SPLITS = 10
+"""Splits that an error lists."""
 
 
 class QuestionSetNotFound(NotFound):
@@ -75,6 +77,19 @@ class QuestionsMissing(InvalidRequest):
 
     def __init__(self, where: str) -> None:
         super().__init__(f"There are no questions in {where}. A version has at least one.", param="file")
+
+
+class QuestionTooLarge(InvalidRequest):
+    """A question with all that belongs to it takes more than it may."""
+
+    code = "question_too_large"
+
+    def __init__(self, place: str, size: int, most: int) -> None:
+        super().__init__(
+            f"{place[:300]} has {size:,} bytes with its answers, documents and metadata; the most is {most:,}. Shorten "
+            "it, or keep what is long elsewhere and name it in 'metadata'.",
+            param="items",
+        )
 
 
 class TooManyQuestions(InvalidRequest):
@@ -192,10 +207,12 @@ class NoQuestions(InvalidRequest):
 
     code = "no_questions"
 
-    def __init__(self, name: str, version: int, split: str) -> None:
+    def __init__(self, name: str, version: int, split: str, splits: Iterable[str]) -> None:
+        known = list(splits)
+        there = f"{', '.join(known[:MOST_SPLITS])}{', …' if len(known) > MOST_SPLITS else ''}" if known else "none"
         super().__init__(
-            f"Version {version} of the question set '{name}' has no questions in the split '{split}'. "
-            f"GET /v1/question-sets/{name} says which splits there are.",
+            f"Version {version} of the question set '{name}' has no questions in the split '{split[:63]}'. "
+            f"The splits that it has: {there}.",
             param="split",
         )
 

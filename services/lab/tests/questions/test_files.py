@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from contracts.improvement.question_sets import MOST_QUESTIONS, QuestionFile
-from lab.errors import QuestionFileBroken, QuestionsMissing, TooManyQuestions
+from lab.errors import QuestionFileBroken, QuestionsMissing, QuestionTooLarge, TooManyQuestions
 from lab.questions.files import read_questions
 
 
@@ -53,6 +53,11 @@ def test_csv_is_read_with_its_columns_and_any_separator() -> None:
     assert _read("query\tanswer\nOne?\t1\n", "csv")[0]["answers"] == ["1"]
 
 
+def test_a_document_of_csv_that_is_a_url_stays_whole() -> None:
+    read = _read('question,documents\nOne?,"http://x/?a=12; y=z=2"\n', "csv")
+    assert read[0]["documents"] == {"http://x/?a=12": 1, "y=z": 2}
+
+
 def test_a_folder_of_beir_gives_the_queries_that_have_a_relevant_document() -> None:
     queries = '{"_id": "1", "text": "One?", "metadata": {"url": "x"}}\n{"_id": "2", "text": "Two?"}\n'
     for judgements in ("query-id\tcorpus-id\tscore\n1\ta\t2\n1\tb\t0\n2\ta\t0\n", "1 0 a 2\n1 0 b -1\n"):
@@ -74,8 +79,15 @@ def test_a_folder_of_beir_gives_the_queries_that_have_a_relevant_document() -> N
         ('question,answer\n"One\nline?",1\nTwo?,2,3\n', "csv", 4, "3 columns"),
         ('question\n"One?" x\n', "csv", 2, "not CSV"),
         ("question,answerable\nOne?,perhaps\n", "csv", 2, "not true or false"),
-        ("question,documents\nOne?,a=high\n", "csv", 2, "'high'"),
-        ("question,colour\nOne?,red\n", "csv", 2, "colour"),
+        ("question,documents\nOne?,a=high\n", "csv", 2, "'high' of 'a' is no whole number from 0 to 100"),
+        pytest.param(f"question,documents\nOne?,a={'1' * 5000}\n", "csv", 2, "no whole number", id="digits"),
+        ("question,documents\nOne?,a=101\n", "csv", 2, "documents.a"),
+        ("question,colour\nOne?,red\n", "csv", 1, "colour"),
+        ("answer\n27\n", "csv", 1, "no column of it is 'question'"),
+        ("question,split,split\nOne?,a,b\n", "csv", 1, "'split' once"),
+        ("question,documents,relevant\nOne?,a,b\n", "csv", 1, "'documents' once, not also as 'relevant'"),
+        ('{"question": "One?", "split": "a", "split": "b"}', "jsonl", 1, "'split' is in an object twice"),
+        ('{"question": "One?", "documents": {"a": 1, "a": 2}}', "jsonl", 1, "'a' is in an object twice"),
     ],
 )
 def test_a_broken_line_is_told_with_its_number(text: str, form: str, line: int, why: str) -> None:
@@ -89,8 +101,10 @@ def test_a_broken_line_is_told_with_its_number(text: str, form: str, line: int, 
     ("queries", "judgements", "says"),
     [
         ('{"_id": "1"}', "1\ta\t1", "q, line 1"),
-        ('{"_id": "1", "text": "One?"}', "query corpus score\n1 a", "judgements, line 2"),
-        ('{"_id": "1", "text": "One?"}', "a\tb\tc\n1\ta\thigh", "judgements, line 2"),
+        ('{"_id": "1", "text": "One?"}', "query-id corpus score\n1 a", "judgements, line 2"),
+        ('{"_id": "1", "text": "One?"}', "query-id\tb\tc\n1\ta\thigh", "judgements, line 2"),
+        ('{"_id": "1", "text": "One?"}', "1\ta\thigh\n1\ta\t1", "judgements, line 1"),
+        ('{"_id": "1", "text": "One?"}', "1\ta\t1\n1\tb\t101", "judgements, line 2"),
     ],
 )
 def test_a_mistake_in_either_file_of_beir_is_told_with_its_line(queries: str, judgements: str, says: str) -> None:
@@ -104,6 +118,11 @@ def test_a_mistake_in_either_file_of_beir_is_told_with_its_line(queries: str, ju
 def test_a_file_without_questions_is_refused(text: str, form: str) -> None:
     with pytest.raises(QuestionsMissing, match="no questions in q"):
         _read(text, form)
+
+
+def test_a_question_of_too_many_bytes_is_refused_with_its_place() -> None:
+    with pytest.raises(QuestionTooLarge, match="q, line 2 has 300,"):
+        _read('{"question": "One?"}\n' + json.dumps({"question": "Two?", "metadata": {"a": "x" * 300_000}}))
 
 
 def test_a_file_of_more_questions_than_a_version_may_have_is_refused() -> None:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from contracts.improvement.question_sets import QuestionRecord, QuestionSet, QuestionSetCreate
 from lab.dependencies import Dependencies
 from lab.errors import (
     LastVersion,
+    NoQuestions,
     QuestionIdTaken,
     QuestionsAlike,
     QuestionSetNotFound,
@@ -19,6 +21,7 @@ from lab.errors import (
     TooManyQuestions,
     TooManyQuestionSets,
 )
+from lab.questions import repository
 from lab.questions.repository import Viewer
 from lab.questions.service import QuestionSets
 from lab.tables import QUESTIONS
@@ -62,8 +65,19 @@ async def test_identical_content_makes_no_version_in_whatever_order_it_comes(set
     again, new = await sets.save(ACME, _body(WEEKS, DAYS))
     assert (again, new) == (first, False)
     await _save(sets, DAYS)
-    back, new = await sets.save(ACME, _body(DAYS, WEEKS, description="Anew."))
-    assert (back.version, back.newest, back.description, new) == (1, 2, "Anew.", False)
+    described, new = await sets.save(ACME, _body(DAYS, description="Anew."))
+    assert (described.version, described.description, new) == (2, "Anew.", False)
+
+
+async def test_content_that_only_an_older_version_has_is_a_new_version_so_that_no_correction_is_lost(
+    sets: QuestionSets,
+) -> None:
+    first = await _save(sets, DAYS)
+    await _save(sets, {**DAYS, "answers": ["28"]})
+    back, new = await sets.save(ACME, _body(DAYS))
+    assert (back.version, back.newest, back.digest, new) == (3, 3, first.digest, True)
+    assert (await sets.get(ACME, "policies")).version == 3
+    assert [one.answers for one in await _questions(sets, 3)] == [["27"]]
 
 
 async def test_a_version_never_changes_whatever_is_saved_after_it(sets: QuestionSets, opened: Dependencies) -> None:
@@ -83,16 +97,86 @@ async def test_a_version_never_changes_whatever_is_saved_after_it(sets: Question
     assert [one.version for one in rest.data] == [1]
 
 
-async def test_questions_are_added_to_the_newest_version_and_replaced_by_their_id(
+async def test_questions_are_added_to_the_newest_version_and_replaced_by_their_own_id(
     sets: QuestionSets, opened: Dependencies
 ) -> None:
-    await _save(sets, DAYS, {"id": "w", "question": "How many weeks?"})
-    saved = await _save(sets, {"question": "how many days", "answers": ["28"]}, {"question": "Three?"}, append=True)
+    await _save(sets, DAYS, {"id": "w", **WEEKS})
+    saved = await _save(sets, {"id": "w", **WEEKS, "answers": ["4"]}, {"question": "Three?"}, append=True)
     assert (saved.version, saved.questions) == (2, 3)
-    asked = {one.id: one.answers for one in await _questions(sets, 2)}
-    assert ["28"] in asked.values()
-    assert "w" in asked
+    assert {one.id: one.answers for one in await _questions(sets, 2)}["w"] == ["4"]
     assert await _rows(opened) == 4
+    (known, *_) = await _questions(sets, 2)
+    await _save(sets, {"id": known.id, **DAYS, "answers": ["28"]}, append=True)
+    assert (await _questions(sets, 3))[-1].answers == ["28"], "an id that was exported is given, too"
+    assert (await sets.save(ACME, _body({"question": "Three?"}, append=True)))[1] is False
+
+
+async def test_a_question_without_an_id_replaces_none_that_is_there(sets: QuestionSets) -> None:
+    curated = {**DAYS, "labels": ["leave"], "split": "test"}
+    await _save(sets, curated)
+    with pytest.raises(QuestionsAlike, match="the saved question 'q_"):
+        await _save(sets, {"question": "how many days", "answers": ["28"]}, append=True)
+    with pytest.raises(SplitsLeak):
+        await _save(sets, {**DAYS, "split": "train"}, append=True)
+    saved = await _save(sets, {"question": "how many days"}, {**DAYS, "split": "train"}, append=True, duplicates="skip")
+    (kept,) = await _questions(sets, 1)
+    assert (saved.version, kept.answers, kept.labels, kept.split) == (1, ["27"], ["leave"], "test")
+    assert [(one.id, one.like) for one in saved.skipped] == [(kept.id, kept.id)] * 2
+
+
+async def test_an_id_made_of_words_is_not_given_to_two_questions(sets: QuestionSets) -> None:
+    await _save(sets, DAYS)
+    (known,) = await _questions(sets, 1)
+    with pytest.raises(QuestionIdTaken):
+        await _save(sets, {"id": known.id, "question": "Who pays?"}, DAYS)
+
+
+async def test_the_same_words_with_other_answers_and_ids_of_their_own_are_two_questions(sets: QuestionSets) -> None:
+    us = {"id": "us", "question": "Who pays us?", "answers": ["the bank"]}
+    usa = {"id": "usa", "question": "Who pays US?", "answers": ["Washington"]}
+    assert (await _save(sets, us, usa)).questions == 2
+    with pytest.raises(QuestionsAlike):
+        await _save(sets, us, {**usa, "answers": ["the bank"]})
+    with pytest.raises(QuestionsAlike):
+        await _save(sets, us, {"question": "Who pays US?", "answers": ["Washington"]})
+
+
+async def test_a_set_that_is_deleted_while_it_is_saved_is_made_anew(
+    sets: QuestionSets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _save(sets, DAYS)
+    newest, calls = repository._newest, list[int]()
+
+    def gone_at_first(*args: Any) -> tuple[int, str] | None:
+        calls.append(1)
+        return None if len(calls) == 1 else newest(*args)
+
+    monkeypatch.setattr(repository, "_newest", gone_at_first)
+    saved = await _save(sets, WEEKS, append=True)
+    assert (saved.version, saved.questions) == (2, 2)
+
+
+async def test_a_version_that_is_deleted_while_it_is_followed_is_not_brought_back(
+    sets: QuestionSets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for items in ([DAYS], [DAYS, WEEKS]):
+        await _save(sets, *items)
+    look, looked = repository.look, list[int]()
+
+    def deleted_after_it(connection: Connection, viewer: Viewer, name: str) -> repository.Seen:
+        seen = look(connection, viewer, name)
+        looked.append(1)
+        return replace(seen, version=9) if len(looked) == 1 else seen
+
+    monkeypatch.setattr(repository, "look", deleted_after_it)
+    assert (await _save(sets, {"question": "Three?"}, append=True)).version == 3
+    assert len(looked) == 2
+
+
+async def test_a_split_that_a_version_lacks_is_refused_with_those_it_has(sets: QuestionSets) -> None:
+    await _save(sets, {**DAYS, "split": "test"}, {**WEEKS, "split": "train"})
+    with pytest.raises(NoQuestions, match="The splits that it has: test, train"):
+        await _questions(sets, 1, split="nope")
 
 
 async def test_what_asks_the_same_is_refused_with_the_places(sets: QuestionSets) -> None:
@@ -145,7 +229,8 @@ async def test_a_leak_between_splits_is_refused_and_skipping_leaves_the_one_in_t
     assert [(one.id, one.like) for one in saved.skipped] == [("a", "b"), ("d", "c")]
     assert saved.splits == {"test": 2}
     assert [one.id for one in await _questions(sets, 1, split="test")] == ["b", "c"]
-    assert await _questions(sets, 1, split="train") == []
+    with pytest.raises(NoQuestions):
+        await _questions(sets, 1, split="train")
 
 
 async def test_a_version_that_is_deleted_takes_what_no_other_has(sets: QuestionSets, opened: Dependencies) -> None:

@@ -71,14 +71,18 @@ def save(
         Path, typer.Argument(metavar="FILE", help="JSON lines, CSV, a folder as BEIR has it, or - for JSON lines.")
     ],
     append: Annotated[
-        bool, typer.Option("--append", help="Add to the newest version's questions; one with the same id replaces it.")
+        bool,
+        typer.Option(
+            "--append",
+            help="Add to the newest version's questions; one with an id of its own replaces the one that has it.",
+        ),
     ] = False,
     skip: Annotated[
         bool, typer.Option("--skip-duplicates", help="Leave out what asks the same, where it is refused otherwise.")
     ] = False,
     description: Annotated[str | None, typer.Option(help="What the set is.")] = None,
 ) -> None:
-    """Save questions as a version; content that a version has already makes none."""
+    """Save questions as a version; content that the newest version has already makes none."""
     read = question_file("jsonl", "standard input", sys.stdin.read()) if str(source) == "-" else None
     file = read or read_question_file(source)
     session = session_of(context)

@@ -43,13 +43,25 @@ function save(collection, question, hit) {
   revision.value += 1;
 }
 
-/** Into the question set that is named like the collection; a question that it has is replaced. @param {string} collection */
+/** @param {string} collection @param {Question[]} [saved] Only these, as they were; without it, all. */
+function forget(collection, saved) {
+  const lines = new Set(saved?.map((one) => JSON.stringify(one)));
+  const rest = saved ? questionsOf(collection).filter((one) => !lines.has(JSON.stringify(one))) : [];
+  if (rest.length) localStorage.setItem(place(collection), JSON.stringify(rest));
+  else localStorage.removeItem(place(collection));
+  revision.value += 1;
+}
+
+/** Into the question set that is named like the collection, once; one that it asks already stays there as it is. @param {string} collection */
 async function saveAsSet(collection) {
-  const items = questionsOf(collection).map(({ question, document }) =>
+  const kept = questionsOf(collection);
+  const items = kept.map(({ question, document }) =>
     document ? { question, documents: { [document]: 1 }, answerable: true } : { question, answerable: false });
   try {
-    const saved = await call("POST", ["question-sets"], { json: { name: collection, append: true, items } });
-    say(`Question set “${saved.name}” has ${counted(saved.questions, "question")} in version ${saved.version}.`);
+    const saved = await call("POST", ["question-sets"], { json: { name: collection, append: true, duplicates: "skip", items } });
+    forget(collection, kept);
+    const already = saved.skipped.length ? ` It asked ${saved.skipped.length} of yours already.` : "";
+    say(`Question set “${saved.name}” has ${counted(saved.questions, "question")} in version ${saved.version}.${already}`);
   } catch (error) {
     say(error);
   }
@@ -69,9 +81,8 @@ export function QuestionSet({ collection, query, hit, without = "Open the passag
     }
   };
   const clear = () => {
-    localStorage.removeItem(place(collection));
+    forget(collection);
     sure.value = false;
-    revision.value += 1;
   };
   const lines = () => questions.map((one) => JSON.stringify(one) + "\n").join("");
   return html`

@@ -15,6 +15,9 @@ MOST_QUESTIONS = 10_000
 MAX_QUESTION_CHARS = 32_768
 """What a search takes."""
 MAX_ANSWER_CHARS = 32_000
+MAX_QUESTION_BYTES = 262_144
+"""Of one question as JSON, with all that belongs to it."""
+MAX_GRADE = 100
 MAX_FILE_CHARS = 16_000_000
 MOST_ANSWERS = 50
 MOST_DOCUMENTS = 1000
@@ -43,7 +46,7 @@ QuestionId = Annotated[Line, StringConstraints(min_length=1, max_length=200, str
 Question = Annotated[Text, StringConstraints(min_length=1, max_length=MAX_QUESTION_CHARS, pattern=r"\S")]
 DocumentReference = Annotated[Line, StringConstraints(min_length=1, max_length=500)]
 """A document's id. Sets of others have their own, which stay as they are."""
-Grade = Annotated[int, Field(ge=0, le=100, strict=True)]
+Grade = Annotated[int, Field(ge=0, le=MAX_GRADE, strict=True)]
 """1 is relevant, more is better; what has 0 is left out."""
 Documents = Annotated[
     dict[DocumentReference, Grade],
@@ -67,7 +70,7 @@ class QuestionItem(Request):
     """A question, or a conversation that ends in one, and what is known of its answer."""
 
     id: QuestionId | None = None
-    """Names the question in all versions; without one it is made of its words."""
+    """Names the question in all versions, and replaces the one that has it; without one it is made of the words."""
     question: Question | None = None
     turns: Annotated[list[Turn], Field(min_length=1, max_length=MOST_TURNS)] | None = None
     """Instead of `question`; the last one is the user's."""
@@ -118,7 +121,7 @@ class QuestionFile(Request):
 
 
 class QuestionSetCreate(Request):
-    """Body of `POST /v1/question-sets`. Content that a version has already makes none."""
+    """Body of `POST /v1/question-sets`. Content that the newest version has already makes none."""
 
     name: Name
     description: Annotated[Line, StringConstraints(max_length=2000)] | None = None
@@ -127,7 +130,7 @@ class QuestionSetCreate(Request):
     file: QuestionFile | None = None
     """Instead of `items`."""
     append: bool = False
-    """Add to the newest version's questions instead of taking their place; one with an id that is there replaces it."""
+    """Add to the newest version's questions instead of taking their place; one whose own id is there replaces it."""
     duplicates: Literal["refuse", "skip"] = "refuse"
     """What becomes of questions that ask nearly the same. `skip` leaves out the later one, or, where they are of
     different splits, the one in `train`."""

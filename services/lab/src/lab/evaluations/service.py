@@ -43,7 +43,7 @@ class Evaluations:
             found = question_sets.get_version(connection, viewer, wanted.question_set, wanted.version)
             count = found.questions if wanted.split is None else found.splits.get(wanted.split, 0)
             if not count:
-                raise NoQuestions(found.name, found.version, wanted.split or "")
+                raise NoQuestions(found.name, found.version, wanted.split or "", found.splits)
             made = repository.create_evaluation(connection, owner, wanted, found, count, now)
             return repository.get_evaluation(connection, viewer, made)
 

@@ -10,12 +10,13 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
-from contracts.improvement.question_sets import MOST_QUESTIONS, FileFormat, QuestionFile, QuestionItem
+from contracts.improvement.question_sets import MAX_GRADE, MOST_QUESTIONS, FileFormat, QuestionFile, QuestionItem
 from lab.errors import QuestionFileBroken, QuestionsMissing, TooManyQuestions
 from lab.questions.items import Item, make_item
 
@@ -29,9 +30,13 @@ NAMES = {
     "label": "labels",
 }
 _ANSWER_COLUMN = re.compile(r"answers?([_. ]?\d+)?")
+_GRADE = re.compile(r"[0-9]{1,3}")
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 METADATA = "metadata."
+CSV_FIELDS = frozenset(QuestionItem.model_fields) - {"turns", "metadata"}
 BEIR_COLUMNS = 3
+BEIR_HEADER = "query-id"
+"""The first cell of a first line that is no judgement."""
 TREC_COLUMNS = 4
 Row = tuple[int, dict[str, Any]]
 """A line's number and its fields."""
@@ -86,13 +91,22 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 def _json_lines(file: QuestionFile) -> Iterator[Row]:
     for number, line in _lines(file.text):
         try:
-            value = json.loads(line)
+            value = json.loads(line, object_pairs_hook=_once)
         except (ValueError, RecursionError) as error:
             why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
             raise QuestionFileBroken(file.name, number, f"this is not JSON ({why})") from None
         if not isinstance(value, dict):
             raise QuestionFileBroken(file.name, number, 'a line is an object like {"question": "…"}')
         yield number, value
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; raises `ValueError` where a name is in it twice, of which all but the last would be lost."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise ValueError(f"'{twice[:100]}' is in an object twice")
+    return fields
 
 
 def _csv(file: QuestionFile) -> Iterator[Row]:
@@ -113,7 +127,7 @@ def _csv(file: QuestionFile) -> Iterator[Row]:
         if not any(cell.strip() for cell in row):
             continue
         if not columns:
-            columns = [cell.strip() for cell in row]
+            columns = _columns(file.name, line, [cell.strip() for cell in row])
             continue
         if len(row) != len(columns):
             why = f"it has {len(row)} columns, and the header {len(columns)}"
@@ -121,8 +135,26 @@ def _csv(file: QuestionFile) -> Iterator[Row]:
         yield line, _of_columns(file.name, line, zip(columns, row, strict=True))
 
 
+def _columns(name: str, line: int, columns: list[str]) -> list[str]:
+    """Of a header. What is wrong with it is told here, before any line is read under it."""
+    fields = [column if _is_free(column) else NAMES.get(column, column) for column in columns]
+    for at, (column, field) in enumerate(zip(columns, fields, strict=True)):
+        if column and field in fields[:at]:
+            raise QuestionFileBroken(name, line, f"give '{field}' once, not also as '{column[:100]}'")
+        if column and not _is_free(column) and field not in CSV_FIELDS:
+            why = f"there is no field '{column[:100]}'; a column of your own is '{METADATA}NAME'"
+            raise QuestionFileBroken(name, line, why)
+    if "question" not in fields:
+        raise QuestionFileBroken(name, line, "this is the header, and no column of it is 'question'")
+    return columns
+
+
+def _is_free(column: str) -> bool:
+    return bool(_ANSWER_COLUMN.fullmatch(column)) or column.startswith(METADATA)
+
+
 def _of_columns(name: str, line: int, cells: Iterator[tuple[str, str]]) -> dict[str, Any]:
-    """Empty cells say nothing. Documents and labels have `;` between, and a document's grade is after a `=`."""
+    """Empty cells say nothing. Documents and labels have `;` between, and a document's grade is after the last `=`."""
     fields: dict[str, Any] = {}
     for column, cell in cells:
         text = cell.strip()
@@ -147,11 +179,13 @@ def _of_columns(name: str, line: int, cells: Iterator[tuple[str, str]]) -> dict[
 
 
 def _grades(name: str, line: int, text: str) -> dict[str, int]:
-    grades = {}
+    """A URL is a document as it stands: what is after its `=` is a part of it."""
+    grades: dict[str, int] = {}
     for one in (part.strip() for part in text.split(";")):
-        document, equals, grade = one.rpartition("=")
-        if equals and not grade.strip().isdecimal():
-            raise QuestionFileBroken(name, line, f"the grade '{grade[:50]}' of '{document[:100]}' is no whole number")
+        document, equals, grade = ("", "", "") if "://" in one else one.rpartition("=")
+        if equals and not _GRADE.fullmatch(grade.strip()):
+            why = f"the grade '{grade[:50]}' of '{document[:100]}' is no whole number from 0 to {MAX_GRADE}"
+            raise QuestionFileBroken(name, line, why)
         if one:
             grades[document.strip() if equals else one] = int(grade) if equals else 1
     return grades
@@ -179,11 +213,12 @@ def _judgements(text: str) -> dict[str, dict[str, int]]:
             del cells[1]
         if len(cells) != BEIR_COLUMNS:
             raise QuestionFileBroken("judgements", number, "a line has query, document and grade with tabs between")
-        if re.fullmatch(r"-?\d{1,9}", cells[2]):
+        is_header, is_first = is_first and cells[0] == BEIR_HEADER, False
+        if re.fullmatch(r"-?[0-9]{1,9}", cells[2]) and int(cells[2]) <= MAX_GRADE:
             judged.setdefault(cells[0], {})[cells[1]] = int(cells[2])
-        elif not is_first:
-            raise QuestionFileBroken("judgements", number, f"the grade '{cells[2][:50]}' is no whole number")
-        is_first = False
+        elif not is_header:
+            why = f"the grade '{cells[2][:50]}' is no whole number up to {MAX_GRADE}"
+            raise QuestionFileBroken("judgements", number, why)
     return judged
 
 

@@ -6,10 +6,11 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from contracts.improvement.question_sets import QuestionItem
+from contracts.improvement.question_sets import MAX_QUESTION_BYTES, QuestionItem
+from lab.errors import QuestionTooLarge
 from lab.questions.likeness import words_of
 
 ID_LETTERS = 20
@@ -27,6 +28,8 @@ class Item:
     """Of the content."""
     place: str
     """How messages call it: `questions.jsonl, line 3`, `items[2]`."""
+    has_own_id: bool
+    """Whether somebody gave it its id, which else is made of its words."""
 
     @property
     def split(self) -> str | None:
@@ -53,13 +56,16 @@ class Item:
 
 
 def make_item(question: QuestionItem, place: str) -> Item:
-    """What is stored of a question. Without an id of its own it is named by its words, so that it has the same name in
-    every version."""
+    """What is stored of a question; raises `QuestionTooLarge`. Without an id of its own it is named by its words, so
+    that it has the same name in every version."""
     content = {name: value for name, value in question.model_dump(mode="json").items() if value not in (None, [], {})}
     said = [turn.content for turn in question.turns or () if turn.role == "user"] or [question.question or ""]
     name = question.id or name_of(said)
     content["id"] = name
-    return Item(name, content, _digest(content), place)
+    size = len(json.dumps(content, ensure_ascii=False).encode())
+    if size > MAX_QUESTION_BYTES:
+        raise QuestionTooLarge(place, size, MAX_QUESTION_BYTES)
+    return Item(name, content, _digest(content), place, question.id is not None)
 
 
 def name_of(said: Sequence[str]) -> str:
@@ -70,7 +76,8 @@ def name_of(said: Sequence[str]) -> str:
 def stored_item(content: Mapping[str, Any], digest: str) -> Item:
     """One that a version has already."""
     name = str(content["id"])
-    return Item(name, content, digest, f"the saved question '{name[:60]}'")
+    item = Item(name, content, digest, f"the saved question '{name[:60]}'", True)
+    return replace(item, has_own_id=name != name_of(item.said))
 
 
 def digest_of(items: Iterable[Item]) -> str:

@@ -1,7 +1,8 @@
-"""Which questions ask the same: in the same words, but for little ones, or for one letter more in one word.
+"""Which questions ask the same: in the same words, but for little ones, or for a plural or a past in one word.
 
-By rule, so that a refusal can be understood and mended. What differs in a number, a name or a denial is never alike.
-Takes time in proportion to the words: what a question would be like is looked up, and no two are compared.
+By rule, so that a refusal can be understood and mended. What differs in a number, a sign, a name or a denial is never
+alike. Takes time and memory in proportion to the text: what a question would be like is looked up, and no two are
+compared.
 """
 
 from __future__ import annotations
@@ -12,21 +13,59 @@ from collections.abc import Iterator, Sequence
 
 Words = tuple[str, ...]
 LITTLE = frozenset(("a", "an", "the", "is", "are", "s", "re", "please"))
-"""Words without which a question is the same."""
+"""Words without which a question is the same. Those of one letter only where they can be no name: not as the last
+word, and not as a capital within small letters, but for the first word (`vitamin A`)."""
 MOST_WORDS = 64
 """Longer ones are alike only if they have the same words."""
 LEAST_LETTERS = 5
-"""Of a word that may have a letter more: `events` for `event`, but not `bad` for `bd`."""
+"""Of a word that may have an ending: `events` for `event`, but not `news` for `new`."""
+ENDINGS = ("s", "es", "d", "ed")
+_PLANES = 0x20000
+"""Writings are in the first two of Unicode's planes."""
 _TURN = "\n"
 """Stands between what a person says first and next."""
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_]+")
-"""A character of a writing without spaces, or letters and digits in a row."""
+
+
+def _class(*categories: str) -> str:
+    """Unicode's characters of these categories as ranges, to stand in a pattern's brackets."""
+    ranges: list[list[int]] = []
+    for code in range(_PLANES):
+        if not unicodedata.category(chr(code)).startswith(categories):
+            continue
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)
+
+
+_MARKS = _class("M")
+"""Vowels and tones of many scripts, which are parts of the word."""
+_UNSEEN = re.compile(f"[{_class('Cf')}]")
+"""Soft hyphens and other characters that nobody sees."""
+_MINUS = str.maketrans({"\u2212": "-"})
+_LETTERS = rf"[^\W_](?:[^\W_]|[{_MARKS}])*"
+_WORD = re.compile(
+    r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"  # a character of a writing without spaces
+    rf"|(?<![^\W_])-(?=\d)|{_LETTERS}(?:(?<=\d)[.,:/-](?=\d){_LETTERS})*"  # -5 and 5, 1.5 and 1-5 are different
+    rf"|[{_class('Sc', 'Sm')}%‰°#]"  # C, C++ and C#; x > 5 and x < 5; $5, 5 € and 5%
+)
 
 
 def words_of(text: str) -> Words:
-    """The words that count, in order; of a text without any, the text."""
-    found = tuple(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
-    return tuple(word for word in found if word not in LITTLE) or found or (text.strip(),)
+    """The words and signs that count, in order; of a text without any, the text."""
+    shown = _UNSEEN.sub("", unicodedata.normalize("NFKC", text).translate(_MINUS))
+    found = _WORD.findall(shown.lower() if shown.isupper() else shown)
+    last = len(found) - 1
+    return tuple(word.casefold() for at, word in enumerate(found) if not _is_little(word, at == 0, at == last)) or (
+        tuple(word.casefold() for word in found) or (text.strip(),)
+    )
+
+
+def _is_little(word: str, is_first: bool, is_last: bool) -> bool:
+    if word.casefold() not in LITTLE:
+        return False
+    return len(word) > 1 or (not is_last and (is_first or word.islower()))
 
 
 def conversation_words(said: Sequence[str]) -> Words:
@@ -48,20 +87,19 @@ def find_alike(questions: Sequence[Words]) -> list[tuple[int, int, bool]]:
 
 
 def _nearly(first: dict[Words, int]) -> Iterator[tuple[int, int]]:
-    """Questions that differ in one word, which has one letter more in one of them."""
+    """Questions that differ in one word, which has an ending in one of them."""
     vocabulary = {word for words in first for word in words}
     for words, place in first.items():
         if len(words) > MOST_WORDS:
             continue
         for at, word in enumerate(words):
-            for shorter in _shorter(word) & vocabulary:
+            for shorter in _without_ending(word) & vocabulary:
                 other = first.get((*words[:at], shorter, *words[at + 1 :]))
                 if other is not None:
                     yield place, other
 
 
-def _shorter(word: str) -> set[str]:
-    """A word with one letter less, which is not the first one."""
+def _without_ending(word: str) -> set[str]:
     if len(word) <= LEAST_LETTERS or not word.isalpha():
         return set()
-    return {word[:cut] + word[cut + 1 :] for cut in range(1, len(word))}
+    return {word.removesuffix(ending) for ending in ENDINGS if word.endswith(ending)}

@@ -30,6 +30,7 @@ from contracts.core.pages import Page
 from contracts.improvement.question_sets import QuestionRecord, QuestionSet
 from lab.errors import (
     LastVersion,
+    NoQuestions,
     QuestionSetNotFound,
     QuestionSetNotYours,
     QuestionSetVersionNotFound,
@@ -80,16 +81,18 @@ def look(connection: Connection, viewer: Viewer, name: str) -> Seen:
         return Seen(row["newest"], None, ())
     if viewer.limited and row["key_id"] != viewer.key_id:
         raise QuestionSetNotYours(name)
-    version = _newest(connection, viewer, name)
+    newest = _newest(connection, viewer, name)
+    if newest is None:
+        return Seen(row["newest"], None, ())
+    version = newest[0]
     rows = connection.execute(_questions(viewer, name, version).order_by(ITEMS.number)).mappings()
     return Seen(row["newest"], version, [stored_item(each["content"], each["digest"]) for each in rows])
 
 
-def same_version(connection: Connection, viewer: Viewer, name: str, items: Sequence[Item]) -> int | None:
-    """The newest version with these questions."""
-    query = select(func.max(VERSIONS.c.version)).where(_of(viewer, name), VERSIONS.c.digest == digest_of(items))
-    same: int | None = connection.execute(query).scalar_one()
-    return same
+def is_unchanged(connection: Connection, viewer: Viewer, name: str, items: Sequence[Item], seen: Seen) -> bool:
+    """Whether the version that was seen is still the newest, and has these questions. Older ones do not count: who
+    goes back to what they had wants it to be the newest."""
+    return _newest(connection, viewer, name) == (seen.version, digest_of(items))
 
 
 def add_version(
@@ -106,6 +109,8 @@ def add_version(
     `TooManyQuestions`."""
     if seen.version is None:
         _check_sets(connection, viewer, bounds)
+    elif (newest := _newest(connection, viewer, name)) is None or newest[0] != seen.version:
+        return False
     if not _take_number(connection, viewer, name, description, seen, now):
         return False
     number = seen.newest + 1
@@ -161,10 +166,12 @@ def list_versions(
 def list_questions(
     connection: Connection, viewer: Viewer, name: str, number: int, split: str | None, limit: int, cursor: str | None
 ) -> Page[QuestionRecord]:
-    """The questions of a version, in the order in which they came."""
-    get_version(connection, viewer, name, number)
+    """The questions of a version, in the order in which they came; raises as `get_version`, or `NoQuestions`."""
+    version = get_version(connection, viewer, name, number)
     query = _questions(viewer, name, number)
     if split is not None:
+        if split not in version.splits:
+            raise NoQuestions(name, number, split, version.splits)
         query = query.where(ITEMS.split == split)
     if cursor is not None:
         query = query.where(ITEMS.number > decode_cursor(cursor, int)[0])
@@ -278,9 +285,11 @@ def _check_questions(connection: Connection, viewer: Viewer, bounds: Bounds) -> 
         raise TooManyQuestions(count, bounds.questions, "The tenant")
 
 
-def _newest(connection: Connection, viewer: Viewer, name: str) -> int:
-    newest: int = connection.execute(select(func.max(VERSIONS.c.version)).where(_of(viewer, name))).scalar_one()
-    return newest
+def _newest(connection: Connection, viewer: Viewer, name: str) -> tuple[int, str] | None:
+    """Its number and digest; none where the set was deleted a moment ago."""
+    query = select(VERSIONS.c.version, VERSIONS.c.digest).where(_of(viewer, name))
+    row = connection.execute(query.order_by(VERSIONS.c.version.desc()).limit(1)).first()
+    return None if row is None else (row.version, row.digest)
 
 
 def _versions(viewer: Viewer) -> Select[Any]:

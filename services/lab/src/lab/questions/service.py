@@ -20,7 +20,7 @@ from lab.errors import QuestionIdTaken, QuestionsAlike, QuestionSetChanged, Spli
 from lab.metrics import SAVED
 from lab.questions import repository
 from lab.questions.files import read_questions
-from lab.questions.items import Item, make_item, name_of
+from lab.questions.items import Item, make_item
 from lab.questions.likeness import conversation_words, find_alike
 from lab.questions.repository import Bounds, Seen, Viewer
 from servicekit.core.clock import Clock
@@ -30,6 +30,8 @@ from servicekit.sql.database import Database
 TRIES = 5
 """Of a save, each on what others have saved meanwhile."""
 TRAIN = "train"
+DOUBLE = "\n"
+"""Stands, while a version is checked, between an id and a number where two questions have it. No id has it in it."""
 Pair = tuple[Item, Item]
 
 
@@ -42,7 +44,7 @@ class QuestionSets:
     bounds: Bounds
 
     async def save(self, viewer: Viewer, wanted: QuestionSetCreate) -> tuple[QuestionSet, bool]:
-        """The version with these questions, and whether it was made now. Raises what is wrong with them."""
+        """The newest version, with these questions, and whether it was made now; raises what is wrong with them."""
         try:
             saved, new = await self._save(viewer, wanted)
         except ServiceError:
@@ -69,11 +71,10 @@ class QuestionSets:
         name, description = wanted.name, wanted.description
 
         def write(connection: Connection) -> tuple[QuestionSet | None, bool]:
-            same = None if seen.version is None else repository.same_version(connection, viewer, name, items)
-            if same is not None:
+            if repository.is_unchanged(connection, viewer, name, items, seen):
                 if description is not None:
                     repository.describe(connection, viewer, name, description)
-                return repository.get_version(connection, viewer, name, same), False
+                return repository.get_version(connection, viewer, name), False
             if not repository.add_version(connection, viewer, name, description, items, seen, self.bounds, now):
                 return None, False
             return repository.get_version(connection, viewer, name), True
@@ -131,35 +132,56 @@ def _checked(given: Sequence[Item], seen: Seen, wanted: QuestionSetCreate) -> tu
                 kept, gone = (second, first) if _leaks(first, second) and first.split == TRAIN else (first, second)
                 left_out[gone.id] = kept.id
         items = [item for item in items if item.id not in left_out]
-        skipped.extend(SkippedQuestion(id=gone, like=kept) for gone, kept in left_out.items())
+        skipped.extend(SkippedQuestion(id=_own(gone), like=_own(kept)) for gone, kept in left_out.items())
     if len(items) > MOST_QUESTIONS:
         raise TooManyQuestions(len(items), MOST_QUESTIONS, f"The set '{wanted.name}'")
-    return [replace(item, id=item.content["id"]) for item in items], skipped
+    return _named(items), skipped
 
 
 def _together(given: Sequence[Item], before: Iterable[Item]) -> list[Item]:
-    """What was there, with what was given in place of questions of the same id; raises `QuestionIdTaken`. Two that are
-    named by the same words both stay: what asks the same is for `_alike` to say."""
-    named: dict[str, Item] = {}
+    """What was there, with what was given under an id of its own in place of the question of that id; raises
+    `QuestionIdTaken`. One that is only named by its words replaces none: both stay under names of their own, and what
+    asks the same is for `_alike` to say."""
+    there = {item.id: item for item in before}
+    new: dict[str, Item] = {}
     for item in given:
-        other = named.setdefault(item.id, item)
-        if other is item or other.digest == item.digest:
-            continue
-        if item.id != name_of(item.said):
-            raise QuestionIdTaken(item.id, other.place, item.place)
-        double = f"{item.id}-{len(named) + 1}"
-        named[double] = replace(item, id=double)
-    kept = {item.id: named.pop(item.id, item) for item in before}
-    return [*kept.values(), *named.values()]
+        other = new.get(item.id) or (None if item.has_own_id else there.get(item.id))
+        if other is None:
+            new[item.id] = item
+        elif item.has_own_id and other.has_own_id:
+            if item.digest != other.digest:
+                raise QuestionIdTaken(item.id, other.place, item.place)
+        elif item.digest != other.digest:
+            double = f"{item.id}{DOUBLE}{len(new)}"
+            new[double] = replace(item, id=double)
+    kept = [new.pop(name, item) for name, item in there.items()]
+    return [*kept, *new.values()]
+
+
+def _own(name: str) -> str:
+    return name.partition(DOUBLE)[0]
+
+
+def _named(items: Sequence[Item]) -> list[Item]:
+    """Under the ids that they have in the version; raises `QuestionIdTaken`."""
+    named: dict[str, Item] = {}
+    for item in items:
+        other = named.setdefault(_own(item.id), item)
+        if other is not item:
+            raise QuestionIdTaken(_own(item.id), other.place, item.place)
+    return [replace(item, id=name) for name, item in named.items()]
 
 
 def _alike(items: Sequence[Item]) -> list[Pair]:
     found = find_alike([conversation_words(item.said) for item in items])
-    return [(items[one], items[other]) for one, other, same in found if same or not _differ(items[one], items[other])]
+    return [(items[one], items[other]) for one, other, same in found if not _differ(items[one], items[other], same)]
 
 
-def _differ(first: Item, second: Item) -> bool:
-    """Whether two answers say that nearly the same words ask for different things."""
+def _differ(first: Item, second: Item, same: bool) -> bool:
+    """Whether the answers say that the words, which are the same or nearly so, ask for different things. Those in the
+    same words need ids of their own for that: they would have one name."""
+    if same and not (first.has_own_id and second.has_own_id):
+        return False
     one, other = first.content.get("answers"), second.content.get("answers")
     return bool(one and other and not set(one) & set(other))
 
