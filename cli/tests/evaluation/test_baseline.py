@@ -34,6 +34,29 @@ def test_a_way_that_was_better_then_is_significantly_worse_and_the_other_way_rou
     assert "p 0.000" in worse.words
 
 
+def test_another_version_of_a_question_set_is_told_where_both_have_one(report: Report, tmp_path: Path) -> None:
+    file = _then(tmp_path, report, hybrid="hybrid")
+    read_baseline(file).check_version("b")
+    file.write_text(json.dumps({**json.loads(file.read_text()), "question_set": {"name": "x", "digest": "a"}}))
+    for digest in ("a", None):
+        read_baseline(file).check_version(digest)
+    with pytest.raises(QuestionsInvalid, match="another version of the question set"):
+        read_baseline(file).check_version("b")
+
+
+def test_a_loss_counts_only_with_all_that_is_compared_beside_it(report: Report, tmp_path: Path) -> None:
+    file = _then(tmp_path, report, hybrid="hybrid", sparse="sparse")
+    told = json.loads(file.read_text())
+    for one in told["by_question"][:6]:
+        one["ways"]["sparse"][NDCG] += 0.1
+    file.write_text(json.dumps(told))
+    baseline = read_baseline(file)
+    alone = baseline.verdicts(report, [NDCG])[1]
+    assert (alone.comparison.p, alone.p) == (pytest.approx(2 / 2**6), pytest.approx(4 / 2**6))
+    assert "no difference that luck would not make: -0.050" in alone.words
+    assert not alone.is_worse
+
+
 def test_what_is_as_it_was_is_not_told_apart(report: Report, tmp_path: Path) -> None:
     baseline = read_baseline(_then(tmp_path, report, hybrid="hybrid"))
     (same,) = baseline.verdicts(report, [NDCG])

@@ -25,7 +25,7 @@ from groundwork.commands.installation import (
     routes,
     tenants,
 )
-from groundwork.commands.session import Session, console_for_notes
+from groundwork.commands.session import ERROR_STATUS, Session, console_for_notes
 from groundwork.errors import ApiError, GroundworkError
 from groundwork.settings import CommandSettings
 
@@ -44,7 +44,7 @@ _EXTRAS = {
 
 
 class _OneSentence(TyperGroup):
-    """Turns what was raised on purpose into one sentence on standard error and exit status 1."""
+    """Turns what was raised on purpose into one sentence on standard error and exit status 1, with a gate 2."""
 
     def invoke(self, ctx: Any) -> Any:
         for stream in (sys.stdout, sys.stderr):
@@ -66,7 +66,7 @@ class _OneSentence(TyperGroup):
         except KeyboardInterrupt:
             console_for_notes().print("Stopped.")
             raise typer.Exit(130) from None
-        raise typer.Exit(1)
+        raise typer.Exit(ctx.meta.get(ERROR_STATUS, 1))
 
 
 app = typer.Typer(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from groundwork.errors import GroundworkError
 from groundwork.settings import CommandSettings
 
 PIPE_WIDTH = 240
+ERROR_STATUS = "groundwork.error_status"
+"""In a context's `meta`: the exit status of errors."""
 
 if TYPE_CHECKING:
     from groundwork.stack.home.folder import Home
@@ -106,8 +109,10 @@ def read_admin_key(file: Path) -> str:
         ) from None
 
 
-def session_of(context: typer.Context) -> Session:
-    """The session that the global options made."""
+def session_of(context: typer.Context, gates: Sequence[str] | None = None) -> Session:
+    """The session that the global options made. With gates, errors end with 2: 1 says that one was missed."""
+    if gates:
+        context.meta[ERROR_STATUS] = 2
     session = context.find_object(Session)
     assert session is not None
     return session

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from cli.tests.server import client_of
+from cli.tests.server import client_of, error
 from typer.testing import CliRunner
 
 from groundwork.commands import app
@@ -34,6 +34,7 @@ class Server:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, Any]] = []
         self.same_version = True
+        self.p = 0.01
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         path = request.url.path
@@ -43,6 +44,7 @@ class Server:
         if path.endswith("/compare"):
             measures = [_measure("answer_found", "worse"), _measure("answered", "no difference")]
             measures.append(_measure("answered", "worse", "refunds"))
+            measures = [{**one, "p": self.p} for one in measures]
             body = {"first": "eval_1", "second": "eval_2", "same_version": self.same_version, "measures": measures}
             return httpx2.Response(200, json=body)
         if path == "/v1/evaluations" and request.method == "GET":
@@ -97,7 +99,21 @@ def test_a_comparison_is_in_words_and_a_gate_ends_with_1_where_a_measure_is_wors
     assert "refunds: worse" in shown
     _output("compare", "eval_1", "eval_2", "--gate", "answered")
     _output("compare", "eval_1", "eval_2", "--gate", "answered", "--gate", "answer_found", status=1)
-    missing = _output("compare", "eval_1", "eval_2", "--gate", "tokens", status=1)
-    assert "do not share the measure 'tokens'; they share answer_found, answered" in missing
     server.same_version = False
     assert "different versions" in _output("compare", "eval_1", "eval_2")
+
+
+def test_a_gate_that_can_not_be_told_ends_with_2(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = _output("compare", "eval_1", "eval_2", "--gate", "tokens", status=2)
+    assert "do not share the measure 'tokens'; they share answer_found, answered" in missing
+    server.same_version = False
+    assert "A gate compares" in _output("compare", "eval_1", "eval_2", "--gate", "answered", status=2)
+    monkeypatch.setattr(Session, "client", lambda _: client_of(lambda _: error(404, "evaluation_not_found")))
+    _output("compare", "eval_1", "eval_2", "--gate", "answered", status=2)
+    _output("compare", "eval_1", "eval_2", status=1)
+
+
+def test_of_several_gates_one_that_luck_may_miss_is_not_missed(server: Server) -> None:
+    server.p = 0.03
+    _output("compare", "eval_1", "eval_2", "--gate", "answer_found", "--gate", "answer_found", status=1)
+    _output("compare", "eval_1", "eval_2", "--gate", "answer_found", "--gate", "answered")

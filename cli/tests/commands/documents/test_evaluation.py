@@ -9,6 +9,7 @@ from cli.tests.server import client_of, error
 from typer.testing import CliRunner
 
 from groundwork.commands import app
+from groundwork.commands.documents import evaluation
 from groundwork.commands.session import Session
 
 RUNNER = CliRunner()
@@ -24,9 +25,9 @@ def questions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def said(*arguments: object) -> str:
+def said(*arguments: object, status: int = 1) -> str:
     done = RUNNER.invoke(app, ["eval", "c", *map(str, arguments)])
-    assert done.exit_code == 1
+    assert done.exit_code == status
     assert "Traceback" not in done.output
     return " ".join(done.output.split())
 
@@ -54,8 +55,22 @@ def test_nothing_is_applied_that_is_not_measured(questions: Path) -> None:
 
 
 def test_a_gate_needs_an_earlier_result_that_can_be_read(questions: Path, tmp_path: Path) -> None:
-    assert "add --baseline" in said(questions, "--gate", "nDCG@10")
+    assert "add --baseline" in said(questions, "--gate", "nDCG@10", status=2)
     assert "can't be read" in said(questions, "--baseline", tmp_path / "gone.json")
+
+
+def test_a_gate_that_can_not_be_told_ends_with_2(
+    questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    then = tmp_path / "then.json"
+    then.write_text('{"by_question": [], "question_set": {"name": "policies", "version": 1, "digest": "a"}}')
+    gate = ("--baseline", then, "--gate", "nDCG@10")
+    assert "groundwork up" in said(questions, *gate, status=2)
+    monkeypatch.setattr(Session, "client", lambda _: client_of(lambda _: error(404, "question_set_not_found")))
+    assert "It went wrong." in said("set:policies@2", *gate, status=2)
+    about = {"question_set": {"name": "policies", "version": 2, "digest": "b"}}
+    monkeypatch.setattr(evaluation, "_of_set", lambda *_: (about, []))
+    assert "asked another version" in said("set:policies@2", *gate, status=2)
 
 
 def test_a_set_is_named_by_name_and_number(questions: Path, monkeypatch: pytest.MonkeyPatch) -> None:

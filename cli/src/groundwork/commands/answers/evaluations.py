@@ -7,11 +7,12 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from contracts.improvement.evaluations import Evaluation, MeasureComparison
+from contracts.improvement.evaluations import Evaluation, EvaluationComparison
 from groundwork.commands.answers.prompts import typed
 from groundwork.commands.answers.question_sets import SetArgument, set_reference
 from groundwork.commands.session import Session, session_of
 from groundwork.errors import GroundworkError
+from groundwork.evaluation.correction import SIGNIFICANT, holm
 
 commands = typer.Typer(
     name="evaluation", no_args_is_help=True, help="Evaluations: question sets asked of models, rag:, agent:, prompt:."
@@ -89,11 +90,14 @@ def compare(
     evaluation: IdArgument,
     other: Annotated[str, typer.Argument(metavar="OTHER", help="The one that it is compared with.")],
     gate: Annotated[
-        list[str] | None, typer.Option("--gate", help="Exit 1 where this measure is significantly worse; for several.")
+        list[str] | None,
+        typer.Option(
+            "--gate", help="Exit 1 where this measure is significantly worse, 2 where that can't be told; for several."
+        ),
     ] = None,
 ) -> None:
     """Say whether an evaluation is better than another, measure by measure, or it was luck."""
-    session = session_of(context)
+    session = session_of(context, gates=gate)
     with session.client() as client:
         found = client.evaluations.compare(evaluation, other)
     if not found.same_version:
@@ -103,7 +107,7 @@ def compare(
     for one in found.measures:
         session.out.print(one.words if one.label is None else f"{one.label}: {one.words}")
     if gate:
-        _pass(found.measures, gate)
+        _pass(found, gate)
 
 
 @commands.command()
@@ -124,12 +128,17 @@ def delete(context: typer.Context, evaluation: IdArgument) -> None:
     session.out.print(f"{evaluation} is gone")
 
 
-def _pass(measures: list[MeasureComparison], gates: list[str]) -> None:
-    """End with 1 where a gate is missed; raises `NothingGated` for a measure that the two do not share."""
-    overall = {one.measure: one for one in measures if one.label is None}
+def _pass(found: EvaluationComparison, gates: list[str]) -> None:
+    """End with 1 where a gate is missed; raises `NothingGated` for a measure that the two do not share, and for two of
+    different questions."""
+    if not found.same_version:
+        raise NothingGated("The two asked different versions. A gate compares evaluations of the same one: NAME@N.")
+    overall = {one.measure: one for one in found.measures if one.label is None}
     if missing := [name for name in gates if name not in overall]:
         raise NothingGated(f"The two do not share the measure '{missing[0]}'; they share {', '.join(overall)}.")
-    if any(overall[name].verdict == "worse" for name in gates):
+    named = [overall[name] for name in dict.fromkeys(gates)]
+    adjusted = holm([one.p for one in named])
+    if any(one.verdict == "worse" and p < SIGNIFICANT for one, p in zip(named, adjusted, strict=True)):
         raise typer.Exit(1)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -22,6 +23,7 @@ from groundwork.commands.session import Session, session_of
 from groundwork.errors import GroundworkError, QuestionsInvalid
 
 if TYPE_CHECKING:
+    from groundwork.evaluation.baseline import Baseline
     from groundwork.evaluation.questions import Question
     from groundwork.evaluation.report import Report
     from groundwork.evaluation.searches import Found, Way
@@ -50,7 +52,11 @@ BaselineFile = Annotated[
 ]
 Gate = Annotated[
     list[str] | None,
-    typer.Option("--gate", help="With --baseline: exit 1 where this measure is significantly worse; again for more."),
+    typer.Option(
+        "--gate",
+        help="With --baseline: exit 1 where this measure is significantly worse, 2 where that can't be told; again for "
+        "more.",
+    ),
 ]
 UNFINISHED = ("queued", "processing")
 
@@ -91,13 +97,14 @@ def evaluate(
     from groundwork.evaluation.report import NDCG_AT, make_report
     from groundwork.evaluation.rerank_switch import apply_rerank
 
-    session = session_of(context)
+    session = session_of(context, gates=gate)
     _check_files(json_file, plot_file)
     recall_at, ways = sorted(set(recall or (5, 10, 20))), _ways(modes, rerank=rerank, apply=apply)
     judge = _judge(session, baseline, gate or [])
     read = _read(questions)
     with session.client() as client:
         about, read = ({}, read) if read else _of_set(client, str(questions))
+        judge.check(about)
         shown, _ = client.collections.get(collection), against and client.collections.get(against)
         asked = _answerable(session, client, shown, read, allow_missing=allow_missing)
         search = partial(_ask, session, client, asked=asked, ways=ways, depth=max(NDCG_AT, *recall_at), at_once=at_once)
@@ -128,26 +135,42 @@ def _of_set(client: Groundwork, name: str) -> tuple[dict[str, Any], list[Questio
     return {"question_set": about}, set_questions(f"{SET}{which}@{found.version}", records)
 
 
-def _judge(session: Session, file: Path | None, gates: list[str]) -> Callable[[Report], None]:
-    """What says how a report stands against an earlier one, and ends with 1 where a gate is missed."""
-    from groundwork.evaluation.baseline import read_baseline
-    from groundwork.evaluation.report import MAIN
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """Says how a report stands against an earlier one, and ends with 1 where a gate is missed."""
 
-    if file is None:
-        if gates:
-            raise NothingToEvaluate("--gate compares with an earlier result: add --baseline FILE.")
-        return lambda _: None
-    baseline = read_baseline(file)
+    session: Session
+    baseline: Baseline | None
+    gates: list[str]
 
-    def judge(report: Report) -> None:
-        verdicts = baseline.verdicts(report, gates or [MAIN])
-        session.out.print()
+    def check(self, about: dict[str, Any]) -> None:
+        """Before anything is asked: whether a gate would compare the same questions."""
+        if self.baseline is not None and self.gates:
+            self.baseline.check_version(about.get("question_set", {}).get("digest"))
+
+    def __call__(self, report: Report) -> None:
+        from groundwork.evaluation.report import MAIN
+
+        if self.baseline is None:
+            return
+        verdicts = self.baseline.verdicts(report, self.gates or [MAIN])
+        shared = len(self.baseline.shared(report))
+        if shared < max(len(report.questions), len(self.baseline.queries)):
+            words = f"{shared} questions are in both: {len(report.questions)} here, {len(self.baseline.queries)} then."
+            self.session.notes.print(words, style="yellow")
+        self.session.out.print()
         for verdict in verdicts:
-            session.out.print(verdict.words)
-        if gates and any(verdict.is_worse for verdict in verdicts):
+            self.session.out.print(verdict.words)
+        if self.gates and any(verdict.is_worse for verdict in verdicts):
             raise typer.Exit(1)
 
-    return judge
+
+def _judge(session: Session, file: Path | None, gates: list[str]) -> _Judge:
+    from groundwork.evaluation.baseline import read_baseline
+
+    if file is None and gates:
+        raise NothingToEvaluate("--gate compares with an earlier result: add --baseline FILE.")
+    return _Judge(session, None if file is None else read_baseline(file), gates)
 
 
 def _named(found: dict[str, Found], collection: str) -> dict[str, Found]:
