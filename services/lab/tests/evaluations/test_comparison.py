@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from lab.evaluations.comparison import compare, is_worse, mean_of
+from lab.evaluations import comparison
+from lab.evaluations.comparison import compare, is_worse, mean_of, randomisation_test
 
 
 def _run(*values: float) -> dict[str, float]:
@@ -61,3 +63,29 @@ def test_many_questions_are_judged_by_formulas_that_agree_with_drawing() -> None
     assert computed.low == pytest.approx(drawn.low, abs=0.003)
     assert computed.high == pytest.approx(drawn.high, abs=0.003)
     assert computed.p == pytest.approx(drawn.p, abs=0.002)
+
+
+def test_random_signs_agree_with_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    differences = np.random.default_rng(5).normal(0.4, 1.0, size=15)
+    drawn = randomisation_test(differences)
+    monkeypatch.setattr(comparison, "EXACT_QUESTIONS", 15)
+    assert randomisation_test(differences) == pytest.approx(drawn, abs=0.015)
+
+
+def test_nothing_is_drawn_where_all_are_equal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(np.random, "default_rng", None)
+    same = compare("answered", _run(*[1.0] * 500), _run(*[1.0] * 500))
+    assert same is not None
+    assert (same.p, same.low, same.high) == (1.0, 0.0, 0.0)
+
+
+def test_an_interval_is_the_same_whether_values_or_their_counts_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = [float(number % 4 == 0) for number in range(200)]
+    counted = mean_of(values)
+    monkeypatch.setattr(comparison, "_FEW_VALUES", 0)
+    assert mean_of(values) == pytest.approx(counted, abs=0.01)
+
+
+def test_large_figures_are_equal_beyond_rounding() -> None:
+    balanced = np.array([1e6 / 3, -1e6 / 3] * 8)
+    assert randomisation_test(balanced) == 1.0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import update
 from contracts.improvement.evaluations import Evaluation, EvaluationAnswer
 from contracts.improvement.question_sets import QuestionRecord
 from lab.dependencies import Dependencies
-from lab.evaluations.measures import Said
+from lab.evaluations.measures import Figures, Known, Said, measure
 from lab.evaluations.target import Answered
 from lab.tables import EVALUATIONS
 from servicekit.core.clock import ManualClock
@@ -45,6 +46,20 @@ async def test_every_question_is_asked_once_measured_and_summed_up(bench: Bench)
     assert [one.question for one in answers] == [*(f"Question {n}?" for n in range(1, 6)), "Nobody knows?"]
     assert answers[0].figures["latency_ms"] == 12.5
     assert not await bench.work(), "it is over"
+
+
+async def test_answers_are_measured_beside_the_event_loop(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+
+    def measured(known: Known, said: Said) -> Figures:
+        threads.append(threading.get_ident())
+        return measure(known, said)
+
+    monkeypatch.setattr("lab.evaluations.jobs.measure", measured)
+    await bench.start(3)
+    await bench.work()
+    assert len(threads) == 3
+    assert threading.get_ident() not in threads
 
 
 async def test_only_a_split_is_asked_where_one_is_named(bench: Bench) -> None:

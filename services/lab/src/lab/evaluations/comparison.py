@@ -25,7 +25,10 @@ MANY = 1_000
 _NORMAL_95 = 1.959964
 _SEED = 2007
 _AT_ONCE = 2_000_000
+_FEW_VALUES = 8
+"""Up to so many different values, resamples are drawn by how often each value comes up."""
 _EQUAL = 1e-12
+"""Relative to what is summed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +96,29 @@ def randomisation_test(differences: NDArray[np.float64]) -> float:
     count = len(moved)
     if not count:
         return 1.0
-    observed = abs(float(moved.sum())) - _EQUAL
+    observed = abs(float(moved.sum())) - _EQUAL * float(np.abs(moved).sum())
     if count <= EXACT_QUESTIONS:
-        signs = 1 - 2 * ((np.arange(2**count)[:, None] >> np.arange(count)) & 1)
+        signs = 1.0 - 2 * ((np.arange(2**count)[:, None] >> np.arange(count)) & 1)
         return float((np.abs(signs @ moved) >= observed).mean())
     if count > MANY:
         spread = float(np.sqrt((moved**2).sum()))
         return math.erfc(abs(float(moved.sum())) / spread / math.sqrt(2))
-    rng = np.random.default_rng(_SEED)
-    beyond, left = 0, ROUNDS
-    while left:
-        rows = min(left, max(1, _AT_ONCE // count))
-        sums = (1 - 2 * rng.integers(0, 2, size=(rows, count), dtype=np.int8)) @ moved
-        beyond, left = beyond + int((np.abs(sums) >= observed).sum()), left - rows
+    beyond = int((np.abs(_signed_sums(moved)) >= observed).sum())
     return (beyond + 1) / (ROUNDS + 1)
+
+
+def _signed_sums(moved: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(ROUNDS,): sums of the differences, each with a sign by chance. A random byte signs eight of them, whose 256
+    possible sums are looked up rather than added again."""
+    import numpy as np
+
+    eights = np.pad(moved, (0, -len(moved) % 8)).reshape(-1, 8)
+    signs = 1.0 - 2 * np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
+    rng = np.random.default_rng(_SEED)
+    sums = np.zeros(ROUNDS)
+    for possible in eights @ signs.T:
+        sums += possible[rng.integers(0, 256, size=ROUNDS, dtype=np.uint8)]
+    return sums
 
 
 def interval(values: NDArray[np.float64]) -> tuple[float, float]:
@@ -117,12 +129,19 @@ def interval(values: NDArray[np.float64]) -> tuple[float, float]:
     if len(values) > MANY:
         mean, error = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values))
         return mean - _NORMAL_95 * error, mean + _NORMAL_95 * error
+    different, counts = np.unique(values, return_counts=True)
+    if len(different) == 1:
+        return float(values[0]), float(values[0])
     rng = np.random.default_rng(_SEED)
+    if len(different) <= _FEW_VALUES:
+        drawn = rng.multinomial(len(values), counts / len(values), size=BOOTSTRAPS) @ different / len(values)
+        low, high = np.percentile(drawn, (2.5, 97.5))
+        return float(low), float(high)
     means: list[NDArray[np.float64]] = []
     left = BOOTSTRAPS
     while left:
         rows = min(left, max(1, _AT_ONCE // len(values)))
-        means.append(values[rng.integers(0, len(values), size=(rows, len(values)))].mean(axis=1))
+        means.append(values[rng.integers(0, len(values), size=(rows, len(values)), dtype=np.uint16)].mean(axis=1))
         left -= rows
     low, high = np.percentile(np.concatenate(means), (2.5, 97.5))
     return float(low), float(high)

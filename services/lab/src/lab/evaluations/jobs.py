@@ -147,7 +147,7 @@ class EvaluationJobs(JobKind[LeasedJob]):
     async def _keep(
         self, job: LeasedJob, number: int, question: QuestionRecord, answered: Answered, tries: int
     ) -> None:
-        row = _row(job.id, number, question, answered, tries)
+        row = await asyncio.to_thread(_row, job.id, number, question, answered, tries)
 
         def change(connection: Connection) -> None:
             connection.execute(insert(ANSWERS).values(**row))

@@ -6,7 +6,7 @@ does not define is left out, and says so by its count.
 | answer_found | with answers | one of them stands in what was said, word for word |
 | answer_f1 | with answers | the same words as one of them (SQuAD's F1) |
 | answer_rouge_l | with answers | the same words in the same order (ROUGE-L's F) |
-| numbers_exact | whose answers have numbers | all numbers of one of them stand in what was said |
+| numbers_exact | whose answers have numbers | all numbers of one of them stand in what was said, by value |
 | citations_supported | whose answer cites | each citation supports its sentence, as the answer says itself |
 | citations_expected | with documents, whose answer cites | each citation is of a relevant document |
 | documents_cited | with documents | each relevant document is cited |
@@ -18,20 +18,14 @@ does not define is left out, and says so by its count.
 from __future__ import annotations
 
 import math
-import re
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from lab.evaluations.tokens import longest_common_subsequence, numbers, raw_tokens, words
 
 Figures = dict[str, float]
 DEPTH = 10
-MOST_TOKENS = 4000
-"""Of an answer, for measures whose time grows with the square of it."""
-_ARTICLES = frozenset(("a", "an", "the"))
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_]+")
-_NUMBER = re.compile(r"(\d{1,3}(?:[.,' \u00a0\u202f]\d{3})+(?!\d)|\d+)(?:[.,](\d+))?")
-"""Whole digits, maybe in groups of three, and decimals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +66,6 @@ def measure(known: Known, said: Said) -> Figures:
     return found
 
 
-def words(text: str) -> list[str]:
-    """Words without case, punctuation and articles, as SQuAD's evaluation compares them (Rajpurkar et al., 2016)."""
-    found = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
-    return [word for word in found if word not in _ARTICLES][:MOST_TOKENS]
-
-
 def token_f1(expected: Sequence[str], said: Sequence[str]) -> float:
     """The harmonic mean of precision and recall of words, however they are ordered."""
     shared = sum((Counter(expected) & Counter(said)).values())
@@ -86,19 +74,7 @@ def token_f1(expected: Sequence[str], said: Sequence[str]) -> float:
 
 def rouge_l(expected: Sequence[str], said: Sequence[str]) -> float:
     """The same of the longest common subsequence (Lin, "ROUGE", 2004), precision and recall alike."""
-    row = [0] * (len(expected) + 1)
-    for word in said:
-        before = 0
-        for at, other in enumerate(expected, start=1):
-            kept = row[at]
-            row[at] = before + 1 if word == other else max(row[at], row[at - 1])
-            before = kept
-    return _f(row[-1], len(expected), len(said))
-
-
-def numbers(text: str) -> set[str]:
-    """The numbers in a text, however thousands are written: `1,200`, `1.200` and `1 200` are one."""
-    return {_plain(whole, fraction) for whole, fraction in _NUMBER.findall(text)}
+    return _f(longest_common_subsequence(expected, said), len(expected), len(said))
 
 
 def ndcg(grades: Mapping[str, int], ranked: Sequence[str], depth: int = DEPTH) -> float:
@@ -115,17 +91,17 @@ def recall(grades: Mapping[str, int], ranked: Sequence[str], depth: int = DEPTH)
 
 
 def _of_words(answers: Sequence[str], text: str) -> Figures:
-    said = words(text)
-    expected = [words(answer) for answer in answers]
-    known = [numbers(answer) for answer in answers]
+    normal, raw = words(text), raw_tokens(text)
+    pairs = [(expected, normal) if (expected := words(answer)) else (raw_tokens(answer), raw) for answer in answers]
     found = {
-        "answer_found": float(any(_contains(said, each) for each in expected)),
-        "answer_f1": _best(token_f1, expected, said),
-        "answer_rouge_l": _best(rouge_l, expected, said),
+        "answer_found": float(any(_contains(said, expected) for expected, said in pairs)),
+        "answer_f1": max(token_f1(expected, said) for expected, said in pairs),
+        "answer_rouge_l": max(rouge_l(expected, said) for expected, said in pairs),
     }
+    known = [numbers(answer) for answer in answers]
     if any(known):
-        stated = numbers(text)
-        found["numbers_exact"] = float(any(each and each <= stated for each in known))
+        stated = frozenset().union(*numbers(text))
+        found["numbers_exact"] = float(any(each and all(one & stated for one in each) for each in known))
     return found
 
 
@@ -147,16 +123,9 @@ def _of_abstention(known: Known, *, abstained: bool) -> Figures:
     return {}
 
 
-def _best(
-    by: Callable[[Sequence[str], Sequence[str]], float], expected: Sequence[Sequence[str]], said: Sequence[str]
-) -> float:
-    return max(by(each, said) for each in expected)
-
-
 def _contains(said: Sequence[str], expected: Sequence[str]) -> bool:
-    """Whether the words stand in a row."""
-    size = len(expected)
-    return size > 0 and any(list(said[at : at + size]) == list(expected) for at in range(len(said) - size + 1))
+    """Whether the words stand in a row; none of them has a space."""
+    return bool(expected) and f" {' '.join(expected)} " in f" {' '.join(said)} "
 
 
 def _f(shared: int, expected: int, said: int) -> float:
@@ -173,9 +142,3 @@ def _once(ranked: Sequence[str]) -> list[str]:
 
 def _discounted(gains: Sequence[int]) -> float:
     return sum(gain / math.log2(rank + 1) for rank, gain in enumerate(gains, start=1))
-
-
-def _plain(whole: str, fraction: str) -> str:
-    """A number without what groups its digits, and without zeros that say nothing."""
-    digits, decimals = re.sub(r"\D", "", whole).lstrip("0") or "0", fraction.rstrip("0")
-    return f"{digits}.{decimals}" if decimals else digits
