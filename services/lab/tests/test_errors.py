@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 
+from contracts.core.errors import ErrorBody
 from lab import errors
 from servicekit.core.errors import ServiceError
 
@@ -28,6 +29,7 @@ ALL: list[tuple[ServiceError, int, str]] = [
     (errors.EvaluationUnfinished("eval_1"), 409, "evaluation_unfinished"),
     (errors.TooManyEvaluations(20), 429, "too_many_evaluations"),
     (errors.NoQuestions("policies", 1, LONG, [f"{LONG[:63]}{n}" for n in range(40)]), 400, "no_questions"),
+    (errors.TargetRefuses(ErrorBody(type="invalid_request", code="c", message=LONG)), 400, "target_refuses"),
     (errors.OtherEvaluationMissing(), 400, "other_evaluation_missing"),
     (errors.GrantMissing(), 400, "grant_missing"),
 ]

@@ -35,6 +35,8 @@ class Server:
         self.asked: list[tuple[str, str, Any]] = []
         self.same_version = True
         self.p = 0.01
+        self.status = "completed"
+        self.succeeded = "no difference"
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         path = request.url.path
@@ -43,13 +45,13 @@ class Server:
             return httpx2.Response(204)
         if path.endswith("/compare"):
             measures = [_measure("answer_found", "worse"), _measure("answered", "no difference")]
-            measures.append(_measure("answered", "worse", "refunds"))
+            measures += [_measure("answered", "worse", "refunds"), _measure("succeeded", self.succeeded)]
             measures = [{**one, "p": self.p} for one in measures]
             body = {"first": "eval_1", "second": "eval_2", "same_version": self.same_version, "measures": measures}
             return httpx2.Response(200, json=body)
         if path == "/v1/evaluations" and request.method == "GET":
             return httpx2.Response(200, json={"data": [_evaluation()], "next_cursor": None})
-        running = {"status": "running"} if path.endswith("/cancel") else {}
+        running = {"status": "running" if path.endswith("/cancel") else self.status}
         return httpx2.Response(202 if request.method == "POST" else 200, json=_evaluation(**running))
 
 
@@ -105,7 +107,7 @@ def test_a_comparison_is_in_words_and_a_gate_ends_with_1_where_a_measure_is_wors
 
 def test_a_gate_that_can_not_be_told_ends_with_2(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = _output("compare", "eval_1", "eval_2", "--gate", "tokens", status=2)
-    assert "do not share the measure 'tokens'; they share answer_found, answered" in missing
+    assert "do not share the measure 'tokens'; they share answer_found, answered, succeeded" in missing
     server.same_version = False
     assert "A gate compares" in _output("compare", "eval_1", "eval_2", "--gate", "answered", status=2)
     monkeypatch.setattr(Session, "client", lambda _: client_of(lambda _: error(404, "evaluation_not_found")))
@@ -117,3 +119,16 @@ def test_of_several_gates_one_that_luck_may_miss_is_not_missed(server: Server) -
     server.p = 0.03
     _output("compare", "eval_1", "eval_2", "--gate", "answer_found", "--gate", "answer_found", status=1)
     _output("compare", "eval_1", "eval_2", "--gate", "answer_found", "--gate", "answered")
+
+
+def test_a_gate_passes_nothing_that_was_not_completed_or_answered_fewer_questions(server: Server) -> None:
+    server.succeeded = "worse"
+    _output("compare", "eval_1", "eval_2", "--gate", "answered", status=1)
+    server.succeeded, server.status = "no difference", "cancelled"
+    assert "eval_1 was not completed" in _output("compare", "eval_1", "eval_2")
+    assert "nothing is said by it" in _output("compare", "eval_1", "eval_2", "--gate", "answered", status=2)
+
+
+def test_waiting_for_one_that_fails_ends_with_1(server: Server) -> None:
+    server.status = "failed"
+    _output("start", "policies", "rag:handbook", "--wait", "5", status=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from contracts.core.errors import ErrorBody
 from servicekit.core.errors import Conflict, Forbidden, InvalidRequest, NotFound, QueueFull
 
 MOST_NAMED = 5
@@ -214,6 +215,19 @@ class NoQuestions(InvalidRequest):
             f"Version {version} of the question set '{name}' has no questions in the split '{split[:63]}'. "
             f"The splits that it has: {there}.",
             param="split",
+        )
+
+
+class TargetRefuses(InvalidRequest):
+    """No question can be asked with these settings."""
+
+    code = "target_refuses"
+
+    def __init__(self, error: ErrorBody) -> None:
+        super().__init__(
+            f"The target answers no question with these settings: {error.message[:500]} [{error.code}] Mend them, and start "
+            "another evaluation.",
+            param="target",
         )
 
 

@@ -28,6 +28,9 @@ OWNER = JobOwner("acme", "key_1", "req_1", "grant")
 REFUSED = ErrorBody(
     type="invalid_request", code="context_length_exceeded", message="Too long.", param=None, request_id=None
 )
+UNSUPPORTED = ErrorBody(
+    type="invalid_request", code="invalid_body", message="temperature is at most 2.", param=None, request_id=None
+)
 Script = Callable[[QuestionRecord, int], Answered | ServiceError]
 
 

@@ -5,7 +5,7 @@ import threading
 from typing import Any
 
 import pytest
-from services.lab.tests.evaluations.asking import ACME, REFUSED, Bench, ScriptedTarget, right
+from services.lab.tests.evaluations.asking import ACME, REFUSED, UNSUPPORTED, Bench, ScriptedTarget, right
 from sqlalchemy import update
 
 from contracts.improvement.evaluations import Evaluation, EvaluationAnswer
@@ -66,7 +66,11 @@ async def test_only_a_split_is_asked_where_one_is_named(bench: Bench) -> None:
     evaluation = await bench.start(4, split="test")
     await bench.work()
     shown = await _shown(bench, evaluation)
-    assert (shown.questions, shown.done, list(shown.figures)) == (1, 1, ["abstained", "latency_ms", "tokens"])
+    assert (shown.questions, shown.done, list(shown.figures)) == (
+        1,
+        1,
+        ["abstained", "latency_ms", "succeeded", "tokens"],
+    )
 
 
 async def test_what_was_answered_before_a_worker_died_is_not_asked_again(bench: Bench, clock: ManualClock) -> None:
@@ -110,6 +114,7 @@ async def test_a_question_that_fails_again_and_again_counts_as_failed_and_never_
     shown = await _shown(bench, evaluation)
     assert (shown.status, shown.done, shown.failed) == ("completed", 6, 2)
     assert shown.figures["answer_found"].questions == 3, "of those that got an answer"
+    assert (shown.figures["succeeded"].mean, shown.figures["succeeded"].questions) == (4 / 6, 6)
     errors = {one.question: one.error.code for one in await _answers(bench, evaluation) if one.error}
     assert errors == {"Question 1?": "upstream_error", "Question 3?": "context_length_exceeded"}
 
@@ -147,16 +152,56 @@ async def test_a_key_or_a_set_that_is_gone_ends_it_with_what_there_is(bench: Ben
     assert (shown.status, shown.error.code, shown.done) == ("failed", code, 0)
 
 
-async def test_a_budget_that_is_reached_ends_it_in_a_state_of_its_own(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lab.evaluations.jobs.SPENT_EVERY", 1)
-    evaluation = await bench.start(20, budget_usd="0.004")
+@pytest.mark.parametrize(("budget", "asked"), [("0.004", 4), ("0.0001", 1), ("0.0095", 10)])
+async def test_no_question_is_asked_once_the_budget_is_spent(bench: Bench, budget: str, asked: int) -> None:
+    bench.at_once = 4
+    evaluation = await bench.start(20, budget_usd=budget)
     await bench.work()
     shown = await _shown(bench, evaluation)
-    assert (shown.status, shown.budget_usd) == ("limit_reached", "0.004")
-    assert 4 <= shown.done < 8
+    assert (shown.status, shown.budget_usd, shown.done) == ("limit_reached", budget, asked)
     assert shown.figures["answer_found"].questions == shown.done
+
+
+async def test_settings_that_every_question_is_refused_for_end_it_after_a_few_with_the_reason(bench: Bench) -> None:
+    bench.target.script = lambda question, _: Answered(Said(""), 1.0, error=UNSUPPORTED, refused=True)
+    evaluation = await bench.start(20)
+    await bench.work()
+    shown = await _shown(bench, evaluation)
+    assert shown.error is not None
+    assert (shown.status, shown.error.code) == ("failed", "target_refuses")
+    assert "temperature" in shown.error.message
+    assert 3 <= shown.done < 6
+
+
+async def test_questions_that_are_refused_between_others_do_not_end_it(bench: Bench) -> None:
+    def script(question: QuestionRecord, _: int) -> Answered | ServiceError:
+        return (
+            right(question)
+            if question.question == "Question 1?"
+            else Answered(Said(""), 1.0, error=UNSUPPORTED, refused=True)
+        )
+
+    bench.target.script, bench.at_once = script, 1
+    evaluation = await bench.start(20)
+    await bench.work()
+    assert (await _shown(bench, evaluation)).status == "completed"
+
+
+async def test_one_that_is_cancelled_while_it_waits_keeps_its_figures_and_what_it_has_cost(
+    bench: Bench, clock: ManualClock
+) -> None:
+    def script(question: QuestionRecord, _: int) -> Answered | ServiceError:
+        return RateLimited("Too many.", retry_after=500) if question.question == "Question 2?" else right(question)
+
+    bench.target.script = script
+    evaluation = await bench.start(4)
+    await bench.work()
+    assert (await _shown(bench, evaluation)).status == "queued"
+    await bench.opened.evaluations.cancel(ACME, evaluation)
+    assert await bench.work(), "at once: what it waited for is of no interest"
+    shown = await _shown(bench, evaluation)
+    assert (shown.status, shown.done, shown.figures["answer_found"].mean) == ("cancelled", 1, 1)
+    assert shown.cost_usd == "0.002"
 
 
 async def test_a_worker_that_stops_keeps_what_is_under_way_and_leaves_the_rest_for_another(bench: Bench) -> None:

@@ -14,6 +14,8 @@ from groundwork.commands.session import Session, session_of
 from groundwork.errors import GroundworkError
 from groundwork.evaluation.correction import SIGNIFICANT, holm
 
+SUCCEEDED = "succeeded"
+"""The measure of every question: whether there is an answer."""
 commands = typer.Typer(
     name="evaluation", no_args_is_help=True, help="Evaluations: question sets asked of models, rag:, agent:, prompt:."
 )
@@ -63,7 +65,10 @@ def start(
         )
         session.out.print(made.id)
         if wait is not None:
-            _show(session, client.evaluations.wait(made.id, timeout=wait))
+            ended = client.evaluations.wait(made.id, timeout=wait)
+            _show(session, ended)
+            if ended.status == "failed":
+                raise typer.Exit(1)
 
 
 @commands.command("list")
@@ -100,6 +105,9 @@ def compare(
     session = session_of(context, gates=gate)
     with session.client() as client:
         found = client.evaluations.compare(evaluation, other)
+        unfinished = [each for each in (evaluation, other) if client.evaluations.get(each).status != "completed"]
+    for broken in unfinished:
+        session.notes.print(f"{broken} was not completed: only what it answered is compared.", style="yellow")
     if not found.same_version:
         session.notes.print(
             "They asked different versions: only questions that both have are compared.", style="yellow"
@@ -107,6 +115,8 @@ def compare(
     for one in found.measures:
         session.out.print(one.words if one.label is None else f"{one.label}: {one.words}")
     if gate:
+        if unfinished:
+            raise NothingGated(f"{unfinished[0]} was not completed, so that nothing is said by it. Start it again.")
         _pass(found, gate)
 
 
@@ -129,8 +139,8 @@ def delete(context: typer.Context, evaluation: IdArgument) -> None:
 
 
 def _pass(found: EvaluationComparison, gates: list[str]) -> None:
-    """End with 1 where a gate is missed; raises `NothingGated` for a measure that the two do not share, and for two of
-    different questions."""
+    """End with 1 where a gate is missed, or fewer questions got an answer; raises `NothingGated` for a measure that the
+    two do not share, and for two of different questions."""
     if not found.same_version:
         raise NothingGated("The two asked different versions. A gate compares evaluations of the same one: NAME@N.")
     overall = {one.measure: one for one in found.measures if one.label is None}
@@ -138,7 +148,8 @@ def _pass(found: EvaluationComparison, gates: list[str]) -> None:
         raise NothingGated(f"The two do not share the measure '{missing[0]}'; they share {', '.join(overall)}.")
     named = [overall[name] for name in dict.fromkeys(gates)]
     adjusted = holm([one.p for one in named])
-    if any(one.verdict == "worse" and p < SIGNIFICANT for one, p in zip(named, adjusted, strict=True)):
+    fewer = SUCCEEDED in overall and overall[SUCCEEDED].verdict == "worse"
+    if fewer or any(one.verdict == "worse" and p < SIGNIFICANT for one, p in zip(named, adjusted, strict=True)):
         raise typer.Exit(1)
 
 

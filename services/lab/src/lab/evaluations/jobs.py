@@ -16,6 +16,7 @@ from contracts.access.delegation import Spent
 from contracts.documents.documents import Failure
 from contracts.improvement.evaluations import EvaluationTarget
 from contracts.improvement.question_sets import QuestionRecord
+from lab.errors import TargetRefuses
 from lab.evaluations.figures import summarise
 from lab.evaluations.measures import Known, Said, measure
 from lab.evaluations.target import GONE, LATER, Answered, Target
@@ -33,9 +34,11 @@ from servicekit.sql.transaction import Transaction
 log = structlog.get_logger(__name__)
 TRIES = 3
 """Of one question, before it counts as one that got no answer."""
-SPENT_EVERY = 10
-"""Questions after which the ledger is asked what was spent, where there is a budget."""
+REFUSALS = 3
+"""Questions that are refused for what the request says, with no answer to any other, after which no other is asked."""
 PAUSE_SECONDS = 1.0
+SUCCEEDED = "succeeded"
+"""The measure of every question: whether there is an answer."""
 _NOTHING = Said("")
 
 
@@ -55,8 +58,8 @@ class Pending:
 
     left: list[tuple[int, QuestionRecord]]
     under_way: dict[asyncio.Task[tuple[Answered, int]], tuple[int, QuestionRecord]] = field(default_factory=dict)
-    since_looked: int = 0
-    """Answers since the ledger was asked."""
+    refused: int = 0
+    """Questions that were refused in a row since this began."""
 
     def begin(self, most: int) -> Iterator[tuple[int, QuestionRecord]]:
         """The next ones, while there is room."""
@@ -67,6 +70,12 @@ class Pending:
         """Those that have ended, at least one."""
         done, _ = await asyncio.wait(self.under_way, return_when=asyncio.FIRST_COMPLETED)
         return [(task, *self.under_way.pop(task)) for task in done]
+
+    def check(self, answered: Answered, successes: int) -> None:
+        """Raise `TargetRefuses` where no question can be answered as the target is declared."""
+        self.refused = self.refused + 1 if answered.refused else 0
+        if self.refused >= REFUSALS and not successes and answered.error is not None:
+            raise TargetRefuses(answered.error)
 
     async def stop(self) -> None:
         """End what is under way."""
@@ -102,26 +111,26 @@ class EvaluationJobs(JobKind[LeasedJob]):
         """Whether the budget ended it. What is under way when something goes wrong, or the worker is to stop, is still
         waited for and kept: it is paid for."""
         failure: ServiceError | None = None
-        limited = False
+        room = 1
         while True:
             leaving = job.stopping.is_set() or job.give_way.is_set()
-            if failure is None and not limited and not leaving:
-                for number, question in pending.begin(self.at_once):
+            if failure is None and not leaving and pending.left:
+                room = await self._room(job, pending)
+                for number, question in pending.begin(room):
                     pending.under_way[asyncio.create_task(self._ask(job, number, question))] = (number, question)
             if not pending.under_way:
                 break
             for task, number, question in await pending.ended():
-                pending.since_looked += 1
                 try:
                     await self._keep(job, number, question, *task.result())
+                    pending.check(task.result()[0], job.row["done"] - job.row["failed"])
                 except ServiceError as error:
                     failure = failure or error
-            limited = limited or await self._is_spent(job, pending)
         if failure is not None:
             raise failure
-        if pending.left and not limited:
+        if pending.left and room:
             job.checkpoint()
-        return limited
+        return not room
 
     async def end(self, job: LeasedJob, ending: Ending) -> None:
         """What was answered stays, with its figures."""
@@ -156,14 +165,21 @@ class EvaluationJobs(JobKind[LeasedJob]):
         await job.write(change, values=values, progress=True)
         ASKED.labels("answered" if answered.error is None else "failed").inc()
 
-    async def _is_spent(self, job: LeasedJob, pending: Pending) -> bool:
-        """Whether the budget has nothing left; asked of the ledger now and then."""
+    async def _room(self, job: LeasedJob, pending: Pending) -> int:
+        """How many questions may be under way. With a budget the ledger is asked before each that begins, once those
+        before have ended: none where nothing is left, one where the next few could spend more than is."""
         budget = job.row["budget_nano_usd"]
-        if budget is None or pending.since_looked < SPENT_EVERY:
-            return False
-        pending.since_looked = 0
-        spent = await self.grants.spent(job.row["grant_token"], job.id, job.row["created_at"])
-        return spent.cost_nano_usd is not None and spent.cost_nano_usd >= budget
+        if budget is None:
+            return self.at_once
+        if pending.under_way:
+            return 1  # its cost is in the ledger once it has ended
+        spent = (await self.grants.spent(job.row["grant_token"], job.id, job.row["created_at"])).cost_nano_usd
+        if spent is None:
+            return self.at_once  # a price is not known: there is nothing to hold against the budget
+        if spent >= budget:
+            return 0
+        done = job.row["done"]
+        return self.at_once if done and spent + self.at_once * spent / done < budget else 1
 
     async def _finish(self, job: LeasedJob, status: str, failure: Failure | None = None) -> None:
         measured = await job.store.database.read(lambda one: _measured(one, job.id))
@@ -189,18 +205,16 @@ def _unanswered(connection: Connection, row: Mapping[str, Any]) -> list[tuple[in
 
 
 def _measured(connection: Connection, evaluation_id: str) -> list[tuple[Sequence[str], Mapping[str, float]]]:
-    """Labels and figures of each question that got an answer."""
-    query = select(ANSWERS.c.labels, ANSWERS.c.figures).where(
-        ANSWERS.c.evaluation_id == evaluation_id, ANSWERS.c.error.is_(None)
-    )
+    """Labels and figures of each question."""
+    query = select(ANSWERS.c.labels, ANSWERS.c.figures).where(ANSWERS.c.evaluation_id == evaluation_id)
     return [(row.labels, row.figures) for row in connection.execute(query.order_by(ANSWERS.c.number))]
 
 
 def _row(evaluation_id: str, number: int, question: QuestionRecord, answered: Answered, tries: int) -> dict[str, Any]:
     known = Known(question.answers, question.documents, question.answerable)
-    figures: dict[str, float] = {}
+    figures = {SUCCEEDED: float(answered.error is None)}
     if answered.error is None:
-        figures = measure(known, answered.said)
+        figures |= measure(known, answered.said)
         figures |= {"latency_ms": answered.latency_ms, "tokens": float(answered.tokens)}
     return {
         "evaluation_id": evaluation_id,

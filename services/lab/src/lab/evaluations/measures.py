@@ -3,6 +3,7 @@ does not define is left out, and says so by its count.
 
 | measure | of which questions | 1 means |
 | --- | --- | --- |
+| succeeded | all | there is an answer; each other measure is of those that have one |
 | answer_found | with answers | one of them stands in what was said, word for word |
 | answer_f1 | with answers | the same words as one of them (SQuAD's F1) |
 | answer_rouge_l | with answers | the same words in the same order (ROUGE-L's F) |

@@ -90,11 +90,10 @@ def list_answers(
 
 
 def measured_by_question(connection: Connection, viewer: Viewer, evaluation_id: str) -> dict[str, Measured]:
-    """Labels and figures of the questions that got an answer, by their ids; raises `EvaluationNotFound`."""
+    """Labels and figures of the questions that were asked, by their ids; raises `EvaluationNotFound`."""
     _row(connection, viewer, evaluation_id)
-    query = select(ANSWERS.c.question_id, ANSWERS.c.labels, ANSWERS.c.figures).where(
-        ANSWERS.c.evaluation_id == evaluation_id, ANSWERS.c.error.is_(None)
-    )
+    asked = ANSWERS.c.evaluation_id == evaluation_id
+    query = select(ANSWERS.c.question_id, ANSWERS.c.labels, ANSWERS.c.figures).where(asked)
     return {row.question_id: (row.labels, row.figures) for row in connection.execute(query)}
 
 

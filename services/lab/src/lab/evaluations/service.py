@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping, update
 
 from contracts.core.pages import Page
 from contracts.improvement.evaluations import (
@@ -25,6 +25,7 @@ from lab.tables import EVALUATION_JOBS, EVALUATIONS
 from servicekit.jobs.cancellation import request_cancel, revoke
 from servicekit.jobs.leased_job import JobStore
 from servicekit.jobs.tables import JobOwner
+from servicekit.sql.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +75,27 @@ class Evaluations:
     async def cancel(self, viewer: Viewer, evaluation_id: str) -> Evaluation:
         """End one, at once or once its worker hears of it; raises `EvaluationNotFound` or `EvaluationFinished`."""
         await self.get(viewer, evaluation_id)
-        ended = {"status": "cancelled", "finished_at": self.store.clock.now(), "grant_token": None}
         async with self.store.database.write() as connection:
             row = await request_cancel(connection, EVALUATION_JOBS, evaluation_id)
             if row is None:
-                queued = EVALUATIONS.c.id == evaluation_id
-                rows = await revoke(connection, EVALUATION_JOBS, queued, ended, ("queued",))
-                row = rows[0] if rows else None
+                row = await self._cancel_queued(connection, evaluation_id)
         found = await self.get(viewer, evaluation_id)
         if row is None:
             raise EvaluationFinished(evaluation_id, found.status)
-        self.store.notifier.notify(evaluation_id)
+        self.store.notifier.notify(evaluation_id, due=True)
         return found
+
+    async def _cancel_queued(self, connection: Transaction, evaluation_id: str) -> RowMapping | None:
+        """One that has answers is claimed once more, now, to be summed up with what it cost; any other ends at once."""
+        columns, now = EVALUATIONS.c, self.store.clock.now()
+        begun = (columns.id == evaluation_id) & (columns.status == "queued") & (columns.done > 0)
+        flagged = update(EVALUATIONS).where(begun).values(cancel_requested=True, not_before=None)
+        row = (await connection.execute(flagged.returning(*columns))).mappings().one_or_none()
+        if row is None:
+            ended = {"status": "cancelled", "finished_at": now, "grant_token": None}
+            rows = await revoke(connection, EVALUATION_JOBS, columns.id == evaluation_id, ended, ("queued",))
+            row = rows[0] if rows else None
+        return row
 
     async def delete(self, viewer: Viewer, evaluation_id: str) -> None:
         """One that has ended."""

@@ -25,6 +25,9 @@ KEPT = ("grounded", "abstained", "answer_kind", "degraded", "receipt")
 GONE = frozenset((401, 403, 404))
 """Statuses that hold for every other question, too: the key or the target is gone."""
 LATER = frozenset((429, 503))
+REFUSED = frozenset((400, 422))
+ITS_OWN = frozenset(("context_length_exceeded", "input_too_long", "content_blocked", "content_filter"))
+"""Codes of refusals that are of the question's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class Answered:
     answer_id: str | None = None
     error: ErrorBody | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
+    refused: bool = False
+    """Whether the request was refused for what it says, as any other of this target's might be."""
 
 
 class Target(Protocol):
@@ -90,7 +95,8 @@ class GatewayTarget:
         except PeerError as error:
             if error.http_status in GONE or error.http_status in LATER or error.http_status >= 500:
                 raise
-            return Answered(Said(""), _ms(began), error=error.error)
+            refused = error.http_status in REFUSED and error.code not in ITS_OWN
+            return Answered(Said(""), _ms(began), error=error.error, refused=refused)
         if not answer.choices:
             raise PeerMalformed(self.gateway.name)
         return _answered(answer, _ms(began), question.documents)
