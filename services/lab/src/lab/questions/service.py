@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -27,8 +28,9 @@ from servicekit.core.clock import Clock
 from servicekit.core.errors import ServiceError
 from servicekit.sql.database import Database
 
-TRIES = 5
+TRIES = 20
 """Of a save, each on what others have saved meanwhile."""
+PAUSE_SECONDS = 0.01
 TRAIN = "train"
 DOUBLE = "\n"
 """Stands, while a version is checked, between an id and a number where two questions have it. No id has it in it."""
@@ -55,7 +57,9 @@ class QuestionSets:
 
     async def _save(self, viewer: Viewer, wanted: QuestionSetCreate) -> tuple[QuestionSet, bool]:
         given = await asyncio.to_thread(_read, wanted)
-        for _ in range(TRIES):
+        for tried in range(TRIES):
+            # Savers do not keep step with each other.
+            await asyncio.sleep(random.uniform(0, tried * PAUSE_SECONDS))  # noqa: S311  # no secret
             seen = await self.database.read(lambda one: repository.look(one, viewer, wanted.name))
             items, skipped = await asyncio.to_thread(_checked, given, seen, wanted)
             version, new = await self._keep(viewer, wanted, items, seen)
