@@ -225,8 +225,8 @@ class TargetRefuses(InvalidRequest):
 
     def __init__(self, error: ErrorBody) -> None:
         super().__init__(
-            f"The target answers no question with these settings: {error.message[:500]} [{error.code}] Mend them, and start "
-            "another evaluation.",
+            f"The target answers no question with these settings: {error.message[:500]} [{error.code}] Mend them, and "
+            "start another evaluation.",
             param="target",
         )
 
