@@ -31,6 +31,7 @@ from servicekit.sql.database import Database
 TRIES = 20
 """Of a save, each on what others have saved meanwhile."""
 PAUSE_SECONDS = 0.01
+_CHANCE = random.SystemRandom()
 TRAIN = "train"
 DOUBLE = "\n"
 """Stands, while a version is checked, between an id and a number where two questions have it. No id has it in it."""
@@ -59,7 +60,7 @@ class QuestionSets:
         given = await asyncio.to_thread(_read, wanted)
         for tried in range(TRIES):
             # Savers do not keep step with each other.
-            await asyncio.sleep(random.uniform(0, tried * PAUSE_SECONDS))  # noqa: S311  # no secret
+            await asyncio.sleep(_CHANCE.uniform(0, tried * PAUSE_SECONDS))
             seen = await self.database.read(lambda one: repository.look(one, viewer, wanted.name))
             items, skipped = await asyncio.to_thread(_checked, given, seen, wanted)
             version, new = await self._keep(viewer, wanted, items, seen)
