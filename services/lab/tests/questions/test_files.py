@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 from typing import Any
 
@@ -135,3 +136,12 @@ def test_only_beir_has_judgements_and_needs_them() -> None:
         QuestionFile(format="beir", text="x")
     with pytest.raises(ValidationError, match="judgements"):
         QuestionFile(format="csv", text="x", judgements="x")
+
+
+def test_a_long_cell_is_read_whatever_else_in_the_process_has_set_as_the_limit() -> None:
+    note, before = "n" * 200_000, csv.field_size_limit(64)
+    try:
+        (item,) = _read(f"question,metadata.note\nOne?,{note}\n", "csv")
+    finally:
+        csv.field_size_limit(before)
+    assert item["metadata"] == {"note": note}

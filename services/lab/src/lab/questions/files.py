@@ -40,6 +40,8 @@ BEIR_HEADER = "query-id"
 TREC_COLUMNS = 4
 Row = tuple[int, dict[str, Any]]
 """A line's number and its fields."""
+MOST_CELL = 16 << 20
+"""Characters of a CSV cell: what a body may hold. How long a question may be is told with its line."""
 
 
 def read_questions(file: QuestionFile) -> list[Item]:
@@ -111,6 +113,7 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 def _csv(file: QuestionFile) -> Iterator[Row]:
     text = file.text.removeprefix("\ufeff")
+    csv.field_size_limit(MOST_CELL)  # of the process, whatever else in it has set
     header = text.partition("\n")[0]
     separator = max(",;\t", key=header.count)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
