@@ -13,7 +13,7 @@ from tests.support.gateway.running import RunningGateway, running_gateway
 
 from gateway.limits.memory_limiter import MemoryLimiter
 from groundwork.client import Groundwork
-from groundwork.client.question_sets import question_file
+from groundwork.client.improvement.question_sets import question_file
 from groundwork.errors import ApiError
 from lab.bootstrap import create_app
 from lab.settings import LabSettings

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 from tests.support.home.stack import HANDBOOK, INGEST_SECONDS, QUESTIONS, RunningHome
 
 from contracts.retrieval.collections import Collection
-from groundwork.client.question_sets import read_question_file
+from groundwork.client.improvement.question_sets import read_question_file
 from groundwork.client.transfers.bulk import ingest_files
 from groundwork.client.transfers.files import find_files
 

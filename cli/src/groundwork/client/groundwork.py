@@ -32,13 +32,13 @@ from groundwork.client.agents import Agents, Runs, Threads
 from groundwork.client.collections import Collections
 from groundwork.client.connection import DEFAULT_SECONDS, Connection, api_error, parse
 from groundwork.client.documents import Documents
-from groundwork.client.evaluations import Evaluations
-from groundwork.client.feedback import FeedbackCalls
+from groundwork.client.improvement.evaluations import Evaluations
+from groundwork.client.improvement.feedback import FeedbackCalls
+from groundwork.client.improvement.question_sets import QuestionSets
+from groundwork.client.improvement.records import Records
 from groundwork.client.jobs import Jobs
 from groundwork.client.prompts import Prompts
 from groundwork.client.pulls import Pulls
-from groundwork.client.question_sets import QuestionSets
-from groundwork.client.records import Records
 
 LOAD_SECONDS = 70.0
 """Longer than inference waits for a model that is added."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import httpx2
-from cli.tests.client.test_records import RECORD, SUMMARY
+from cli.tests.client.improvement.test_records import RECORD, SUMMARY
 from cli.tests.server import Recorder, Serve, page
 from cli.tests.terminal import output, sentence
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from contracts.core.base import NAME
-from groundwork.client.question_sets import question_file, read_question_file
+from groundwork.client.improvement.question_sets import question_file, read_question_file
 from groundwork.commands.session import session_of
 from groundwork.errors import GroundworkError
 

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from cli.tests.server import Recorder, client_of, page
 
-from groundwork.client.question_sets import question_file, read_question_file
+from groundwork.client.improvement.question_sets import question_file, read_question_file
 from groundwork.errors import QuestionsInvalid
 
 AT = "2026-01-01T00:00:00Z"

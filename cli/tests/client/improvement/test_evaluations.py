@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from cli.tests.server import Recorder, client_of, page
 
-from groundwork.client import evaluations
+from groundwork.client.improvement import evaluations
 from groundwork.errors import WaitTimeout
 
 AT = "2026-01-01T00:00:00Z"
