@@ -60,5 +60,5 @@ def test_leaving_asks_while_a_file_is_only_here_and_while_an_agent_is_edited(sig
     page.get_by_label("Name").fill("kettle")
     assert page.evaluate(ASKS)
     page.get_by_role("button", name="Cancel").click()
-    page.get_by_role("button", name="New agent").wait_for()
+    page.get_by_label("Name").wait_for(state="hidden")
     assert not page.evaluate(ASKS)

@@ -1,6 +1,6 @@
 // A new prompt, or a new version of one.
 import { call } from "../api/client.js";
-import { html, useEffect, useRef, useSignal } from "../app/html.js";
+import { html, useEffect, useLayoutEffect, useRef, useSignal } from "../app/html.js";
 import { askBeforeLeaving } from "../app/leaving.js";
 import { models, readModels } from "../parts/collections.js";
 import { focused } from "../parts/keys.js";
@@ -25,9 +25,9 @@ export function Editor({ prompt, copy = false, saved, cancel }) {
   const busy = useSignal(false);
   const isChanged = useRef(false);
   const first = useRef(/** @type {HTMLElement | null} */ (null));
+  useLayoutEffect(() => first.current?.focus(), []); // before the next key: an effect would come after the first letters
   useEffect(() => {
     readModels().catch(say);
-    first.current?.focus();
     return askBeforeLeaving(() => isChanged.current);
   }, []);
   const set = (/** @type {Partial<Draft>} */ change) => {
