@@ -456,6 +456,9 @@ declare namespace Api {
     answer_id: string | null;
     error: ErrorBody | null;
     figures: Record<string, number>;
+    known: QuestionRecord | null;
+    labels: string[];
+    other: GivenAnswer | null;
     question: string;
     question_id: string;
     report: Record<string, unknown>;
@@ -570,6 +573,13 @@ declare namespace Api {
     must?: Condition[];
     must_not?: Condition[];
     should?: Condition[];
+  };
+  type GivenAnswer = {
+    answer: string | null;
+    answer_id: string | null;
+    error: ErrorBody | null;
+    figures: Record<string, number>;
+    report: Record<string, unknown>;
   };
   type Guard = {
     metric: "rating" | "support" | "abstention" | "error_rate" | "cost_usd" | "latency_ms";
@@ -1059,6 +1069,7 @@ declare namespace Api {
     description: string;
     digest: string;
     key_id: string;
+    labels: Record<string, number>;
     name: string;
     newest: number;
     questions: number;
@@ -1075,6 +1086,7 @@ declare namespace Api {
     file?: QuestionFile | null;
     items?: QuestionItem[] | null;
     name: string;
+    remove?: string[];
   };
   type Range = {
     gt?: number | null;
@@ -1701,7 +1713,7 @@ declare namespace Api {
     (method: "GET", path: readonly ["collections", string, "documents", string, "revisions"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: DocumentRevision[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["evaluations"], options?: Options<Partial<Record<"question_set" | "status" | "limit" | "cursor", unknown>>, never>): Promise<{ data: Evaluation[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["evaluations", string], options?: Options<{}, never>): Promise<Evaluation>;
-    (method: "GET", path: readonly ["evaluations", string, "answers"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: EvaluationAnswer[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["evaluations", string, "answers"], options?: Options<Partial<Record<"measure" | "with" | "limit" | "cursor", unknown>>, never>): Promise<{ data: EvaluationAnswer[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["evaluations", string, "compare"], options?: Options<Partial<Record<"with", unknown>>, never>): Promise<EvaluationComparison>;
     (method: "GET", path: readonly ["experiments", string], options?: Options<Partial<Record<"version", unknown>>, never>): Promise<Experiment>;
     (method: "GET", path: readonly ["feedback"], options?: Options<Partial<Record<"answer_id" | "user" | "rating" | "label" | "model" | "collection" | "mine" | "from" | "to" | "limit" | "cursor", unknown>>, never>): Promise<{ data: Feedback[]; next_cursor: string | null }>;
@@ -1798,7 +1810,7 @@ declare namespace Api {
     (path: readonly ["collections", string, "documents", string, "chunks"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<DocumentChunk[]>;
     (path: readonly ["collections", string, "documents", string, "revisions"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<DocumentRevision[]>;
     (path: readonly ["evaluations"], query?: Partial<Record<"question_set" | "status" | "limit" | "cursor", unknown>>, most?: number): Promise<Evaluation[]>;
-    (path: readonly ["evaluations", string, "answers"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<EvaluationAnswer[]>;
+    (path: readonly ["evaluations", string, "answers"], query?: Partial<Record<"measure" | "with" | "limit" | "cursor", unknown>>, most?: number): Promise<EvaluationAnswer[]>;
     (path: readonly ["feedback"], query?: Partial<Record<"answer_id" | "user" | "rating" | "label" | "model" | "collection" | "mine" | "from" | "to" | "limit" | "cursor", unknown>>, most?: number): Promise<Feedback[]>;
     (path: readonly ["feedback", "agreement"], query?: Partial<Record<"user" | "other", unknown>>, most?: number): Promise<Agreement[]>;
     (path: readonly ["jobs"], query?: Partial<Record<"status" | "collection" | "limit" | "cursor", unknown>>, most?: number): Promise<Job[]>;

@@ -245,6 +245,7 @@ def query_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "error": ("true", "false"),
         "question_set": (QUESTIONS,),
         "with": (victim.evaluation,),
+        "measure": ("answer_found", "succeeded"),
     }
 
 
@@ -301,7 +302,8 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
             )
         ],
         "POST /v1/question-sets": [
-            {"name": QUESTIONS, "items": [{"question": "Mine?"}], "append": append} for append in (False, True)
+            *({"name": QUESTIONS, "items": [{"question": "Mine?"}], "append": append} for append in (False, True)),
+            {"name": QUESTIONS, "append": True, "remove": ["q_1"]},
         ],
         "POST /v1/evaluations": [{"question_set": QUESTIONS, "target": {"model": "default"}}],
         "POST /v1/threads": [{}],

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from services.lab.tests.evaluations.asking import ACME, Bench
+from services.lab.tests.evaluations.asking import ACME, Bench, right
 from tests.support.home.postgres import postgres_installed, temporary_postgres
 
+from contracts.improvement.question_sets import QuestionRecord
 from lab.bootstrap import open_dependencies
+from lab.evaluations.target import Answered
 from lab.settings import LabSettings
 
 EVALUATIONS = 6
@@ -54,3 +57,30 @@ async def test_workers_of_two_replicas_share_the_evaluations_and_answer_each_que
     page = await one.opened.evaluations.list(ACME, 4, None, None, "completed")
     rest = await one.opened.evaluations.list(ACME, 4, page.next_cursor, None, "completed")
     assert {each.id for each in (*page.data, *rest.data)} == set(started)
+
+
+async def test_the_worst_answers_come_first_in_either_database(replicas: tuple[Bench, Bench]) -> None:
+    bench, _ = replicas
+    good = await bench.start(5)
+    await bench.work()
+    times = {"Question 1?": 900.0, "Question 2?": 20.5, "Question 3?": 20.5}
+
+    def slow(question: QuestionRecord, _: int) -> Answered:
+        return replace(right(question), latency_ms=times.get(question.question or "", 1.0))
+
+    bench.target.script = slow
+    slower = await bench.start(5)
+    await bench.work()
+
+    async def worst(evaluation: str, other: str | None = None, measure: str = "latency_ms") -> list[str | None]:
+        found, cursor = list[str | None](), None
+        while True:
+            page = await bench.opened.evaluations.list_answers(ACME, evaluation, 1, cursor, measure, other)
+            found += [one.question for one in page.data]
+            if (cursor := page.next_cursor) is None:
+                return found
+
+    assert await worst(slower) == ["Question 1?", "Question 2?", "Question 3?", "Question 4?", "Nobody knows?"]
+    assert await worst(slower, good) == ["Question 1?", "Question 2?", "Question 3?"]
+    assert await worst(good, slower) == ["Question 4?", "Nobody knows?"]
+    assert await worst(slower, None, "abstained") == ["Nobody knows?"]

@@ -28,7 +28,7 @@ def test_an_evaluation_is_started_followed_compared_and_deleted(monkeypatch: pyt
         made = runs.start("policies", "rag:handbook", version=2, groundwork={"mode": "sparse"}, budget_usd="1")
         assert runs.wait(made.id).status == "completed"
         assert [one.id for one in runs.list(question_set="policies")] == ["eval_1"]
-        assert [one.question for one in runs.answers("eval_1")] == ["One?"]
+        assert [one.question for one in runs.answers("eval_1", measure="answer_found", other_id="eval_2")] == ["One?"]
         assert runs.compare("eval_1", "eval_2").same_version
         runs.cancel("eval_1")
         runs.delete("eval_1")
@@ -42,6 +42,7 @@ def test_an_evaluation_is_started_followed_compared_and_deleted(monkeypatch: pyt
         "POST /v1/evaluations/eval_1/cancel",
         "DELETE /v1/evaluations/eval_1",
     ]
+    assert dict(server.asked[4].url.params) == {"measure": "answer_found", "with": "eval_2"}
     assert dict(server.asked[5].url.params) == {"with": "eval_2"}
 
 

@@ -48,6 +48,21 @@ async def test_every_question_is_asked_once_measured_and_summed_up(bench: Bench)
     assert not await bench.work(), "it is over"
 
 
+async def test_what_it_has_cost_so_far_is_told_while_it_runs(bench: Bench, clock: ManualClock) -> None:
+    evaluation = await bench.start(6)
+
+    def script(question: QuestionRecord, asked: int) -> Answered:
+        clock.advance(4)
+        if len(bench.target.asked) == 5:
+            bench.stopping.set()
+        return right(question)
+
+    bench.at_once, bench.target.script = 1, script
+    await bench.work()
+    shown = await _shown(bench, evaluation)
+    assert (shown.done, shown.cost_usd) == (5, "0.003"), "of the last look, 12 seconds after it began"
+
+
 async def test_answers_are_measured_beside_the_event_loop(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[int] = []
 

@@ -68,8 +68,8 @@ def test_what_is_no_question_is_refused(fields: dict[str, Any], says: str) -> No
 
 def test_a_set_says_how_many_questions_it_has_of_each_kind() -> None:
     items = [
-        _item(answers=["27"], split="train"),
-        _item(question="Two?", documents=["a"], split="test"),
+        _item(answers=["27"], split="train", labels=["leave", "leave", "days"]),
+        _item(question="Two?", documents=["a"], split="test", labels=["leave"]),
         _item(question="Three?", answerable=False, split="test"),
         _item(question="Four?"),
     ]
@@ -78,7 +78,15 @@ def test_a_set_says_how_many_questions_it_has_of_each_kind() -> None:
         "answerable": 2,
         "unanswerable": 1,
         "splits": {"test": 2, "train": 1},
+        "labels": {"days": 1, "leave": 2},
     }
+
+
+def test_a_set_names_the_labels_that_most_questions_have() -> None:
+    rare = [_item(question=f"Question {n}?", labels=[f"rare-{n}", "frequent"]) for n in range(60)]
+    labels = counts_of([*rare, _item(question="More?", labels=["rare-59"])])["labels"]
+    assert len(labels) == 50
+    assert (labels["frequent"], labels["rare-59"]) == (60, 2)
 
 
 def test_a_message_shows_where_a_question_stands_and_how_it_begins() -> None:

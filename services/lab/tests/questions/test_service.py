@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import Connection, func, select
 
 from contracts.improvement.question_sets import QuestionRecord, QuestionSet, QuestionSetCreate
@@ -17,6 +18,7 @@ from lab.errors import (
     QuestionSetNotFound,
     QuestionSetNotYours,
     QuestionSetVersionNotFound,
+    QuestionsMissing,
     SplitsLeak,
     TooManyQuestions,
     TooManyQuestionSets,
@@ -52,6 +54,36 @@ async def _questions(sets: QuestionSets, version: int, viewer: Viewer = ACME, **
         found += page.data
         if (cursor := page.next_cursor) is None:
             return found
+
+
+async def test_a_question_is_corrected_under_its_id_and_taken_out_of_a_new_version(sets: QuestionSets) -> None:
+    await _save(sets, DAYS, WEEKS)
+    wrong = (await _questions(sets, 1))[0]
+    corrected = {"id": wrong.id, "question": "How many days of leave?", "answers": ["30"]}
+    assert (await _save(sets, corrected, append=True)).version == 2
+    assert [(one.id, one.question) for one in await _questions(sets, 2)][-1] == (wrong.id, "How many days of leave?")
+    gone = QuestionSetCreate(name="policies", append=True, remove=[wrong.id])
+    for _ in range(2):  # its answer may be lost, and it is sent again
+        assert (await sets.save(ACME, gone))[0].version == 3
+    assert [one.question for one in await _questions(sets, 3)] == ["How many weeks?"]
+    assert len(await _questions(sets, 1)) == 2
+    other = (await _questions(sets, 3))[0].id
+    both = _body({"question": "How many months?"}, append=True, remove=[other])
+    await sets.save(ACME, both)
+    assert [one.question for one in await _questions(sets, 4)] == ["How many months?"]
+
+
+async def test_no_version_is_left_without_questions_and_none_is_made_of_nothing(sets: QuestionSets) -> None:
+    gone = QuestionSetCreate(name="policies", append=True, remove=["q_1"])
+    with pytest.raises(QuestionSetNotFound):
+        await sets.save(ACME, gone)
+    await _save(sets, DAYS)
+    only = (await _questions(sets, 1))[0].id
+    with pytest.raises(QuestionsMissing, match="without those"):
+        await sets.save(ACME, gone.model_copy(update={"remove": [only]}))
+    for body in ({"remove": ["q_1"]}, {"append": True}, {"items": [DAYS], "remove": ["q_1"]}):
+        with pytest.raises(ValidationError):
+            QuestionSetCreate.model_validate({"name": "policies", **body})
 
 
 async def _rows(opened: Dependencies) -> int:

@@ -75,9 +75,13 @@ class Evaluations:
         params = {"question_set": question_set, "status": status}
         return self._connection.pages(operations.LIST_EVALUATIONS, params=params)
 
-    def answers(self, evaluation_id: str) -> Iterator[EvaluationAnswer]:
-        """What was answered to each question."""
-        return self._connection.pages(operations.LIST_EVALUATION_ANSWERS, evaluation_id)
+    def answers(
+        self, evaluation_id: str, *, measure: str | None = None, other_id: str | None = None
+    ) -> Iterator[EvaluationAnswer]:
+        """What was answered to each question; by a measure, the worst first. Beside the answers of another evaluation,
+        only those of questions that both asked; with a measure, only where this one is worse, by the most first."""
+        params = {"measure": measure, "with": other_id}
+        return self._connection.pages(operations.LIST_EVALUATION_ANSWERS, evaluation_id, params=params)
 
     def compare(self, evaluation_id: str, other_id: str) -> EvaluationComparison:
         """Whether the first is better than the second, measure by measure."""

@@ -25,19 +25,23 @@ class QuestionSets:
     def save(
         self,
         name: str,
-        questions: Iterable[Mapping[str, Any]] | QuestionFile,
+        questions: Iterable[Mapping[str, Any]] | QuestionFile = (),
         *,
         description: str | None = None,
         append: bool = False,
+        remove: Iterable[str] = (),
         skip_duplicates: bool = False,
     ) -> QuestionSet:
         """The version with these questions, which is made unless there is one; with `append` they are added to the
-        newest one's. `skip_duplicates` leaves out what asks the same, where it would be refused otherwise."""
+        newest one's, without those whose ids are in `remove`. `skip_duplicates` leaves out what asks the same, where it
+        would be refused otherwise."""
         body: dict[str, Any] = {"name": name, "append": append, "duplicates": "skip" if skip_duplicates else "refuse"}
         if isinstance(questions, QuestionFile):
             body["file"] = questions.model_dump(exclude_none=True)
-        else:
-            body["items"] = [dict(one) for one in questions]
+        elif items := [dict(one) for one in questions]:
+            body["items"] = items
+        if gone := list(remove):
+            body["remove"] = gone
         if description is not None:
             body["description"] = description
         return self._connection.model(operations.CREATE_QUESTION_SET, json=body, timeout=SAVE_SECONDS)

@@ -11,9 +11,11 @@ from contracts.core.base import Count, Line, Name, Reply, Request, Timestamp
 from contracts.core.errors import ErrorBody
 from contracts.core.values import Passed
 from contracts.documents.documents import Failure
+from contracts.improvement.question_sets import QuestionRecord
 from contracts.models.chat import AnswerOptions
 
 MOST_PARAMETERS = 30
+MEASURE_PATTERN = "^[a-z0-9_]+$"
 EvaluationStatus = Literal["queued", "running", "completed", "failed", "cancelled", "limit_reached"]
 FINAL_EVALUATION_STATUSES: tuple[EvaluationStatus, ...] = ("completed", "failed", "cancelled", "limit_reached")
 
@@ -87,7 +89,7 @@ class Evaluation(Reply):
     completion_tokens: Count = 0
     embedding_tokens: Count = 0
     cost_usd: str | None = None
-    """What the usage ledger has of it; null while a price is not known."""
+    """What the usage ledger has of it, of some seconds ago while it runs; null while a price is not known."""
     budget_usd: str | None = None
     waiting_on: str | None = None
     error: Failure | None = None
@@ -97,17 +99,27 @@ class Evaluation(Reply):
     finished_at: Timestamp | None = None
 
 
-class EvaluationAnswer(Reply):
-    """What was answered to one question."""
+class GivenAnswer(Reply):
+    """An answer, or why there is none."""
 
-    question_id: str
-    question: str
     answer: str | None = None
     figures: dict[str, float] = Field(default_factory=dict)
     error: ErrorBody | None = None
     answer_id: str | None = None
     """Of the answer's record, if there is one."""
     report: dict[str, Any] = Field(default_factory=dict)
+
+
+class EvaluationAnswer(GivenAnswer):
+    """What was answered to one question."""
+
+    question_id: str
+    question: str
+    labels: list[str] = Field(default_factory=list)
+    known: QuestionRecord | None = None
+    """What the set says of the question: what was expected. Null once the version is deleted."""
+    other: GivenAnswer | None = None
+    """What the other evaluation was answered, where one was named."""
 
 
 class MeasureComparison(Reply):

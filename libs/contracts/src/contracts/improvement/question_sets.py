@@ -131,13 +131,19 @@ class QuestionSetCreate(Request):
     """Instead of `items`."""
     append: bool = False
     """Add to the newest version's questions instead of taking their place; one whose own id is there replaces it."""
+    remove: Annotated[list[QuestionId], Field(max_length=MOST_QUESTIONS)] = Field(default_factory=list)
+    """With `append`: ids of questions that the new version goes without. Those that are not there are passed over, so
+    that a call may be repeated."""
     duplicates: Literal["refuse", "skip"] = "refuse"
     """What becomes of questions that ask nearly the same. `skip` leaves out the later one, or, where they are of
     different splits, the one in `train`."""
 
     @model_validator(mode="after")
     def _has_questions(self) -> Self:
-        if (self.items is None) == (self.file is None):
+        if self.remove and not self.append:
+            raise ValueError("'remove' is for 'append': what is not given is not in the new version anyway")
+        given = (self.items is not None) + (self.file is not None)
+        if given > 1 or (not given and not self.remove):
             raise ValueError("give one of 'items' and 'file'")
         return self
 
@@ -163,6 +169,8 @@ class QuestionSet(Reply):
     unanswerable: Count
     splits: dict[str, Count] = Field(default_factory=dict)
     """How many questions each split has; those without one are in none."""
+    labels: dict[str, Count] = Field(default_factory=dict)
+    """How many questions have each label; the 50 that most have."""
     digest: str
     """Of the content, whatever its order: two versions with the same one ask the same."""
     key_id: str

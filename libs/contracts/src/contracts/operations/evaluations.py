@@ -6,6 +6,7 @@ from types import NoneType
 
 from contracts.core.pages import Page
 from contracts.improvement.evaluations import (
+    MEASURE_PATTERN,
     Evaluation,
     EvaluationAnswer,
     EvaluationComparison,
@@ -22,6 +23,12 @@ _TEXT = {"type": "string", "maxLength": 200}
 _SET = Query("question_set", _TEXT, "Only of this question set.")
 _STATUS = Query("status", string_of(EvaluationStatus), "Only in this state.")
 _WITH = Query("with", _TEXT, "The id of the other evaluation.")
+_MEASURE = Query(
+    "measure",
+    {"type": "string", "maxLength": 63, "pattern": MEASURE_PATTERN},
+    "Only questions that have this measure, the worst first; with `with`, those where it is worse than in the other.",
+)
+_BESIDE = Query("with", _TEXT, "The id of another evaluation: only questions that both asked, with both answers.")
 
 # fmt: off
 CREATE_EVALUATION = Operation(
@@ -45,7 +52,7 @@ DELETE_EVALUATION = Operation(
 )
 LIST_EVALUATION_ANSWERS = Operation(
     "GET", f"{_ONE}/answers", Page[EvaluationAnswer], READERS, _TAGS, NO_MODEL, "What was answered to each question",
-    queries=(LIMIT, CURSOR), owner="lab",
+    queries=(_MEASURE, _BESIDE, LIMIT, CURSOR), owner="lab",
 )
 COMPARE_EVALUATIONS = Operation(
     "GET", f"{_ONE}/compare", EvaluationComparison, READERS, _TAGS, NO_MODEL,

@@ -8,6 +8,7 @@ from fastapi import Path, Query
 
 from contracts.core.pages import Page
 from contracts.improvement.evaluations import (
+    MEASURE_PATTERN,
     Evaluation,
     EvaluationAnswer,
     EvaluationComparison,
@@ -20,6 +21,7 @@ from servicekit.web.router import Router
 router = Router(prefix="/v1/evaluations", tags=["evaluations"])
 EvaluationId = Annotated[str, Path(max_length=200)]
 OtherId = Annotated[str | None, Query(alias="with", max_length=200)]
+Measure = Annotated[str | None, Query(max_length=63, pattern=MEASURE_PATTERN)]
 Name = Annotated[str | None, Query(max_length=200)]
 
 
@@ -64,10 +66,16 @@ async def delete_evaluation(evaluation_id: EvaluationId, caller: EvaluationWrite
 
 @router.get("/{evaluation_id}/answers", response_model=Page[EvaluationAnswer])
 async def list_answers(
-    evaluation_id: EvaluationId, caller: EvaluationReader, runs: Runs, limit: Limit = 50, cursor: Cursor = None
+    evaluation_id: EvaluationId,
+    caller: EvaluationReader,
+    runs: Runs,
+    measure: Measure = None,
+    other: OtherId = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Page[EvaluationAnswer]:
-    """Question by question."""
-    return await runs.list_answers(viewer(caller), evaluation_id, limit, cursor)
+    """Question by question; by a measure, the worst first."""
+    return await runs.list_answers(viewer(caller), evaluation_id, limit, cursor, measure, other)
 
 
 @router.get("/{evaluation_id}/compare", response_model=EvaluationComparison)

@@ -27,8 +27,8 @@ _SEED = 2007
 _AT_ONCE = 2_000_000
 _FEW_VALUES = 8
 """Up to so many different values, resamples are drawn by how often each value comes up."""
-_EQUAL = 1e-12
-"""Relative to what is summed."""
+SMALLEST_DIFFERENCE = 1e-12
+"""Less is none; in sums, relative to what is summed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,8 @@ def compare(measure: str, first: Mapping[str, float], second: Mapping[str, float
         low=low,
         high=high,
         p=randomisation_test(differences),
-        wins=int((differences > _EQUAL).sum()),
-        losses=int((differences < -_EQUAL).sum()),
+        wins=int((differences > SMALLEST_DIFFERENCE).sum()),
+        losses=int((differences < -SMALLEST_DIFFERENCE).sum()),
     )
 
 
@@ -92,11 +92,11 @@ def randomisation_test(differences: NDArray[np.float64]) -> float:
     observed one counted as one of them (Phipson and Smyth, 2010). The same input gives the same p."""
     import numpy as np
 
-    moved = differences[np.abs(differences) > _EQUAL]
+    moved = differences[np.abs(differences) > SMALLEST_DIFFERENCE]
     count = len(moved)
     if not count:
         return 1.0
-    observed = abs(float(moved.sum())) - _EQUAL * float(np.abs(moved).sum())
+    observed = abs(float(moved.sum())) - SMALLEST_DIFFERENCE * float(np.abs(moved).sum())
     if count <= EXACT_QUESTIONS:
         signs = 1.0 - 2 * ((np.arange(2**count)[:, None] >> np.arange(count)) & 1)
         return float((np.abs(signs @ moved) >= observed).mean())

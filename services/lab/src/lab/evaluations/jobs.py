@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
@@ -37,6 +37,8 @@ TRIES = 3
 REFUSALS = 3
 """Questions that are refused for what the request says, with no answer to any other, after which no other is asked."""
 PAUSE_SECONDS = 1.0
+LOOK = timedelta(seconds=10)
+"""Between two looks into the ledger, where no budget asks for more."""
 SUCCEEDED = "succeeded"
 """The measure of every question: whether there is an answer."""
 _NOTHING = Said("")
@@ -60,6 +62,10 @@ class Pending:
     under_way: dict[asyncio.Task[tuple[Answered, int]], tuple[int, QuestionRecord]] = field(default_factory=dict)
     refused: int = 0
     """Questions that were refused in a row since this began."""
+    spent: dict[str, Any] | None = None
+    """What the ledger said, until it is written down with the next answer."""
+    looked_at: datetime | None = None
+    """When the ledger was last asked."""
 
     def begin(self, most: int) -> Iterator[tuple[int, QuestionRecord]]:
         """The next ones, while there is room."""
@@ -122,7 +128,7 @@ class EvaluationJobs(JobKind[LeasedJob]):
                 break
             for task, number, question in await pending.ended():
                 try:
-                    await self._keep(job, number, question, *task.result())
+                    await self._keep(job, number, question, *task.result(), pending)
                     pending.check(task.result()[0], job.row["done"] - job.row["failed"])
                 except ServiceError as error:
                     failure = failure or error
@@ -154,14 +160,17 @@ class EvaluationJobs(JobKind[LeasedJob]):
         raise AssertionError("the last try returns or raises")
 
     async def _keep(
-        self, job: LeasedJob, number: int, question: QuestionRecord, answered: Answered, tries: int
+        self, job: LeasedJob, number: int, question: QuestionRecord, answered: Answered, tries: int, pending: Pending
     ) -> None:
         row = await asyncio.to_thread(_row, job.id, number, question, answered, tries)
 
         def change(connection: Connection) -> None:
             connection.execute(insert(ANSWERS).values(**row))
 
-        values = {"done": job.row["done"] + 1, "failed": job.row["failed"] + (answered.error is not None)}
+        values: dict[str, Any] = {"done": job.row["done"] + 1}
+        values["failed"] = job.row["failed"] + (answered.error is not None)
+        if pending.spent is not None:
+            values["spent"], pending.spent = pending.spent, None
         await job.write(change, values=values, progress=True)
         ASKED.labels("answered" if answered.error is None else "failed").inc()
 
@@ -170,16 +179,34 @@ class EvaluationJobs(JobKind[LeasedJob]):
         before have ended: none where nothing is left, one where the next few could spend more than is."""
         budget = job.row["budget_nano_usd"]
         if budget is None:
+            await self._look(job, pending)
             return self.at_once
         if pending.under_way:
             return 1  # its cost is in the ledger once it has ended
-        spent = (await self.grants.spent(job.row["grant_token"], job.id, job.row["created_at"])).cost_nano_usd
+        spent = await self._spent(job, pending)
         if spent is None:
             return self.at_once  # a price is not known: there is nothing to hold against the budget
         if spent >= budget:
             return 0
         done = job.row["done"]
         return self.at_once if done and spent + self.at_once * spent / done < budget else 1
+
+    async def _look(self, job: LeasedJob, pending: Pending) -> None:
+        """Ask the ledger now and then, for who follows the evaluation: without an answer it goes on."""
+        now = job.clock.now()
+        pending.looked_at = pending.looked_at or now
+        if now - pending.looked_at >= LOOK:
+            try:
+                await self._spent(job, pending)
+            except ServiceError as error:
+                pending.looked_at = now
+                log.warning("what an evaluation has cost so far is not known", reason=error.message)
+
+    async def _spent(self, job: LeasedJob, pending: Pending) -> int | None:
+        """What the ledger has so far, in billionths of a dollar; null where a price is not known."""
+        found = await self.grants.spent(job.row["grant_token"], job.id, job.row["created_at"])
+        pending.spent, pending.looked_at = found.model_dump(), job.clock.now()
+        return found.cost_nano_usd
 
     async def _finish(self, job: LeasedJob, status: str, failure: Failure | None = None) -> None:
         measured = await job.store.database.read(lambda one: _measured(one, job.id))

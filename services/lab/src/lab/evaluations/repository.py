@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, Select, delete, func, insert, sel
 
 from contracts.access.delegation import Spent
 from contracts.core.pages import Page
-from contracts.improvement.evaluations import FINAL_EVALUATION_STATUSES, Evaluation, EvaluationAnswer, EvaluationCreate
+from contracts.improvement.evaluations import FINAL_EVALUATION_STATUSES, Evaluation, EvaluationCreate
 from contracts.improvement.question_sets import QuestionSet
 from lab.errors import EvaluationNotFound, EvaluationUnfinished, TooManyEvaluations
 from lab.evaluations.figures import Measured
@@ -56,7 +56,7 @@ def check_room(connection: Connection, tenant: str, most: int) -> None:
 
 def get_evaluation(connection: Connection, viewer: Viewer, evaluation_id: str) -> Evaluation:
     """One; raises `EvaluationNotFound`."""
-    return _shown(_row(connection, viewer, evaluation_id))
+    return _shown(read_row(connection, viewer, evaluation_id))
 
 
 def list_evaluations(
@@ -75,23 +75,9 @@ def list_evaluations(
     return Page[Evaluation](data=[_shown(row) for row in rows[:limit]], next_cursor=following)
 
 
-def list_answers(
-    connection: Connection, viewer: Viewer, evaluation_id: str, limit: int, cursor: str | None
-) -> Page[EvaluationAnswer]:
-    """In the order of the questions; raises `EvaluationNotFound`."""
-    _row(connection, viewer, evaluation_id)
-    query = select(ANSWERS).where(ANSWERS.c.evaluation_id == evaluation_id)
-    if cursor is not None:
-        query = query.where(ANSWERS.c.number > decode_cursor(cursor, int)[0])
-    rows = connection.execute(query.order_by(ANSWERS.c.number).limit(limit + 1)).mappings().all()
-    following = encode_cursor(rows[limit - 1]["number"]) if len(rows) > limit else None
-    data = [EvaluationAnswer.model_validate(dict(row)) for row in rows[:limit]]
-    return Page[EvaluationAnswer](data=data, next_cursor=following)
-
-
 def measured_by_question(connection: Connection, viewer: Viewer, evaluation_id: str) -> dict[str, Measured]:
     """Labels and figures of the questions that were asked, by their ids; raises `EvaluationNotFound`."""
-    _row(connection, viewer, evaluation_id)
+    read_row(connection, viewer, evaluation_id)
     asked = ANSWERS.c.evaluation_id == evaluation_id
     query = select(ANSWERS.c.question_id, ANSWERS.c.labels, ANSWERS.c.figures).where(asked)
     return {row.question_id: (row.labels, row.figures) for row in connection.execute(query)}
@@ -99,7 +85,7 @@ def measured_by_question(connection: Connection, viewer: Viewer, evaluation_id: 
 
 def delete_evaluation(connection: Connection, viewer: Viewer, evaluation_id: str) -> None:
     """One that has ended, with its answers; raises `EvaluationNotFound` or `EvaluationUnfinished`."""
-    row = _row(connection, viewer, evaluation_id)
+    row = read_row(connection, viewer, evaluation_id)
     if row["status"] not in FINAL_EVALUATION_STATUSES:
         raise EvaluationUnfinished(evaluation_id)
     connection.execute(delete(ANSWERS).where(ANSWERS.c.evaluation_id == evaluation_id))
@@ -118,7 +104,8 @@ def _seen(viewer: Viewer) -> Select[Any]:
     return query.where(COLUMNS.grant_key_id == viewer.key_id) if viewer.limited else query
 
 
-def _row(connection: Connection, viewer: Viewer, evaluation_id: str) -> RowMapping:
+def read_row(connection: Connection, viewer: Viewer, evaluation_id: str) -> RowMapping:
+    """As it is stored; raises `EvaluationNotFound`."""
     row = connection.execute(_seen(viewer).where(COLUMNS.id == evaluation_id)).mappings().one_or_none()
     if row is None:
         raise EvaluationNotFound(evaluation_id)

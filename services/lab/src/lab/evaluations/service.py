@@ -17,6 +17,7 @@ from contracts.improvement.evaluations import (
 )
 from lab.errors import EvaluationFinished, NoQuestions, OtherEvaluationMissing
 from lab.evaluations import repository
+from lab.evaluations.answers import Wanted, list_answers
 from lab.evaluations.comparison import Difference
 from lab.evaluations.figures import Measured, differences
 from lab.questions import repository as question_sets
@@ -65,12 +66,17 @@ class Evaluations:
         )
 
     async def list_answers(
-        self, viewer: Viewer, evaluation_id: str, limit: int, cursor: str | None
+        self,
+        viewer: Viewer,
+        evaluation_id: str,
+        limit: int,
+        cursor: str | None,
+        measure: str | None = None,
+        other_id: str | None = None,
     ) -> Page[EvaluationAnswer]:
-        """Question by question."""
-        return await self.store.database.read(
-            lambda one: repository.list_answers(one, viewer, evaluation_id, limit, cursor)
-        )
+        """Question by question; by a measure, the worst first. Raises `EvaluationNotFound`."""
+        wanted = Wanted(evaluation_id, other_id, measure)
+        return await self.store.database.read(lambda one: list_answers(one, viewer, wanted, limit, cursor))
 
     async def cancel(self, viewer: Viewer, evaluation_id: str) -> Evaluation:
         """End one, at once or once its worker hears of it; raises `EvaluationNotFound` or `EvaluationFinished`."""

@@ -15,6 +15,7 @@ from lab.questions.likeness import words_of
 
 ID_LETTERS = 20
 SHOWN_CHARS = 80
+MOST_LABELS_COUNTED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,13 @@ def counts_of(items: Sequence[Item]) -> dict[str, Any]:
         "answerable": sum(item.content.get("answerable") is not False for item in known),
         "unanswerable": len(false),
         "splits": dict(sorted(Counter(item.split for item in items if item.split).items())),
+        "labels": dict(sorted(Counter(_labels(items)).most_common(MOST_LABELS_COUNTED))),
     }
+
+
+def _labels(items: Sequence[Item]) -> list[str]:
+    """Of all items, each once a question."""
+    return sorted(label for item in items for label in set(item.content.get("labels", ())))
 
 
 def _digest(value: Any) -> str:

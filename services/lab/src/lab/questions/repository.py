@@ -193,6 +193,16 @@ def all_questions(
     return [QuestionRecord.model_validate(row["content"]) for row in rows]
 
 
+def read_questions(
+    connection: Connection, tenant: str, name: str, number: int, ids: Sequence[str]
+) -> dict[str, QuestionRecord]:
+    """Those of a version that have these ids, by id; none of a version that is gone."""
+    version = and_(VERSIONS.c.tenant == tenant, VERSIONS.c.name == name, VERSIONS.c.version == number)
+    query = _questions(Viewer(tenant, ""), name, number).where(ITEMS.question_id.in_(ids), exists().where(version))
+    rows = connection.execute(query).mappings()
+    return {row["question_id"]: QuestionRecord.model_validate(row["content"]) for row in rows}
+
+
 def delete_version(connection: Connection, viewer: Viewer, name: str, number: int) -> None:
     """Remove a version, and the questions that no other has; raises `LastVersion`, or as `get_version`."""
     get_version(connection, viewer, name, number)

@@ -17,7 +17,15 @@ from contracts.improvement.question_sets import (
     QuestionSetCreate,
     SkippedQuestion,
 )
-from lab.errors import QuestionIdTaken, QuestionsAlike, QuestionSetChanged, SplitsLeak, TooManyQuestions
+from lab.errors import (
+    QuestionIdTaken,
+    QuestionsAlike,
+    QuestionSetChanged,
+    QuestionSetNotFound,
+    QuestionsMissing,
+    SplitsLeak,
+    TooManyQuestions,
+)
 from lab.metrics import SAVED
 from lab.questions import repository
 from lab.questions.files import read_questions
@@ -126,7 +134,12 @@ def _read(wanted: QuestionSetCreate) -> list[Item]:
 
 def _checked(given: Sequence[Item], seen: Seen, wanted: QuestionSetCreate) -> tuple[list[Item], list[SkippedQuestion]]:
     """The questions of the version, and those that were left out."""
-    items = _together(given, seen.items if wanted.append else ())
+    removed = set(wanted.remove)
+    if removed and seen.version is None:
+        raise QuestionSetNotFound(wanted.name)
+    items = _together(given, [item for item in seen.items if item.id not in removed] if wanted.append else ())
+    if not items:
+        raise QuestionsMissing(f"the set '{wanted.name}' without those")
     skipped: list[SkippedQuestion] = []
     while pairs := _alike(items):
         if wanted.duplicates == "refuse":
