@@ -40,6 +40,8 @@ async def test_every_question_is_asked_once_measured_and_summed_up(bench: Bench)
     assert shown.figures["answer_found"].model_dump() == {"mean": 1, "low": 1, "high": 1, "questions": 5}
     assert shown.figures["abstained"].questions == 1
     assert shown.by_label["odd"]["answer_f1"].questions == 3
+    (listed,) = (await bench.opened.evaluations.list(ACME, 10, None, None, None)).data
+    assert listed == shown.model_copy(update={"by_label": {}})
     assert (shown.cost_usd, shown.prompt_tokens, shown.completion_tokens) == ("0.006", 30, 12)
     assert set(bench.target.asked.values()) == {1}
     answers = await _answers(bench, evaluation)

@@ -85,6 +85,7 @@ class Evaluation(Reply):
     figures: dict[str, EvaluationFigure] = Field(default_factory=dict)
     """By measure; once it has ended."""
     by_label: dict[str, dict[str, EvaluationFigure]] = Field(default_factory=dict)
+    """By label, then by measure; not in lists."""
     prompt_tokens: Count = 0
     completion_tokens: Count = 0
     embedding_tokens: Count = 0

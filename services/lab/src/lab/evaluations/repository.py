@@ -72,7 +72,7 @@ def list_evaluations(
         query = query.where(COLUMNS.id < decode_cursor(cursor, str)[0])
     rows = connection.execute(query.order_by(COLUMNS.id.desc()).limit(limit + 1)).mappings().all()
     following = encode_cursor(rows[limit - 1]["id"]) if len(rows) > limit else None
-    return Page[Evaluation](data=[_shown(row) for row in rows[:limit]], next_cursor=following)
+    return Page[Evaluation](data=[_shown(row, by_label=False) for row in rows[:limit]], next_cursor=following)
 
 
 def measured_by_question(connection: Connection, viewer: Viewer, evaluation_id: str) -> dict[str, Measured]:
@@ -112,7 +112,7 @@ def read_row(connection: Connection, viewer: Viewer, evaluation_id: str) -> RowM
     return row
 
 
-def _shown(row: Mapping[str, Any] | RowMapping) -> Evaluation:
+def _shown(row: Mapping[str, Any] | RowMapping, *, by_label: bool = True) -> Evaluation:
     spent = Spent.model_validate(row["spent"]) if row["spent"] else None
     figures = row["figures"]
     used: dict[str, Any] = {}
@@ -123,7 +123,7 @@ def _shown(row: Mapping[str, Any] | RowMapping) -> Evaluation:
             **row,
             **used,
             "figures": figures.get("all", {}),
-            "by_label": figures.get("labels", {}),
+            "by_label": figures.get("labels", {}) if by_label else {},
             "cost_usd": None if spent is None or spent.cost_nano_usd is None else _usd(spent.cost_nano_usd),
             "budget_usd": None if row["budget_nano_usd"] is None else _usd(row["budget_nano_usd"]),
             "key_id": row["grant_key_id"],
