@@ -15,7 +15,7 @@ MARKUP = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|dangerouslySet|docu
 STATIC = re.compile(r"""(?:\bfrom|\bimport)\s*["']([^"']+)["']""")
 DYNAMIC = re.compile(r"""\bimport\(\s*["']([^"']+)["']""")
 PATTERN = re.compile(r"""NAME = ("[^\n]+");""")
-MOST_KILOBYTES_FIRST, MOST_KILOBYTES = 50, 150
+MOST_KILOBYTES_FIRST, MOST_KILOBYTES = 50, 180
 """What is loaded before the first answer, of which the goal is 100, and all: a tenth or so above what they are."""
 MOST_LINES = 400
 
@@ -72,7 +72,7 @@ def test_a_changed_file_is_another_version(tmp_path: Path) -> None:
 def test_a_pattern_of_a_name_is_good_for_browsers_that_read_sets() -> None:
     """In a class, `-` stands for itself only behind `\\` where a browser reads patterns by the flag `v`."""
     patterns = [(path, pattern) for path, text in OURS.items() for pattern in PATTERN.findall(text)]
-    assert len(patterns) == 4
+    assert len(patterns) == 5
     assert {pattern for _, pattern in patterns} == {r'"[a-z0-9][a-z0-9_\\-]{0,62}"'}
 
 

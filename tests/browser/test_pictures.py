@@ -143,6 +143,31 @@ def test_experiments(window: Any, home: RunningHome, http: httpx2.Client) -> Non
         http.delete(f"/v1/models/{name}").raise_for_status()
 
 
+def test_evaluations(window: Any, home: RunningHome, http: httpx2.Client) -> None:
+    known = {"holiday": "Thirty days", "trip": "The lead", "laptop": "IT", "phone": "IT", "night": "120 EUR"}
+    items = [
+        {"question": f"What of the {word} {at}?", "answers": [said], "labels": ["travel" if at % 2 else "staff"]}
+        for at in range(1, 7)
+        for word, said in known.items()
+    ]
+    http.post("/v1/question-sets", json={"name": "help-desk", "items": items}).raise_for_status()
+    for name, few in (("desk-small", 2), ("desk-large", 5)):
+        rules = [{"when": word, "reply": f"{known[word]}, as the handbook has it."} for word in [*known][:few]]
+        source = {"rules": [*rules, {"when": ".", "reply": "I do not know."}]}
+        model = {"kind": "chat", "engine": "scripted", "context_length": 8000, "source": source}
+        http.put(f"/v1/models/{name}", json=model).raise_for_status()
+    ids = [home.client.evaluations.start("help-desk", name).id for name in ("desk-small", "desk-large")]
+    assert {home.client.evaluations.wait(one).status for one in ids} == {"completed"}
+    window.goto(f"{home.base_url}/console/#/evaluations/runs/{ids[1]}?with={ids[0]}")
+    window.locator('[data-changed="better"] tbody tr').first.wait_for()
+    _take(window, "evaluations")
+    for one in ids:
+        http.delete(f"/v1/evaluations/{one}").raise_for_status()
+    http.delete("/v1/question-sets/help-desk").raise_for_status()
+    for name in ("desk-small", "desk-large"):
+        http.delete(f"/v1/models/{name}").raise_for_status()
+
+
 @pytest.fixture
 def recorded(http: httpx2.Client, handbook: Collection) -> Iterator[list[str]]:
     """The ids of answers from the handbook that are on record."""

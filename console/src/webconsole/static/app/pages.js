@@ -15,6 +15,7 @@ export const PAGES = [
   { name: "prompts", title: "Prompts", load: async () => (await import("../pages/prompts.js")).Prompts, scopes: ["agents:write", "prompts:release"] },
   { name: "records", title: "Records", load: async () => (await import("../pages/records.js")).Records, scopes: ["records:read"] },
   { name: "reviews", title: "Reviews", load: async () => (await import("../pages/reviews.js")).Reviews, scopes: ["feedback:review"] },
+  { name: "evaluations", title: "Evaluations", load: async () => (await import("../pages/evaluations.js")).Evaluations, scopes: ["evaluations:read", "evaluations:write"] },
   { name: "experiments", title: "Experiments", load: async () => (await import("../pages/experiments.js")).Experiments, scopes: ["admin"] },
   { name: "usage", title: "Usage", load: async () => (await import("../pages/usage.js")).Usage },
   { name: "operations", title: "Operations", load: async () => (await import("../pages/operations.js")).Operations },

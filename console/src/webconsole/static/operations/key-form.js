@@ -6,7 +6,7 @@ const SCOPES = /** @type {Record<string, string>} */ ({
   chat: "ask", documents: "add and delete documents", search: "search and read", agents: "run agents", "agents:write": "make agents and prompts",
   "prompts:release": "put prompts into production",
   "records:read": "read records of answers", "records:write": "delete records",
-  "evaluations:read": "read question sets", "evaluations:write": "make question sets",
+  "evaluations:read": "read question sets and evaluations", "evaluations:write": "make question sets, start evaluations",
   "feedback:write": "rate answers", "feedback:review": "judge and export",
   admin: "everything of every tenant",
 });

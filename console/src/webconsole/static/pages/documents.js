@@ -1,6 +1,6 @@
 // Collections, what is in them, and how more gets in.
 import { call } from "../api/client.js";
-import { addressOf, go, route } from "../app/router.js";
+import { addressOf, addressWith, go, route } from "../app/router.js";
 import { html, useEffect, useRef, useSignal } from "../app/html.js";
 import { may } from "../app/session.js";
 import { CollectionSettings } from "../documents/settings.js";
@@ -137,6 +137,7 @@ function About({ collection }) {
     <p class="hint">
       ${counted(collection.documents, "document")}, ${bytes(collection.bytes)}
       ${collection.documents > 0 && html`${" "}<a class="button" href=${`${addressOf("chat")}?collection=${collection.name}`}>Ask about them</a>`}
+      ${collection.documents > 0 && may("evaluations:write") && html`${" "}<a class="button" href=${addressWith(["evaluations", "start"], { model: `rag:${collection.name}`, set: collection.name })}>Evaluate</a>`}
       ${may("documents") &&
       html`<button class="quiet" aria-expanded=${settings.value} onClick=${() => (settings.value = !settings.value)}>Settings</button>`}
       ${may("documents") &&

@@ -2,8 +2,9 @@
 import { all, call } from "../api/client.js";
 import { html, useEffect, useSignal } from "../app/html.js";
 import { addressOf, route } from "../app/router.js";
-import { MEASURES, Whisker, extent, p } from "../experiments/figures.js";
+import { MEASURES } from "../experiments/figures.js";
 import { counted, when } from "../parts/format.js";
+import { Whisker, extent, p } from "../parts/interval.js";
 import { say } from "../parts/notice.js";
 
 /** The page. */

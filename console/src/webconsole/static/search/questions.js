@@ -2,6 +2,7 @@
 // are the tenant's once they are saved as a question set.
 import { call, me } from "../api/client.js";
 import { html, signal, useSignal } from "../app/html.js";
+import { addressOf } from "../app/router.js";
 import { may } from "../app/session.js";
 import { download } from "../parts/download.js";
 import { counted } from "../parts/format.js";
@@ -13,6 +14,8 @@ import { say } from "../parts/notice.js";
 
 const MOST = 1000;
 const revision = signal(0);
+/** Sets that were added to while this tab is open. */
+const added = /** @type {Set<string>} */ (new Set());
 
 /** Each key has a set for each collection. @param {string} collection */
 function place(collection) {
@@ -59,6 +62,7 @@ async function saveAsSet(collection) {
     document ? { question, documents: { [document]: 1 }, answerable: true } : { question, answerable: false });
   try {
     const saved = await call("POST", ["question-sets"], { json: { name: collection, append: true, duplicates: "skip", items } });
+    added.add(saved.name);
     forget(collection, kept);
     const already = saved.skipped.length ? ` It asked ${saved.skipped.length} of yours already.` : "";
     say(`Question set “${saved.name}” has ${counted(saved.questions, "question")} in version ${saved.version}.${already}`);
@@ -97,5 +101,6 @@ export function QuestionSet({ collection, query, hit, without = "Open the passag
         ${sure.value
           ? html`<span role="alert">Delete them? <button class="danger" onClick=${clear}>Delete them</button> <button class="quiet" ref=${focused} onClick=${() => (sure.value = false)}>Keep</button></span>`
           : html`<button class="quiet" onClick=${() => (sure.value = true)}>Clear</button>`}`}
+      ${added.has(collection) && html`<a class="button quiet" href=${addressOf("evaluations", "sets", collection)}>Open question set “${collection}”</a>`}
     </p>`;
 }

@@ -1,0 +1,55 @@
+// Question sets, and what was measured by them: sets with their versions and questions, runs, and two runs compared.
+import { all } from "../api/client.js";
+import { html, useEffect, useSignal } from "../app/html.js";
+import { addressOf, route } from "../app/router.js";
+import { may } from "../app/session.js";
+import { Away } from "../evaluations/away.js";
+import { QuestionFile } from "../evaluations/question-file.js";
+import { QuestionSetPage } from "../evaluations/question-set.js";
+import { Run } from "../evaluations/run.js";
+import { RunList } from "../evaluations/run-list.js";
+import { Start } from "../evaluations/start.js";
+
+/** The page. The address holds which set or run is open. */
+export function Evaluations() {
+  const sets = useSignal(/** @type {Api.QuestionSet[] | null} */ (null));
+  const problem = useSignal(/** @type {Error | null} */ (null));
+  const read = () => {
+    problem.value = null;
+    return all(["question-sets"]).then((found) => void (sets.value = found), (error) => void (problem.value = error));
+  };
+  useEffect(() => void (may("evaluations:read", "evaluations:write") && read()), []);
+  if (!may("evaluations:read", "evaluations:write")) {
+    return html`<p class="hint alone">This key may not see question sets and evaluations. Sign in with one that has the scope “evaluations:read”.</p>`;
+  }
+  if (problem.value) return html`<div class="alone"><h1>Evaluations</h1><${Away} error=${problem.value} again=${read} /></div>`;
+  if (sets.value === null) return html`<p class="hint alone" role="status">Looking …</p>`;
+  const [, what = "runs", name = ""] = route.value.path;
+  return html`
+    <div class="sided">
+      <nav class="collections" aria-label="Question sets">
+        <h2><a href=${addressOf("evaluations")} aria-current=${what === "runs" && !name ? "page" : null}>All evaluations</a></h2>
+        <h3>Question sets</h3>
+        <ul>${sets.value.map((one) => html`
+          <li><a href=${addressOf("evaluations", "sets", one.name)} aria-current=${what === "sets" && one.name === name ? "page" : null}>
+            <span>${one.name}</span><span class="number">${one.questions.toLocaleString()}</span></a></li>`)}</ul>
+        ${!sets.value.length && html`<p class="hint">There are none yet.</p>`}
+        ${may("evaluations:write") && html`<a class="button quiet" href=${addressOf("evaluations", "add")}>New question set</a>`}
+      </nav>
+      <section class="inside evaluations" aria-label="Evaluations"><${Inside} key=${`${what} ${name}`} what=${what} name=${name} sets=${sets.value} changed=${read} /></section>
+    </div>`;
+}
+
+/** @param {{ what: string, name: string, sets: Api.QuestionSet[], changed: () => Promise<void> }} props */
+function Inside({ what, name, sets, changed }) {
+  if (what === "sets" && name) return html`<${QuestionSetPage} name=${name} changed=${changed} />`;
+  if (what === "add") return html`<${QuestionFile} name=${name} sets=${sets} changed=${changed} />`;
+  if (what === "start") return html`<${Start} sets=${sets} />`;
+  if (what === "runs" && name) return html`<${Run} id=${name} />`;
+  return html`
+    <header class="bar-of-choices"><h1>Evaluations</h1>
+      ${may("evaluations:write") && sets.length > 0 && html`<a class="button primary" href=${addressOf("evaluations", "start")}>New evaluation</a>`}</header>
+    ${!sets.length && html`<p class="hint">An evaluation asks the questions of a set, and measures the answers. Make a question set first: from a file, or with
+      “Add to question set” in the search lab and in records.</p>`}
+    <${RunList} />`;
+}
