@@ -1,6 +1,7 @@
 // A question to be corrected or added. Its id stays, so that two evaluations of either version are paired by it.
 import { call } from "../api/client.js";
-import { html, useSignal } from "../app/html.js";
+import { html, useEffect, useRef, useSignal } from "../app/html.js";
+import { askBeforeLeaving } from "../app/leaving.js";
 import { focused } from "../parts/keys.js";
 import { say } from "../parts/notice.js";
 import { NAME } from "./question-file.js";
@@ -12,6 +13,8 @@ export function QuestionEditor({ set, item, saved, cancel }) {
   const answers = useSignal(item?.answers.length ? item.answers : [""]);
   const problem = useSignal("");
   const busy = useSignal(false);
+  const typed = useRef(false);
+  useEffect(() => askBeforeLeaving(() => typed.current), []);
   const known = item?.answerable === false ? "no" : item?.answerable ? "yes" : "";
 
   /** @param {SubmitEvent} event */
@@ -31,7 +34,7 @@ export function QuestionEditor({ set, item, saved, cancel }) {
     busy.value = false;
   }
   return html`
-    <form class="editor" onSubmit=${submit} aria-label=${item ? "Correct a question" : "Add a question"} onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && cancel()}>
+    <form class="editor" onSubmit=${submit} aria-label=${item ? "Correct a question" : "Add a question"} onInput=${() => (typed.current = true)}>
       ${item?.turns?.slice(0, -1).map(({ role, content }) => html`<p class="said"><span class="hint">${role}: </span>${content}</p>`)}
       <label>Question <textarea name="question" required rows="2" maxlength="32768" ref=${focused} defaultValue=${item ? (item.question ?? item.turns?.at(-1)?.content) : ""}></textarea></label>
       ${answers.value.map((text, at) => html`

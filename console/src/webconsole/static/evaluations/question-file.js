@@ -2,9 +2,11 @@
 import { call } from "../api/client.js";
 import { html, useSignal } from "../app/html.js";
 import { addressOf, go } from "../app/router.js";
-import { counted } from "../parts/format.js";
+import { bytes, counted } from "../parts/format.js";
 import { say } from "../parts/notice.js";
 
+/** More than the server takes with one call by default. */
+const MOST_BYTES = 16_000_000;
 /** What sets and splits may be called. */
 export const NAME = "[a-z0-9][a-z0-9_\\-]{0,62}";
 
@@ -51,6 +53,7 @@ export function QuestionFile({ name, sets, changed }) {
 /** @param {FormData} form @param {string} name @returns {Promise<Api.QuestionSetCreate>} */
 async function bodyOf(form, name) {
   const file = /** @type {File} */ (form.get("file"));
+  if (file.size > MOST_BYTES) throw new Error(`${file.name} has ${bytes(file.size)}; a file has at most ${bytes(MOST_BYTES)}. Cut it into several.`);
   const text = await file.text();
   /** @type {"csv" | "jsonl"} */
   const format = /\.csv$/i.test(file.name) ? "csv" : "jsonl";
