@@ -77,7 +77,7 @@ def test_a_file_that_asks_the_same_twice_is_refused_with_both_places_and_saved_w
     assert "Labelsleave 1, travel 2" in said
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Delete set").click()
-    page.get_by_role("heading", name="Evaluations").wait_for()
+    page.get_by_role("heading", name="Evaluations", exact=True).wait_for()
     assert http.get("/v1/question-sets/from-a-file").status_code == 404
 
 
@@ -176,7 +176,7 @@ def test_while_the_lab_is_away_that_is_said_and_a_key_that_may_not_see_sets_has_
     page.get_by_role("heading", name="Collections").wait_for()
     page.unroute("**/v1/question-sets?*")
     page.get_by_role("link", name="Evaluations").click()
-    page.get_by_role("heading", name="Evaluations").wait_for()
+    page.get_by_role("heading", name="Evaluations", exact=True).wait_for()
 
     made = home.client.keys.create("asks only", tenant="default", scopes=("chat",))
     page.get_by_role("button", name="Sign out").click()
