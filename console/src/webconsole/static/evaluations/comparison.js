@@ -2,7 +2,7 @@
 import { call } from "../api/client.js";
 import { html, useEffect, useSignal } from "../app/html.js";
 import { addressOf } from "../app/router.js";
-import { Whisker, extent, p } from "../parts/interval.js";
+import { Whisker, extent } from "../parts/interval.js";
 import { Answers } from "./answers.js";
 import { nameOf, ordered, textOf, titleOf } from "./measures.js";
 import { PickMeasure } from "./pick-measure.js";
@@ -42,17 +42,16 @@ function Measures({ measures }) {
       ${labels.length > 1 && html`<label>Questions <select onChange=${(/** @type {any} */ event) => (label.value = event.target.value)}>
         ${labels.map((one) => html`<option value=${one} selected=${one === label.value}>${one ? `labelled ${one}` : "all"}</option>`)}</select></label>`}</header>
       <table class="wide">
-        <thead><tr><th>Measure</th><th>Verdict</th><th class="number">This · the other</th><th>Difference, 95 %</th><th class="number">p</th><th class="number">Won · lost</th></tr></thead>
+        <thead><tr><th>Measure</th><th>Verdict</th><th class="number">This · the other</th><th>Difference, 95 %</th><th class="number">Won · lost</th></tr></thead>
         <tbody>${shown.map((one) => {
           const text = textOf(one.measure);
           const figure = { value: one.difference, low: one.low, high: one.high };
           return html`
             <tr key=${one.measure} data-measure=${one.measure} data-verdict=${one.verdict}>
               <th scope="row">${titleOf(one.measure)}</th>
-              <td data-label="Verdict"><span class=${`status ${MARKS[one.verdict]}`}>${one.verdict}</span><p class="hint">${one.words}</p></td>
+              <td data-label="Verdict"><span class=${`status verdict-of ${MARKS[one.verdict]}`}>${one.words}</span></td>
               <td class="number" data-label="This · the other">${text(one.first)} · ${text(one.second)}</td>
               <td data-label="Difference"><${Whisker} figure=${figure} scale=${extent([{ value: 0 }, figure])} text=${text} zero=${true} /></td>
-              <td class="number" data-label="p">${p(one.p)}</td>
               <td class="number" data-label="Won · lost">${one.wins} · ${one.losses} of ${one.questions}</td>
             </tr>`;
         })}</tbody>

@@ -22,7 +22,8 @@ export function Curve({ set }) {
       .then(({ data }) => void (runs.value = data.reverse()), () => {}); // the list beside it says what is wrong
   }, [set]);
   const models = [...new Set(runs.value.map((run) => run.target.model))];
-  const model = models.includes(target.value) ? target.value : (runs.value.at(-1)?.target.model ?? "");
+  const often = models.findLast((one) => runs.value.filter((run) => run.target.model === one).length > 1);
+  const model = models.includes(target.value) ? target.value : (often ?? models.at(-1) ?? "");
   const some = runs.value.filter((run) => run.target.model === model);
   if (runs.value.length < 2) return null;
   const names = ordered(some.flatMap(({ figures }) => Object.keys(figures)));

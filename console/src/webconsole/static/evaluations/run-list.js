@@ -85,5 +85,5 @@ export function isLive({ status }) {
 /** What the ledger has of it so far. @param {Api.Evaluation} run */
 export function costOf({ cost_usd: cost, prompt_tokens: read, status }) {
   if (cost !== null) return dollars(toNano(cost));
-  return status === "queued" || (status === "running" && !read) ? "" : "not known";
+  return status === "queued" || (status === "running" && !read) ? "" : "no price known";
 }

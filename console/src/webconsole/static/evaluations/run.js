@@ -59,10 +59,11 @@ function Head({ run, changed }) {
       say(reason);
     }
   };
+  const isBeside = route.value.query.has("with");
   const rows = [
     ["Asked", [target.model, settingsOf(target)].filter(Boolean).join(", ")], ["Cost", costOf(run)],
-    ["Budget", run.budget_usd && `${run.budget_usd} USD`], ["Tokens", `${run.prompt_tokens.toLocaleString()} read, ${run.completion_tokens.toLocaleString()} written`],
-    ["Begun", run.started_at && when(run.started_at)], ["Ended", run.finished_at && when(run.finished_at)], ["Key", run.key_id], ["Evaluation", id],
+    ...(isBeside ? [] : [["Budget", run.budget_usd && `${run.budget_usd} USD`], ["Tokens", `${run.prompt_tokens.toLocaleString()} read, ${run.completion_tokens.toLocaleString()} written, ${run.embedding_tokens.toLocaleString()} embedded`],
+    ["Begun", run.started_at && when(run.started_at)], ["Ended", run.finished_at && when(run.finished_at)], ["Key", run.key_id], ["Evaluation", id]]),
   ];
   return html`
     <header class="bar-of-choices">

@@ -145,7 +145,7 @@ function Estimate({ set, count, model }) {
 function needed({ prompt_tokens: read, completion_tokens: written, embedding_tokens: embedded, cost_usd: cost, started_at: from, finished_at: to }, share) {
   const tokens = `about ${counted(Math.round((read + written + embedded) * share), "token")}`;
   const took = from && to ? duration((Date.parse(to) - Date.parse(from)) * share) : "";
-  return [tokens, cost !== null && `${(Number(cost) * share).toPrecision(2)} USD`, took].filter(Boolean).join(", ");
+  return [tokens, cost !== null && `${Number((Number(cost) * share).toPrecision(2))} USD`, took].filter(Boolean).join(", ");
 }
 
 /** @param {Api.QuestionSet} set */
