@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import httpx2
 import pytest
@@ -28,6 +29,23 @@ def test_vectors_come_in_the_order_of_the_texts() -> None:
     server = Recorder(httpx2.Response(200, json={"data": vectors, "model": "m", "usage": usage}))
     assert [each.embedding for each in client_of(server).embed(("a", "b"))] == [[0.0], [1.0]]
     assert server.body() == {"model": "default", "input": ["a", "b"]}
+
+
+@pytest.mark.parametrize(
+    ("labels", "sent"),
+    [
+        (None, {}),
+        (("a", "b"), {"labels": ["a", "b"]}),
+        ({"a": "about a"}, {"labels": [{"label": "a", "text": "about a"}]}),
+    ],
+)
+def test_a_classification_has_the_labels_that_are_sent_or_else_its_models_own(
+    labels: Any, sent: dict[str, Any]
+) -> None:
+    results = [{"label": "a", "scores": {"a": 0.75, "b": 0.25}}]
+    server = Recorder(httpx2.Response(200, json={"model": "m", "results": results}))
+    assert [each.label for each in client_of(server).classify(["x"], labels)] == ["a"]
+    assert server.body() == {"model": "default", "input": ["x"], **sent}
 
 
 def test_a_search_leaves_to_the_collection_what_was_not_said() -> None:

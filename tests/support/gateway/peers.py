@@ -80,6 +80,13 @@ def inference(public_key: Path, seen: Seen, *, reranker: bool = False) -> FastAP
         choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
         return JSONResponse({**answer, "choices": choices}, headers=version_of(body["model"]).headers())
 
+    _answer_texts(app, seen)
+    return app
+
+
+def _answer_texts(app: FastAPI, seen: Seen) -> None:
+    """Vectors, labels and ranks."""
+
     @app.post("/v1/embeddings")
     async def embed(request: Request, caller: Annotated[Caller, require("inference")]) -> Any:
         body = await request.json()
@@ -93,13 +100,18 @@ def inference(public_key: Path, seen: Seen, *, reranker: bool = False) -> FastAP
         usage = {"prompt_tokens": told, "total_tokens": 5 * len(texts), "truncated": 0}
         return {"object": "list", "data": data, "model": body["model"], "usage": usage}
 
+    @app.post("/v1/classify")
+    async def classify(request: Request, caller: Annotated[Caller, require("inference")]) -> Any:
+        body = await request.json()
+        seen.note("inference", request, caller, body)
+        usage = {"prompt_tokens": 9, "completion_tokens": 0, "total_tokens": 9, "truncated": 0}
+        return {"model": body["model"], "results": [{"label": "a", "scores": {"a": 0.75, "b": 0.25}}], "usage": usage}
+
     @app.post("/v1/rerank")
     async def rank(request: Request, caller: Annotated[Caller, require("inference")]) -> Any:
         seen.note("inference", request, caller, await request.json())
         usage = {"total_tokens": 40}
         return {"model": "judge", "results": [{"index": 1, "relevance_score": 0.9}], "usage": usage}
-
-    return app
 
 
 def _answered(body: dict[str, Any]) -> dict[str, Any]:

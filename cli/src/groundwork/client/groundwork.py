@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import IO, Literal, Self
@@ -15,9 +15,11 @@ from contracts.access.sessions import Me, SessionToken
 from contracts.core.health import Health
 from contracts.models.catalog import Embedding, ModelDeclaration, ModelInfo
 from contracts.models.chat import AnswerOptions
+from contracts.models.classification import Classification
 from contracts.operations.administration import BACK_UP, READINESS
 from contracts.operations.documents import SEARCH_COLLECTION
 from contracts.operations.models import (
+    CLASSIFY,
     CREATE_EMBEDDINGS,
     DELETE_MODEL,
     GET_MODEL,
@@ -159,6 +161,18 @@ class Groundwork:
         """One vector a text, in order."""
         reply = self._connection.model(CREATE_EMBEDDINGS, json={"model": model, "input": list(texts)})
         return sorted(reply.data, key=lambda embedding: embedding.index)
+
+    def classify(
+        self, texts: Sequence[str], labels: Sequence[str] | Mapping[str, str] | None = None, *, model: str = "default"
+    ) -> list[Classification]:
+        """The likeliest label of each text, in order: one of `labels` (a mapping says what each is about), or without
+        them one of a classification model's own."""
+        body: dict[str, object] = {"model": model, "input": list(texts)}
+        if isinstance(labels, Mapping):
+            body["labels"] = [{"label": label, "text": text} for label, text in labels.items()]
+        elif labels is not None:
+            body["labels"] = list(labels)
+        return self._connection.model(CLASSIFY, json=body).results
 
     def usage(
         self, *, group_by: UsageGroup = "model", since: datetime | None = None, until: datetime | None = None

@@ -99,3 +99,13 @@ def test_a_summary_is_printed_with_what_each_sentence_quotes(serve: Serve) -> No
     done = run("summary", "d", "-c", "c", "-n", "1")
     assert done.stdout == f"{ODD}\n- {ODD} [1]\n\n[1] t.md, page 2\n    “q”\n"
     assert done.stderr == "Made without: embeddings_unavailable.\n"
+
+
+def test_a_classified_text_is_shown_with_its_label_and_the_label_s_score(serve: Serve) -> None:
+    results = [{"label": "late", "scores": {"late": 0.875, "odd": 0.125}}]
+    server = Recorder(httpx2.Response(200, json={"model": "m", "results": results}))
+    serve(server)
+    done = output("classify", ODD, "-l", "late=a parcel that is late", "-l", "odd", "--model", "m")
+    assert done == f"late  0.88\n   {ODD}\n"
+    labels = [{"label": "late", "text": "a parcel that is late"}, {"label": "odd", "text": "odd"}]
+    assert server.body(0) == {"model": "m", "input": [ODD], "labels": labels}

@@ -14,7 +14,7 @@ import structlog
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from inference.api import chat, models, pulls, reading, tokens, vectors
+from inference.api import chat, classification, models, pulls, reading, tokens, vectors
 from inference.catalog.gguf_files import gguf_files
 from inference.catalog.identity import Digests, Identity, identity_of
 from inference.catalog.model_folders import ModelSources
@@ -120,7 +120,7 @@ def create_app(settings: InferenceSettings | None = None, dependencies: Dependen
         "inference",
         settings=chosen,
         opening=lambda: use_given(dependencies) if dependencies else open_dependencies(chosen),
-        routers=[chat.router, vectors.router, reading.router, tokens.router, pulls.router, models.router],
+        routers=[each.router for each in (chat, vectors, classification, reading, tokens, pulls, models)],
         probes=lambda opened: opened.probes(),
     )
 

@@ -305,6 +305,31 @@ class Unsupported(InvalidRequest):
         super().__init__(f"This model does not support '{param}'. {hint}.", param=param)
 
 
+class LabelsMissing(InvalidRequest):
+    """An embedding model is to classify, and nobody said into what."""
+
+    code = "labels_missing"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The embedding model '{name}' has no labels of its own. Send `labels`, or choose a model of kind "
+            "classification (GET /v1/models).",
+            param="labels",
+        )
+
+
+class LabelsAlike(InvalidRequest):
+    """Two labels have one name."""
+
+    code = "labels_alike"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Each label needs a name of its own, also once this key's guardrails have masked it; two are alike.",
+            param="labels",
+        )
+
+
 class ToolsUnsupported(Unsupported):
     """The engine does not call tools of this kind."""
 

@@ -1,4 +1,4 @@
-"""`search`, `ask` and `summary`."""
+"""`search`, `ask`, `summary` and `classify`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     app.command()(search)
     app.command()(ask)
     app.command()(summary)
+    app.command()(classify)
 
 
 def search(
@@ -88,6 +89,25 @@ def summary(
         session.write(f"    “{_shortened(note.quote)}”")
     if made.degraded:
         session.notes.print(f"Made without: {', '.join(made.degraded)}.", style="yellow")
+
+
+def classify(
+    context: typer.Context,
+    texts: Annotated[list[str], typer.Argument(help="The texts, each quoted as one argument.")],
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", "-l", help="NAME, or NAME=WHAT IT IS ABOUT; repeat. Without any, the model's own."),
+    ] = None,
+    model: Annotated[str, typer.Option(help="A classification model, or with labels an embedding model.")] = "default",
+) -> None:
+    """Say which of some labels each text has, with the label's score and the text."""
+    session = session_of(context)
+    named = {name: about or name for name, _, about in (each.partition("=") for each in label or ())}
+    with session.client() as client:
+        classified = client.classify(texts, named or None, model=model)
+    for text, found in zip(texts, classified, strict=True):
+        session.out.print(Text.assemble((found.label, "bold"), f"  {found.scores[found.label]:.2f}"))
+        session.write(f"   {_shortened(text)}")
 
 
 def _print_citations(session: Session, answer: Answer) -> None:

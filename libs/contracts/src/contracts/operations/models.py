@@ -15,6 +15,7 @@ from contracts.models.catalog import (
     RerankRequest,
 )
 from contracts.models.chat import ChatCompletion, ChatCompletionChunk, ChatRequest
+from contracts.models.classification import ClassifyReply, ClassifyRequest
 from contracts.models.completions import CompletionRequest, TextCompletion
 from contracts.models.pulls import ModelPull, Pull, PullList
 from contracts.models.responses import Response, ResponseEvent, ResponseRequest
@@ -70,6 +71,10 @@ RERANK = Operation(
 RERANK_V2 = Operation(
     "POST", "/v2/rerank", RerankReply, ("chat",), _TAGS, VECTORS, name="rerank", route="rerank", request=RerankRequest,
     carries="json",
+)
+CLASSIFY = Operation(
+    "POST", "/v1/classify", ClassifyReply, ("chat",), _TAGS, VECTORS, name="classify", route="classify",
+    request=ClassifyRequest, carries="json",
 )
 TOKENIZE = Operation(
     "POST", "/v1/tokenize", TokenizeReply, ("chat",), _TAGS, TOKENS, name="tokenize", route="tokens",

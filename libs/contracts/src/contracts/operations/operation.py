@@ -25,6 +25,7 @@ MeteredRoute = Literal[
     "embeddings",
     "rerank",
     "reading",
+    "classify",
     "tokens",
     "search",
     "documents",

@@ -8,6 +8,7 @@ from typing import Any
 
 from contracts.operations.documents import SEARCH_COLLECTION
 from contracts.operations.models import (
+    CLASSIFY,
     CREATE_CHAT_COMPLETION,
     CREATE_COMPLETION,
     CREATE_EMBEDDINGS,
@@ -125,6 +126,19 @@ async def rerank(deps: Deps, key: Key) -> Any:
     return Relay(work)
 
 
+@relay(router, CLASSIFY)
+async def classify(deps: Deps, key: Key) -> Any:
+    """The likeliest label of each text, and the score of each label: of those that are sent, by their own texts and
+    without any training."""
+    key.require(*CLASSIFY.scopes)
+
+    async def work(exchange: Exchange) -> None:
+        async with deps.metered(exchange, key, "classify") as call:
+            await vector_calls.classify(exchange, deps, call)
+
+    return Relay(work)
+
+
 @relay(router, TOKENIZE)
 async def tokenize(deps: Deps, key: Key) -> Any:
     """The tokens of a text or a conversation as a model reads it, in vLLM's form. Free of charge."""
@@ -171,5 +185,6 @@ DIRECT_ENDPOINTS: Mapping[str, Endpoint] = {
     CREATE_EMBEDDINGS.path: embeddings,
     RERANK.path: rerank,
     RERANK_V2.path: rerank,
+    CLASSIFY.path: classify,
 }
 """Endpoints that have a plain route in front of the framework's."""

@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from contracts.models.catalog import EmbeddingRequest, RerankRequest
+from contracts.models.catalog import EmbeddingRequest, ModelInfo, RerankRequest
+from contracts.models.classification import ClassifyRequest
 from contracts.models.reading import ReadingRequest
 from contracts.models.tokens import token_lists
 from contracts.models.versions import ModelVersion
@@ -41,9 +42,10 @@ _OPERATIONS = {
     "/v1/embeddings": "embeddings",
     "/v1/rerank": "rerank",
     "/v1/reading": "reading",
+    "/v1/classify": "classify",
     "/v1/search": "retrieval",
 }
-"""What OpenTelemetry calls these calls; it has no word for rerank and reading yet."""
+"""What OpenTelemetry calls these calls; it has no word for rerank, reading and classify yet."""
 JUDGEMENT_TOKENS = 100
 """What a chat model that judges is reckoned to write of one passage or pair; other reading models write nothing."""
 
@@ -70,10 +72,7 @@ async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, pu
         changes["input_type"] = "passage"  # OpenAI's callers can't say it, and most index
     named = request.model_copy(update=changes)
     reply = await _ask(exchange, deps, call, deps.peers.inference, "/v1/embeddings", MODELS, named, seconds)
-    call.tokens.embedding = count(_usage_of(reply), "prompt_tokens")
-    call.cost = cost_nano_usd(model.price, call.tokens.embedding)
-    if not call.tokens.embedding:
-        call.bill_as_reserved()  # nothing is read for nothing
+    _bill_embedded(call, model, reply)
     await _give(exchange, call, reply)
 
 
@@ -93,6 +92,21 @@ async def rerank(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> N
     call.cost = cost_nano_usd(model.price, call.tokens.prompt)
     if not call.tokens.prompt:
         call.bill_as_reserved()
+    await _give(exchange, call, reply)
+
+
+async def classify(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> None:
+    """The likeliest label of each text."""
+    body = await exchange.body()
+    request = await _screened(exchange, call, await parse(ClassifyRequest, body), len(body))
+    model = (await deps.catalog.models()).resolve(request.model, "embedding", call.principal)
+    call.model = model.id
+    read = tokens_of(*request.texts(), *request.label_texts().values())
+    await deps.reserve(exchange, call, MaxUsage.of_model(model, read))
+    named = request.model_copy(update={"model": model.id})
+    seconds = deps.settings.call_timeout_seconds
+    reply = await _ask(exchange, deps, call, deps.peers.inference, "/v1/classify", MODELS, named, seconds)
+    _bill_embedded(call, model, reply)
     await _give(exchange, call, reply)
 
 
@@ -181,6 +195,14 @@ async def _ask(
         raise
     exchange.headers.update(ModelVersion.of(answer.headers).headers())
     return answer.body
+
+
+def _bill_embedded(call: MeteredCall, model: ModelInfo, reply: bytes) -> None:
+    """By the tokens that an embedding model says it has read."""
+    call.tokens.embedding = count(_usage_of(reply), "prompt_tokens")
+    call.cost = cost_nano_usd(model.price, call.tokens.embedding)
+    if not call.tokens.embedding:
+        call.bill_as_reserved()  # nothing is read for nothing
 
 
 async def _give(exchange: Exchange, call: MeteredCall, body: bytes) -> None:

@@ -72,6 +72,19 @@ class RankingResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassificationResult:
+    """A row of scores for each input, in their order; each score, from 0 to 1, is the label's of its column."""
+
+    labels: tuple[str, ...]
+    scores: Vectors
+    tokens: int = 0
+    """Tokens read, those cut off not among them."""
+    truncated: int = 0
+    completion_tokens: int = 0
+    """Tokens written, by an engine that writes."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReadingResult(Generic[R_co]):
     """A reading for each passage or pair, in their order."""
 

@@ -1,0 +1,86 @@
+"""Classification on the wire: which of some labels a text has, told by a trained head or by the labels' own texts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from contracts.core.base import Count, Reply, Request
+from contracts.core.values import Text, check_text
+
+MAX_CLASSIFIED = 256
+"""Inputs of one call."""
+MAX_INPUT_CHARACTERS = 100_000
+"""Of one input; a model reads far less of it."""
+MAX_LABELS = 100
+
+
+def _inputs(value: object) -> object:
+    """Say in one sentence what is wrong with a text or a list of texts."""
+    each = value if isinstance(value, list) else [value]
+    if not 1 <= len(each) <= MAX_CLASSIFIED:
+        raise ValueError(f"must be a text or a list of 1 to {MAX_CLASSIFIED} texts; there are {len(each)}")
+    for number, one in enumerate(each):
+        if not isinstance(one, str):
+            raise ValueError(f"must be a text or a list of texts, not {type(one).__name__}; see number {number}")
+        if not one.strip():
+            raise ValueError(f"must not be empty; see number {number}")
+        if len(one) > MAX_INPUT_CHARACTERS:
+            raise ValueError(f"must have at most {MAX_INPUT_CHARACTERS} characters; see number {number}")
+        check_text(one)
+    return value
+
+
+LabelName = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
+
+
+class ClassLabel(Request):
+    """A label whose name says too little."""
+
+    label: LabelName
+    text: Annotated[Text, StringConstraints(min_length=1, max_length=1000)]
+    """What texts with this label are about: a sentence, or one of them."""
+
+
+class ClassifyRequest(Request):
+    """Body of `POST /v1/classify`. What is longer than the model reads is cut, and counted in `usage.truncated`."""
+
+    model: str = "default"
+    """A classification model, or with `labels` an embedding model."""
+    input: Annotated[str | list[str], BeforeValidator(_inputs)]
+    """A text, or a list of 1 to 256 texts."""
+    labels: Annotated[list[LabelName | ClassLabel], Field(min_length=2, max_length=MAX_LABELS)] | None = None
+    """What there is to choose from, without any training; a classification model has its own labels."""
+
+    def texts(self) -> list[str]:
+        """The inputs."""
+        return [self.input] if isinstance(self.input, str) else self.input
+
+    def label_texts(self) -> dict[str, str]:
+        """What each label is about, by its name, in the request's order."""
+        return dict((one.label, one.text) if isinstance(one, ClassLabel) else (one, one) for one in self.labels or ())
+
+
+class Classification(Reply):
+    """Of one input: its likeliest label, and the score of every label, from 0 to 1."""
+
+    label: str
+    scores: dict[str, float]
+
+
+class ClassifyUsage(Reply):
+    """Tokens read, of labels too; written, by a chat model that judges; and how many inputs were cut."""
+
+    prompt_tokens: Count = 0
+    completion_tokens: Count = 0
+    total_tokens: Count = 0
+    truncated: Count = 0
+
+
+class ClassifyReply(Reply):
+    """Results in the order of the inputs."""
+
+    model: str
+    results: list[Classification]
+    usage: ClassifyUsage = ClassifyUsage()
