@@ -8,6 +8,8 @@ import yaml
 
 from inference.bootstrap import open_dependencies
 from inference.engines.batched.embedding import BatchedEmbedding
+from inference.engines.head.classification import HeadClassifier
+from inference.engines.judge.guard import ChatGuard
 from inference.engines.judge.reading import ChatJudge
 from inference.engines.openai.vectors import UpstreamEmbedding, UpstreamRank
 from inference.engines.scripted.reading import ScriptedReading
@@ -36,6 +38,8 @@ EMBEDDING = {"kind": "embedding", "max_input_tokens": 16, "dimensions": 8}
         ({"kind": "rerank", "engine": "scripted"}, ScriptedRank),
         ({"kind": "reading", "engine": "scripted"}, ScriptedReading),
         ({"kind": "reading", "engine": "judge", "source": {"chat_model": "default"}}, ChatJudge),
+        ({"kind": "classification", "engine": "head", "source": {"path": "/nowhere/head.json"}}, HeadClassifier),
+        ({"kind": "classification", "engine": "judge", "source": {"chat_model": "default"}}, ChatGuard),
         ({"kind": "reading", "engine": "sentence-transformers", "source": {"path": "/nowhere"}}, FolderReading),
     ],
 )

@@ -86,6 +86,7 @@ EXAMPLES: dict[str, list[Example]] = {
     ],
     "POST /v1/embeddings": [lambda _, text: ("/v1/embeddings", {"input": ["first", text]})],
     "POST /v1/classify": [lambda _, text: ("/v1/classify", {"input": ["first", text], "labels": ["a", "b"]})],
+    "POST /v1/moderations": [lambda _, text: ("/v1/moderations", {"input": ["first", text]})],
     "POST /v1/tokenize": [lambda _, text: ("/v1/tokenize", {"model": "turns", "prompt": text})],
     "POST /v1/rerank": [lambda _, text: ("/v1/rerank", {"query": "q", "documents": ["first", text]})],
     "POST /v2/rerank": [lambda _, text: ("/v2/rerank", {"query": text, "documents": ["first"]})],

@@ -8,10 +8,22 @@ from typing import Any
 
 import pytest
 from tests.support.inference.chat_conformance import Capabilities, ChatConformance, Subject, subject_of
+from tests.support.inference.classification_conformance import ClassificationConformance
 from tests.support.inference.embedding_conformance import EmbeddingConformance
 from tests.support.inference.reading_conformance import ReadingConformance
 from tests.support.inference.rerank_conformance import RerankConformance
-from tests.support.inference.running import CHAT, EMBEDDING, READING, RERANK, Inference, running_inference, settings_for
+from tests.support.inference.running import (
+    CHAT,
+    EMBEDDING,
+    GUARD,
+    GUARDING,
+    HEAD,
+    READING,
+    RERANK,
+    Inference,
+    running_inference,
+    settings_for,
+)
 
 from inference.bootstrap import open_dependencies
 from inference.dependencies import Dependencies
@@ -95,3 +107,12 @@ class TestReading(ReadingConformance):
         async with open_dependencies(settings_for(tmp_path, [CHAT, EMBEDDING, READING])) as dependencies:
             await dependencies.models.loaded()
             yield dependencies.models.reading("default").ready()
+
+
+class TestClassification(ClassificationConformance):
+    @pytest.fixture(params=["head", "judge"])
+    async def engine(self, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Any]:
+        declared = [GUARDING, EMBEDDING, HEAD if request.param == "head" else GUARD]
+        async with open_dependencies(settings_for(tmp_path, declared)) as dependencies:
+            await dependencies.models.loaded()
+            yield dependencies.models.classification("default").ready()

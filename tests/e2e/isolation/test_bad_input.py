@@ -115,6 +115,8 @@ TABLE = (
     ),
     Bad("bad name", "POST", "/v1/collections", 422, "invalid_body", r"name", {"json": {"name": "No Spaces!"}}),
     Bad("name taken", "POST", "/v1/collections", 409, "collection_exists", COLLECTION, {"json": {"name": COLLECTION}}),
+    Bad("no moderation", "POST", "/v1/moderations", 404, "no_moderation", r"moderates", {"json": {"input": "x"}}),
+    Bad("no classifier", "POST", "/v1/classify", 404, "no_classifier", r"labels", {"json": {"input": "x"}}),
     Bad(
         "no reranker", "POST", "/v1/rerank", 404, "no_reranker", r"rerank", {"json": {"query": "x", "documents": ["y"]}}
     ),

@@ -275,6 +275,7 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
         ],
         "POST /v1/embeddings": [{"input": "wombat"}],
         "POST /v1/classify": [{"input": "wombat", "labels": ["a", "b"]}],
+        "POST /v1/moderations": [{"input": "wombat"}],
         "POST /v1/tokenize": [{"prompt": "wombat"}],
         "POST /v1/detokenize": [{"tokens": [5]}],
         "POST /v1/rerank": [{"query": "wombat", "documents": ["x"]}],

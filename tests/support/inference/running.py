@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import numpy as np
 import yaml
 from starlette.types import ASGIApp
 
@@ -60,6 +62,35 @@ READING: dict[str, Any] = {
     "kind": "reading",
     "engine": "scripted",
     "max_input_tokens": 64,
+    "default": True,
+}
+
+HEAD: dict[str, Any] = {
+    "name": "topics",
+    "kind": "classification",
+    "engine": "head",
+    "source": {
+        "head": {
+            "labels": ["cars", "boats", "money"],
+            "embedding_model": EMBEDDING["name"],
+            "weights": base64.b64encode(np.linspace(-2, 2, 3 * 48, dtype="<f4").tobytes()).decode(),
+            "bias": [0.5, -0.25, 0.0],
+        }
+    },
+    "default": True,
+}
+GUARDING: dict[str, Any] = CHAT | {
+    "source": {"rules": [{"when": "bomb", "reply": "unsafe\nS1,S9"}, {"when": "", "reply": "safe"}]},
+    "context_length": 8192,
+}
+"""A chat model that answers as Llama Guard does."""
+GUARD: dict[str, Any] = {
+    "name": "guard",
+    "kind": "classification",
+    "engine": "judge",
+    "source": {"chat_model": "talker"},
+    "max_input_tokens": 256,
+    "moderation": {"categories": {"unsafe": "illicit", "S1": "violence", "S10": "hate"}},
     "default": True,
 }
 

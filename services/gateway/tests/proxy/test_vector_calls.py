@@ -10,7 +10,7 @@ from contracts.models.catalog import ModelInfo, ModelPrice
 from gateway.auth.errors import CollectionNotAllowed, NotYours
 from gateway.auth.keys import Principal
 from gateway.models.errors import ModelNotFound, WrongModelKind
-from gateway.proxy.vector_calls import JUDGEMENT_TOKENS, classify, embed, read, rerank, search_collection
+from gateway.proxy.vector_calls import JUDGEMENT_TOKENS, embed, read, rerank, search_collection
 from servicekit.core.errors import UpstreamTimeout
 
 EMBEDDED = {"data": [], "usage": {"prompt_tokens": 7, "total_tokens": 7}}
@@ -195,35 +195,3 @@ async def test_a_reader_that_writes_for_nothing_is_reckoned_to_write_nothing(ins
     await _read(installation)
     (row,) = await installation.rows()
     assert (row["prompt_tokens"], row["completion_tokens"]) == (5, 0)
-
-
-CLASSIFIED = {"results": [], "usage": {"prompt_tokens": 9, "completion_tokens": 0, "total_tokens": 9, "truncated": 0}}
-
-
-async def _classify(installation: Installation, key: Principal | None = None, **more: Any) -> Caller:
-    caller = Caller.of({"input": ["abc", "abcabc"], "labels": ["abc", {"label": "x", "text": "abcabc"}], **more})
-    async with installation.deps.meter.call(key or _key(), "classify", "req_1") as call:
-        await classify(caller.exchange, installation.deps, call)
-    return caller
-
-
-async def test_a_classification_by_labels_is_charged_as_what_its_model_embeds(installation: Installation) -> None:
-    installation.inference.answers("/v1/classify", CLASSIFIED)
-    assert (await _classify(installation)).json == CLASSIFIED
-    assert installation.inference.asked[-1].json["model"] == "e"
-    (row,) = await installation.rows()
-    assert (row["route"], row["embedding_tokens"], row["cost_nano_usd"]) == ("classify", 9, 9000)
-
-
-async def test_a_classification_reserves_its_inputs_and_its_labels(installation: Installation) -> None:
-    installation.inference.answers("/v1/classify", {"results": []})
-    await _classify(installation)
-    (row,) = await installation.rows()
-    assert (row["embedding_tokens"], row["estimated"]) == (6, True)
-
-
-async def test_a_key_classifies_only_by_a_model_that_it_may_use(installation: Installation) -> None:
-    with pytest.raises(ModelNotFound):
-        await _classify(installation, _key(models=("m",)))
-    with pytest.raises(WrongModelKind):
-        await _classify(installation, model="m")

@@ -30,7 +30,6 @@ from inference.declarations.vectors import NamesOfVectors
 from inference.dependencies import Dependencies
 from inference.engines.batched.embedding import BatchedEmbedding
 from inference.engines.batched.worker_pool import WorkerPoolLimits
-from inference.engines.judge.reading import ChatJudge
 from inference.engines.llamacpp.chat import LlamaChat
 from inference.engines.llamacpp.heartbeat import PATH as HEARTBEAT_PATH
 from inference.engines.llamacpp.heartbeat import Heartbeat
@@ -55,7 +54,7 @@ from inference.protocol.engines import ChatEngine, EmbeddingEngine, Engine, Read
 from inference.pulls.runtime import open_pulls
 from inference.queueing.admission import Admission, reserved_for_queries
 from inference.queueing.liveness import PROBE, Liveness
-from inference.serving.chat import complete_answer
+from inference.serving import composed
 from inference.serving.models import ServedModels
 from inference.serving.served_model import Declaration, ServedModel
 from inference.settings import InferenceSettings, key_hosts, secret_named
@@ -85,7 +84,7 @@ async def open_dependencies(settings: InferenceSettings) -> AsyncGenerator[Depen
     try:
         await migrate(database, MIGRATIONS)
         async with open_session(connections=0) as session, unpooled() as children:  # admission bounds the calls
-            factory = _EngineFactory(settings, session, children, lambda name: served.chat(name))
+            factory = _EngineFactory(settings, session, children, lambda: served)
             served = ServedModels(factory.served, probe_seconds=settings.probe_seconds)
             repository = DeclarationRepository(database, SystemClock())
             declared = DeclaredModels(
@@ -133,10 +132,10 @@ class _EngineFactory:
         settings: InferenceSettings,
         session: aiohttp.ClientSession,
         children: aiohttp.ClientSession,
-        chat_model: Callable[[str], ServedModel[ChatEngine]],
+        models: Callable[[], ServedModels],
     ) -> None:
-        """`chat_model`: finds the one that a judge asks."""
-        self._chat_model = chat_model
+        """`models`: those among which judges and heads find the one that works for them."""
+        self._models = models
         self._settings = settings
         self._session = session
         self._children = children
@@ -189,6 +188,9 @@ class _EngineFactory:
         if model.kind == "reading":
             reader = self._reading(model)
             return reader, reader.probe
+        if model.kind == "classification":
+            classifier = composed.classifier(model, self._models)
+            return classifier, classifier.probe
         rerank = self._rerank(model, connections)
         return rerank, lambda: rerank.rank("probe", ["probe"])
 
@@ -311,18 +313,12 @@ class _EngineFactory:
         return CrossEncoderRank(**self._pairs(model))
 
     def _reading(self, model: Model) -> ReadingEngine:
-        source, limit = model.source, model.max_input_tokens or PAIR_TOKENS
+        source = model.source
         if isinstance(source, ScriptSource):
-            return ScriptedReading(limit)
-        if not isinstance(source, ChatSource):
-            return FolderReading(**self._pairs(model))
-        chat = partial(self._chat_model, source.chat_model)
-        return ChatJudge(
-            model.name,
-            ask=lambda request: complete_answer(chat(), request),
-            probe=lambda: chat().probe(),
-            max_input_tokens=limit,
-        )
+            return ScriptedReading(model.max_input_tokens or PAIR_TOKENS)
+        if isinstance(source, ChatSource):
+            return composed.judge(model, self._models)
+        return FolderReading(**self._pairs(model))
 
     def _pairs(self, model: Model) -> dict[str, Any]:
         return {

@@ -330,6 +330,32 @@ class LabelsAlike(InvalidRequest):
         )
 
 
+class HeadUnusable(Conflict):
+    """A trained head has lost the vectors that it was trained on."""
+
+    code = "head_unusable"
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(
+            f"The model '{name}' can't classify: {why}. Train it again on the embedding model as it is now, or bring "
+            "back the one that it was trained on.",
+            param="model",
+        )
+
+
+class InputsTooLong(InvalidRequest):
+    """Texts have more parts than one call may have read."""
+
+    code = "inputs_too_long"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"The inputs have more than {most} parts of what the model reads at once. Send fewer or shorter ones, or "
+            "have their beginning read alone (`long_inputs: cut`).",
+            param="input",
+        )
+
+
 class ToolsUnsupported(Unsupported):
     """The engine does not call tools of this kind."""
 

@@ -2,7 +2,7 @@
 
 | metric | labels | meaning |
 | --- | --- | --- |
-| groundwork_inference_tokens_total | model, kind | tokens by kind: prompt, completion, embedding, rerank, reading |
+| groundwork_inference_tokens_total | model, kind | prompt, completion, embedding, rerank, reading, classification |
 | groundwork_inference_waiting | model | calls (chat) or inputs (embeddings) that wait their turn |
 | groundwork_inference_waiting_tokens | model | tokens of the chat calls that wait, prompt and answer, roughly |
 | groundwork_inference_engine_waiting | model | calls that wait inside the server behind the model, by its own metrics |
@@ -60,6 +60,7 @@ _KINDS = {
     "embedding": ("embedding",),
     "rerank": ("rerank",),
     "reading": ("reading",),
+    "classification": ("classification",),
 }
 
 

@@ -16,7 +16,7 @@ from groundwork.commands.installation.pulls import fetch, pulls
 from groundwork.commands.session import session_of
 
 SHOWN_DIGEST = len("sha256:") + 12
-PLAIN = ("chat", "embedding", "rerank", "reading")
+PLAIN = ("chat", "embedding", "rerank", "reading", "classification")
 
 
 def register(app: typer.Typer) -> None:

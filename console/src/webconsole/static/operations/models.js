@@ -8,7 +8,7 @@ import { usePolling } from "../parts/poll.js";
 import { ModelForm } from "./model-form.js";
 
 const EVERY_MS = 5000;
-const KINDS = new Set(["chat", "embedding", "rerank", "reading"]);
+const KINDS = new Set(["chat", "embedding", "rerank", "reading", "classification"]);
 const STATES = /** @type {Record<string, string>} */ ({ ready: "ready", loading: "loading", not_answering: "does not answer", failed: "could not be loaded" });
 const CIRCUITS = /** @type {Record<string, string>} */ ({ closed: "calls go through", half_open: "tried again with a few calls", open: "no calls: it failed too often" });
 const OPEN_PULLS = new Set(["queued", "running"]);

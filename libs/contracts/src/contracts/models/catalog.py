@@ -10,11 +10,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from contracts.access.keys import Limits
 from contracts.core.base import Count, Reply
 from contracts.core.values import Passed, Text, unlike
+from contracts.models.classification import ModerationRules
 from contracts.models.languages import Languages
 from contracts.models.reading import Reads
 from contracts.models.tokens import TokenId, check_texts_or_tokens
 
-ModelKind = Literal["chat", "embedding", "rerank", "reading", "rag", "agent", "prompt"]
+ModelKind = Literal["chat", "embedding", "rerank", "reading", "classification", "rag", "agent", "prompt"]
 ToolProtocol = Literal["native", "constrained"]
 ModelState = Literal["loading", "ready", "not_answering", "failed"]
 """`failed`: it could not be loaded. `not_answering`: it was loaded, and did not answer when it was last asked."""
@@ -87,6 +88,12 @@ class ModelInfo(Reply):
     """Whether an embedding model reads queries otherwise than passages: then say `input_type`."""
     reads: list[Reads] | None = None
     """What a reading model can tell; null for other kinds, and while it is not loaded."""
+    labels: list[str] | None = None
+    """What a classification model chooses from; null for other kinds, and while it is not loaded."""
+    embedding_model: str | None = None
+    """The model whose vectors a classification model reads; null where it reads none, and while it is not loaded."""
+    moderation: ModerationRules | None = None
+    """What a classification model says of a text in `POST /v1/moderations`, if it is for that."""
     default: bool = False
     """Whether `default` means this model for its kind."""
     packaged: bool = False
@@ -141,7 +148,7 @@ class ModelDeclaration(BaseModel):
     name: str | None = None
     """May be left out; else it is the one of the path."""
     kind: str
-    """chat, embedding, rerank or reading."""
+    """chat, embedding, rerank, reading or classification."""
     engine: str
     """openai (any server that speaks OpenAI's API), llamacpp (a GGUF file), sentence-transformers or another."""
     source: dict[str, Passed] = Field(default_factory=dict)

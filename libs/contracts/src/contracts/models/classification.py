@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
@@ -14,9 +14,11 @@ MAX_CLASSIFIED = 256
 MAX_INPUT_CHARACTERS = 100_000
 """Of one input; a model reads far less of it."""
 MAX_LABELS = 100
+"""Of one call; a trained model may have more of its own."""
+MAX_MODEL_LABELS = 200
 
 
-def _inputs(value: object) -> object:
+def check_inputs(value: object) -> object:
     """Say in one sentence what is wrong with a text or a list of texts."""
     each = value if isinstance(value, list) else [value]
     if not 1 <= len(each) <= MAX_CLASSIFIED:
@@ -35,6 +37,12 @@ def _inputs(value: object) -> object:
 LabelName = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
 
 
+LongInputs = Literal["cut", "mean", "highest"]
+"""`cut`: its beginning alone is read, which `usage.truncated` counts. With the others all of it is read, in parts, and
+each label has the `mean` of its scores there or the `highest`: then what stands anywhere in a text counts, and the
+scores of such a text may be more than 1 together."""
+
+
 class ClassLabel(Request):
     """A label whose name says too little."""
 
@@ -44,14 +52,16 @@ class ClassLabel(Request):
 
 
 class ClassifyRequest(Request):
-    """Body of `POST /v1/classify`. What is longer than the model reads is cut, and counted in `usage.truncated`."""
+    """Body of `POST /v1/classify`."""
 
     model: str = "default"
     """A classification model, or with `labels` an embedding model."""
-    input: Annotated[str | list[str], BeforeValidator(_inputs)]
+    input: Annotated[str | list[str], BeforeValidator(check_inputs)]
     """A text, or a list of 1 to 256 texts."""
     labels: Annotated[list[LabelName | ClassLabel], Field(min_length=2, max_length=MAX_LABELS)] | None = None
     """What there is to choose from, without any training; a classification model has its own labels."""
+    long_inputs: LongInputs = "cut"
+    """What is done with an input that is longer than the model reads."""
 
     def texts(self) -> list[str]:
         """The inputs."""
@@ -60,6 +70,19 @@ class ClassifyRequest(Request):
     def label_texts(self) -> dict[str, str]:
         """What each label is about, by its name, in the request's order."""
         return dict((one.label, one.text) if isinstance(one, ClassLabel) else (one, one) for one in self.labels or ())
+
+
+Category = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9/_-]{0,63}$")]
+"""Of moderation: OpenAI's (`harassment`, `hate`, `self-harm`, `sexual`, `violence`, …) or one of your own."""
+
+
+class ModerationRules(Reply):
+    """Which labels of a classification model say that a text should not be let through."""
+
+    categories: Annotated[dict[LabelName, Category], Field(min_length=1, max_length=MAX_MODEL_LABELS)]
+    """The category of each such label; labels that are not named are harmless."""
+    threshold: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """The score from which a category is flagged."""
 
 
 class Classification(Reply):

@@ -17,6 +17,7 @@ from contracts.models.catalog import (
 from contracts.models.chat import ChatCompletion, ChatCompletionChunk, ChatRequest
 from contracts.models.classification import ClassifyReply, ClassifyRequest
 from contracts.models.completions import CompletionRequest, TextCompletion
+from contracts.models.moderation import ModerationReply, ModerationRequest
 from contracts.models.pulls import ModelPull, Pull, PullList
 from contracts.models.responses import Response, ResponseEvent, ResponseRequest
 from contracts.models.tokens import DetokenizeReply, DetokenizeRequest, TokenizeReply, TokenizeRequest
@@ -75,6 +76,10 @@ RERANK_V2 = Operation(
 CLASSIFY = Operation(
     "POST", "/v1/classify", ClassifyReply, ("chat",), _TAGS, VECTORS, name="classify", route="classify",
     request=ClassifyRequest, carries="json",
+)
+MODERATE = Operation(
+    "POST", "/v1/moderations", ModerationReply, ("chat",), _TAGS, VECTORS, name="moderate", route="moderation",
+    request=ModerationRequest, carries="json",
 )
 TOKENIZE = Operation(
     "POST", "/v1/tokenize", TokenizeReply, ("chat",), _TAGS, TOKENS, name="tokenize", route="tokens",

@@ -26,6 +26,7 @@ MeteredRoute = Literal[
     "rerank",
     "reading",
     "classify",
+    "moderation",
     "tokens",
     "search",
     "documents",

@@ -16,6 +16,7 @@ from contracts.operations.models import (
     DETOKENIZE,
     GET_MODEL,
     LIST_MODELS,
+    MODERATE,
     RERANK,
     RERANK_V2,
     TOKENIZE,
@@ -29,7 +30,7 @@ from gateway.chat.responses.errors import ResponseNotKept
 from gateway.chat.responses.translation import Responses
 from gateway.chat.translation import TranslatedExchange, Translation
 from gateway.dependencies import Dependencies, Deps, Key
-from gateway.proxy import token_calls, vector_calls
+from gateway.proxy import classification, token_calls, vector_calls
 from gateway.streaming.exchange import Exchange, Relay
 from servicekit.web.router import Router
 
@@ -128,13 +129,26 @@ async def rerank(deps: Deps, key: Key) -> Any:
 
 @relay(router, CLASSIFY)
 async def classify(deps: Deps, key: Key) -> Any:
-    """The likeliest label of each text, and the score of each label: of those that are sent, by their own texts and
-    without any training."""
+    """The likeliest label of each text, and the score of each: of labels that are sent, by their own texts and without
+    any training, or of those that a classification model was trained on (404 `no_classifier` when there is none).
+    """
     key.require(*CLASSIFY.scopes)
 
     async def work(exchange: Exchange) -> None:
         async with deps.metered(exchange, key, "classify") as call:
-            await vector_calls.classify(exchange, deps, call)
+            await classification.classify(exchange, deps, call)
+
+    return Relay(work)
+
+
+@relay(router, MODERATE)
+async def moderate(deps: Deps, key: Key) -> Any:
+    """Whether texts are harmful, in OpenAI's form; 404 `no_moderation` when no model that tells is configured."""
+    key.require(*MODERATE.scopes)
+
+    async def work(exchange: Exchange) -> None:
+        async with deps.metered(exchange, key, "moderation") as call:
+            await classification.moderate(exchange, deps, call)
 
     return Relay(work)
 
@@ -186,5 +200,6 @@ DIRECT_ENDPOINTS: Mapping[str, Endpoint] = {
     RERANK.path: rerank,
     RERANK_V2.path: rerank,
     CLASSIFY.path: classify,
+    MODERATE.path: moderate,
 }
 """Endpoints that have a plain route in front of the framework's."""

@@ -28,7 +28,7 @@ from servicekit.peers.client import Peer
 log = structlog.get_logger(__name__)
 PAGE = 100
 T = TypeVar("T", bound=BaseModel)
-ORDER = {"chat": 0, "rerank": 1, "reading": 2, "embedding": 3}
+ORDER = {"chat": 0, "rerank": 1, "reading": 2, "classification": 3, "embedding": 4}
 """Of plain models. Front ends choose the first of the list for a new user, so that one that answers comes first."""
 
 

@@ -37,9 +37,9 @@ class MaxUsage:
 
     @classmethod
     def of_model(cls, model: ModelInfo, prompt: int, completion: int = 0, *, open_ended: bool = False) -> MaxUsage:
-        """An attempt at a plain model; an embedding model's tokens count as such."""
+        """An attempt at a plain model; tokens that an embedding model reads count as such."""
         cost = cost_nano_usd(model.price, prompt, completion)
-        if model.kind == "embedding":
+        if model.kind == "embedding" or model.embedding_model is not None:
             return cls(model, embedding_tokens=prompt, cost=cost)
         return cls(model, prompt, completion, cost=cost, open_ended=open_ended)
 

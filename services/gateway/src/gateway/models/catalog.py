@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -9,17 +10,23 @@ from typing import Literal
 from contracts.models.catalog import ModelInfo, ModelList, ModelPrice
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import MODELS, TokenIssuer
-from gateway.models.errors import ModelNotFound, NoReader, NoReranker, WrongModelKind
+from gateway.models.errors import ModelNotFound, NoClassifier, NoModeration, NoReader, NoReranker, WrongModelKind
 from gateway.storage.ttl_cache import TtlCache
 from servicekit.core.clock import Clock
 from servicekit.core.errors import ServiceError
 from servicekit.peers.client import Peer
 from servicekit.telemetry.metrics import known_label
 
-PlainKind = Literal["chat", "embedding", "rerank", "reading"]
-_NONE: Mapping[str, Callable[[], ServiceError]] = {"rerank": NoReranker, "reading": NoReader}
+PlainKind = Literal["chat", "embedding", "rerank", "reading", "classification"]
+_NONE: Mapping[str, Callable[[], ServiceError]] = {
+    "rerank": NoReranker,
+    "reading": NoReader,
+    "classification": NoClassifier,
+}
 """What is said of kinds of which there need be no model."""
 DEFAULT = "default"
+OPENAI_S = re.compile(r"(omni|text)-moderation-[a-z0-9-]{1,40}")
+"""Names of OpenAI's own moderation models, which clients send without being asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,7 @@ class Models:
     def resolve(self, name: str, kind: PlainKind, principal: Principal | None) -> ModelInfo:
         """The model that a caller means, or (None) a service of ours.
 
-        Raises `ModelNotFound`, `WrongModelKind`, `NoReranker` or `NoReader`.
+        Raises `ModelNotFound`, `WrongModelKind`, `NoReranker`, `NoReader` or `NoClassifier`.
         """
         if kind in _NONE and not any(model.kind == kind for model in self.by_name.values()):
             raise _NONE[kind]()
@@ -46,6 +53,40 @@ class Models:
         if model.kind != kind:
             raise WrongModelKind(name, model.kind, kind)
         return model
+
+    def classifier(self, name: str, principal: Principal, *, by_labels: bool) -> ModelInfo:
+        """The model that classifies: `default` is an embedding model for labels that are sent, else a classification
+        model; raises what `resolve` does."""
+        named = self.by_name.get(name)
+        is_embedding = by_labels if name == DEFAULT else named is not None and named.kind == "embedding"
+        return self.resolve(name, "embedding" if is_embedding else "classification", principal)
+
+    def moderator(self, name: str, principal: Principal) -> ModelInfo:
+        """The classification model that moderates: the one that is named, else the default or only one with rules.
+
+        OpenAI's names mean the configured one, too. Raises `NoModeration` or `ModelNotFound`.
+        """
+        able = [model for model in self.by_name.values() if model.moderation is not None]
+        if not able:
+            raise NoModeration
+        if name in self.by_name or not (name == DEFAULT or OPENAI_S.fullmatch(name)):
+            chosen = self.resolve(name, "classification", principal)
+            if chosen.moderation is None:
+                raise NoModeration
+            return chosen
+        default = next((model for model in able if model.default), able[0] if len(able) == 1 else None)
+        if default is None or not principal.allows_model(default.id):
+            raise ModelNotFound(name)
+        return default
+
+    def worker(self, model: ModelInfo) -> ModelInfo:
+        """The model that does a call's work: a head's embedding model, whose price and limits hold where the head has
+        none of its own."""
+        inner = self.by_name.get(model.embedding_model or "")
+        if inner is None:
+            return model
+        update = {"price": model.price or inner.price}
+        return (model if model.limits is not None else inner).model_copy(update=update)
 
     def of_any_kind(self, name: str, principal: Principal) -> ModelInfo:
         """The plain model of that name that the key may use, `default` being the chat model; raises `ModelNotFound`."""

@@ -44,6 +44,32 @@ class NoReader(NotFound):
         )
 
 
+class NoClassifier(NotFound):
+    """No classification model is configured."""
+
+    code = "no_classifier"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No classification model is configured. Train one, declare one with `kind: classification`, or send "
+            "`labels` and an embedding model, which needs no training.",
+            param="model",
+        )
+
+
+class NoModeration(NotFound):
+    """No classification model has rules for moderation."""
+
+    code = "no_moderation"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No model that moderates is configured. Declare a classification model with `moderation`: which of its "
+            "labels are which category.",
+            param="model",
+        )
+
+
 class WrongModelKind(InvalidRequest):
     """The model does something else."""
 

@@ -12,7 +12,6 @@ from typing import Any
 from pydantic import BaseModel
 
 from contracts.models.catalog import EmbeddingRequest, ModelInfo, RerankRequest
-from contracts.models.classification import ClassifyRequest
 from contracts.models.reading import ReadingRequest
 from contracts.models.tokens import token_lists
 from contracts.models.versions import ModelVersion
@@ -62,7 +61,7 @@ async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, pu
     if (tokens := token_lists(request.input)) is not None:
         texts = await texts_of_tokens(exchange, deps, call, model, tokens, "input")
         request = request.model_copy(update={"input": texts})
-    request = await _screened(exchange, call, request, len(body))
+    request = await screened(exchange, call, request, len(body))
     max_usage = MaxUsage.of_model(model, tokens_of(*request.texts()))
     is_bulk = not public and request.priority == "bulk"
     await deps.reserve(exchange, call, replace(max_usage, bulk=True) if is_bulk else max_usage)
@@ -71,43 +70,28 @@ async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, pu
     if public and model.asymmetric and request.input_type is None:
         changes["input_type"] = "passage"  # OpenAI's callers can't say it, and most index
     named = request.model_copy(update=changes)
-    reply = await _ask(exchange, deps, call, deps.peers.inference, "/v1/embeddings", MODELS, named, seconds)
-    _bill_embedded(call, model, reply)
-    await _give(exchange, call, reply)
+    reply = await ask(exchange, deps, call, deps.peers.inference, "/v1/embeddings", MODELS, named, seconds)
+    bill_embedded(call, model, reply)
+    await give(exchange, call, reply)
 
 
 async def rerank(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> None:
     """Documents in the order of their relevance."""
     body = await exchange.body()
-    request = await _screened(exchange, call, await parse(RerankRequest, body), len(body))
+    request = await screened(exchange, call, await parse(RerankRequest, body), len(body))
     model = (await deps.catalog.models()).resolve(request.model, "rerank", call.principal)
     call.model = model.id
     read = tokens_of(*request.documents) + len(request.documents) * tokens_of(request.query)
     await deps.reserve(exchange, call, MaxUsage.of_model(model, read))
     named = request.model_copy(update={"model": model.id})
     seconds = deps.settings.call_timeout_seconds
-    reply = await _ask(exchange, deps, call, deps.peers.inference, "/v1/rerank", MODELS, named, seconds)
-    usage = _usage_of(reply)
+    reply = await ask(exchange, deps, call, deps.peers.inference, "/v1/rerank", MODELS, named, seconds)
+    usage = usage_of(reply)
     call.tokens.prompt = count(usage, "total_tokens") or count(usage, "prompt_tokens")
     call.cost = cost_nano_usd(model.price, call.tokens.prompt)
     if not call.tokens.prompt:
         call.bill_as_reserved()
-    await _give(exchange, call, reply)
-
-
-async def classify(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> None:
-    """The likeliest label of each text."""
-    body = await exchange.body()
-    request = await _screened(exchange, call, await parse(ClassifyRequest, body), len(body))
-    model = (await deps.catalog.models()).resolve(request.model, "embedding", call.principal)
-    call.model = model.id
-    read = tokens_of(*request.texts(), *request.label_texts().values())
-    await deps.reserve(exchange, call, MaxUsage.of_model(model, read))
-    named = request.model_copy(update={"model": model.id})
-    seconds = deps.settings.call_timeout_seconds
-    reply = await _ask(exchange, deps, call, deps.peers.inference, "/v1/classify", MODELS, named, seconds)
-    _bill_embedded(call, model, reply)
-    await _give(exchange, call, reply)
+    await give(exchange, call, reply)
 
 
 async def read(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> None:
@@ -123,13 +107,13 @@ async def read(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> Non
     await deps.reserve(exchange, call, MaxUsage.of_model(model, tokens, written))
     named = request.model_copy(update={"model": model.id})
     seconds = deps.settings.call_timeout_seconds
-    reply = await _ask(exchange, deps, call, deps.peers.inference, "/v1/reading", MODELS, named, seconds)
-    usage = _usage_of(reply)
+    reply = await ask(exchange, deps, call, deps.peers.inference, "/v1/reading", MODELS, named, seconds)
+    usage = usage_of(reply)
     call.tokens.prompt, call.tokens.completion = count(usage, "prompt_tokens"), count(usage, "completion_tokens")
     call.cost = cost_nano_usd(model.price, call.tokens.prompt, call.tokens.completion)
     if not call.tokens.prompt and not count(usage, "cached"):
         call.bill_as_reserved()
-    await _give(exchange, call, reply)
+    await give(exchange, call, reply)
 
 
 async def search_collection(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> None:
@@ -152,8 +136,8 @@ async def search(
     """Hits; the retriever holds the caller to its collections."""
     await deps.reserve(exchange, call, search_max_usage(await deps.catalog.known(), request.query))
     seconds = deps.settings.call_timeout_seconds
-    reply = await _ask(exchange, deps, call, deps.peers.retriever, "/v1/search", SEARCH, request, seconds)
-    usage = _usage_of(reply)
+    reply = await ask(exchange, deps, call, deps.peers.retriever, "/v1/search", SEARCH, request, seconds)
+    usage = usage_of(reply)
     models = await deps.catalog.known()
     call.embedding_model = call.model = usage.get("embedding_model")
     call.tokens.embedding = count(usage, "embedding_tokens")
@@ -163,10 +147,10 @@ async def search(
     call.add_cost(cost_nano_usd(reranker.price if reranker else None, call.tokens.prompt))
     reply = await screen.answer(reply)
     exchange.headers.update(screen.header())
-    await _give(exchange, call, reply)
+    await give(exchange, call, reply)
 
 
-async def _screened(exchange: Exchange, call: MeteredCall, request: Asked, size: int) -> Asked:
+async def screened(exchange: Exchange, call: MeteredCall, request: Asked, size: int) -> Asked:
     """The request as it may go on; one inside another call was screened with that."""
     if call.parent_id is not None:
         return request
@@ -176,7 +160,7 @@ async def _screened(exchange: Exchange, call: MeteredCall, request: Asked, size:
     return request
 
 
-async def _ask(
+async def ask(
     exchange: Exchange,
     deps: Dependencies,
     call: MeteredCall,
@@ -186,6 +170,7 @@ async def _ask(
     request: BaseModel,
     seconds: float,
 ) -> bytes:
+    """A peer's whole answer. A caller that leaves, or time that is over, ends the wait, not what is to be paid."""
     token = deps.issuer.token(call.principal, audiences, exchange.request_id, call.id)
     try:
         with call.waiting(), model_call(_OPERATIONS[path], call.model):
@@ -197,20 +182,21 @@ async def _ask(
     return answer.body
 
 
-def _bill_embedded(call: MeteredCall, model: ModelInfo, reply: bytes) -> None:
+def bill_embedded(call: MeteredCall, model: ModelInfo, reply: bytes) -> None:
     """By the tokens that an embedding model says it has read."""
-    call.tokens.embedding = count(_usage_of(reply), "prompt_tokens")
+    call.tokens.embedding = count(usage_of(reply), "prompt_tokens")
     call.cost = cost_nano_usd(model.price, call.tokens.embedding)
     if not call.tokens.embedding:
         call.bill_as_reserved()  # nothing is read for nothing
 
 
-async def _give(exchange: Exchange, call: MeteredCall, body: bytes) -> None:
+async def give(exchange: Exchange, call: MeteredCall, body: bytes) -> None:
+    """Answer, with the call's end in the ledger before."""
     await call.finish()
     await exchange.answer(200, {"content-type": "application/json"}, body)
 
 
-def _usage_of(body: bytes) -> Mapping[str, Any]:
+def usage_of(body: bytes) -> Mapping[str, Any]:
     """The answer's `usage`. Our services write it after all data, so that megabytes of vectors need not be parsed.
 
     The last match counts: a document's metadata, which comes before, may look the same.

@@ -18,8 +18,8 @@ router = Router(tags=["classification"], dependencies=[require("inference", "cha
 
 @router.post("/v1/classify", response_model=ClassifyReply)
 async def classify(body: ClassifyRequest, request: Request, deps: Deps) -> Response:
-    """The labels of one text or of many."""
-    served = deps.models.embedding(body.model)
+    """The labels of one text or of many; `default` is the default embedding model."""
+    served = deps.models.any(body.model)
     async with while_connected(disconnected(request.receive)):
         classified = await classification.classify(served, body)
     content = await asyncio.to_thread(classification.classify_reply, served.name, classified)

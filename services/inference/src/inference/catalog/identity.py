@@ -17,7 +17,15 @@ from inference.catalog.gguf_header import read_header
 from inference.catalog.hub import part_names
 from inference.catalog.model_folders import ModelSources
 from inference.catalog.models_file import Model
-from inference.catalog.sources import ChatSource, HubSource, PackageSource, PathSource, ScriptSource, UpstreamSource
+from inference.catalog.sources import (
+    ChatSource,
+    HeadSource,
+    HubSource,
+    PackageSource,
+    PathSource,
+    ScriptSource,
+    UpstreamSource,
+)
 
 log = structlog.get_logger(__name__)
 OF_MODELS = frozenset((".safetensors", ".bin", ".json", ".txt", ".model", ".jinja"))
@@ -83,6 +91,10 @@ def identity_of(model: Model, sources: ModelSources, digests: Digests) -> Identi
     source = model.source
     if isinstance(source, UpstreamSource | ScriptSource | ChatSource):
         return Identity()
+    if isinstance(source, HeadSource):
+        return Identity(source.head.digest)
+    if isinstance(source, PathSource) and model.engine == "head":
+        return Identity(f"sha256:{digests.of(source.path)}")
     declared = source.sha256 if isinstance(source, PathSource | PackageSource | HubSource) else None
     if model.engine == "llamacpp":
         files = gguf_files(model, sources.hub)

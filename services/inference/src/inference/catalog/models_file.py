@@ -11,12 +11,14 @@ from pydantic import BeforeValidator, Field, StringConstraints, ValidationError,
 
 from contracts.access.keys import Limits
 from contracts.models.catalog import ModelPrice, ToolProtocol
+from contracts.models.classification import ModerationRules
 from contracts.models.languages import Languages
 from inference.catalog.llama_options import GenerationDefaults, LlamaOptions
 from inference.catalog.sources import (
     FORMS,
     ChatSource,
     Declared,
+    HeadSource,
     HubSource,
     InputTypes,
     PackageSource,
@@ -28,13 +30,14 @@ from inference.catalog.sources import (
 )
 from inference.protocol.prefixes import Prefixes
 
-Kind = Literal["chat", "embedding", "rerank", "reading"]
-Engine = Literal["sentence-transformers", "llamacpp", "openai", "judge", "scripted"]
+Kind = Literal["chat", "embedding", "rerank", "reading", "classification"]
+Engine = Literal["sentence-transformers", "llamacpp", "openai", "judge", "head", "scripted"]
 ENGINES_OF: dict[Kind, frozenset[Engine]] = {
     "chat": frozenset(("llamacpp", "openai", "scripted")),
     "embedding": frozenset(("sentence-transformers", "openai", "scripted")),
     "rerank": frozenset(("sentence-transformers", "openai", "scripted")),
     "reading": frozenset(("sentence-transformers", "judge", "scripted")),
+    "classification": frozenset(("head", "judge")),
 }
 RESERVED = {
     "default": "that word means the default of its kind",
@@ -77,6 +80,7 @@ _SOURCES: dict[Engine, tuple[tuple[type[Declared], ...], str]] = {
     "llamacpp": ((PathSource, PackageSource, HubSource), "path, package and file, or huggingface and file"),
     "openai": ((UpstreamSource,), "base_url and upstream_model"),
     "judge": ((ChatSource,), "chat_model"),
+    "head": ((HeadSource, PathSource), "head, or the path of a JSON file with one"),
     "scripted": ((ScriptSource,), "rules, or nothing"),
 }
 
@@ -119,7 +123,7 @@ class Model(Declared):
     embedding, rerank or reading model reads of one input.
     """
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$")]
     kind: Kind
     engine: Annotated[Engine, BeforeValidator(_not_transformers)]
     source: Source = ScriptSource()
@@ -156,6 +160,8 @@ class Model(Declared):
     llamacpp: LlamaOptions = LlamaOptions()
     generation: GenerationDefaults = GenerationDefaults()
     """What holds where a request says nothing else; of engine llamacpp."""
+    moderation: ModerationRules | None = None
+    """Of a classification model: which of its labels are which category of `POST /v1/moderations`."""
     default: bool = False
     packaged: bool = False
 
@@ -207,6 +213,7 @@ class Model(Declared):
             "embedding": ("max_input_tokens", "dimensions"),
             "rerank": (),
             "reading": (),
+            "classification": (),
         }[self.kind]
         missing = [name for name in needed if getattr(self, name) is None]
         if missing:
@@ -247,6 +254,8 @@ class Model(Declared):
                 raise ValueError(f"{name} is for models of kind embedding")
         if "languages" in self.model_fields_set and self.kind not in ("embedding", "reading"):
             raise ValueError("languages is for models of kind embedding or reading")
+        if self.moderation is not None and self.kind != "classification":
+            raise ValueError("moderation is for models of kind classification")
         if self.load == "when_used" and self.is_remote:
             raise ValueError("load is for models that run in this process; a server loads its own")
 
@@ -262,8 +271,8 @@ class Model(Declared):
         queued = calls or queue.waiting_tokens is not None
         if self.kind in ("rerank", "reading") and self.engine == "scripted" and queued:
             raise ValueError(f"the scripted engine of {self.kind} answers at once and has no queue")
-        if self.engine == "judge" and queued:
-            raise ValueError("a judge has the queue of its chat model: declare it there")
+        if self.engine in ("judge", "head") and queued:
+            raise ValueError(f"a {self.engine} has the queue of the model that it asks: declare it there")
 
 
 class ModelCatalog(Declared):

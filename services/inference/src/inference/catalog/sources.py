@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from contracts.models.catalog import InputType
+from inference.catalog.heads import Head
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -135,13 +136,20 @@ class ChatSource(Declared):
     """Its name here; `default` means the default one."""
 
 
-FORMS = frozenset(("<upstream>", "<chat_model>", "<package>", "<path>", "<huggingface>", "<script>"))
+class HeadSource(Declared):
+    """A head that stands in its declaration: it is where the declaration is, on every replica and in every backup."""
+
+    head: Head
+
+
+FORMS = frozenset(("<upstream>", "<chat_model>", "<head>", "<package>", "<path>", "<huggingface>", "<script>"))
 """Names of the forms inside of validation errors."""
 _NAMED = {
     "package": "PackageSource",
     "path": "PathSource",
     "huggingface": "HubSource",
     "chat_model": "ChatSource",
+    "head": "HeadSource",
 }
 
 
@@ -150,7 +158,7 @@ def _form(source: Any) -> str:
     keys = set(source) if isinstance(source, dict) else {type(source).__name__}
     if keys & {"base_url", "upstream_model", "api_key_env", "UpstreamSource"}:
         return "<upstream>"
-    for form in ("package", "path", "huggingface", "chat_model"):
+    for form in _NAMED:
         if form in keys or _NAMED[form] in keys:
             return f"<{form}>"
     return "<script>"
@@ -162,6 +170,7 @@ Source = Annotated[
     | Annotated[PathSource, Tag("<path>")]
     | Annotated[HubSource, Tag("<huggingface>")]
     | Annotated[ChatSource, Tag("<chat_model>")]
+    | Annotated[HeadSource, Tag("<head>")]
     | Annotated[ScriptSource, Tag("<script>")],
     Discriminator(_form),
 ]

@@ -7,12 +7,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from inference.catalog import heads
 from inference.catalog.models_file import RESERVED, Model
 from inference.catalog.sources import FORMS
 from inference.errors import DeclarationInvalid
 
 MOST_BYTES = 64 * 1024
 """Of one declaration."""
+MOST_BYTES_OF_HEAD = MOST_BYTES + heads.MOST_BYTES
+"""Of one that holds a trained head."""
 
 
 def read_entry(name: str, entry: Mapping[str, Any]) -> Model:

@@ -14,7 +14,7 @@ from inference.catalog.models_file import RESERVED, Model
 from inference.catalog.prices import with_list_price
 from inference.catalog.sources import Declared as Source
 from inference.catalog.sources import UpstreamSource
-from inference.declarations.entry import MOST_BYTES, read_entry
+from inference.declarations.entry import MOST_BYTES, MOST_BYTES_OF_HEAD, read_entry
 from inference.declarations.repository import AddedModel, DeclarationRepository, Declared, Entry, Vectors, Write
 from inference.declarations.restrictions import Restrictions
 from inference.declarations.vectors import NamesOfVectors
@@ -88,8 +88,9 @@ class DeclaredModels:
         """
         if name in self._file:
             raise DeclaredInFile(name)
-        if len(declaration.model_dump_json()) > MOST_BYTES:
-            raise DeclarationInvalid("model", f"it is longer than {MOST_BYTES} bytes")
+        most = MOST_BYTES_OF_HEAD if declaration.engine == "head" else MOST_BYTES
+        if len(declaration.model_dump_json()) > most:
+            raise DeclarationInvalid("model", f"it is longer than {most} bytes")
         if declaration.name not in (None, name):
             raise DeclarationInvalid("name", f"it is '{declaration.name}' in the body and '{name}' in the path")
         model = read_entry(name, declaration.model_dump(exclude_unset=True, exclude={"name", "default"}))

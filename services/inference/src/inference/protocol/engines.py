@@ -186,6 +186,27 @@ class ReadingEngine(Engine, Protocol):
         ...
 
 
+@runtime_checkable
+class ClassificationEngine(Engine, Protocol):
+    """Says which of its own labels texts have. A text's scores do not depend on the texts beside it."""
+
+    def labels(self) -> tuple[str, ...]:
+        """All that it chooses from; known once it is loaded."""
+        ...
+
+    def embedding_model(self) -> str | None:
+        """The model whose vectors it reads, known once it is loaded; None where it reads none."""
+        ...
+
+    async def classify(self, texts: Sequence[str]) -> ClassificationResult:
+        """Scores of each text, cut to what it reads."""
+        ...
+
+    async def parts(self, text: str) -> list[str]:
+        """Parts of a text, in its order, each of which it reads whole; together they are all of it."""
+        ...
+
+
 class Encoder(Protocol):
     """The computing half of an in-process embedding engine. Plain functions, called from one thread at a time."""
 

@@ -13,7 +13,14 @@ import structlog
 from inference.catalog.models_file import Kind
 from inference.errors import EngineMissing, ModelNotFound, NoReader, NoReranker
 from inference.metrics import end_model
-from inference.protocol.engines import ChatEngine, EmbeddingEngine, Engine, ReadingEngine, RerankEngine
+from inference.protocol.engines import (
+    ChatEngine,
+    ClassificationEngine,
+    EmbeddingEngine,
+    Engine,
+    ReadingEngine,
+    RerankEngine,
+)
 from inference.queueing.liveness import LivenessMonitor
 from inference.serving.served_model import Declaration, ServedModel
 from servicekit.core.errors import ServiceError
@@ -21,7 +28,7 @@ from servicekit.core.probes import Degraded, Probe
 
 log = structlog.get_logger(__name__)
 AnyEngine = TypeVar("AnyEngine", bound=Engine)
-LOADED_FIRST: tuple[Kind, ...] = ("embedding", "rerank", "reading", "chat")
+LOADED_FIRST: tuple[Kind, ...] = ("embedding", "rerank", "reading", "classification", "chat")
 """Embeddings first: documents can be ingested while the chat model is still loading."""
 ARRIVAL_SECONDS = 1.0
 """A call that has found its model begins within it."""
@@ -68,6 +75,10 @@ class ServedModels:
     def reading(self, name: str) -> ServedModel[ReadingEngine]:
         """The reading model of that name, or the default one; raises `NoReader` or `ModelNotFound`."""
         return cast("ServedModel[ReadingEngine]", self._find(name, "reading", NoReader))
+
+    def classification(self, name: str) -> ServedModel[ClassificationEngine]:
+        """The classification model of that name, or the default one; raises `ModelNotFound`."""
+        return cast("ServedModel[ClassificationEngine]", self._find(name, "classification"))
 
     def any(self, name: str) -> ServedModel[Engine]:
         """The model of that name, whatever its kind; `default` means the default embedding model."""

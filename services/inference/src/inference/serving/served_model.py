@@ -19,7 +19,7 @@ from inference.catalog.models_file import Model
 from inference.engines.wrappers.on_demand import OnDemandEmbedding
 from inference.errors import CannotLoad, ModelNotReady, NoTokenizer
 from inference.metrics import READY, SILENT_SECONDS, begin_model
-from inference.protocol.engines import EmbeddingEngine, Engine, ReadingEngine
+from inference.protocol.engines import ClassificationEngine, EmbeddingEngine, Engine, ReadingEngine
 from inference.protocol.prefixes import NO_PREFIXES, Prefixes
 from inference.queueing.liveness import InFlightCalls, Liveness
 from servicekit.core.errors import NotReady, ServiceError, UpstreamFailed, UpstreamTimeout
@@ -269,7 +269,7 @@ class ServedModel(Generic[AnyEngine]):
             await self._closing()
 
     @property
-    def _readable(self) -> int | None:
+    def readable(self) -> int | None:
         """Tokens of a caller's text that are read: what goes before it takes room, too."""
         limit = self.model.max_input_tokens
         return None if limit is None else max(1, limit - self.prefixes.room)
@@ -282,18 +282,22 @@ class ServedModel(Generic[AnyEngine]):
     def info(self) -> ModelInfo:
         """Its entry of `GET /v1/models`."""
         state, late = self.state, self._late_failure
+        classifier = self.engine if isinstance(self.engine, ClassificationEngine) else None
         why = late.message if late is not None else self._why
         return ModelInfo(
             id=self.name,
             created=self.declaration.created,
             kind=self.model.kind,
-            context_length=self.model.context_length or self._readable,
+            context_length=self.model.context_length or self.readable,
             answer_tokens=self.model.generation.max_tokens,
             dimensions=self.model.dimensions,
             languages=self.model.languages,
             unrelated_cosine=self.model.unrelated_cosine,
             asymmetric=self.prefixes != NO_PREFIXES or self.model.input_types is not None,
             reads=self._reads,
+            labels=list(labels) if (labels := classifier and classifier.labels()) else None,
+            embedding_model=classifier and classifier.embedding_model(),
+            moderation=self.model.moderation,
             default=self.model.default,
             packaged=self.model.packaged,
             tool_protocol=self.model.tools_by,

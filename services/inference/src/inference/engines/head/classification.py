@@ -1,0 +1,108 @@
+"""Classification by a trained head on the vectors of an embedding model that is served beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from inference.catalog.heads import Head
+from inference.errors import HeadUnusable, ModelNotFound, ModelNotReady
+from inference.protocol.engines import ClassificationResult, EmbeddingResult, Vectors
+from inference.protocol.tokens import TokenCodec
+
+PROBE = ["probe"]
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """An embedding model as it is served now. `digest`: of its files, None where or while nobody knows them."""
+
+    digest: str | None
+    embed: Callable[[Sequence[str]], Awaitable[EmbeddingResult]]
+    parts: Callable[[str], Awaitable[list[str]]]
+
+
+class HeadClassifier:
+    """A `ClassificationEngine`. `read` gives the head, and blocks; `find` the embedding model of a name, and raises
+    `ModelNotFound`. Its queue is that model's."""
+
+    def __init__(self, name: str, read: Callable[[], Head], find: Callable[[str], Embedded]) -> None:
+        self._name = name
+        self._read = read
+        self._find = find
+        self._head: Head | None = None
+        self._weights: Vectors = np.zeros((0, 0), dtype=np.float32)
+        self._bias: Vectors = np.zeros(0, dtype=np.float32)
+
+    async def open(self) -> None:
+        """Read the head; raises `CannotLoad` or `OSError`."""
+        self._head = head = await asyncio.to_thread(self._read)
+        self._weights, self._bias = head.matrix(), head.offsets()
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+    async def probe(self) -> None:
+        """Raise unless its embedding model answers, and is the one that it was trained on."""
+        await self.classify(PROBE)
+
+    def tokenizer(self) -> bytes | None:
+        """The embedding model's is asked of that."""
+        return None
+
+    def tokens(self) -> TokenCodec | None:
+        """The same."""
+        return None
+
+    def labels(self) -> tuple[str, ...]:
+        """Those that it was trained on."""
+        return self._head.labels if self._head is not None else ()
+
+    def embedding_model(self) -> str | None:
+        """The one that it was trained on."""
+        return self._head.embedding_model if self._head is not None else None
+
+    async def classify(self, texts: Sequence[str]) -> ClassificationResult:
+        """The softmax of the head's outputs; raises `HeadUnusable` where the embedding model is another one now."""
+        embedded = await self._embedding().embed(texts)
+        if embedded.vectors.shape[1] != self._weights.shape[1]:
+            raise HeadUnusable(
+                self._name,
+                f"it was trained on vectors of {self._weights.shape[1]} numbers, and '{self.embedding_model()}' gives "
+                f"{embedded.vectors.shape[1]}",
+            )
+        scores = _softmax(embedded.vectors @ self._weights.T + self._bias)
+        return ClassificationResult(self.labels(), scores, embedded.tokens, embedded.truncated)
+
+    async def parts(self, text: str) -> list[str]:
+        """As the embedding model reads it."""
+        return await self._embedding().parts(text)
+
+    def _embedding(self) -> Embedded:
+        """The model that it was trained on; one object for the whole of a call, so that nothing takes its place
+        between its digest and its vectors."""
+        if self._head is None:
+            raise ModelNotReady(self._name, "it is loading")
+        name, digest = self._head.embedding_model, self._head.embedding_digest
+        try:
+            found = self._find(name)
+        except ModelNotFound:
+            raise HeadUnusable(self._name, f"its embedding model '{name}' is not there any more") from None
+        if digest is None or found.digest == digest:
+            return found
+        if found.digest is None:
+            raise ModelNotReady(self._name, f"the files of its embedding model '{name}' are not known yet")
+        raise HeadUnusable(
+            self._name,
+            f"it was trained on the vectors of '{name}' with the digest {digest}, and '{name}' has the digest "
+            f"{found.digest} now",
+        )
+
+
+def _softmax(outputs: Vectors) -> Vectors:
+    raised = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    shares: Vectors = raised / raised.sum(axis=1, keepdims=True)
+    return shares

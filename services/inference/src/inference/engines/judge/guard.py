@@ -1,0 +1,111 @@
+"""Classification by a guard model: a chat model that is trained to answer `safe`, or `unsafe` and what is wrong.
+
+That is the form of Llama Guard, whose chat template holds the policy: the text goes as a user's message, and nothing of
+ours with it. So what a text says to the guard is a text that it judges.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from contracts.models.chat import ChatRequest
+from inference.engines.judge.reading import ASKS_AT_ONCE, CHARACTERS_A_TOKEN, Ask
+from inference.engines.text_parts import text_parts
+from inference.errors import UpstreamBroke
+from inference.metrics import TRUNCATED
+from inference.protocol.engines import ClassificationResult
+from inference.protocol.tokens import TokenCodec
+
+SAFE, UNSAFE = "safe", "unsafe"
+HAZARDS = tuple(f"S{number}" for number in range(1, 15))
+"""Of Llama Guard 3. Other versions number other things: what each means is in the declaration's `moderation`."""
+LABELS = (SAFE, UNSAFE, *HAZARDS)
+ANSWER_TOKENS = 40
+_CODE = re.compile(r"S\d{1,2}")
+
+
+class ChatGuard:
+    """A `ClassificationEngine` that has a chat model answer: `ask` gives its `chat.completion` and raises its errors,
+    `probe` raises unless it answers. Its queue is the chat model's. A score is 1 or 0."""
+
+    def __init__(self, name: str, ask: Ask, probe: Callable[[], Awaitable[None]], *, max_input_tokens: int) -> None:
+        self._name = name
+        self._ask = ask
+        self._probe = probe
+        self._most = max_input_tokens * CHARACTERS_A_TOKEN
+        self._places = asyncio.Semaphore(ASKS_AT_ONCE["query"])
+
+    async def open(self) -> None:
+        """Nothing to load: the chat model is one of its own."""
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+    async def probe(self) -> None:
+        """Raise unless the chat model answers."""
+        await self._probe()
+
+    def tokenizer(self) -> bytes | None:
+        """The chat model's is asked of that."""
+        return None
+
+    def tokens(self) -> TokenCodec | None:
+        """The same."""
+        return None
+
+    def labels(self) -> tuple[str, ...]:
+        """`safe`, `unsafe` (whatever it is) and the hazards."""
+        return LABELS
+
+    def embedding_model(self) -> str | None:
+        """None."""
+        return None
+
+    async def classify(self, texts: Sequence[str]) -> ClassificationResult:
+        """What it says of each text; raises `UpstreamBroke` for an answer of another form."""
+        asks = [asyncio.create_task(self._asked(text[: self._most])) for text in texts]
+        try:
+            answered = await asyncio.gather(*asks)
+        finally:
+            for ask in asks:
+                ask.cancel()
+        truncated = sum(len(text) > self._most for text in texts)
+        if truncated:
+            TRUNCATED.labels(self._name).inc(truncated)
+        read, written = (
+            sum(_count(usage, f"{kind}_tokens") for _, usage in answered) for kind in ("prompt", "completion")
+        )
+        scores = np.array([row for row, _ in answered], dtype=np.float32)
+        return ClassificationResult(LABELS, scores, read, truncated, written)
+
+    async def parts(self, text: str) -> list[str]:
+        """By characters, of which it reads four a token."""
+
+        async def fits(part: str) -> bool:
+            return len(part) <= self._most
+
+        return await text_parts(text, fits)
+
+    async def _asked(self, text: str) -> tuple[list[float], Any]:
+        body = {"model": "guard", "messages": [{"role": "user", "content": text}]}
+        options = {"max_tokens": ANSWER_TOKENS, "temperature": 0}
+        async with self._places:
+            answer = await self._ask(ChatRequest.model_validate({**body, **options}))
+        try:
+            said = str(answer["choices"][0]["message"]["content"]).split()
+        except (KeyError, TypeError, IndexError):
+            said = []
+        if not said or said[0].casefold() not in (SAFE, UNSAFE):
+            raise UpstreamBroke(self._name, "gave no verdict: neither `safe` nor `unsafe` begins its answer")
+        found = {said[0].casefold(), *_CODE.findall(" ".join(said[1:]))}
+        return [float(label in found) for label in LABELS], answer.get("usage")
+
+
+def _count(usage: Any, name: str) -> int:
+    count = usage.get(name) if isinstance(usage, dict) else None
+    return count if isinstance(count, int) else 0

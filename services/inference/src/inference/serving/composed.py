@@ -1,0 +1,81 @@
+"""Engines that have other served models work for them: judges a chat model, heads an embedding model.
+
+The other model is looked up for each call, so that it may be replaced meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
+
+from contracts.models.catalog import EmbeddingRequest
+from inference.catalog.heads import read_head
+from inference.catalog.models_file import Model
+from inference.catalog.sources import ChatSource, HeadSource, PathSource
+from inference.engines.head.classification import Embedded, HeadClassifier
+from inference.engines.judge.guard import ChatGuard
+from inference.engines.judge.reading import ChatJudge
+from inference.engines.text_parts import text_parts
+from inference.protocol.engines import ClassificationEngine, EmbeddingEngine, EmbeddingResult, ReadingEngine
+from inference.serving.chat import complete_answer
+from inference.serving.models import ServedModels
+from inference.serving.served_model import ServedModel
+from inference.serving.vectors import embed
+
+JUDGE_TOKENS = 512
+GUARD_TOKENS = 4096
+"""What a judge and a guard read of one text unless the models file says otherwise."""
+BYTES_A_TOKEN = 2
+"""Of a model whose tokenizer is not known: of most texts a token has more."""
+Served = Callable[[], ServedModels]
+
+
+def judge(model: Model, served: Served) -> ReadingEngine:
+    """The reading engine of a chat model that is asked."""
+    return ChatJudge(model.name, **_of_chat(model, served, JUDGE_TOKENS))
+
+
+def classifier(model: Model, served: Served) -> ClassificationEngine:
+    """A head, or a chat model as guard."""
+    source = model.source
+    if isinstance(source, ChatSource):
+        return ChatGuard(model.name, **_of_chat(model, served, GUARD_TOKENS))
+    if isinstance(source, HeadSource):
+        read = partial(getattr, source, "head")
+    else:
+        assert isinstance(source, PathSource)
+        read = partial(read_head, source.path)
+    return HeadClassifier(model.name, read, lambda name: embedded_by(served().embedding(name)))
+
+
+def _of_chat(model: Model, served: Served, tokens: int) -> dict[str, Any]:
+    assert isinstance(model.source, ChatSource)
+    name = model.source.chat_model
+    return {
+        "ask": lambda request: complete_answer(served().chat(name), request),
+        "probe": lambda: served().chat(name).probe(),
+        "max_input_tokens": model.max_input_tokens or tokens,
+    }
+
+
+def embedded_by(served: ServedModel[EmbeddingEngine]) -> Embedded:
+    """One embedding model, as what classifies needs it."""
+    return Embedded(served.version.digest, partial(_vectors, served), partial(embedding_parts, served))
+
+
+def _vectors(served: ServedModel[EmbeddingEngine], texts: Sequence[str]) -> Awaitable[EmbeddingResult]:
+    return embed(served, EmbeddingRequest(input=list(texts)))
+
+
+async def embedding_parts(served: ServedModel[EmbeddingEngine], text: str) -> list[str]:
+    """A text in parts that an embedding model reads whole."""
+    await served.load()
+    codec, limit = served.ready().tokens(), served.readable or 0
+
+    async def fits(part: str) -> bool:
+        if codec is None:
+            return len(part.encode()) <= limit * BYTES_A_TOKEN
+        return len((await codec.encode(part, special=True)).ids) <= limit
+
+    return await text_parts(text, fits)
