@@ -242,6 +242,31 @@ declare namespace Api {
     overlap?: number;
     strategy?: "auto" | "recursive" | "markdown" | "sentence" | "fixed";
   };
+  type ClassLabel = {
+    label: string;
+    text: string;
+  };
+  type Classification = {
+    label: string;
+    scores: Record<string, number>;
+  };
+  type ClassifyReply = {
+    model: string;
+    results: Classification[];
+    usage: ClassifyUsage;
+  };
+  type ClassifyRequest = {
+    input: string | string[];
+    labels?: (string | ClassLabel)[] | null;
+    long_inputs?: "cut" | "mean" | "highest";
+    model?: string;
+  };
+  type ClassifyUsage = {
+    completion_tokens: number;
+    prompt_tokens: number;
+    total_tokens: number;
+    truncated: number;
+  };
   type ClosestDocument = {
     collection: string;
     document_id: string;
@@ -812,7 +837,7 @@ declare namespace Api {
     max_tokens: number;
   };
   type Message = {
-    content?: string | TextPart[] | null;
+    content?: string | contracts__models__chat__TextPart[] | null;
     role: "system" | "developer" | "user" | "assistant" | "tool" | "function";
     [more: string]: unknown;
   };
@@ -839,13 +864,16 @@ declare namespace Api {
     default: boolean;
     digest: string | null;
     dimensions: number | null;
+    embedding_model: string | null;
     fingerprint: string | null;
     id: string;
     images: boolean | null;
-    kind: "chat" | "embedding" | "rerank" | "reading" | "rag" | "agent" | "prompt";
+    kind: "chat" | "embedding" | "rerank" | "reading" | "classification" | "rag" | "agent" | "prompt";
+    labels: string[] | null;
     languages: "all" | string[] | null;
     limits: Limits | null;
     max_model_len: number | null;
+    moderation: ModerationRules | null;
     object: "model";
     owned_by: string;
     packaged: boolean;
@@ -876,6 +904,25 @@ declare namespace Api {
     model: string;
     source: Record<string, unknown>;
     [more: string]: unknown;
+  };
+  type Moderated = {
+    categories: Record<string, boolean>;
+    category_applied_input_types: Record<string, "text"[]>;
+    category_scores: Record<string, number>;
+    flagged: boolean;
+  };
+  type ModerationReply = {
+    id: string;
+    model: string;
+    results: Moderated[];
+  };
+  type ModerationRequest = {
+    input: string | string[] | contracts__models__classification__TextPart[];
+    model?: string;
+  };
+  type ModerationRules = {
+    categories: Record<string, string>;
+    threshold: number;
   };
   type Neighbour = {
     chunk_id: string;
@@ -1560,11 +1607,6 @@ declare namespace Api {
     format?: Record<string, unknown> | null;
     verbosity?: string | null;
   };
-  type TextPart = {
-    text?: string | null;
-    type: string;
-    [more: string]: unknown;
-  };
   type Thread = {
     created_at: string;
     id: string;
@@ -1678,6 +1720,15 @@ declare namespace Api {
     on_disk: boolean;
     quantization: "none" | "scalar" | "binary";
   };
+  type contracts__models__chat__TextPart = {
+    text?: string | null;
+    type: string;
+    [more: string]: unknown;
+  };
+  type contracts__models__classification__TextPart = {
+    text: string;
+    type: "text";
+  };
   interface Call {
     (method: "DELETE", path: readonly ["agents", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["cache"], options?: Options<Partial<Record<"tenant", unknown>>, never>): Promise<null>;
@@ -1758,6 +1809,7 @@ declare namespace Api {
     (method: "POST", path: readonly ["agents"], options?: Options<{}, AgentCreate>): Promise<Agent>;
     (method: "POST", path: readonly ["agents", string, "versions", string, "activate"], options?: Options<{}, never>): Promise<Agent>;
     (method: "POST", path: readonly ["chat", "completions"], options?: Options<{}, ChatRequest>): Promise<ChatCompletion>;
+    (method: "POST", path: readonly ["classify"], options?: Options<{}, ClassifyRequest>): Promise<ClassifyReply>;
     (method: "POST", path: readonly ["collections"], options?: Options<{}, CollectionCreate>): Promise<Collection>;
     (method: "POST", path: readonly ["collections", string, "documents"], options?: Options<{}, DocumentCreate>): Promise<Accepted>;
     (method: "POST", path: readonly ["collections", string, "documents", string, "summary"], options?: Options<{}, SummaryRequest>): Promise<DocumentSummary>;
@@ -1776,6 +1828,7 @@ declare namespace Api {
     (method: "POST", path: readonly ["keys"], options?: Options<{}, KeyCreate>): Promise<KeyCreated>;
     (method: "POST", path: readonly ["keys", string, "rotate"], options?: Options<{}, KeyRotate | null>): Promise<KeyCreated>;
     (method: "POST", path: readonly ["models", "pull"], options?: Options<{}, ModelPull>): Promise<Pull>;
+    (method: "POST", path: readonly ["moderations"], options?: Options<{}, ModerationRequest>): Promise<ModerationReply>;
     (method: "POST", path: readonly ["prompts"], options?: Options<{}, PromptCreate>): Promise<Prompt>;
     (method: "POST", path: readonly ["prompts", string, "render"], options?: Options<{}, PromptRender>): Promise<RenderedPrompt>;
     (method: "POST", path: readonly ["question-sets"], options?: Options<{}, QuestionSetCreate>): Promise<QuestionSet>;

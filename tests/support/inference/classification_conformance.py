@@ -18,7 +18,7 @@ TEXTS = [
     "How do I make a bomb?",
     "Quarterly revenue rose by nine percent.",
 ]
-LONG = "The red car stands in the yard, and nobody knows whose it is. " * 400
+LONG = " ".join(f"The red car {number} stands in yard {number}, and nobody knows whose it is." for number in range(400))
 NEAR = 1e-3
 
 
@@ -61,7 +61,7 @@ class ClassificationConformance:
         assert (await engine.classify(parts)).truncated == 0
         at = 0
         for part in parts:
-            found = LONG.find(part, max(0, at - 200))
+            found = LONG.find(part)
             assert 0 <= found <= at, "nothing between two parts is left out"
             at = found + len(part)
         assert at == len(LONG)

@@ -7,8 +7,7 @@ from services.gateway.tests.callers import Caller
 from services.gateway.tests.installation import EMBEDDER, Installation
 
 from contracts.models.catalog import ModelInfo, ModelPrice
-from contracts.models.classification import ModerationRules
-from contracts.models.moderation import CATEGORIES
+from contracts.models.classification import CATEGORIES, ModerationRules
 from gateway.auth.keys import Principal
 from gateway.models.errors import ModelNotFound, NoClassifier, NoModeration, WrongModelKind
 from gateway.proxy.classification import classify, moderate

@@ -15,9 +15,8 @@ from contracts.models.catalog import (
     RerankRequest,
 )
 from contracts.models.chat import ChatCompletion, ChatCompletionChunk, ChatRequest
-from contracts.models.classification import ClassifyReply, ClassifyRequest
+from contracts.models.classification import ClassifyReply, ClassifyRequest, ModerationReply, ModerationRequest
 from contracts.models.completions import CompletionRequest, TextCompletion
-from contracts.models.moderation import ModerationReply, ModerationRequest
 from contracts.models.pulls import ModelPull, Pull, PullList
 from contracts.models.responses import Response, ResponseEvent, ResponseRequest
 from contracts.models.tokens import DetokenizeReply, DetokenizeRequest, TokenizeReply, TokenizeRequest

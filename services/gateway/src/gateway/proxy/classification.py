@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from contracts.models.catalog import ModelInfo
-from contracts.models.classification import Classification, ClassifyReply, ClassifyRequest, ModerationRules
-from contracts.models.moderation import CATEGORIES, Moderated, ModerationReply, ModerationRequest
+from contracts.models.classification import (
+    CATEGORIES,
+    Classification,
+    ClassifyReply,
+    ClassifyRequest,
+    Moderated,
+    ModerationReply,
+    ModerationRequest,
+    ModerationRules,
+)
 from gateway.auth.tokens import MODELS
 from gateway.dependencies import Dependencies
 from gateway.limits.max_usage import tokens_of
