@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import struct
 from pathlib import Path
 from typing import Any
 
 import pytest
+from services.inference.tests.heads import head
 
 from inference.catalog.identity import Digests, Identity, identity_of
 from inference.catalog.model_folders import ModelSources
@@ -27,7 +29,7 @@ def write_header(path: Path, fields: dict[str, str | int]) -> Path:
 
 
 def model(engine: str, source: dict[str, Any], **more: Any) -> Model:
-    kinds = {"llamacpp": "chat", "sentence-transformers": "rerank", "openai": "chat"}
+    kinds = {"llamacpp": "chat", "sentence-transformers": "rerank", "openai": "chat", "head": "classification"}
     declared = {"name": "m", "kind": kinds[engine], "engine": engine, "context_length": 64, "max_input_tokens": 64}
     return Model.model_validate({**declared, "source": source, **more})
 
@@ -95,3 +97,12 @@ def test_a_digest_is_computed_once_for_a_file_as_it_is_also_after_a_restart(
     assert len(computed) == 1
     (tmp_path / "digests.json").write_text("nothing that is JSON")
     assert Digests(tmp_path / "digests.json").of(file) == sha256(file)
+
+
+def test_a_head_s_digest_is_that_of_its_numbers_or_of_its_file(tmp_path: Path, digests: Digests) -> None:
+    (file := tmp_path / "head.json").write_text(json.dumps(head()))
+    inside = identity_of(model("head", {"head": head()}), ModelSources(tmp_path), digests)
+    other = identity_of(model("head", {"head": head(bias=[1.0, 1.0])}), ModelSources(tmp_path), digests)
+    assert inside.digest != other.digest
+    beside = identity_of(model("head", {"path": str(file)}), ModelSources(tmp_path), digests)
+    assert beside == Identity(f"sha256:{sha256(file)}")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+from services.inference.tests.heads import head
 
 from inference.catalog.models_file import Model, ModelsFileInvalid, load_models_file
 
@@ -23,6 +24,7 @@ EMBEDDING = {"name": "words", "kind": "embedding", "engine": "scripted", "max_in
 RERANK = {"name": "overlap", "kind": "rerank", "engine": "scripted"}
 READING = {"name": "reader", "kind": "reading", "engine": "scripted"}
 JUDGED = {"chat_model": "talker"}
+TRIAGE = {"name": "triage", "kind": "classification", "engine": "head", "source": {"head": head()}}
 GGUF = {"path": "/srv/models/m.gguf"}
 UPSTREAM = {"base_url": "http://vllm:8000/v1", "upstream_model": "m"}
 
@@ -119,6 +121,14 @@ def test_all_examples_can_be_declared_beside_the_packaged_models(tmp_path: Path)
         ([READING | {"engine": "judge"}], "takes a source with chat_model"),
         ([READING | {"engine": "judge", "source": {"chat_model": ""}}], "source.chat_model"),
         ([READING | {"engine": "judge", "source": JUDGED, "queue": {"at_once": 2}}], "the queue of its chat model"),
+        ([TRIAGE | {"engine": "openai", "source": UPSTREAM}], "can't serve classification"),
+        ([TRIAGE | {"source": {"chat_model": "talker"}}], "takes a source with head, or the path"),
+        ([TRIAGE | {"source": {"head": head(labels=["a"])}}], "source.head.labels"),
+        ([TRIAGE | {"source": {"head": head(), "path": "a.json"}}], "source.head: Extra"),
+        ([TRIAGE | {"queue": {"at_once": 2}}], "the queue of its embedding model"),
+        ([TRIAGE | {"languages": ["en"]}], "languages is for"),
+        ([TRIAGE | {"moderation": {"categories": {"odd": "Not One"}}}], "moderation.categories"),
+        ([RERANK | {"moderation": {"categories": {"odd": "hate"}}}], "moderation is for models of kind classification"),
         ([chat(price={"prompt_usd_per_million": -1})], "price.prompt_usd_per_million"),
         ([chat(contxt=1)], "models.0 (talker).contxt: Extra inputs are not permitted"),
         ([], "models"),

@@ -272,7 +272,8 @@ class Model(Declared):
         if self.kind in ("rerank", "reading") and self.engine == "scripted" and queued:
             raise ValueError(f"the scripted engine of {self.kind} answers at once and has no queue")
         if self.engine in ("judge", "head") and queued:
-            raise ValueError(f"a {self.engine} has the queue of the model that it asks: declare it there")
+            asked = "chat" if isinstance(self.source, ChatSource) else "embedding"
+            raise ValueError(f"a {self.engine} has the queue of its {asked} model: declare it there")
 
 
 class ModelCatalog(Declared):

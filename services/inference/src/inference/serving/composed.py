@@ -61,7 +61,13 @@ def _of_chat(model: Model, served: Served, tokens: int) -> dict[str, Any]:
 
 def embedded_by(served: ServedModel[EmbeddingEngine]) -> Embedded:
     """One embedding model, as what classifies needs it."""
-    return Embedded(served.version.digest, partial(_vectors, served), partial(embedding_parts, served))
+    return Embedded(
+        served.version.digest,
+        served.model.dimensions or 0,
+        partial(_vectors, served),
+        partial(embedding_parts, served),
+        served.probe,
+    )
 
 
 def _vectors(served: ServedModel[EmbeddingEngine], texts: Sequence[str]) -> Awaitable[EmbeddingResult]:

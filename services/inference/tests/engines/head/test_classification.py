@@ -11,6 +11,7 @@ from inference.engines.head.classification import Embedded, HeadClassifier
 from inference.errors import HeadUnusable, ModelNotFound, ModelNotReady
 from inference.protocol.engines import EmbeddingResult
 
+SILENT = f"sha256:{'c' * 64}"
 TRAINED, OTHER = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 
 
@@ -22,7 +23,11 @@ def _embedded(digest: str | None = None, dimensions: int = 2) -> Embedded:
     async def parts(text: str) -> list[str]:
         return [text]
 
-    return Embedded(digest, embed, parts)
+    async def probe() -> None:
+        if digest == SILENT:
+            raise ModelNotReady("words", "it is silent")
+
+    return Embedded(digest, dimensions, embed, parts, probe)
 
 
 async def _classifier(found: Embedded | None, trained_on: str | None = None) -> HeadClassifier:
@@ -75,3 +80,9 @@ async def test_before_it_is_loaded_it_knows_nothing() -> None:
     assert (engine.labels(), engine.embedding_model()) == ((), None)
     with pytest.raises(ModelNotReady):
         await engine.classify(["x"])
+
+
+async def test_it_is_as_alive_as_its_embedding_model() -> None:
+    await (await _classifier(_embedded(TRAINED), TRAINED)).probe()
+    with pytest.raises(ModelNotReady, match="silent"):
+        await (await _classifier(_embedded(SILENT), SILENT)).probe()

@@ -13,16 +13,16 @@ from inference.errors import HeadUnusable, ModelNotFound, ModelNotReady
 from inference.protocol.engines import ClassificationResult, EmbeddingResult, Vectors
 from inference.protocol.tokens import TokenCodec
 
-PROBE = ["probe"]
-
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
     """An embedding model as it is served now. `digest`: of its files, None where or while nobody knows them."""
 
     digest: str | None
+    dimensions: int
     embed: Callable[[Sequence[str]], Awaitable[EmbeddingResult]]
     parts: Callable[[str], Awaitable[list[str]]]
+    probe: Callable[[], Awaitable[None]]
 
 
 class HeadClassifier:
@@ -47,7 +47,7 @@ class HeadClassifier:
 
     async def probe(self) -> None:
         """Raise unless its embedding model answers, and is the one that it was trained on."""
-        await self.classify(PROBE)
+        await self._embedding().probe()
 
     def tokenizer(self) -> bytes | None:
         """The embedding model's is asked of that."""
@@ -68,12 +68,6 @@ class HeadClassifier:
     async def classify(self, texts: Sequence[str]) -> ClassificationResult:
         """The softmax of the head's outputs; raises `HeadUnusable` where the embedding model is another one now."""
         embedded = await self._embedding().embed(texts)
-        if embedded.vectors.shape[1] != self._weights.shape[1]:
-            raise HeadUnusable(
-                self._name,
-                f"it was trained on vectors of {self._weights.shape[1]} numbers, and '{self.embedding_model()}' gives "
-                f"{embedded.vectors.shape[1]}",
-            )
         scores = _softmax(embedded.vectors @ self._weights.T + self._bias)
         return ClassificationResult(self.labels(), scores, embedded.tokens, embedded.truncated)
 
@@ -91,15 +85,15 @@ class HeadClassifier:
             found = self._find(name)
         except ModelNotFound:
             raise HeadUnusable(self._name, f"its embedding model '{name}' is not there any more") from None
-        if digest is None or found.digest == digest:
-            return found
-        if found.digest is None:
+        if digest is not None and found.digest is None:
             raise ModelNotReady(self._name, f"the files of its embedding model '{name}' are not known yet")
-        raise HeadUnusable(
-            self._name,
-            f"it was trained on the vectors of '{name}' with the digest {digest}, and '{name}' has the digest "
-            f"{found.digest} now",
-        )
+        if digest is not None and found.digest != digest:
+            trained, now = f"the vectors of '{name}' with the digest {digest}", f"the digest {found.digest}"
+            raise HeadUnusable(self._name, f"it was trained on {trained}, and '{name}' has {now} now")
+        if (width := self._weights.shape[1]) != found.dimensions:
+            trained, now = f"vectors of {width} numbers", f"{found.dimensions}"
+            raise HeadUnusable(self._name, f"it was trained on {trained}, and '{name}' gives {now}")
+        return found
 
 
 def _softmax(outputs: Vectors) -> Vectors:
