@@ -242,10 +242,6 @@ declare namespace Api {
     overlap?: number;
     strategy?: "auto" | "recursive" | "markdown" | "sentence" | "fixed";
   };
-  type ClassLabel = {
-    label: string;
-    text: string;
-  };
   type Classification = {
     label: string;
     scores: Record<string, number>;
@@ -257,7 +253,7 @@ declare namespace Api {
   };
   type ClassifyRequest = {
     input: string | string[];
-    labels?: (string | ClassLabel)[] | null;
+    labels?: (string | Record<string, unknown>)[] | null;
     long_inputs?: "cut" | "mean" | "highest";
     model?: string;
   };

@@ -20,7 +20,14 @@ from servicekit.web.json_bodies import LARGE_BYTES
 HELLO = [{"role": "user", "content": "hello"}]
 SMALL = json.dumps({"model": "echo", "max_tokens": 1, "messages": HELLO}).encode()
 LARGE = json.dumps({"model": "echo", "max_tokens": 1, "messages": HELLO, "x": "x" * 2 * LARGE_BYTES}).encode()
-PATHS = ("/v1/chat/completions", "/v1/embeddings", "/v1/rerank", "/v1/collections/handbook/search")
+PATHS = (
+    "/v1/chat/completions",
+    "/v1/embeddings",
+    "/v1/rerank",
+    "/v1/classify",
+    "/v1/moderations",
+    "/v1/collections/handbook/search",
+)
 
 
 @pytest.fixture

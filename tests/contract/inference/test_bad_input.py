@@ -15,7 +15,7 @@ from tests.support.inference.running import CHAT, EMBEDDING, RERANK, Inference, 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CHATTING, VECTORS, RANKING = "/v1/chat/completions", "/v1/embeddings", "/v1/rerank"
-READING_CALL = "/v1/reading"
+READING_CALL, LABELLING = "/v1/reading", "/v1/classify"
 COUNTED = ("running", "waiting", "waiting_tokens")
 HELLO = [{"role": "user", "content": "Hello"}]
 READER_SECONDS = 2.0
@@ -64,6 +64,15 @@ TABLE = (
     Bad("reading of 10,000 passages", 422, "passages", {"question": "q", "passages": ["p"] * 10_000}, READING_CALL),
     Bad("reading of half a character", 422, "question", {"question": "\ud800", "passages": ["p"]}, READING_CALL),
     Bad("reading without a reader", 404, "model", {"question": "q", "passages": ["p"]}, READING_CALL, "no_reader"),
+    Bad("classification of nothing", 422, "input", {"input": [], "labels": ["a", "b"]}, LABELLING),
+    Bad("classification of half a character", 422, "input", {"input": "\ud800", "labels": ["a", "b"]}, LABELLING),
+    Bad("classification into half a character", 422, "labels.1.label", {"input": "x", "labels": ["a", "\ud800"]},
+        LABELLING),
+    Bad("classification into nothing", 400, "labels", {"input": "x"}, LABELLING, "labels_missing"),
+    Bad("classification into one label twice", 400, "labels", {"input": "x", "labels": ["a", "a"]}, LABELLING,
+        "labels_alike"),
+    Bad("classification by a chat model", 404, "model", {"model": "talker", "input": "x"}, LABELLING,
+        "model_not_found"),
     Bad("tool schema that is none", 400, "tools.0.function.parameters", {"tools": [tool({"type": "objekt"})]},
         code="invalid_schema"),
     Bad("tool schema that points nowhere", 400, "tools.0.function.parameters", {"tools": [tool({"$ref": "#/no"})]}),

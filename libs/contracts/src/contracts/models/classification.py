@@ -3,9 +3,9 @@ moderation by it, in OpenAI's form."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from contracts.core.base import Count, Reply, Request
 from contracts.core.values import Text, check_text
@@ -45,11 +45,34 @@ scores of such a text may be more than 1 together."""
 
 
 class ClassLabel(Request):
-    """A label whose name says too little."""
+    """A label, and what it is about where its name says too little."""
 
     label: LabelName
-    text: Annotated[Text, StringConstraints(min_length=1, max_length=1000)]
-    """What texts with this label are about: a sentence, or one of them."""
+    text: Annotated[Text, StringConstraints(min_length=1, max_length=1000)] | None = None
+    """What texts with this label are about: a few words or a sentence. Unsaid, the label's name."""
+
+
+_LABEL: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string", "minLength": 1, "maxLength": 200},
+        {
+            "type": "object",
+            "properties": {
+                "label": {"type": "string", "minLength": 1, "maxLength": 200},
+                "text": {"type": "string", "minLength": 1, "maxLength": 1000},
+            },
+            "required": ["label"],
+            "additionalProperties": False,
+        },
+    ]
+}
+
+
+def _as_label(value: object) -> object:
+    return {"label": value} if isinstance(value, str) else value
+
+
+Label = Annotated[ClassLabel, BeforeValidator(_as_label), WithJsonSchema(_LABEL, mode="validation")]
 
 
 class ClassifyRequest(Request):
@@ -59,7 +82,7 @@ class ClassifyRequest(Request):
     """A classification model, or with `labels` an embedding model."""
     input: Annotated[str | list[str], BeforeValidator(check_inputs)]
     """A text, or a list of 1 to 256 texts."""
-    labels: Annotated[list[LabelName | ClassLabel], Field(min_length=2, max_length=MAX_LABELS)] | None = None
+    labels: Annotated[list[Label], Field(min_length=2, max_length=MAX_LABELS)] | None = None
     """What there is to choose from, without any training; a classification model has its own labels."""
     long_inputs: LongInputs = "cut"
     """What is done with an input that is longer than the model reads."""
@@ -70,7 +93,7 @@ class ClassifyRequest(Request):
 
     def label_texts(self) -> dict[str, str]:
         """What each label is about, by its name, in the request's order."""
-        return dict((one.label, one.text) if isinstance(one, ClassLabel) else (one, one) for one in self.labels or ())
+        return {one.label: one.text or one.label for one in self.labels or ()}
 
 
 Category = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9/_-]{0,63}$")]
