@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
+from inference.engines.errors import InputsTooLong
 from inference.engines.text_parts import LEAST, text_parts
-from inference.errors import InputsTooLong
 
 
 async def _fits(part: str) -> bool:

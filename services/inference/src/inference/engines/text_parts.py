@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from inference.errors import InputsTooLong
+from inference.engines.errors import InputsTooLong
 
 OVERLAP = 60
 """Characters that a part has beyond where it was cut, so that no phrase is lost there; an eighth of a short part."""

@@ -11,8 +11,9 @@ import numpy as np
 
 from contracts.models.catalog import EmbeddingRequest
 from contracts.models.classification import Classification, ClassifyReply, ClassifyRequest, ClassifyUsage
+from inference.engines.errors import InputsTooLong, LabelsAlike, LabelsMissing
 from inference.engines.text_parts import MOST_PARTS
-from inference.errors import InputsTooLong, LabelsAlike, LabelsMissing, ModelNotFound, Unsupported
+from inference.errors import ModelNotFound, Unsupported
 from inference.metrics import TOKENS
 from inference.protocol.engines import ClassificationEngine, ClassificationResult, EmbeddingEngine, Engine, Vectors
 from inference.serving.composed import embedding_parts

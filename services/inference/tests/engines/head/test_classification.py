@@ -7,8 +7,9 @@ import pytest
 from services.inference.tests.heads import head
 
 from inference.catalog.heads import Head
+from inference.engines.errors import HeadUnusable
 from inference.engines.head.classification import Embedded, HeadClassifier
-from inference.errors import HeadUnusable, ModelNotFound, ModelNotReady
+from inference.errors import ModelNotFound, ModelNotReady
 from inference.protocol.engines import EmbeddingResult
 
 SILENT = f"sha256:{'c' * 64}"

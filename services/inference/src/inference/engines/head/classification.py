@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.catalog.heads import Head
-from inference.errors import HeadUnusable, ModelNotFound, ModelNotReady
+from inference.engines.errors import HeadUnusable
+from inference.errors import ModelNotFound, ModelNotReady
 from inference.protocol.engines import ClassificationResult, EmbeddingResult, Vectors
 from inference.protocol.tokens import TokenCodec
 
