@@ -47,7 +47,7 @@ test-contract: setup-dev ## each consumer's client against the provider's app
 	@$(BIN)/pytest -q $(SIDE_BY_SIDE) -m "not clients" tests/contract
 
 .PHONY: test-browser
-test-browser: setup-dev ## the console in Debian's Chromium (CHROMIUM=/usr/bin/chromium); pictures in .groundwork/pictures
+test-browser: setup-dev ## the console in Debian's chromium-headless-shell or chromium (CHROMIUM); pictures in .groundwork/pictures
 	@$(BIN)/uv pip install --quiet --no-config --python $(BIN)/python --group browser
 	@nice -n 10 $(BIN)/pytest -q -rs -n 2 --dist loadfile tests/browser
 

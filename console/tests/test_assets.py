@@ -11,6 +11,8 @@ ASSETS = load_assets()
 SCRIPTS = {path: asset.body.decode() for path, asset in ASSETS.items() if path.endswith(".js")}
 OURS = {path: text for path, text in SCRIPTS.items() if not path.startswith("vendor/")}
 INDEX = ASSETS[""].body.decode()
+VERSION = ASSETS["version"].body.decode()
+LOADED = re.findall(r'(?:href|src)="([^"]+)"', INDEX)
 MARKUP = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|dangerouslySet|document\.write|\beval\(")
 STATIC = re.compile(r"""(?:\bfrom|\bimport)\s*["']([^"']+)["']""")
 DYNAMIC = re.compile(r"""\bimport\(\s*["']([^"']+)["']""")
@@ -44,7 +46,7 @@ def test_every_module_that_another_imports_is_there_and_named_by_its_place() -> 
 
 
 def test_the_page_loads_what_the_first_answer_needs_at_once_and_nothing_else() -> None:
-    named = re.findall(r'(?:href|src)="([^"]+)"', INDEX)
+    named = [name.removeprefix(f"{VERSION}/") for name in LOADED]
     assert all(not name.startswith(("/", "http")) and name in ASSETS for name in named)
     assert {name for name in named if name.endswith(".js")} == _loaded_first()
 
@@ -57,9 +59,13 @@ def test_every_page_but_the_chat_is_loaded_when_it_is_opened() -> None:
 
 
 def test_the_page_names_the_version_of_all_files() -> None:
-    version = ASSETS["version"].body.decode()
-    assert len(version) == 20
-    assert f'<meta name="version" content="{version}">' in INDEX
+    assert len(VERSION) == 20
+    assert f'<meta name="version" content="{VERSION}">' in INDEX
+
+
+def test_all_that_the_page_loads_is_in_a_folder_of_its_version() -> None:
+    assert len(LOADED) > 30
+    assert all(name.startswith(f"{VERSION}/") for name in LOADED)
 
 
 def test_a_changed_file_is_another_version(tmp_path: Path) -> None:
@@ -95,9 +101,3 @@ def test_modules_are_short() -> None:
 def test_what_is_sent_compressed_is_the_file_and_a_change_has_another_etag() -> None:
     assert all(gzip.decompress(asset.compressed) == asset.body for asset in ASSETS.values())
     assert len({asset.etag for path, asset in ASSETS.items() if path}) == len(ASSETS) - 1
-
-
-def test_only_libraries_are_kept_for_ever() -> None:
-    assert {path for path, asset in ASSETS.items() if asset.is_immutable} == {
-        path for path in ASSETS if path.startswith("vendor/")
-    }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.browser.visitor import MODULE
 from tests.support.home.stack import RunningHome
 
 MANY = 9
-CHANGES = "import(new URL('documents/uploads.js', document.baseURI)).then(({ changes }) => changes.value)"
+CHANGES = f"import({MODULE % 'documents/uploads.js'}).then(({{ changes }}) => changes.value)"
 
 
 def _add(home: RunningHome, collection: str, text: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.browser.visitor import MODULE
 from tests.support.home.stack import RunningHome
 
 WORDS = " ".join(f"word{number}" for number in range(200))
@@ -88,11 +89,14 @@ def test_a_late_reply_to_an_earlier_call_does_not_hide_that_nobody_answers(signe
     page.route("**/v1/agents", lambda route: held.append(route))
     page.route("**/healthz", lambda route: route.abort())
     page.route("**/v1/tools", lambda route: route.abort())
-    page.evaluate("""async () => {
-      const { call } = await import(new URL("api/client.js", document.baseURI));
+    page.evaluate(
+        """async () => {
+      const { call } = await import(%s);
       window.early = call("GET", ["agents"]);
       await call("GET", ["tools"]).catch(() => null);
-    }""")
+    }"""
+        % (MODULE % "api/client.js")
+    )
     page.get_by_role("alert").get_by_text("Groundwork can't be reached").wait_for()
     held[0].fulfill(json={"data": []})
     page.evaluate("window.early")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ FOLDER = Path(__file__).parent / "static"
 INDEX, VERSION = "index.html", "version"
 UNNAMED = b'name="version" content=""'
 """Where the page gets its console's version."""
-VENDOR = "vendor/"
+NAMED = re.compile(rb'(href|src)="([^"]+)"')
+"""What the page loads."""
 MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -36,13 +38,12 @@ class Asset:
     """By gzip."""
     etag: str
     """Weak: it names the content, compressed or not."""
-    is_immutable: bool
-    """Whether its name has its version, so that a browser need never ask again."""
 
 
 def load_assets(folder: Path = FOLDER) -> Mapping[str, Asset]:
-    """All files by their path below the console's address. `""` is the page, which names the version that `version`
-    has: a tab that is open for long learns from it that the files have changed.
+    """All files by their path below the console's address. `""` is the page. It names the version that `version` has,
+    by which a tab that is open for long learns that the files have changed, and loads all else from a folder of that
+    name: modules name each other by their place beside one another, so a browser that has them need never ask again.
     """
     bodies = {
         path.relative_to(folder).as_posix(): path.read_bytes()
@@ -51,7 +52,8 @@ def load_assets(folder: Path = FOLDER) -> Mapping[str, Asset]:
     }
     sums = b"".join(hashlib.sha256(body).digest() for body in bodies.values())
     version = hashlib.sha256(sums).hexdigest()[:20].encode()
-    bodies[INDEX] = bodies[INDEX].replace(UNNAMED, UNNAMED.replace(b'""', b'"%s"' % version))
+    page = bodies[INDEX].replace(UNNAMED, UNNAMED.replace(b'""', b'"%s"' % version))
+    bodies[INDEX] = NAMED.sub(rb'\1="%s/\2"' % version, page)
     found = {path: _asset(path, body) for path, body in bodies.items()}
     return {"": found[INDEX], **found, VERSION: _asset(VERSION, version)}
 
@@ -62,5 +64,4 @@ def _asset(path: str, body: bytes) -> Asset:
         body=body,
         compressed=gzip.compress(body, mtime=0),
         etag=f'W/"{hashlib.sha256(body).hexdigest()[:20]}"',
-        is_immutable=path.startswith(VENDOR),
     )

@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from gateway.api.direct_routes import DirectRoute
-from webconsole.assets import CONTENT_SECURITY_POLICY, Asset, load_assets
+from webconsole.assets import CONTENT_SECURITY_POLICY, VERSION, Asset, load_assets
 
 PLACE = "console/"
 SECURITY_HEADERS = {
@@ -54,12 +54,14 @@ def _assets() -> Mapping[str, Asset]:
 
 
 async def _file(request: Request) -> Response:
-    asset = _assets().get(request.path_params["path"])
+    path = request.path_params["path"]
+    named = path.removeprefix(_assets()[VERSION].body.decode() + "/")
+    asset = _assets().get(named)
     if asset is None:
         raise HTTPException(404)
     headers = {
         **SECURITY_HEADERS,
-        "Cache-Control": FOR_EVER if asset.is_immutable else ASK_EACH_TIME,
+        "Cache-Control": ASK_EACH_TIME if named == path else FOR_EVER,
         "ETag": asset.etag,
         "Vary": "Accept-Encoding",
     }
