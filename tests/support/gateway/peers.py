@@ -14,6 +14,7 @@ import aiohttp
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from tests.support.gateway.seen import Seen
+from tests.support.gateway.shelves import shelves
 from tests.support.gateway.texts import answer_texts
 from tests.support.gateway.versions import model_of, named, version_of, writer_of
 
@@ -236,6 +237,7 @@ def ingest(public_key: Path, seen: Seen) -> FastAPI:
     """Counts the bytes of uploads as they arrive; serves one text, one download and one stream of job events."""
     app = _app(public_key, "ingest")
     _tenants(app, seen)
+    shelves(app, seen)
     _pictures(app, seen)
 
     @app.post("/v1/collections/{name}/documents", status_code=202)
@@ -355,7 +357,7 @@ def agent(public_key: Path, seen: Seen, plane_url: list[str]) -> FastAPI:
         seen.note("agent", request, caller, body)
         wrote = await ask_models(caller, request, body["groundwork"].get("model") or "default")
         link = {"start_index": 5, "end_index": 8, "url": "/v1/collections/handbook/documents/d/content", "title": "t"}
-        ours = {"index": 5, "marker": "[1]", "quote": "the quote"}
+        ours = {"index": 5, "marker": "[1]", "quote": "the quote", **seen.citation}
         annotation = {"type": "url_citation", "url_citation": link, **ours}
         if body.get("stream"):
 

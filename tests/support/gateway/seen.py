@@ -27,6 +27,10 @@ class Seen:
     births: dict[str, datetime] = field(default_factory=dict)
     hits: list[dict[str, Any]] = field(default_factory=list)
     """What a search finds."""
+    citation: dict[str, Any] = field(default_factory=dict)
+    """What the citation of an answer from documents has beside its quote."""
+    documents: dict[str, str] = field(default_factory=dict)
+    """Texts that ingest has, by their documents' ids: each is one chunk."""
     delete_records: bool = False
     """Whether collections say that records go with the documents that they quote."""
     script: dict[str, list[str]] = field(default_factory=dict)

@@ -13,12 +13,14 @@ from contracts.agents.runs import EndedRun
 from contracts.core.base import Name
 from contracts.models.catalog import ModelList
 from contracts.models.chat import ChatRequest
-from contracts.operations.documents import READERS
+from contracts.operations.documents import GET_DOCUMENT, LIST_CHUNKS, LIST_DOCUMENTS, READERS, SEARCH_COLLECTION
 from contracts.operations.models import CREATE_CHAT_COMPLETION
+from contracts.operations.operation import Operation
 from contracts.operations.reach import CHAT, Reach
 from contracts.retrieval.search import SearchRequest
 from gateway.admin import tenant_deletion
 from gateway.auth.errors import ScopeMissing
+from gateway.auth.keys import Principal
 from gateway.auth.tokens import DOCUMENT_RUNS, EVALUATIONS, JOBS, RUNS
 from gateway.chat.model_list import plain_models
 from gateway.chat.service import Question, answer_from_model
@@ -26,7 +28,7 @@ from gateway.chat.service import chat as chat_of_key
 from gateway.dependencies import Dependencies, Deps
 from gateway.guardrails.screen import Screen
 from gateway.proxy import vector_calls
-from gateway.proxy.service import left_in_budgets
+from gateway.proxy.service import left_in_budgets, proxy
 from gateway.records import ended_runs
 from gateway.streaming.exchange import Exchange, Relay
 from gateway.usage.meter import MeteredCall, Route
@@ -45,6 +47,9 @@ AnyModelCaller = Annotated[Caller, require("models", "chat", "agents", "search",
 ModelReader = Annotated[Caller, require("models", "chat", "agents", "search", "documents", "agents:write")]
 """Who saves an agent looks whether its model is there."""
 AnswerCaller = Annotated[Caller, require("answers", *CREATE_CHAT_COMPLETION.scopes)]
+SearchingCaller = Annotated[Caller, require("answers", *SEARCH_COLLECTION.scopes)]
+ReadingCaller = Annotated[Caller, require("answers", *READERS)]
+"""A service in a key's place; what the key may do now is asked once more."""
 TenantAdmin = Annotated[Caller, require("models", "admin")]
 Answer = Callable[[Exchange, MeteredCall], Awaitable[None]]
 
@@ -118,13 +123,42 @@ async def search(deps: Deps, caller: SearchCaller) -> Any:
 async def answer_as_public(deps: Deps, caller: AnswerCaller) -> Any:
     """A chat just as the public API answers it, asked by an evaluation in its key's place: with the key's scopes,
     limits, guardrails and budgets."""
-    principal = await deps.authenticator.require_active(caller.delegation.key_id)
-    principal.require(*CREATE_CHAT_COMPLETION.scopes)
+    principal = await _in_place_of(deps, caller, CREATE_CHAT_COMPLETION)
 
     async def work(exchange: Exchange) -> None:
         await chat_of_key(exchange, deps, principal)
 
     return Relay(work)
+
+
+@router.post(SEARCH_COLLECTION.path, response_model=None)
+async def search_as_public(deps: Deps, caller: SearchingCaller) -> Any:
+    """A search just as the public API makes it, in a key's place: so that a question is found as its asker finds it."""
+    principal = await _in_place_of(deps, caller, SEARCH_COLLECTION)
+
+    async def work(exchange: Exchange) -> None:
+        async with deps.metered(exchange, principal, "search") as call:
+            await vector_calls.search_collection(exchange, deps, call)
+
+    return Relay(work)
+
+
+@router.get(LIST_DOCUMENTS.path, response_model=None)
+async def list_documents_as_public(deps: Deps, caller: ReadingCaller) -> Any:
+    """A collection's documents, as the key sees them."""
+    return await _passed_on(deps, caller, LIST_DOCUMENTS)
+
+
+@router.get(GET_DOCUMENT.path, response_model=None)
+async def get_document_as_public(deps: Deps, caller: ReadingCaller) -> Any:
+    """One document, as the key sees it."""
+    return await _passed_on(deps, caller, GET_DOCUMENT)
+
+
+@router.get(LIST_CHUNKS.path, response_model=None)
+async def list_chunks_as_public(deps: Deps, caller: ReadingCaller) -> Any:
+    """A document's chunks, as the key sees them."""
+    return await _passed_on(deps, caller, LIST_CHUNKS)
 
 
 @router.post("/v1/tokens")
@@ -185,6 +219,22 @@ async def delete_tenant_data(name: Name, deps: Deps, caller: TenantAdmin) -> Non
     check_tenant_admin(caller, name)
     principal = await deps.authenticator.require_active(caller.delegation.key_id)
     await tenant_deletion.end(deps, name, principal, caller.delegation.request_id)
+
+
+async def _in_place_of(deps: Dependencies, caller: Caller, operation: Operation[Any]) -> Principal:
+    """The key, if it may make the call now."""
+    principal = await deps.authenticator.require_active(caller.delegation.key_id)
+    principal.require(*operation.scopes)
+    return principal
+
+
+async def _passed_on(deps: Dependencies, caller: Caller, operation: Operation[Any]) -> Relay:
+    principal = await _in_place_of(deps, caller, operation)
+
+    async def work(exchange: Exchange) -> None:
+        await proxy(exchange, deps, principal, operation)
+
+    return Relay(work)
 
 
 def _inner(deps: Dependencies, caller: Caller, route: Route, answer: Answer) -> Relay:

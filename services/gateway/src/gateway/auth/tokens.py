@@ -25,7 +25,10 @@ RUNS: Audiences = ("models",)
 DOCUMENT_RUNS: Audiences = ("retriever", "inference", *RUNS)
 """The same for a key that may read documents."""
 EVALUATIONS: Audiences = ("answers",)
-"""What an evaluation may call, by the token that its grant is exchanged for: answers as its key gets them."""
+"""What the lab's jobs may call, by the token that their grant is exchanged for: answers, searches and documents as
+their key gets them."""
+QUOTED: Audiences = ("lab",)
+"""Who else has made something of a document that is deleted."""
 DELETION: Audiences = ("retriever", "agent", "lab", "models")
 MODELS: Audiences = ("inference",)
 COLLECTIONS: Audiences = ("retriever",)
