@@ -9,17 +9,15 @@ import asyncio
 import os
 import random
 import signal
-import sys
 from collections import Counter
-from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 from sqlalchemy import select
 from tests.support.agent.running import free_port
 from tests.support.gateway.running import RunningGateway, running_gateway
+from tests.support.improvement.lab_process import DEADLINE_SECONDS, Lab
 
 from gateway.limits.memory_limiter import MemoryLimiter
 from gateway.storage.tables import usage
@@ -28,41 +26,6 @@ from servicekit.core.clock import SystemClock
 KILLS, QUESTIONS, SEED = (
     int(os.environ.get(name, few)) for name, few in (("KILLS", "5"), ("QUESTIONS", "120"), ("SEED", "1"))
 )
-DEADLINE_SECONDS = 600.0
-
-
-class Lab:
-    """A process that can be killed and started again."""
-
-    def __init__(self, folder: Path, port: int, gateway: RunningGateway) -> None:
-        self.port, self.gateway = port, gateway
-        self.environment = {
-            **os.environ,
-            "LAB_PORT": str(port),
-            "LAB_DATA_DIR": str(folder / "lab"),
-            "LAB_DELEGATION_PUBLIC_KEY_FILE": str(folder / "d.pub"),
-            "LAB_GATEWAY_URL": gateway.plane_url,
-            "LAB_EVALUATION_LEASE_SECONDS": "2",
-            "LAB_EVALUATION_POLL_SECONDS": "0.3",
-            "LAB_EVALUATION_CALLS": "4",
-        }
-        self.process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "lab", env=self.environment, stdout=asyncio.subprocess.DEVNULL
-        )
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            while True:
-                with suppress(aiohttp.ClientConnectionError):
-                    async with self.gateway.session.get(f"http://127.0.0.1:{self.port}/healthz"):
-                        return
-                await asyncio.sleep(0.05)
-
-    async def end(self, number: int = signal.SIGKILL) -> None:
-        if self.process is not None:
-            self.process.send_signal(number)
-            await self.process.wait()
 
 
 async def _until(gateway: RunningGateway, path: str, done: int) -> dict[str, Any]:

@@ -31,6 +31,15 @@ ALL: list[tuple[ServiceError, int, str]] = [
     (errors.NoQuestions("policies", 1, LONG, [f"{LONG[:63]}{n}" for n in range(40)]), 400, "no_questions"),
     (errors.TargetRefuses(ErrorBody(type="invalid_request", code="c", message=LONG)), 400, "target_refuses"),
     (errors.OtherEvaluationMissing(), 400, "other_evaluation_missing"),
+    (errors.GenerationNotFound(LONG, LONG), 404, "generation_not_found"),
+    (errors.GenerationFinished("gen_1", "completed"), 409, "generation_finished"),
+    (errors.GenerationUnfinished("gen_1"), 409, "generation_unfinished"),
+    (errors.TooManyGenerations(100), 409, "too_many_generations"),
+    (errors.NothingToAsk("handbook"), 400, "nothing_to_ask"),
+    (errors.ModelRefuses(LONG, ErrorBody(type="invalid_request", code="c", message=LONG)), 400, "model_refuses"),
+    (errors.GeneratedNotFound(list(range(1, 200))), 404, "generated_question_not_found"),
+    (errors.AnswersOfNearMiss(7), 400, "answers_of_near_miss"),
+    (errors.NothingAccepted("gen_1"), 409, "nothing_accepted"),
     (errors.GrantMissing(), 400, "grant_missing"),
 ]
 

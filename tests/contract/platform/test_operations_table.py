@@ -39,7 +39,13 @@ INNER = {
         "POST /v1/tenants/{}/purge",
         "POST /v1/chat/completions",
     },
-    "lab": {"GET /healthz", "GET /readyz", "GET /v1/backup", "POST /v1/tenants/{}/purge"},
+    "lab": {
+        "GET /healthz",
+        "GET /readyz",
+        "GET /v1/backup",
+        "POST /v1/documents/deleted",
+        "POST /v1/tenants/{}/purge",
+    },
 }
 """What a service serves to its peers alone."""
 CASES = [(service, operation) for operation in OPERATIONS for service in sorted({"gateway", operation.owner})]

@@ -72,6 +72,7 @@ def live(home: RunningHome, tenant: str) -> tuple[list[str], str]:
         prompt = {"name": AGENT, "messages": [{"role": "system", "content": "Greet the echidnagoal."}], "label": "own"}
         assert http.post("/v1/prompts", json=prompt).status_code == 201
         client.question_sets.save(AGENT, [{"question": "platypusquestion?", "answers": [TEXTS[0]]}])
+        names.append(client.question_generation.start(AGENT, COLLECTION, count=1).id)
         thread = client.threads.create({"about": "wallaroo"})
         run = client.runs.start(thread.id, AGENT, "What is the wallaroo password?")
         for _ in client.runs.events(thread.id, run.id, timeout=SECONDS):

@@ -40,6 +40,8 @@ def test_every_operation_that_starts_lasting_work_carries_a_grant() -> None:
         "POST /v1/threads/{id}/runs",
         "POST /v1/threads/{id}/runs/{run}/replay",
         "POST /v1/evaluations",
+        "POST /v1/question-sets/{name}/generate",
+        "POST /v1/question-sets/{name}/generations/{generation}/save",
     }
 
 

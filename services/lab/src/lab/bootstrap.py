@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
 
 from fastapi import FastAPI
 
-from lab.api import administration, evaluations, question_sets
+from lab.api import administration, evaluations, generations, question_sets
 from lab.dependencies import Dependencies
-from lab.evaluations.runtime import open_evaluations
+from lab.evaluations.runtime import evaluation_jobs
 from lab.evaluations.service import Evaluations
+from lab.generation.runtime import generation_parts
 from lab.questions.repository import Bounds
 from lab.questions.service import QuestionSets
 from lab.settings import LabSettings
+from lab.tables import EVALUATION_JOBS, GENERATION_JOBS
+from lab.workers import open_gateway, open_store, open_worker
+from servicekit.core.clock import Clock
 from servicekit.core.probes import Probe
-from servicekit.jobs.leased_job import JobStore
+from servicekit.peers.client import Peer
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate
 from servicekit.web.app import build_app
@@ -24,23 +28,38 @@ from servicekit.web.app import build_app
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def assemble(settings: LabSettings, store: JobStore, worker: Probe) -> Dependencies:
-    """The domain over this store and its database."""
+def open_sets(settings: LabSettings, database: Database, clock: Clock) -> QuestionSets:
+    """The question sets in this database."""
     bounds = Bounds(settings.question_sets_per_tenant, settings.questions_per_tenant)
-    sets = QuestionSets(store.database, store.clock, bounds)
-    return Dependencies(store.database, sets, Evaluations(store, settings.evaluations_per_tenant), worker)
+    return QuestionSets(database, clock, bounds)
 
 
 @asynccontextmanager
 async def open_dependencies(settings: LabSettings) -> AsyncIterator[Dependencies]:
-    """The real adapters, and the worker that asks, until the service ends."""
+    """The real adapters, and the workers, until the service ends."""
     database = Database.open(settings.database_url, settings.data_dir, "lab")
     try:
         await migrate(database, MIGRATIONS)
-        async with open_evaluations(settings, database) as (store, worker):
-            yield assemble(settings, store, worker.probe)
+        async with AsyncExitStack() as stack:
+            gateway = await stack.enter_async_context(open_gateway(settings))
+            yield await _open(settings, database, gateway, stack)
     finally:
         await database.close()
+
+
+async def _open(settings: LabSettings, database: Database, gateway: Peer, stack: AsyncExitStack) -> Dependencies:
+    """What is done with the database, and a worker for each kind of job."""
+    asked, made = (open_store(settings, database, jobs) for jobs in (EVALUATION_JOBS, GENERATION_JOBS))
+    sets = open_sets(settings, database, asked.clock)
+    generations, generation_jobs = generation_parts(settings, made, sets, gateway)
+    evaluating = open_worker(settings, asked, evaluation_jobs(settings, gateway), settings.evaluation_slots)
+    generating = open_worker(settings, made, generation_jobs, settings.generation_slots)
+    workers = {
+        "evaluations": (await stack.enter_async_context(evaluating)).probe,
+        "question_generation": (await stack.enter_async_context(generating)).probe,
+    }
+    evaluations = Evaluations(asked, settings.evaluations_per_tenant)
+    return Dependencies(database, sets, evaluations, generations, workers)
 
 
 def create_app(settings: LabSettings, dependencies: Dependencies | None = None) -> FastAPI:
@@ -50,9 +69,9 @@ def create_app(settings: LabSettings, dependencies: Dependencies | None = None) 
         return open_dependencies(settings) if dependencies is None else nullcontext(dependencies)
 
     chosen: Callable[[], AbstractAsyncContextManager[Dependencies]] = opening
-    routers = [question_sets.router, evaluations.router, administration.router]
+    routers = [question_sets.router, generations.router, evaluations.router, administration.router]
     return build_app("lab", settings=settings, opening=chosen, routers=routers, probes=_probes)
 
 
 def _probes(dependencies: Dependencies) -> Mapping[str, Probe]:
-    return {"database": dependencies.database.probe, "evaluations": dependencies.worker}
+    return {"database": dependencies.database.probe, **dependencies.workers}

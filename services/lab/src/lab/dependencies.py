@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lab.evaluations.service import Evaluations
+from lab.generation.service import Generations
 from lab.questions.service import QuestionSets
 from servicekit.core.probes import Probe
 from servicekit.sql.database import Database
@@ -17,5 +19,6 @@ class Dependencies:
     database: Database
     question_sets: QuestionSets
     evaluations: Evaluations
-    worker: Probe
-    """Of what works on evaluations."""
+    generations: Generations
+    workers: Mapping[str, Probe]
+    """Of what works on each kind of job, by its name."""

@@ -242,6 +242,115 @@ class OtherEvaluationMissing(InvalidRequest):
         )
 
 
+class GenerationNotFound(NotFound):
+    """The set has no such run."""
+
+    code = "generation_not_found"
+
+    def __init__(self, generation_id: str, name: str) -> None:
+        super().__init__(
+            f"No run '{generation_id[:100]}' has made questions for the set '{name[:100]}'. "
+            f"GET /v1/question-sets/{name[:100]}/generations lists them.",
+            param="generation",
+        )
+
+
+class GenerationFinished(Conflict):
+    """It has ended already."""
+
+    code = "generation_finished"
+
+    def __init__(self, generation_id: str, status: str) -> None:
+        super().__init__(f"The run '{generation_id}' has ended already ({status}).")
+
+
+class GenerationUnfinished(Conflict):
+    """It is still queued or at work."""
+
+    code = "generation_unfinished"
+
+    def __init__(self, generation_id: str) -> None:
+        super().__init__(f"The run '{generation_id}' has not ended. Cancel it first.")
+
+
+class TooManyGenerations(Conflict):
+    """The tenant has as many runs as it may."""
+
+    code = "too_many_generations"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"There are {most:,} runs that made questions, which is the most. Delete one first: what of it was saved "
+            "stays in its set."
+        )
+
+
+class NothingToAsk(InvalidRequest):
+    """The collection has no sentence that one could ask about."""
+
+    code = "nothing_to_ask"
+
+    def __init__(self, collection: str) -> None:
+        super().__init__(
+            f"The collection '{collection}' has no document that is ready with a sentence to ask about. Add documents, "
+            "wait until they are ready, and start another run.",
+            param="collection",
+        )
+
+
+class ModelRefuses(InvalidRequest):
+    """The model writes no question."""
+
+    code = "model_refuses"
+
+    def __init__(self, model: str, error: ErrorBody | None) -> None:
+        why = "it gave no reason" if error is None else f"{error.message[:500]} [{error.code}]"
+        super().__init__(
+            f"The model '{model[:100]}' can't be asked for questions: {why} Choose another one, and start another run.",
+            param="model",
+        )
+
+
+class GeneratedNotFound(NotFound):
+    """The run has no question of this number that can be reviewed."""
+
+    code = "generated_question_not_found"
+
+    def __init__(self, numbers: Sequence[int]) -> None:
+        named = ", ".join(str(number) for number in numbers[:MOST_NAMED])
+        more = ", …" if len(numbers) > MOST_NAMED else ""
+        super().__init__(
+            f"Nothing was changed: there is nothing to review under {named}{more}. "
+            "A question that was saved, was dropped or is stale is reviewed no more; GET …/items lists them all.",
+            param="decisions",
+        )
+
+
+class AnswersOfNearMiss(InvalidRequest):
+    """A question that the documents do not answer gets answers."""
+
+    code = "answers_of_near_miss"
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"Nothing was changed: question {number} is one that the documents do not answer, so it has no answers. "
+            "Reject it, and save the question that you mean by POST /v1/question-sets.",
+            param="decisions",
+        )
+
+
+class NothingAccepted(Conflict):
+    """There is nothing to save."""
+
+    code = "nothing_accepted"
+
+    def __init__(self, generation_id: str) -> None:
+        super().__init__(
+            f"No accepted question of the run '{generation_id}' is left to save: accept some, with a review. What its "
+            "documents no longer say, or what the set asks already, is left out."
+        )
+
+
 class GrantMissing(InvalidRequest):
     """A call that starts lasting work without the right to go on."""
 

@@ -25,6 +25,12 @@ class LabSettings(ServiceSettings, SqlSettings):
     """Questions of one evaluation that are under way at once. More are quicker, and slow other callers down."""
     evaluations_per_tenant: Annotated[int, Field(ge=1)] = 20
     """Most evaluations of one tenant that are queued or at work."""
+    generation_slots: Annotated[int, Field(ge=0, le=32)] = 1
+    """Runs that make questions which this process works on at once; 0 leaves them to other replicas."""
+    generation_calls: Annotated[int, Field(ge=1, le=64)] = 2
+    """Passages of one run that are asked about at once."""
+    generations_per_tenant: Annotated[int, Field(ge=1)] = 100
+    """Most runs that make questions which one tenant has, those that have ended too."""
     evaluation_lease_seconds: Annotated[float, Field(gt=0)] = 15.0
     """How long a claim of an evaluation lasts without a heartbeat; a dead process's are taken over after this."""
     evaluation_poll_seconds: Annotated[float, Field(gt=0)] = 2.0

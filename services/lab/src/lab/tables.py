@@ -1,4 +1,5 @@
-"""The lab's tables: question sets, their versions and questions; evaluations and what was answered in them.
+"""The lab's tables: question sets, their versions and questions; evaluations and what was answered in them;
+runs that make questions from documents, and what they made.
 
 A question is stored once for all the versions in a row that have it: from `first_version` to `last_version`, which is
 null while the newest one has it.
@@ -6,7 +7,7 @@ null while the newest one has it.
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
 from servicekit.jobs.tables import JobTable, job_columns, job_indexes
 from servicekit.sql.database import UtcTime
@@ -88,3 +89,37 @@ ANSWERS = Table(
     Column("tries", Integer, nullable=False),
 )
 """One row a question, written with the progress of its evaluation: a question that has one is not asked again."""
+
+GENERATIONS = Table(
+    "question_generations",
+    metadata,
+    *job_columns(),
+    Column("question_set", String(63), nullable=False),
+    Column("collection", String(63), nullable=False),
+    Column("wanted", JSON, nullable=False),
+    Column("limited", Boolean, nullable=False),
+    Column("budget_nano_usd", BigInteger),
+    Column("passages", Integer),
+    Column("done", Integer, nullable=False, server_default="0"),
+    Column("version", Integer),
+    Column("spent", JSON(none_as_null=True)),
+    *job_indexes("question_generations"),
+    Index("question_generations_of_a_set", "tenant", "question_set", "id"),
+)
+"""`passages` is null until they are chosen; `limited`: whether the key sees only its own sets."""
+GENERATION_JOBS = JobTable(GENERATIONS)
+
+GENERATED = Table(
+    "generated_questions",
+    metadata,
+    Column("generation_id", String(40), ForeignKey("question_generations.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("state", String(20), nullable=False),
+    Column("made_by", String(20), nullable=False),
+    Column("answerable", Boolean, nullable=False),
+    Column("reason", String(40)),
+    Column("document_id", String(200), nullable=False),
+    Column("content", JSON, nullable=False),
+    Index("generated_questions_by_document", "document_id"),
+)
+"""A passage that is to be asked about (`planned`), and then what came of it: one row, written once."""

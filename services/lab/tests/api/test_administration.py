@@ -55,3 +55,11 @@ async def test_only_the_installation_gets_a_backup_which_has_every_row(api: Api)
 async def test_the_lab_is_ready_while_its_database_answers(api: Api) -> None:
     answer = await api.client.get("/readyz")
     assert (answer.status_code, set(answer.json()["parts"])) == (200, {"database", "evaluations", "disk"})
+
+
+async def test_who_deletes_documents_is_heeded_and_nobody_else(api: Api) -> None:
+    body = {"collection": "handbook", "document_id": "leave"}
+    for scopes in (("documents",), ("documents", "search")):
+        assert (await api.call("POST", "/v1/documents/deleted", body, scopes=scopes)).status_code == 204
+    assert error(await api.call("POST", "/v1/documents/deleted", body)) == (403, "missing_scope")
+    assert error(await api.call("POST", "/v1/documents/deleted", {}, scopes=("documents",))) == (422, "invalid_body")

@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from lab.questions.likeness import conversation_words, find_alike, words_of
+from lab.questions.likeness import Asked, conversation_words, find_alike, words_of
 
 
 def _alike(*texts: str) -> list[tuple[int, int, bool]]:
@@ -87,3 +87,16 @@ def test_a_conversation_is_another_question_than_its_last_words_alone() -> None:
 def test_thousands_of_questions_of_the_same_words_but_one_are_looked_at_in_one_go() -> None:
     texts = [f"What is the limit of customer {chr(97 + n % 26)}{chr(97 + n // 26 % 26)}{n}?" for n in range(10_000)]
     assert _alike(*texts) == []
+
+
+def test_one_more_question_is_told_from_those_that_are_there_as_pairs_are() -> None:
+    there = ["What is the event of May?", "Who pays the refunds?", "May I bring vitamin A?"]
+    asked = Asked(words_of(text) for text in there)
+    for text in ("what are the events of may", "Who pays the refund?", "please, May I bring the vitamin A?"):
+        assert asked.has(words_of(text))
+        assert find_alike([*map(words_of, there), words_of(text)])
+    for text in ("What is the event of June?", "Who pays the funds?", "May I bring vitamin B?"):
+        assert not asked.has(words_of(text))
+    asked.add(words_of("Who pays the funds?"))
+    assert asked.has(words_of("who pays funds"))
+    assert not asked.has(("word",) * 100)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
 
-from contracts.core.base import Count, DocumentId, Reply, Request, Timestamp, Title
+from contracts.core.base import Count, DocumentId, Name, Reply, Request, Timestamp, Title
 from contracts.core.values import Text, check_value
 
 DocumentStatus = Literal["queued", "processing", "ready", "failed", "cancelled", "deleting"]
@@ -97,3 +97,11 @@ class DocumentChunk(Reply):
     end: Count
     page: Count | None = None
     heading_path: list[str] = Field(default_factory=list)
+
+
+class DeletedDocument(Request):
+    """Body of the lab's internal `POST /v1/documents/deleted`."""
+
+    collection: Name
+    document_id: DocumentId | None = None
+    """Null for all of the collection."""

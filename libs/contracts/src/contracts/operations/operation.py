@@ -57,6 +57,7 @@ _NAMED = {
     "versions": ("version", re.compile(r"[1-9][0-9]{0,8}")),
     "labels": ("label", NAME),
     "question-sets": ("question-set", NAME),
+    "generations": ("generation", _ID),
     "evaluations": ("evaluation", _ID),
     "threads": ("thread", _ID),
     "runs": ("run", _ID),

@@ -8,6 +8,7 @@ from fastapi import Depends, Header, Query, Request
 
 from lab.errors import GrantMissing
 from lab.evaluations.service import Evaluations
+from lab.generation.service import Generations
 from lab.questions.repository import Viewer
 from lab.questions.service import QuestionSets
 from servicekit.auth.delegation import Caller, require
@@ -31,8 +32,14 @@ async def _evaluations(request: Request) -> Evaluations:
     return opened
 
 
+async def _generations(request: Request) -> Generations:
+    opened: Generations = request.app.state.dependencies.generations
+    return opened
+
+
 Grant = Annotated[str | None, Header(alias="Groundwork-Grant", max_length=16_384)]
 Runs = Annotated[Evaluations, Depends(_evaluations)]
+Generating = Annotated[Generations, Depends(_generations)]
 Library = Annotated[QuestionSets, Depends(_question_sets)]
 
 
@@ -44,7 +51,7 @@ def viewer(caller: Caller) -> Viewer:
 
 
 def owner(caller: Caller, grant: str | None) -> JobOwner:
-    """For whom an evaluation asks; raises `GrantMissing`."""
+    """For whom a job asks; raises `GrantMissing`."""
     if not grant:
         raise GrantMissing
     delegation = caller.delegation

@@ -8,7 +8,8 @@ from fastapi import Depends, Request
 
 from contracts.access.tenancy import TenantKeys
 from contracts.core.base import Name
-from lab.api.access import Library, Runs
+from contracts.documents.documents import DeletedDocument
+from lab.api.access import Generating, Library, Runs
 from servicekit.auth.delegation import Caller, check_tenant_admin, require, require_installation
 from servicekit.backup import tables as backup_tables
 from servicekit.sql.database import Database
@@ -18,6 +19,7 @@ from servicekit.web.router import Router
 router = Router(prefix="/v1", tags=["installation"])
 Installation = Annotated[Caller, require_installation("lab")]
 TenantAdmin = Annotated[Caller, require("lab", "admin")]
+Deleter = Annotated[Caller, require("lab", "documents")]
 MEDIA_TYPE = "application/x-tar"
 
 
@@ -33,9 +35,19 @@ async def backup(_: Installation, database: Annotated[Database, Depends(_databas
 
 
 @router.post("/tenants/{name}/purge", status_code=204)
-async def delete_tenant(name: Name, _body: TenantKeys, caller: TenantAdmin, sets: Library, runs: Runs) -> None:
+async def delete_tenant(
+    name: Name, _body: TenantKeys, caller: TenantAdmin, sets: Library, runs: Runs, generations: Generating
+) -> None:
     """Remove all that a tenant has here, also from the disk."""
     check_tenant_admin(caller, name)
+    await generations.delete_tenant(name)
     await runs.delete_tenant(name)
     await sets.delete_tenant(name)
     await sets.database.clean()
+
+
+@router.post("/documents/deleted", status_code=204)
+async def delete_document(body: DeletedDocument, caller: Deleter, generations: Generating) -> None:
+    """Remove what was made of a document, or of all in a collection, and is in no version. Sets are copies: what was
+    saved stays."""
+    await generations.delete_document(caller.tenant, body.collection, body.document_id)

@@ -7,16 +7,16 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection, insert, select
 
-from contracts.access.delegation import Spent
 from contracts.documents.documents import Failure
 from contracts.improvement.evaluations import EvaluationTarget
 from contracts.improvement.question_sets import QuestionRecord
 from lab.errors import TargetRefuses
+from lab.evaluations.authority import Grants, room_in_budget
 from lab.evaluations.figures import summarise
 from lab.evaluations.measures import Known, Said, measure
 from lab.evaluations.target import GONE, LATER, Answered, Target
@@ -42,16 +42,6 @@ LOOK = timedelta(seconds=10)
 SUCCEEDED = "succeeded"
 """The measure of every question: whether there is an answer."""
 _NOTHING = Said("")
-
-
-class Grants(Protocol):
-    """What an evaluation's grant is good for."""
-
-    async def token(self, grant: str, *, fresh: bool = False, call_id: str | None = None) -> str:
-        """A token to ask with; 403 `key_revoked` once the key is."""
-
-    async def spent(self, grant: str, call_id: str, since: datetime) -> Spent:
-        """What the evaluation has used since then."""
 
 
 @dataclass(slots=True)
@@ -177,19 +167,12 @@ class EvaluationJobs(JobKind[LeasedJob]):
     async def _room(self, job: LeasedJob, pending: Pending) -> int:
         """How many questions may be under way. With a budget the ledger is asked before each that begins, once those
         before have ended: none where nothing is left, one where the next few could spend more than is."""
-        budget = job.row["budget_nano_usd"]
-        if budget is None:
+        if job.row["budget_nano_usd"] is None:
             await self._look(job, pending)
             return self.at_once
         if pending.under_way:
             return 1  # its cost is in the ledger once it has ended
-        spent = await self._spent(job, pending)
-        if spent is None:
-            return self.at_once  # a price is not known: there is nothing to hold against the budget
-        if spent >= budget:
-            return 0
-        done = job.row["done"]
-        return self.at_once if done and spent + self.at_once * spent / done < budget else 1
+        return room_in_budget(job.row, await self._spent(job, pending), self.at_once)
 
     async def _look(self, job: LeasedJob, pending: Pending) -> None:
         """Ask the ledger now and then, for who follows the evaluation: without an answer it goes on."""

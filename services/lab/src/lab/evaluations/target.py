@@ -4,7 +4,7 @@ evaluation's key."""
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -40,6 +40,8 @@ class Answered:
     answer_id: str | None = None
     error: ErrorBody | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
+    citations: Sequence[Mapping[str, Any]] = ()
+    """Of documents, with `document_id`, `revision`, `start` and `end`."""
     refused: bool = False
     """Whether the request was refused for what it says, as any other of this target's might be."""
 
@@ -132,7 +134,7 @@ def _answered(answer: _Completion, latency_ms: float, known: Mapping[str, int]) 
     )
     usage = answer.usage or {}
     report = {name: about[name] for name in KEPT if name in about}
-    return Answered(said, latency_ms, int(usage.get("total_tokens") or 0), answer.id, None, report)
+    return Answered(said, latency_ms, int(usage.get("total_tokens") or 0), answer.id, None, report, cited)
 
 
 def _document(one: Mapping[str, Any], known: Mapping[str, int]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 Words = tuple[str, ...]
 LITTLE = frozenset(("a", "an", "the", "is", "are", "s", "re", "please"))
@@ -103,3 +103,30 @@ def _without_ending(word: str) -> set[str]:
     if len(word) <= LEAST_LETTERS or not word.isalpha():
         return set()
     return {word.removesuffix(ending) for ending in ENDINGS if word.endswith(ending)}
+
+
+class Asked:
+    """Questions that are there already, by their words: tells of one more whether it asks what one of them does."""
+
+    def __init__(self, questions: Iterable[Words] = ()) -> None:
+        self._known = set(questions)
+
+    def add(self, words: Words) -> None:
+        """One more is there."""
+        self._known.add(words)
+
+    def has(self, words: Words) -> bool:
+        """Whether one is alike, as `find_alike` says."""
+        if words in self._known:
+            return True
+        if len(words) > MOST_WORDS:
+            return False
+        return any(
+            (*words[:at], other, *words[at + 1 :]) in self._known
+            for at, word in enumerate(words)
+            for other in _without_ending(word) | _with_ending(word)
+        )
+
+
+def _with_ending(word: str) -> set[str]:
+    return {word + ending for ending in ENDINGS if word in _without_ending(word + ending)}

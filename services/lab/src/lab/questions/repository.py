@@ -43,6 +43,8 @@ from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.sql.upserts import upsert
 
 ROWS = 500
+MOST_SAID = 50_000
+"""Questions of a set that new ones are compared with."""
 SETS, ITEMS = QUESTION_SETS.c, QUESTIONS.c
 
 
@@ -201,6 +203,13 @@ def read_questions(
     query = _questions(Viewer(tenant, ""), name, number).where(ITEMS.question_id.in_(ids), exists().where(version))
     rows = connection.execute(query).mappings()
     return {row["question_id"]: QuestionRecord.model_validate(row["content"]) for row in rows}
+
+
+def said_in_set(connection: Connection, tenant: str, name: str) -> list[list[str]]:
+    """What is said in each question of a set, of the versions before the newest, too; the newest rows first."""
+    query = select(QUESTIONS).where(ITEMS.tenant == tenant, ITEMS.name == name)
+    rows = connection.execute(query.order_by(ITEMS.number.desc()).limit(MOST_SAID)).mappings()
+    return [stored_item(row["content"], row["digest"]).said for row in rows]
 
 
 def delete_version(connection: Connection, viewer: Viewer, name: str, number: int) -> None:

@@ -1,0 +1,40 @@
+"""What works on the lab's jobs while the service runs: a worker for each kind."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from lab.settings import LabSettings
+from servicekit.core.clock import SystemClock
+from servicekit.jobs.kind import JobKind
+from servicekit.jobs.leased_job import JobStore, LeasedJob
+from servicekit.jobs.notifier import LocalNotifier
+from servicekit.jobs.queue import Queue
+from servicekit.jobs.runner import Runner
+from servicekit.jobs.tables import JobTable
+from servicekit.jobs.worker import Worker, run_worker, worker_name
+from servicekit.peers.client import Peer, open_session
+from servicekit.sql.database import Database
+
+
+@asynccontextmanager
+async def open_gateway(settings: LabSettings) -> AsyncGenerator[Peer, None]:
+    """The gateway's model plane."""
+    async with open_session() as session:
+        yield Peer("gateway", settings.gateway_url, session, 10.0, restart_seconds=settings.restart_seconds)
+
+
+def open_store(settings: LabSettings, database: Database, jobs: JobTable) -> JobStore:
+    """Where the jobs of a table are."""
+    return JobStore(database, jobs, SystemClock(), settings.evaluation_lease_seconds, LocalNotifier())
+
+
+@asynccontextmanager
+async def open_worker(
+    settings: LabSettings, store: JobStore, kind: JobKind[LeasedJob], slots: int
+) -> AsyncGenerator[Worker[LeasedJob], None]:
+    """A worker on these jobs, in this process; with 0 slots it leaves them to others."""
+    worker = Worker(Runner(Queue(store, kind)), worker_name("lab"), slots, settings.evaluation_poll_seconds)
+    async with run_worker(worker, settings.drain_seconds):
+        yield worker
