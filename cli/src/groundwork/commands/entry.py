@@ -12,7 +12,16 @@ import typer
 from pydantic import SecretStr, ValidationError
 from typer.core import TyperGroup
 
-from groundwork.commands.answers import agents, evaluations, feedback, prompts, question_sets, questions, records
+from groundwork.commands.answers import (
+    agents,
+    evaluations,
+    feedback,
+    prompts,
+    question_generation,
+    question_sets,
+    questions,
+    records,
+)
 from groundwork.commands.documents import collections, evaluation, ingest, reindex
 from groundwork.commands.installation import (
     backups,
@@ -92,6 +101,7 @@ for module in (
     prompts,
     feedback,
     records,
+    question_generation,
     question_sets,
     evaluations,
     evaluation,
