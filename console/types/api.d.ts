@@ -595,6 +595,86 @@ declare namespace Api {
     must_not?: Condition[];
     should?: Condition[];
   };
+  type GeneratedDecision = {
+    answers?: string[] | null;
+    number: number;
+    question?: string | null;
+    state: "accepted" | "rejected" | "proposed";
+  };
+  type GeneratedQuestion = {
+    answerable: boolean;
+    answers: string[];
+    corrected: boolean;
+    like: number | null;
+    made_by: "model" | "rule";
+    number: number;
+    question: string | null;
+    reason: string | null;
+    span: GeneratedSpan | null;
+    state: "proposed" | "accepted" | "rejected" | "saved" | "dropped" | "stale";
+    why: string;
+  };
+  type GeneratedSpan = {
+    chunk_id: string;
+    collection: string;
+    document_id: string;
+    end: number;
+    heading_path: string[];
+    revision: number;
+    source: string;
+    start: number;
+    text: string;
+    title: string;
+  };
+  type Generation = {
+    accept: boolean;
+    budget_usd: string | null;
+    collection: string;
+    completion_tokens: number;
+    cost_usd: string | null;
+    count: number;
+    created_at: string;
+    done: number;
+    dropped: Record<string, number>;
+    embedding_tokens: number;
+    error: Failure | null;
+    finished_at: string | null;
+    id: string;
+    kept: number;
+    kept_near_misses: number;
+    key_id: string;
+    labels: string[];
+    made_by: Record<string, number>;
+    model: string;
+    near_misses: number;
+    passages: number;
+    prompt_tokens: number;
+    question_set: string;
+    seed: number;
+    split: string | null;
+    started_at: string | null;
+    states: Record<string, number>;
+    status: "queued" | "running" | "completed" | "failed" | "cancelled" | "limit_reached";
+    version: number | null;
+    waiting_on: string | null;
+    within: number;
+  };
+  type GenerationCreate = {
+    accept?: boolean;
+    budget_usd?: number | string | null;
+    collection: string;
+    count?: number;
+    labels?: string[];
+    model?: string;
+    near_misses?: number | null;
+    seed?: number;
+    split?: string | null;
+    within?: number;
+  };
+  type GenerationReview = {
+    accept_all?: boolean;
+    decisions?: GeneratedDecision[];
+  };
   type GivenAnswer = {
     answer: string | null;
     answer_id: string | null;
@@ -1740,6 +1820,7 @@ declare namespace Api {
     (method: "DELETE", path: readonly ["prompts", string, "labels", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["prompts", string, "versions", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["question-sets", string], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["question-sets", string, "generations", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["question-sets", string, "versions", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["records"], options?: Options<Partial<Record<"user", unknown>>, never>): Promise<RecordsDeleted>;
     (method: "DELETE", path: readonly ["records", string], options?: Options<{}, never>): Promise<null>;
@@ -1781,6 +1862,9 @@ declare namespace Api {
     (method: "GET", path: readonly ["prompts", string, "versions", string], options?: Options<{}, never>): Promise<Prompt>;
     (method: "GET", path: readonly ["question-sets"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: QuestionSet[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["question-sets", string], options?: Options<{}, never>): Promise<QuestionSet>;
+    (method: "GET", path: readonly ["question-sets", string, "generations"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: Generation[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["question-sets", string, "generations", string], options?: Options<{}, never>): Promise<Generation>;
+    (method: "GET", path: readonly ["question-sets", string, "generations", string, "items"], options?: Options<Partial<Record<"state" | "limit" | "cursor", unknown>>, never>): Promise<{ data: GeneratedQuestion[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["question-sets", string, "versions"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: QuestionSet[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["question-sets", string, "versions", string], options?: Options<{}, never>): Promise<QuestionSet>;
     (method: "GET", path: readonly ["question-sets", string, "versions", string, "items"], options?: Options<Partial<Record<"split" | "limit" | "cursor", unknown>>, never>): Promise<{ data: QuestionRecord[]; next_cursor: string | null }>;
@@ -1828,6 +1912,10 @@ declare namespace Api {
     (method: "POST", path: readonly ["prompts"], options?: Options<{}, PromptCreate>): Promise<Prompt>;
     (method: "POST", path: readonly ["prompts", string, "render"], options?: Options<{}, PromptRender>): Promise<RenderedPrompt>;
     (method: "POST", path: readonly ["question-sets"], options?: Options<{}, QuestionSetCreate>): Promise<QuestionSet>;
+    (method: "POST", path: readonly ["question-sets", string, "generate"], options?: Options<{}, GenerationCreate>): Promise<Generation>;
+    (method: "POST", path: readonly ["question-sets", string, "generations", string, "cancel"], options?: Options<{}, never>): Promise<Generation>;
+    (method: "POST", path: readonly ["question-sets", string, "generations", string, "review"], options?: Options<{}, GenerationReview>): Promise<Generation>;
+    (method: "POST", path: readonly ["question-sets", string, "generations", string, "save"], options?: Options<{}, never>): Promise<QuestionSet>;
     (method: "POST", path: readonly ["rerank"], options?: Options<{}, RerankRequest>): Promise<RerankReply>;
     (method: "POST", path: readonly ["responses"], options?: Options<{}, ResponseRequest>): Promise<Response>;
     (method: "POST", path: readonly ["reviews"], options?: Options<{}, ReviewCreate>): Promise<ReviewsCreated>;
@@ -1867,6 +1955,8 @@ declare namespace Api {
     (path: readonly ["prompts"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<PromptSummary[]>;
     (path: readonly ["prompts", string, "versions"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<Prompt[]>;
     (path: readonly ["question-sets"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<QuestionSet[]>;
+    (path: readonly ["question-sets", string, "generations"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<Generation[]>;
+    (path: readonly ["question-sets", string, "generations", string, "items"], query?: Partial<Record<"state" | "limit" | "cursor", unknown>>, most?: number): Promise<GeneratedQuestion[]>;
     (path: readonly ["question-sets", string, "versions"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<QuestionSet[]>;
     (path: readonly ["question-sets", string, "versions", string, "items"], query?: Partial<Record<"split" | "limit" | "cursor", unknown>>, most?: number): Promise<QuestionRecord[]>;
     (path: readonly ["records"], query?: Partial<Record<"limit" | "cursor" | "from" | "to" | "collection" | "model" | "user" | "rating" | "abstained" | "error" | "q", unknown>>, most?: number): Promise<RecordSummary[]>;
