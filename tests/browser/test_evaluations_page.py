@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx2
 import pytest
 from tests.browser.visitor import faults
 from tests.support.home.stack import RunningHome
+from tests.support.ingest.peers import until
 
 LINES: list[dict[str, Any]] = [
     {"question": "How many days of leave?", "answers": ["27 days"], "labels": ["leave"], "split": "test"},
@@ -32,7 +33,9 @@ def _lines(*items: dict[str, Any]) -> dict[str, Any]:
 
 def _fits(page: Any) -> bool:
     page.set_viewport_size({"width": 390, "height": 844})
-    fits = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    fits = page.evaluate(
+        "[document.documentElement, document.querySelector('.sided')].every(box => box.scrollWidth <= innerWidth)"
+    )
     page.set_viewport_size({"width": 1280, "height": 800})
     return bool(fits)
 
@@ -135,12 +138,32 @@ def test_an_evaluation_is_started_followed_and_read(signed_in: Any, home: Runnin
     assert _fits(page)
 
 
+@pytest.fixture
+def recorded(http: httpx2.Client) -> Iterator[Callable[[str, str], str]]:
+    """Starts an evaluation whose answers are recorded; gives its id."""
+    spec = {"name": "recorded", "tenant": "default", "scopes": ["chat", "evaluations:write"], "records": "full"}
+    key = http.post("/v1/keys", json=spec).raise_for_status().json()
+
+    def start(questions: str, model: str) -> str:
+        body = {"question_set": questions, "target": {"model": model}}
+        headers = {"Authorization": f"Bearer {key['secret']}"}
+        return str(http.post("/v1/evaluations", json=body, headers=headers).raise_for_status().json()["id"])
+
+    yield start
+    http.delete(f"/v1/keys/{key['id']}").raise_for_status()
+
+
 def test_two_evaluations_are_compared_question_by_question_and_followed_over_time(
-    signed_in: Any, home: RunningHome, asked: str
+    signed_in: Any, home: RunningHome, http: httpx2.Client, asked: str, recorded: Callable[[str, str], str]
 ) -> None:
     page, runs = signed_in, home.client.evaluations
-    ids = [runs.start(asked, model).id for model in ("vague", "sure", "sure")]
+    ids = [runs.start(asked, model).id for model in ("vague", "sure")]
+    ids.append(recorded(asked, "sure"))
     assert {runs.wait(one, timeout=SECONDS).status for one in ids} == {"completed"}
+    answer = next(runs.answers(ids[2])).answer_id
+    until(lambda: http.get(f"/v1/records/{answer}").status_code == 200, "a record of the answer")
+    page.goto(f"{home.base_url}/console/#/evaluations/runs/{ids[2]}")
+    page.get_by_role("link", name="Its record").first.wait_for()
     page.goto(f"{home.base_url}/console/#/evaluations/runs/{ids[1]}")
     page.get_by_label("Compare with").select_option(ids[0])
     verdict = page.locator('section:has(#differences) [data-measure="answer_found"]')

@@ -11,6 +11,8 @@ const MOST = 50;
 const WIDTH = 720;
 const HEIGHT = 160;
 const EDGE = 14;
+/** Beside the curve, for the ends of its scale. */
+const LEFT = 72;
 
 /** @param {{ set: string }} props */
 export function Curve({ set }) {
@@ -43,8 +45,9 @@ function Picture({ points, measure }) {
   const text = textOf(measure);
   const figures = points.map((run) => run.figures[measure]);
   const [least, most] = extent(figures.map(({ mean, low, high }) => ({ value: mean, low, high })));
-  const x = (/** @type {number} */ at) => EDGE + (at / (points.length - 1)) * (WIDTH - 2 * EDGE);
+  const x = (/** @type {number} */ at) => LEFT + (at / (points.length - 1)) * (WIDTH - LEFT - EDGE);
   const y = (/** @type {number} */ value) => HEIGHT - EDGE - ((value - least) / (most - least)) * (HEIGHT - 2 * EDGE);
+  const [bottom, top] = [Math.min(...figures.map(({ low }) => low)), Math.max(...figures.map(({ high }) => high))];
   const changes = points.flatMap(({ version }, at) => (at && points[at - 1].version !== version ? [(x(at) + x(at - 1)) / 2] : []));
   const said = `${titleOf(measure)}: ${points.length} evaluations, first ${text(figures[0].mean)}, last ${text(figures[figures.length - 1].mean)}`;
   return html`
@@ -52,6 +55,7 @@ function Picture({ points, measure }) {
       <figcaption>${titleOf(measure)}, from ${when(points[0].created_at)} to ${when(points[points.length - 1].created_at)}, with 95 % intervals${
         changes.length > 0 && "; a dashed line is another version of the set: figures on its sides are of different questions"}</figcaption>
       <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label=${said}>
+        ${(top > bottom ? [top, bottom] : [top]).map((value) => html`<text x="0" y=${y(value) + 4}>${text(value)}</text>`)}
         ${changes.map((at) => html`<path class="change" d="M${at} 0V${HEIGHT}" />`)}
         <path class="line" d=${figures.map(({ mean }, at) => `${at ? "L" : "M"}${x(at)} ${y(mean)}`).join("")} />
         ${figures.map(({ mean, low, high }, at) => html`
@@ -61,7 +65,7 @@ function Picture({ points, measure }) {
       <details><summary>As numbers</summary>
         <table class="wide"><thead><tr><th>Evaluation</th><th>Settings</th><th class="number">Version</th><th class="number">Mean</th><th class="number">95 %</th></tr></thead>
           <tbody>${points.map((run, at) => html`<tr key=${run.id}>
-            <td><a href=${addressOf("evaluations", "runs", run.id)}>${when(run.created_at)}</a></td><td data-label="Settings">${settingsOf(run.target)}</td>
+            <td><a href=${addressOf("evaluations", "runs", run.id)}>${when(run.created_at)}</a></td><td data-label=${settingsOf(run.target) && "Settings"}>${settingsOf(run.target)}</td>
             <td class="number" data-label="Version">${run.version}</td><td class="number" data-label="Mean">${text(figures[at].mean)}</td>
             <td class="number" data-label="95 %">${text(figures[at].low)} to ${text(figures[at].high)}</td></tr>`)}</tbody></table>
       </details>

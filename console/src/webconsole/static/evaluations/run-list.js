@@ -62,7 +62,7 @@ function Row({ run, withSet, cancel }) {
         ${run.error && html`<p class="problem">${run.error.message}</p>`}</td>
       <td data-label="Questions">${withSet ? `${run.question_set}@${run.version}` : `version ${run.version}`}${run.split && html` <span class="hint">${run.split}</span>`}</td>
       <td data-label="State"><${State} run=${run} /></td>
-      <td class="number" data-label="Cost">${costOf(run)}</td>
+      <td class="number" data-label=${costOf(run) && "Cost"}>${costOf(run)}</td>
       <td data-label="Begun"><time datetime=${run.created_at}>${when(run.started_at ?? run.created_at)}</time></td>
       <td class="actions">${isLive(run) && may("evaluations:write") && html`<button class="quiet" aria-label=${`Cancel ${nameOf(run)}`} onClick=${() => cancel(run.id)}>Cancel</button>`}</td>
     </tr>`;
