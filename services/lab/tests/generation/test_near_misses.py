@@ -55,3 +55,7 @@ def test_a_word_is_found_as_a_word() -> None:
         assert not stands_in(value, texts)
     for value in ("l4-100", "norwoods", "norwood", "2141", "In"):
         assert stands_in(value, texts)
+
+
+def test_a_question_that_a_person_has_made_long_is_not_searched_for_things_to_swap() -> None:
+    assert swaps_of("Who has form " + "A" * 250_000 + "?", "0") == []

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import random
+import re
+
 import pytest
 
+from lab.generation import spans
 from lab.generation.spans import key_of, spans_of
 
 TEXT = """# Leave
@@ -55,3 +59,25 @@ def test_a_text_without_an_end_takes_no_time() -> None:
     assert spans_of("word " * 200_000) == []
     assert spans_of("A. " * 100_000) == []
     assert len(spans_of(("| a " * 50 + "|\n") * 2_000)) == 1_999
+
+
+@pytest.mark.parametrize("end", [" x|", "", ":x", "|x", " |" * 500])
+def test_a_line_of_dashes_that_is_no_separator_takes_no_time(end: str) -> None:
+    for dash in ("-", "- ", "--|", ":--:|", "= "):
+        spans_of(f"| a | b |\n|{dash * 10_000}{end}\n")
+
+
+def test_what_parts_a_header_from_its_rows_is_told_as_a_pattern_with_bars_between_cells_does() -> None:
+    cell = r"\s*:?-{2,}:?\s*"
+    pattern = re.compile(rf"\|?{cell}(?:\|{cell})*\|?")
+    chance = random.Random(1)
+    for _ in range(20_000):
+        line = "|" + "".join(chance.choices("|:- x", (4, 2, 9, 2, 0.3), k=chance.randint(0, 12))).strip()
+        is_row = any(block.kind == "row" for block in spans._blocks(line))
+        assert is_row == (pattern.fullmatch(line) is None), line
+
+
+def test_a_definition_and_a_header_have_bounds() -> None:
+    assert spans_of("Dew hold – A rule " + "that suppresses alerts " * 100 + "here.")[:1] == []
+    wide = "| Room | " + "S" * 700 + " |\n| --- | --- |\n| Avocet | 12 |\n"
+    assert spans_of(wide) == []

@@ -11,7 +11,7 @@ from functools import partial
 from itertools import chain, zip_longest
 from typing import TypeVar
 
-from lab.generation.spans import MONTHS
+from lab.generation.spans import MONTHS, MOST_CHARS
 
 Value = TypeVar("Value")
 VOWELS = "AEIOU"
@@ -73,7 +73,9 @@ class Swap:
 
 def swaps_of(question: str, seed: str) -> list[Swap]:
     """Some, the same for the same seed; none where there is nothing in it to swap. Each place comes once before any
-    comes again."""
+    comes again. One of more than `MOST_CHARS` comes to none: a person has written it, and looking takes its square."""
+    if len(question) > MOST_CHARS:
+        return []
     by_place = []
     for start, end, kind in _ordered(_places(question), seed):
         old = question[start:end]

@@ -34,11 +34,10 @@ _REFERS = re.compile(
 _TALKS_BACK = re.compile(r"\b(?:see (?:section|page|table|figure)|as (?:above|described|follows)|listed below)\b", re.I)
 _ITEM = re.compile(r"\s*(?:(?:[-*•–]|\[.?\]|\d{1,3}[.)]|[a-z]\))\s+)+")
 _RULER = re.compile(r"\s*(?:[=_*~#-]\s*){3,}$")
-_SEPARATOR = re.compile(r"\s*\|?(?:\s*:?-{2,}:?\s*\|?)+\s*$")
 _END = re.compile(r"[.!?][\"'”’)]?(?=\s|$)")
 _SHORT = re.compile(r"(?:^|[\s(])(?:e\.g|i\.e|approx|Nos?|Dr|Mr|Mrs|Ms|St|B\.V|Inc|Ltd|vs|cf|ca|[A-Z])\.$")
 """Words whose point ends no sentence."""
-_TERM = re.compile(r"\*{0,2}([A-Z][\w /-]{1,40}?)\*{0,2}\s[–—-]\s(.{20,}?[.!?])(?:\s|$)", re.S)
+_TERM = re.compile(r"\*{0,2}([A-Z][\w /-]{1,40}?)\*{0,2}\s[–—-]\s(.{20,540}?[.!?])(?:\s|$)", re.S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ def spans_of(text: str) -> list[Span]:
             cells = [cell.strip() for cell in text[block.start : block.end].strip().strip("|").split("|")]
             if header and (span := _row(text, block, header, cells)):
                 found.append(span)
-            header = header or cells
+            header = header or (cells if block.end - block.start <= MOST_CHARS else [""])
         else:
             header = []
             found.extend(_sentences(text, block))
@@ -96,7 +95,7 @@ def _blocks(text: str) -> Iterator[_Block]:
     for line in text.splitlines(keepends=True):
         start, at = at, at + len(line)
         bare = line.strip()
-        is_row = bare.startswith("|") and not _SEPARATOR.fullmatch(bare)
+        is_row = bare.startswith("|") and not _is_separator(bare)
         item = _ITEM.match(line)
         if begin >= 0 and (not bare or is_row or item or bare.startswith(("#", "|")) or _RULER.match(bare)):
             yield _Block(begin, start, "text")
@@ -107,6 +106,14 @@ def _blocks(text: str) -> Iterator[_Block]:
             begin = start + (item.end() if item else 0)
     if begin >= 0:
         yield _Block(begin, at, "text")
+
+
+def _is_separator(line: str) -> bool:
+    """Whether it parts a table's header from its rows: `| --- | :--: |`. By hand, in linear time, since a document may
+    have any line: a pattern whose parts may all be empty tries every way to part a run of dashes."""
+    cells = (cell.strip() for cell in line.removeprefix("|").removesuffix("|").split("|"))
+    bars = (cell.removeprefix(":").removesuffix(":") for cell in cells)
+    return all(len(bar) > 1 and not bar.strip("-") for bar in bars)
 
 
 def _sentences(text: str, block: _Block) -> Iterator[Span]:
