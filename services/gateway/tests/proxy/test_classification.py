@@ -7,12 +7,12 @@ from services.gateway.tests.callers import Caller
 from services.gateway.tests.installation import EMBEDDER, Installation
 
 from contracts.models.catalog import ModelInfo, ModelPrice
-from contracts.models.classification import CATEGORIES, ModerationRules
+from contracts.models.classification import CATEGORIES, MAX_INPUT_CHARACTERS, ModerationRules
 from gateway.auth.keys import Principal
-from gateway.models.errors import ModelNotFound, NoClassifier, NoModeration, WrongModelKind
+from gateway.models.errors import ModelNotFound, NoClassifier, NoModeration, RulesUnusable, WrongModelKind
 from gateway.proxy.classification import classify, moderate
 from gateway.proxy.vector_calls import JUDGEMENT_TOKENS
-from servicekit.core.errors import UpstreamTimeout
+from servicekit.core.errors import Unprocessable, UpstreamTimeout
 
 DEAR = ModelPrice(prompt_usd_per_million=3, completion_usd_per_million=7)
 RULES = ModerationRules(categories={"rude": "harassment", "cruel": "harassment", "spam": "spam"}, threshold=0.6)
@@ -144,6 +144,26 @@ async def test_all_of_a_text_is_moderated_and_parts_of_one_input_are_one_text(in
     await _moderate(installation, input=[{"type": "text", "text": "a"}, {"type": "text", "text": "b"}])
     asked = installation.inference.asked[-1].json
     assert (asked["input"], asked["long_inputs"]) == (["a\nb"], "highest")
+
+
+async def test_a_text_is_not_let_through_for_a_label_that_the_model_does_not_have(installation: Installation) -> None:
+    """It is misspelt in the rules, or the model was replaced since they were read."""
+    _offer(installation, EMBEDDER, HEAD)
+    results = [{"label": "cruel", "scores": {"rude": 0.0, "cruel": 0.0, "Spam": 1.0}}]
+    installation.inference.answers("/v1/classify", {"model": "e+triage", "results": results, "usage": READ})
+    with pytest.raises(RulesUnusable, match="'spam', which it does not have") as refused:
+        await _moderate(installation)
+    assert (refused.value.http_status, refused.value.code) == (409, "rules_unusable")
+    _offer(installation, EMBEDDER, HEAD.model_copy(update={"moderation": ModerationRules(categories={"Spam": "spam"})}))
+    (first,) = (await _moderate(installation)).json["results"]
+    assert first["flagged"]
+
+
+async def test_parts_that_are_too_long_together_are_refused_as_one_text_would_be(installation: Installation) -> None:
+    _offer(installation, EMBEDDER, HEAD)
+    part = {"type": "text", "text": "x" * (MAX_INPUT_CHARACTERS // 2)}
+    with pytest.raises(Unprocessable, match="its parts together"):
+        await _moderate(installation, input=[part, part])
 
 
 async def test_moderation_needs_a_model_with_rules(installation: Installation) -> None:

@@ -25,6 +25,7 @@ RERANK = {"name": "overlap", "kind": "rerank", "engine": "scripted"}
 READING = {"name": "reader", "kind": "reading", "engine": "scripted"}
 JUDGED = {"chat_model": "talker"}
 TRIAGE = {"name": "triage", "kind": "classification", "engine": "head", "source": {"head": head()}}
+GUARD = {"name": "guard", "kind": "classification", "engine": "judge", "source": JUDGED}
 GGUF = {"path": "/srv/models/m.gguf"}
 UPSTREAM = {"base_url": "http://vllm:8000/v1", "upstream_model": "m"}
 
@@ -128,6 +129,8 @@ def test_all_examples_can_be_declared_beside_the_packaged_models(tmp_path: Path)
         ([TRIAGE | {"queue": {"at_once": 2}}], "the queue of its embedding model"),
         ([TRIAGE | {"languages": ["en"]}], "languages is for"),
         ([TRIAGE | {"moderation": {"categories": {"odd": "Not One"}}}], "moderation.categories"),
+        ([TRIAGE | {"moderation": {"categories": {"Late": "hate"}}}], "no label 'Late'; it has late, odd"),
+        ([GUARD | {"moderation": {"categories": {"s1": "hate"}}}], "no label 's1'; it has safe, unsafe, S1"),
         ([RERANK | {"moderation": {"categories": {"odd": "hate"}}}], "moderation is for models of kind classification"),
         ([chat(price={"prompt_usd_per_million": -1})], "price.prompt_usd_per_million"),
         ([chat(contxt=1)], "models.0 (talker).contxt: Extra inputs are not permitted"),

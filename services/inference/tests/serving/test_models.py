@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from services.inference.tests.api.calls import ask, error_of
 from services.inference.tests.engines.wrappers.engines import FakeEngine
+from services.inference.tests.heads import head
 from tests.support.inference.packaged import packaged_gguf
 
 from contracts.models.catalog import ModelInfo
@@ -178,6 +179,27 @@ async def test_a_slow_download_keeps_no_other_model_from_being_loaded(declared: 
     slow.is_let_go.set()
     await models.loaded()
     assert models.any("far").state == "ready"
+    await models.close()
+
+
+async def test_a_head_and_a_guard_wait_for_no_model_that_is_loading(declared: Any) -> None:
+    opened = asyncio.Event()
+
+    class Slow(FakeEngine):
+        async def open(self) -> None:
+            await opened.wait()
+
+    guard = {"name": "guard", "kind": "classification", "engine": "judge", "source": {"chat_model": "talker"}}
+    triage = {"name": "triage", "kind": "classification", "engine": "head", "source": {"head": head()}}
+    light = [Declaration(Model.model_validate(each), is_added=True) for each in (guard, triage)]
+    slow = Declaration(Model.model_validate(declared["chat"]))
+    models = ServedModels(lambda it: ServedModel(it, Slow() if it is slow else FakeEngine()))
+    models.apply([slow, *light])
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(models.any(name).opened() for name in ("guard", "triage")))
+    assert models.any("talker").state == "loading"
+    opened.set()
+    await models.loaded()
     await models.close()
 
 

@@ -152,7 +152,10 @@ def _moderated(value: object) -> object:
     if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
         if any(each.get("type") != "text" for each in value):
             raise ValueError('takes parts with "type": "text" only; the model reads no pictures')
-        check_inputs([each.get("text") for each in value])
+        texts = [each.get("text") for each in value]
+        check_inputs(texts)
+        if len("\n".join(texts)) > MAX_INPUT_CHARACTERS:
+            raise ValueError(f"must have at most {MAX_INPUT_CHARACTERS} characters, its parts together")
         return value
     return check_inputs(value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from servicekit.core.errors import (
+    Conflict,
     InvalidRequest,
     NotFound,
 )
@@ -66,6 +67,19 @@ class NoModeration(NotFound):
         super().__init__(
             "No model that moderates is configured. Declare a classification model with `moderation`: which of its "
             "labels are which category.",
+            param="model",
+        )
+
+
+class RulesUnusable(Conflict):
+    """A label of a model's moderation is none of the model's: nothing would ever be flagged for it."""
+
+    code = "rules_unusable"
+
+    def __init__(self, name: str, label: str) -> None:
+        super().__init__(
+            f"The model '{name}' can't moderate: its `moderation` names the label '{label}', which it does not have. "
+            "Name one of its labels (GET /v1/models). If it was replaced just now, ask again.",
             param="model",
         )
 

@@ -18,6 +18,7 @@ from gateway.dependencies import Dependencies
 from gateway.limits.max_usage import tokens_of
 from gateway.limits.reservations import MaxUsage
 from gateway.models.cost import cost_nano_usd
+from gateway.models.errors import RulesUnusable
 from gateway.proxy.vector_calls import JUDGEMENT_TOKENS, ask, bill_embedded, give, screened, usage_of
 from gateway.streaming.exchange import Exchange
 from gateway.usage.meter import MeteredCall
@@ -44,7 +45,12 @@ async def moderate(exchange: Exchange, deps: Dependencies, call: MeteredCall) ->
     asked = ClassifyRequest(input=request.texts(), long_inputs="highest")
     reply = await _classified(exchange, deps, call, model, asked)
     assert model.moderation is not None
-    await give(exchange, call, await off_loop(len(reply), _moderation_of, model, model.moderation, reply))
+    try:
+        moderated = await off_loop(len(reply), _moderation_of, model, model.moderation, reply)
+    except RulesUnusable:
+        deps.catalog.discard()  # the model may be another one since its rules were read
+        raise
+    await give(exchange, call, moderated)
 
 
 async def _classified(
@@ -73,6 +79,9 @@ async def _classified(
 
 def _moderation_of(model: ModelInfo, rules: ModerationRules, reply: bytes) -> bytes:
     classified = ClassifyReply.model_validate_json(reply)
+    for one in classified.results:
+        if unknown := rules.categories.keys() - one.scores.keys():
+            raise RulesUnusable(model.id, min(unknown))
     results = [_moderated(rules, one) for one in classified.results]
     return ModerationReply(id=new_id("modr"), model=model.id, results=results).model_dump_json(by_alias=True).encode()
 
@@ -81,7 +90,7 @@ def _moderated(rules: ModerationRules, classified: Classification) -> Moderated:
     """The highest score of each category's labels; OpenAI's other categories are there, too, as not looked at."""
     scores: dict[str, float] = {}
     for label, category in rules.categories.items():
-        scores[category] = max(scores.get(category, 0.0), classified.scores.get(label, 0.0))
+        scores[category] = max(scores.get(category, 0.0), classified.scores[label])
     categories = {category: score >= rules.threshold for category, score in scores.items()}
     every = dict.fromkeys((*CATEGORIES, *scores))
     return Moderated(

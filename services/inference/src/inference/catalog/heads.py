@@ -19,6 +19,10 @@ MOST_BYTES = 2 * 1024 * 1024
 """Of a head: 200 labels over 1,024 dimensions are 1.1 MB."""
 
 
+MOST = 1e9
+"""Of a weight or a bias, so that no output of a head is beyond what 32 bits hold: it would be no score."""
+
+
 class Head(BaseModel):
     """A linear layer over the vectors of one embedding model, whose outputs' softmax is the labels' scores."""
 
@@ -49,6 +53,8 @@ class Head(BaseModel):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Head:
+        if self.embedding_model == "default":
+            raise ValueError("embedding_model: name the model itself, since the default may be another one later")
         if len(set(self.labels)) < len(self.labels):
             raise ValueError("labels: two are alike")
         if len(self.bias) != len(self.labels):
@@ -57,8 +63,8 @@ class Head(BaseModel):
             weights = self.matrix()
         except (ValueError, binascii.Error):
             raise ValueError("weights: base64 of little-endian float32 is wanted, a row for each label") from None
-        if not (np.isfinite(weights).all() and np.isfinite(self.offsets()).all()):
-            raise ValueError("weights, bias: all numbers must be finite")
+        if not ((np.abs(weights) <= MOST).all() and all(abs(number) <= MOST for number in self.bias)):
+            raise ValueError("weights, bias: all numbers must be finite, and from -1e9 to 1e9")
         return self
 
 

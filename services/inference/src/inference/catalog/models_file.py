@@ -16,6 +16,7 @@ from contracts.models.languages import Languages
 from inference.catalog.llama_options import GenerationDefaults, LlamaOptions
 from inference.catalog.sources import (
     FORMS,
+    GUARD_LABELS,
     ChatSource,
     Declared,
     HeadSource,
@@ -171,6 +172,11 @@ class Model(Declared):
         return isinstance(self.source, UpstreamSource)
 
     @property
+    def is_light(self) -> bool:
+        """Whether nothing of weight is loaded for it: a server has it, or another model works for it."""
+        return self.is_remote or self.engine in ("head", "judge")
+
+    @property
     def input_types(self) -> InputTypes | None:
         """What a server calls queries and passages, if it is to be told."""
         return self.source.input_types if isinstance(self.source, UpstreamSource) else None
@@ -222,6 +228,7 @@ class Model(Declared):
         self._check_files()
         self._check_queue()
         self._check_embedding()
+        self._check_moderation()
         return self
 
     def _check_upstream(self) -> None:
@@ -254,10 +261,21 @@ class Model(Declared):
                 raise ValueError(f"{name} is for models of kind embedding")
         if "languages" in self.model_fields_set and self.kind not in ("embedding", "reading"):
             raise ValueError("languages is for models of kind embedding or reading")
-        if self.moderation is not None and self.kind != "classification":
-            raise ValueError("moderation is for models of kind classification")
         if self.load == "when_used" and self.is_remote:
             raise ValueError("load is for models that run in this process; a server loads its own")
+
+    def _check_moderation(self) -> None:
+        """A label that is misspelt would let through what it is for. Of a head in a file the gateway sees to it."""
+        if self.moderation is None:
+            return
+        if self.kind != "classification":
+            raise ValueError("moderation is for models of kind classification")
+        labels = self.source.head.labels if isinstance(self.source, HeadSource) else GUARD_LABELS
+        unknown = [label for label in self.moderation.categories if label not in labels]
+        if unknown and not isinstance(self.source, PathSource):
+            raise ValueError(
+                f"moderation.categories: the model has no label '{unknown[0]}'; it has {', '.join(labels)[:500]}"
+            )
 
     def _check_queue(self) -> None:
         """Nothing may be declared that would have no effect."""

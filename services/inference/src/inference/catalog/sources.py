@@ -136,6 +136,13 @@ class ChatSource(Declared):
     """Its name here; `default` means the default one."""
 
 
+SAFE, UNSAFE = "safe", "unsafe"
+HAZARDS = tuple(f"S{number}" for number in range(1, 15))
+"""Of Llama Guard 3. Other versions number other things: what each means is in the declaration's `moderation`."""
+GUARD_LABELS = (SAFE, UNSAFE, *HAZARDS)
+"""Of a chat model that judges texts as Llama Guard does."""
+
+
 class HeadSource(Declared):
     """A head that stands in its declaration: it is where the declaration is, on every replica and in every backup."""
 

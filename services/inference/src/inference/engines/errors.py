@@ -51,6 +51,6 @@ class InputsTooLong(InvalidRequest):
     def __init__(self, most: int) -> None:
         super().__init__(
             f"The inputs have more than {most} parts of what the model reads at once. Send fewer or shorter ones, or "
-            "have their beginning read alone (`long_inputs: cut`).",
+            "have their beginning read alone (`long_inputs: cut` of /v1/classify).",
             param="input",
         )

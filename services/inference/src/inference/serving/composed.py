@@ -41,12 +41,13 @@ def classifier(model: Model, served: Served) -> ClassificationEngine:
     source = model.source
     if isinstance(source, ChatSource):
         return ChatGuard(model.name, **_of_chat(model, served, GUARD_TOKENS))
-    if isinstance(source, HeadSource):
+    declared = source.head if isinstance(source, HeadSource) else None
+    if declared is not None:
         read = partial(getattr, source, "head")
     else:
         assert isinstance(source, PathSource)
         read = partial(read_head, source.path)
-    return HeadClassifier(model.name, read, lambda name: embedded_by(served().embedding(name)))
+    return HeadClassifier(model.name, read, lambda name: embedded_by(served().embedding(name)), declared)
 
 
 def _of_chat(model: Model, served: Served, tokens: int) -> dict[str, Any]:

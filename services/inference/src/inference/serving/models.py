@@ -98,8 +98,8 @@ class ServedModels:
         return {f"model:{served.name}": _probe(served, self._is_needed(served)) for served in self.all}
 
     def apply(self, declarations: Iterable[Declaration]) -> None:
-        """Serve these models and no others: new ones are loaded in the background, those of this process one after
-        another, and then watched over; those that are declared no more are let go."""
+        """Serve these models and no others: new ones are loaded in the background, those that weigh one after another,
+        and then watched over; those that are declared no more are let go."""
         wanted = {declaration.model.name: declaration for declaration in declarations}
         for name in self._serving.keys() - wanted.keys():
             self._let_go(self._serving.pop(name))
@@ -157,7 +157,7 @@ class ServedModels:
         if served.has_to_fetch:  # before it has its turn: a slow download keeps no other from being loaded
             async with self._one_download:
                 await served.fetch()
-        async with nullcontext() if served.model.is_remote else self._one_at_a_time:
+        async with nullcontext() if served.model.is_light else self._one_at_a_time:
             await served.open()
         if self._coming.get(served.name) is served:
             del self._coming[served.name]

@@ -83,6 +83,13 @@ async def test_before_it_is_loaded_it_knows_nothing() -> None:
         await engine.classify(["x"])
 
 
+async def test_what_its_declaration_tells_is_known_before_it_is_loaded() -> None:
+    """So that no call is let in without the price and the limits of its embedding model."""
+    declared = Head.model_validate(head())
+    engine = HeadClassifier("triage", lambda: declared, lambda _: _embedded(), declared)
+    assert (engine.labels(), engine.embedding_model()) == (("late", "odd"), "words")
+
+
 async def test_it_is_as_alive_as_its_embedding_model() -> None:
     await (await _classifier(_embedded(TRAINED), TRAINED)).probe()
     with pytest.raises(ModelNotReady, match="silent"):

@@ -52,3 +52,11 @@ async def test_the_text_alone_is_what_is_asked_and_what_is_too_long_is_cut() -> 
 async def test_an_answer_without_a_verdict_is_an_error_and_never_safe(answer: object) -> None:
     with pytest.raises(UpstreamBroke, match="no verdict"):
         await Guard(answer).engine().classify(["a"])
+
+
+async def test_parts_of_a_text_whose_characters_are_a_token_each_are_shorter() -> None:
+    guard = Guard().engine(limit=64)
+    assert await guard.parts("x" * 256) == ["x" * 256]
+    parts = await guard.parts("\u8a9e" * 256)
+    assert max(len(part) for part in parts) <= 256 // 3
+    assert sum(map(len, parts)) >= 256

@@ -30,8 +30,12 @@ class HeadClassifier:
     """A `ClassificationEngine`. `read` gives the head, and blocks; `find` the embedding model of a name, and raises
     `ModelNotFound`. Its queue is that model's."""
 
-    def __init__(self, name: str, read: Callable[[], Head], find: Callable[[str], Embedded]) -> None:
+    def __init__(
+        self, name: str, read: Callable[[], Head], find: Callable[[str], Embedded], declared: Head | None = None
+    ) -> None:
+        """`declared`: the head where it is known before it is read, so that its labels and its model are, too."""
         self._name = name
+        self._declared = declared
         self._read = read
         self._find = find
         self._head: Head | None = None
@@ -60,11 +64,13 @@ class HeadClassifier:
 
     def labels(self) -> tuple[str, ...]:
         """Those that it was trained on."""
-        return self._head.labels if self._head is not None else ()
+        head = self._head or self._declared
+        return head.labels if head is not None else ()
 
     def embedding_model(self) -> str | None:
         """The one that it was trained on."""
-        return self._head.embedding_model if self._head is not None else None
+        head = self._head or self._declared
+        return head.embedding_model if head is not None else None
 
     async def classify(self, texts: Sequence[str]) -> ClassificationResult:
         """The softmax of the head's outputs; raises `HeadUnusable` where the embedding model is another one now."""

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from contracts.models.chat import ChatRequest
+from inference.catalog.sources import GUARD_LABELS as LABELS
+from inference.catalog.sources import SAFE, UNSAFE
 from inference.engines.judge.reading import ASKS_AT_ONCE, CHARACTERS_A_TOKEN, Ask
 from inference.engines.text_parts import text_parts
 from inference.errors import UpstreamBroke
@@ -21,10 +23,6 @@ from inference.metrics import TRUNCATED
 from inference.protocol.engines import ClassificationResult
 from inference.protocol.tokens import TokenCodec
 
-SAFE, UNSAFE = "safe", "unsafe"
-HAZARDS = tuple(f"S{number}" for number in range(1, 15))
-"""Of Llama Guard 3. Other versions number other things: what each means is in the declaration's `moderation`."""
-LABELS = (SAFE, UNSAFE, *HAZARDS)
 ANSWER_TOKENS = 40
 _CODE = re.compile(r"S\d{1,2}")
 
@@ -84,10 +82,10 @@ class ChatGuard:
         return ClassificationResult(LABELS, scores, read, truncated, written)
 
     async def parts(self, text: str) -> list[str]:
-        """By characters, of which it reads four a token."""
+        """By bytes, of which it reads four a token: where a character is a token, it has three or four."""
 
         async def fits(part: str) -> bool:
-            return len(part) <= self._most
+            return len(part.encode()) <= self._most
 
         return await text_parts(text, fits)
 
