@@ -68,6 +68,7 @@ def embedded_by(served: ServedModel[EmbeddingEngine]) -> Embedded:
         partial(_vectors, served),
         partial(embedding_parts, served),
         served.probe,
+        served.model.is_remote,
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -64,6 +65,11 @@ async def test_an_embedding_model_with_the_digest_of_the_training_serves_and_ano
 async def test_a_digest_that_is_not_known_yet_is_waited_for() -> None:
     with pytest.raises(ModelNotReady, match="not known yet"):
         await (await _classifier(_embedded(None), TRAINED)).classify(["x"])
+
+
+async def test_a_digest_that_no_server_tells_is_not_waited_for() -> None:
+    with pytest.raises(HeadUnusable, match="which a server has now"):
+        await (await _classifier(replace(_embedded(None), is_remote=True), TRAINED)).classify(["x"])
 
 
 async def test_a_head_without_its_embedding_model_says_so() -> None:

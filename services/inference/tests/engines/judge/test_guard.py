@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from contracts.models.chat import ChatRequest
-from inference.engines.judge.guard import LABELS, ChatGuard
+from inference.catalog.sources import GUARD_LABELS
+from inference.engines.judge.guard import ChatGuard
 from inference.errors import UpstreamBroke
 
 
@@ -30,7 +32,7 @@ class Guard:
 
 
 def _found(row: Any) -> set[str]:
-    return {label for label, score in zip(LABELS, row, strict=True) if score}
+    return {label for label, score in zip(GUARD_LABELS, row, strict=True) if score}
 
 
 async def test_a_verdict_is_read_with_every_hazard_that_it_names() -> None:
@@ -60,3 +62,20 @@ async def test_parts_of_a_text_whose_characters_are_a_token_each_are_shorter() -
     parts = await guard.parts("\u8a9e" * 256)
     assert max(len(part) for part in parts) <= 256 // 3
     assert sum(map(len, parts)) >= 256
+
+
+async def test_a_call_of_many_texts_keeps_no_other_call_waiting() -> None:
+    may_answer = asyncio.Event()
+
+    async def ask(request: ChatRequest) -> Mapping[str, Any]:
+        if request.messages[0].content == "long":
+            await may_answer.wait()
+        return {"choices": [{"message": {"content": "safe"}}]}
+
+    guard = ChatGuard("guard", ask, Guard().probe, max_input_tokens=64)
+    many = asyncio.create_task(guard.classify(["long"] * 50))
+    async with asyncio.timeout(60):
+        (row,) = (await guard.classify(["short"])).scores
+    assert (_found(row), many.done()) == ({"safe"}, False)
+    may_answer.set()
+    assert len((await many).scores) == 50

@@ -24,6 +24,8 @@ class Embedded:
     embed: Callable[[Sequence[str]], Awaitable[EmbeddingResult]]
     parts: Callable[[str], Awaitable[list[str]]]
     probe: Callable[[], Awaitable[None]]
+    is_remote: bool = False
+    """Whether a server has its files, so that their digest will never be known."""
 
 
 class HeadClassifier:
@@ -92,6 +94,8 @@ class HeadClassifier:
             found = self._find(name)
         except ModelNotFound:
             raise HeadUnusable(self._name, f"its embedding model '{name}' is not there any more") from None
+        if digest is not None and found.is_remote:
+            raise HeadUnusable(self._name, f"it was trained on files of '{name}', which a server has now: unknown ones")
         if digest is not None and found.digest is None:
             raise ModelNotReady(self._name, f"the files of its embedding model '{name}' are not known yet")
         if digest is not None and found.digest != digest:

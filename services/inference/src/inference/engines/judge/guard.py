@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from contracts.models.chat import ChatRequest
-from inference.catalog.sources import GUARD_LABELS as LABELS
-from inference.catalog.sources import SAFE, UNSAFE
+from inference.catalog.sources import GUARD_LABELS, SAFE, UNSAFE
 from inference.engines.judge.reading import ASKS_AT_ONCE, CHARACTERS_A_TOKEN, Ask
 from inference.engines.text_parts import text_parts
 from inference.errors import UpstreamBroke
@@ -36,7 +35,6 @@ class ChatGuard:
         self._ask = ask
         self._probe = probe
         self._most = max_input_tokens * CHARACTERS_A_TOKEN
-        self._places = asyncio.Semaphore(ASKS_AT_ONCE["query"])
 
     async def open(self) -> None:
         """Nothing to load: the chat model is one of its own."""
@@ -58,7 +56,7 @@ class ChatGuard:
 
     def labels(self) -> tuple[str, ...]:
         """`safe`, `unsafe` (whatever it is) and the hazards."""
-        return LABELS
+        return GUARD_LABELS
 
     def embedding_model(self) -> str | None:
         """None."""
@@ -66,7 +64,8 @@ class ChatGuard:
 
     async def classify(self, texts: Sequence[str]) -> ClassificationResult:
         """What it says of each text; raises `UpstreamBroke` for an answer of another form."""
-        asks = [asyncio.create_task(self._asked(text[: self._most])) for text in texts]
+        places = asyncio.Semaphore(ASKS_AT_ONCE["query"])  # of this call: one of many texts keeps no other waiting
+        asks = [asyncio.create_task(self._asked(text[: self._most], places)) for text in texts]
         try:
             answered = await asyncio.gather(*asks)
         finally:
@@ -79,7 +78,7 @@ class ChatGuard:
             sum(_count(usage, f"{kind}_tokens") for _, usage in answered) for kind in ("prompt", "completion")
         )
         scores = np.array([row for row, _ in answered], dtype=np.float32)
-        return ClassificationResult(LABELS, scores, read, truncated, written)
+        return ClassificationResult(GUARD_LABELS, scores, read, truncated, written)
 
     async def parts(self, text: str) -> list[str]:
         """By bytes, of which it reads four a token: where a character is a token, it has three or four."""
@@ -89,10 +88,10 @@ class ChatGuard:
 
         return await text_parts(text, fits)
 
-    async def _asked(self, text: str) -> tuple[list[float], Any]:
+    async def _asked(self, text: str, places: asyncio.Semaphore) -> tuple[list[float], Any]:
         body = {"model": "guard", "messages": [{"role": "user", "content": text}]}
         options = {"max_tokens": ANSWER_TOKENS, "temperature": 0}
-        async with self._places:
+        async with places:
             answer = await self._ask(ChatRequest.model_validate({**body, **options}))
         try:
             said = str(answer["choices"][0]["message"]["content"]).split()
@@ -101,7 +100,7 @@ class ChatGuard:
         if not said or said[0].casefold() not in (SAFE, UNSAFE):
             raise UpstreamBroke(self._name, "gave no verdict: neither `safe` nor `unsafe` begins its answer")
         found = {said[0].casefold(), *_CODE.findall(" ".join(said[1:]))}
-        return [float(label in found) for label in LABELS], answer.get("usage")
+        return [float(label in found) for label in GUARD_LABELS], answer.get("usage")
 
 
 def _count(usage: Any, name: str) -> int:
