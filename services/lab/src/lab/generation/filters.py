@@ -25,7 +25,8 @@ _OF_THE_TEXT = re.compile(
     re.IGNORECASE,
 )
 _POINTS = re.compile(
-    r"\b(?:it|its|they|them|their|this|these|those|he|she|him|his|her|the (?:following|former|latter|same|other))\b",
+    r"\b(?:this|these|those|they|them|he|she|him|(?<!does )(?<!is )(?<!will )it|it(?! (?:take|cost|possible|allowed))|"
+    r"the (?:following|former|latter|same|other))\b",
     re.IGNORECASE,
 )
 _LITTLE = frozenset((
@@ -52,11 +53,20 @@ _KINDS = tuple(
         (MONTHS, _ASKS_DAY),
         (r"%|percent", _ASKS_SHARE),
         (rf"\b{_TIMES}$", _ASKS_TIME),
-        (r"\d", r"(?:\w+ )?how\b|what\b|which\b|when\b"),
+        (r"\d", r"(?:\w+ )?(?:how|what|which|when)\b"),
     )
 )
 """What stands in an answer, and how one asks for it."""
 _ASKS_NAME = re.compile(r"(?:\w+ )?(?:who|whom|whose|which|what|where)\b|how many\b", re.IGNORECASE)
+_ATTRIBUTES = frozenset(
+    word[:6]
+    for word in (
+        "amount", "cost", "date", "deadline", "distance", "duration", "height", "length", "limit", "maximum", "minimum",
+        "name", "number", "percentage", "period", "price", "purpose", "reason", "size", "temperature", "time", "type",
+        "weight", "width", "required", "allowed", "take", "need",
+    )
+)  # fmt: skip
+"""What one asks of things, which a passage need not say."""
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _CAPITAL = re.compile(r"(?<=[a-z,] )[A-Z][\w-]+")
 
@@ -91,14 +101,18 @@ def refused(question: str, span: str, answer: str | None, passage: str) -> str |
     return None if _shares(question, passage) else "off_topic"
 
 
-def refused_of_model(question: str, span: str, key: str | None, place: str) -> str | None:
+def refused_of_model(question: str, span: str, key: str | None, place: str, around: str) -> str | None:
     """The reason against a question that a model wrote, beyond those of `refused`: another kind of answer than the
-    span has is asked for, or too little of it is in the span and its place. A small model drifts."""
+    span has is asked for, or too little of it is in the span and its place, or, where it has much of the span, in what
+    is around that. A small model drifts."""
     if key is not None and not _fits(question, key):
         return "other_kind"
-    asked, said = content_words(question), content_words(span)
-    known = asked & (said | content_words(place))
-    return None if len(known) >= len(asked) * COVERED and len(asked & said) >= LEAST_SHARED else "off_topic"
+    asked, said = content_words(question) - _ATTRIBUTES, content_words(span)
+    shared, least = len(asked & said), len(asked) * COVERED
+    near = said | content_words(place)
+    if shared >= LEAST_SHARED and len(asked & near) >= least:
+        return None
+    return None if shared > LEAST_SHARED and len(asked & (near | content_words(around))) >= least else "off_topic"
 
 
 def _fits(question: str, key: str) -> bool:

@@ -129,7 +129,7 @@ class Maker:
         reason = refused(question, passage["text"], answer, around)
         if reason is None and made_by == "model":
             place = " ".join([passage["title"], *passage["heading_path"]])
-            reason = refused_of_model(question, passage["text"], passage["key"], place)
+            reason = refused_of_model(question, passage["text"], passage["key"], place, around)
         if reason is None and self.asked.has(asked_words(question)):
             reason = "asks_the_same"
         if reason is not None:
