@@ -334,6 +334,18 @@ declare namespace Api {
     match?: string | number | boolean | (string | number | boolean)[] | null;
     range?: Range | null;
   };
+  type DatasetCard = {
+    digest: string;
+    held_out: number;
+    leaked: number;
+    other_splits: number;
+    questions: number;
+    split_by: string;
+    train: number;
+    training_set: string;
+    unanswered: number;
+    validation_set: string | null;
+  };
   type Decision = {
     action: "approve" | "edit" | "reject";
     arguments?: Record<string, JsonValue> | null;
@@ -594,6 +606,81 @@ declare namespace Api {
     must?: Condition[];
     must_not?: Condition[];
     should?: Condition[];
+  };
+  type FineTuningCheckpoint = {
+    created_at: number;
+    fine_tuned_model_checkpoint: string;
+    fine_tuning_job_id: string;
+    id: string;
+    metrics: Record<string, number>;
+    object: "fine_tuning.job.checkpoint";
+    step_number: number;
+  };
+  type FineTuningCheckpoints = {
+    data: FineTuningCheckpoint[];
+    first_id: string | null;
+    has_more: boolean;
+    last_id: string | null;
+    object: "list";
+  };
+  type FineTuningCreate = {
+    groundwork?: TuningOptions;
+    hyperparameters?: SupervisedHyperparameters | null;
+    integrations?: unknown[] | null;
+    metadata?: Record<string, string>;
+    method?: TuningMethod;
+    model: string;
+    seed?: number | null;
+    suffix?: string | null;
+    training_file: string;
+    validation_file?: string | null;
+  };
+  type FineTuningError = {
+    code: string;
+    message: string;
+    param: string | null;
+  };
+  type FineTuningEvent = {
+    created_at: number;
+    data: Record<string, unknown>;
+    id: string;
+    level: "info" | "warn" | "error";
+    message: string;
+    object: "fine_tuning.job.event";
+    type: "message" | "metrics";
+  };
+  type FineTuningEvents = {
+    data: FineTuningEvent[];
+    has_more: boolean;
+    object: "list";
+  };
+  type FineTuningJob = {
+    created_at: number;
+    error: FineTuningError | null;
+    estimated_finish: number | null;
+    fine_tuned_model: string | null;
+    finished_at: number | null;
+    groundwork: TuningReport;
+    hyperparameters: Record<string, unknown>;
+    id: string;
+    integrations: unknown[];
+    metadata: Record<string, string>;
+    method: Record<string, unknown>;
+    model: string;
+    object: "fine_tuning.job";
+    organization_id: string;
+    result_files: string[];
+    seed: number;
+    status: "validating_files" | "queued" | "running" | "succeeded" | "failed" | "cancelled";
+    suffix: string | null;
+    trained_tokens: number | null;
+    training_file: string;
+    validation_file: string | null;
+  };
+  type FineTuningJobs = {
+    data: FineTuningJob[];
+    has_more: boolean;
+    object: "list";
   };
   type GeneratedDecision = {
     answers?: string[] | null;
@@ -1159,7 +1246,7 @@ declare namespace Api {
     object: "list";
   };
   type QuestionFile = {
-    format: "jsonl" | "csv" | "beir";
+    format: "jsonl" | "messages" | "csv" | "beir";
     judgements?: string | null;
     name?: string;
     text: string;
@@ -1640,6 +1727,17 @@ declare namespace Api {
     model?: string | null;
     sentences?: number | null;
   };
+  type SupervisedHyperparameters = {
+    batch_size?: "auto" | number;
+    learning_rate_multiplier?: "auto" | number;
+    max_tokens?: number;
+    n_epochs?: "auto" | number;
+    rank?: number;
+    schedule?: "cosine" | "linear" | "constant";
+  };
+  type SupervisedMethod = {
+    hyperparameters?: SupervisedHyperparameters;
+  };
   type Tenant = {
     budgets: BudgetOutput[];
     created_at: string;
@@ -1725,6 +1823,26 @@ declare namespace Api {
     arguments: Record<string, unknown>;
     id: string;
     name: string;
+  };
+  type TuningMethod = {
+    supervised?: SupervisedMethod;
+    type?: string;
+  };
+  type TuningOptions = {
+    leaks?: "refuse" | "skip";
+  };
+  type TuningReport = {
+    artifact: string | null;
+    artifact_bytes: number;
+    base: string | null;
+    card: DatasetCard | null;
+    done: number;
+    figures: Record<string, number>;
+    kind: "chat" | "embedding" | "rerank" | "reading" | "classification" | "rag" | "agent" | "prompt";
+    steps: number;
+    verdict: "better" | "worse" | "no difference" | null;
+    waiting_on: string | null;
+    words: string | null;
   };
   type Turn = {
     content: string;
@@ -1813,6 +1931,7 @@ declare namespace Api {
     (method: "DELETE", path: readonly ["evaluations", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["feedback"], options?: Options<Partial<Record<"user" | "answer_id", unknown>>, never>): Promise<FeedbackDeleted>;
     (method: "DELETE", path: readonly ["feedback", string], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["fine_tuning", "jobs", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["keys", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["models", "pull", string], options?: Options<{}, never>): Promise<Pull>;
     (method: "DELETE", path: readonly ["models", string], options?: Options<{}, never>): Promise<null>;
@@ -1847,6 +1966,10 @@ declare namespace Api {
     (method: "GET", path: readonly ["feedback"], options?: Options<Partial<Record<"answer_id" | "user" | "rating" | "label" | "model" | "collection" | "mine" | "from" | "to" | "limit" | "cursor", unknown>>, never>): Promise<{ data: Feedback[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["feedback", "agreement"], options?: Options<Partial<Record<"user" | "other", unknown>>, never>): Promise<{ data: Agreement[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["feedback", "labels"], options?: Options<{}, never>): Promise<FeedbackLabels>;
+    (method: "GET", path: readonly ["fine_tuning", "jobs"], options?: Options<Partial<Record<"after" | "limit", unknown>>, never>): Promise<FineTuningJobs>;
+    (method: "GET", path: readonly ["fine_tuning", "jobs", string], options?: Options<{}, never>): Promise<FineTuningJob>;
+    (method: "GET", path: readonly ["fine_tuning", "jobs", string, "checkpoints"], options?: Options<Partial<Record<"after" | "limit", unknown>>, never>): Promise<FineTuningCheckpoints>;
+    (method: "GET", path: readonly ["fine_tuning", "jobs", string, "events"], options?: Options<Partial<Record<"after" | "limit", unknown>>, never>): Promise<FineTuningEvents>;
     (method: "GET", path: readonly ["jobs"], options?: Options<Partial<Record<"status" | "collection" | "limit" | "cursor", unknown>>, never>): Promise<{ data: Job[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["jobs", string], options?: Options<{}, never>): Promise<Job>;
     (method: "GET", path: readonly ["keys"], options?: Options<Partial<Record<"limit" | "cursor" | "tenant", unknown>>, never>): Promise<{ data: Key[]; next_cursor: string | null }>;
@@ -1903,6 +2026,8 @@ declare namespace Api {
     (method: "POST", path: readonly ["evaluations"], options?: Options<{}, EvaluationCreate>): Promise<Evaluation>;
     (method: "POST", path: readonly ["evaluations", string, "cancel"], options?: Options<{}, never>): Promise<Evaluation>;
     (method: "POST", path: readonly ["feedback"], options?: Options<{}, FeedbackCreate>): Promise<Feedback>;
+    (method: "POST", path: readonly ["fine_tuning", "jobs"], options?: Options<{}, FineTuningCreate>): Promise<FineTuningJob>;
+    (method: "POST", path: readonly ["fine_tuning", "jobs", string, "cancel"], options?: Options<{}, never>): Promise<FineTuningJob>;
     (method: "POST", path: readonly ["jobs", string, "cancel"], options?: Options<{}, never>): Promise<Job>;
     (method: "POST", path: readonly ["jobs", string, "retry"], options?: Options<{}, never>): Promise<Job>;
     (method: "POST", path: readonly ["keys"], options?: Options<{}, KeyCreate>): Promise<KeyCreated>;

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pytest_socket import disable_socket
 from services.lab.tests.generation.asking import Library, Meter
+from services.lab.tests.tuning.learning import ScriptedMethod
 
 from lab.bootstrap import MIGRATIONS, open_sets
 from lab.dependencies import Dependencies
@@ -15,7 +16,9 @@ from lab.evaluations.service import Evaluations
 from lab.generation.publication import Publication
 from lab.generation.service import Generations
 from lab.settings import LabSettings
-from lab.tables import EVALUATION_JOBS, GENERATION_JOBS
+from lab.tables import EVALUATION_JOBS, GENERATION_JOBS, TUNING_JOBS
+from lab.tuning.folders import JobFolders
+from lab.tuning.service import Tuning
 from servicekit.core.clock import ManualClock
 from servicekit.jobs.leased_job import JobStore
 from servicekit.jobs.notifier import LocalNotifier
@@ -35,18 +38,26 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> LabSettings:
-    return LabSettings(data_dir=tmp_path, question_sets_per_tenant=3, questions_per_tenant=50, generations_per_tenant=4)
+    bounds = {"question_sets_per_tenant": 3, "questions_per_tenant": 50, "generations_per_tenant": 4}
+    return LabSettings(data_dir=tmp_path, tuning_jobs_per_tenant=2, **bounds)
 
 
 @pytest.fixture
-async def opened(settings: LabSettings, clock: ManualClock) -> AsyncIterator[Dependencies]:
+def method() -> ScriptedMethod:
+    return ScriptedMethod()
+
+
+@pytest.fixture
+async def opened(settings: LabSettings, clock: ManualClock, method: ScriptedMethod) -> AsyncIterator[Dependencies]:
     database = Database.open(None, settings.data_dir, "lab")
     await migrate(database, MIGRATIONS)
-    asked, made = (
-        JobStore(database, jobs, clock, 15.0, LocalNotifier()) for jobs in (EVALUATION_JOBS, GENERATION_JOBS)
-    )
+    tables = (EVALUATION_JOBS, GENERATION_JOBS, TUNING_JOBS)
+    asked, made, tuned = (JobStore(database, jobs, clock, 15.0, LocalNotifier()) for jobs in tables)
     sets = open_sets(settings, database, clock)
     evaluations = Evaluations(asked, settings.evaluations_per_tenant)
     generations = Generations(made, Publication(sets, Library()), Meter(), settings.generations_per_tenant)
-    yield Dependencies(database, sets, evaluations, generations, {"evaluations": database.probe})
+    folders = JobFolders(settings.data_dir / "tuning")
+    tuning = Tuning(tuned, {method.name: method}, folders, settings.tuning_jobs_per_tenant, works_here=True)
+    probes = {"evaluations": database.probe, "tuning": database.probe}
+    yield Dependencies(database, sets, evaluations, generations, tuning, probes)
     await database.close()

@@ -88,6 +88,9 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
         MAKES_QUESTIONS: [{"collection": VAULT, "count": 1}, {"collection": SHARED, "count": 1}],
         "POST /v1/question-sets/{name}/generations/{generation}/review": [{"accept_all": True}],
         "POST /v1/evaluations": [{"question_set": QUESTIONS, "target": {"model": "default"}}],
+        "POST /v1/fine_tuning/jobs": [
+            {"model": "none", "training_file": f"set:{name}"} for name in ("lessons", QUESTIONS)
+        ],
         "POST /v1/threads": [{}],
         "PATCH /v1/threads/{id}": [{"metadata": {"title": "Mine now."}}],
         "POST /v1/threads/{id}/messages": [{"messages": [{"role": "user", "content": "Mine."}], "position": 0}],

@@ -55,6 +55,7 @@ class Victim:
     record: str
     evaluation: str
     generation: str
+    tuning: str
     cursors: tuple[str, ...]
     secrets: tuple[str, ...]
     """What no answer to anybody else may hold."""
@@ -132,6 +133,11 @@ def victim(home: RunningHome) -> Iterator[Victim]:
         evaluation = http.post("/v1/evaluations", json=target).json()["id"]
         wanted = {"collection": VAULT, "count": 1}
         generation = http.post(f"/v1/question-sets/{QUESTIONS}/generate", json=wanted).json()["id"]
+        teaches = [{"question": f"What did wombat {n} say?", "answers": ["xylophone"]} for n in range(17)]
+        assert http.post("/v1/question-sets", json={"name": "lessons", "items": teaches}).status_code == 201
+        tuning = http.post(
+            "/v1/fine_tuning/jobs", json={"model": "no-such-wombat", "training_file": "set:lessons"}
+        ).json()["id"]
         said = {"answer_id": ANSWER, "rating": "down", "comment": TEXT, "user": "wombat-keeper"}
         feedback = http.post("/v1/feedback", json=said).json()["id"]
         record = recorded(http)
@@ -141,7 +147,8 @@ def victim(home: RunningHome) -> Iterator[Victim]:
         jobs.append(kept["job"]["id"])
         shas = [client.documents.get(VAULT, "second-dossier").sha256]
         words = ("wombat", "xylophone", "quetzal", "Zanzibar", "second-dossier", "third-dossier")
-        secrets = (*words, DOSSIER, *chunks, *jobs, *shas, thread, run, feedback, record, evaluation, generation)
+        ids = (thread, run, feedback, record, evaluation, generation, tuning)
+        secrets = (*words, DOSSIER, *chunks, *jobs, *shas, *ids)
         yield Victim(
             client,
             http,
@@ -153,6 +160,7 @@ def victim(home: RunningHome) -> Iterator[Victim]:
             record,
             evaluation,
             generation,
+            tuning,
             tuple(cursors),
             secrets,
         )
@@ -193,6 +201,7 @@ def calls(http: httpx2.Client) -> list[Operation]:
         MAKES_QUESTIONS,
         "POST /v1/question-sets",
         "POST /v1/evaluations",
+        "POST /v1/fine_tuning/jobs",
     ]
 
     def turn(call: Operation) -> int:
@@ -207,7 +216,7 @@ def path_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "collections": (VAULT, SHARED),
         "documents": (DOSSIER,),
         "pages": ("1",),
-        "jobs": victim.jobs,
+        "jobs": (*victim.jobs, victim.tuning),
         "agents": (AGENT,),
         "prompts": (PROMPT,),
         "question-sets": (QUESTIONS,),
@@ -262,6 +271,7 @@ def query_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "question_set": (QUESTIONS,),
         "with": (victim.evaluation,),
         "measure": ("answer_found", "succeeded"),
+        "after": (victim.tuning, f"{victim.tuning}.1"),
     }
 
 

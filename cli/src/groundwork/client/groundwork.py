@@ -39,6 +39,7 @@ from groundwork.client.improvement.feedback import FeedbackCalls
 from groundwork.client.improvement.question_generation import QuestionGeneration
 from groundwork.client.improvement.question_sets import QuestionSets
 from groundwork.client.improvement.records import Records
+from groundwork.client.improvement.tuning import Tuning
 from groundwork.client.jobs import Jobs
 from groundwork.client.prompts import Prompts
 from groundwork.client.pulls import Pulls
@@ -81,6 +82,7 @@ class Groundwork:
         self.question_sets = QuestionSets(self._connection)
         self.question_generation = QuestionGeneration(self._connection)
         self.evaluations = Evaluations(self._connection)
+        self.tuning = Tuning(self._connection)
         self.keys = administration.Keys(self._connection)
         self.tenants = administration.Tenants(self._connection)
         self.routes = administration.Routes(self._connection)

@@ -21,6 +21,7 @@ from groundwork.commands.answers import (
     question_sets,
     questions,
     records,
+    tuning,
 )
 from groundwork.commands.documents import collections, evaluation, ingest, reindex
 from groundwork.commands.installation import (
@@ -104,6 +105,7 @@ for module in (
     question_generation,
     question_sets,
     evaluations,
+    tuning,
     evaluation,
     reindex,
     backups,

@@ -50,6 +50,8 @@ def test_a_file_is_told_by_its_ending_and_a_folder_is_that_of_beir(tmp_path: Pat
         "jsonl",
         "q.jsonl",
     )
+    (tmp_path / "tune.jsonl").write_text('{"messages": [{"role": "user", "content": "One?"}]}\n')
+    assert read_question_file(tmp_path / "tune.jsonl").format == "messages"
     with pytest.raises(QuestionsInvalid, match=r"no qrels\.tsv"):
         read_question_file(tmp_path)
     (tmp_path / "qrels").mkdir()

@@ -42,6 +42,7 @@ def test_every_operation_that_starts_lasting_work_carries_a_grant() -> None:
         "POST /v1/evaluations",
         "POST /v1/question-sets/{name}/generate",
         "POST /v1/question-sets/{name}/generations/{generation}/save",
+        "POST /v1/fine_tuning/jobs",
     }
 
 

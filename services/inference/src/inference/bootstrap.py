@@ -14,7 +14,7 @@ import structlog
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from inference.api import chat, classification, models, pulls, reading, tokens, vectors
+from inference.api import chat, classification, models, pulls, reading, tokens, tuning, vectors
 from inference.catalog.gguf_files import gguf_files
 from inference.catalog.identity import Digests, Identity, identity_of
 from inference.catalog.model_folders import ModelSources
@@ -119,7 +119,7 @@ def create_app(settings: InferenceSettings | None = None, dependencies: Dependen
         "inference",
         settings=chosen,
         opening=lambda: use_given(dependencies) if dependencies else open_dependencies(chosen),
-        routers=[each.router for each in (chat, vectors, classification, reading, tokens, pulls, models)],
+        routers=[each.router for each in (chat, vectors, classification, reading, tokens, pulls, tuning, models)],
         probes=lambda opened: opened.probes(),
     )
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from services.inference.tests.engines.wrappers.engines import FakeEngine
@@ -18,6 +19,7 @@ class Process:
 
     loaded: object = 1
     is_asleep: bool = False
+    weights: Path | None = None
 
 
 async def test_a_model_that_is_loaded_again_from_another_file_is_another_one(declared: Any) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from lab.api import administration, evaluations, generations, question_sets
+from lab.api import administration, evaluations, generations, question_sets, tuning
 from lab.dependencies import Dependencies
 from lab.evaluations.runtime import evaluation_jobs
 from lab.evaluations.service import Evaluations
@@ -16,8 +16,9 @@ from lab.generation.runtime import generation_parts
 from lab.questions.repository import Bounds
 from lab.questions.service import QuestionSets
 from lab.settings import LabSettings
-from lab.tables import EVALUATION_JOBS, GENERATION_JOBS
-from lab.workers import open_gateway, open_store, open_worker
+from lab.tables import EVALUATION_JOBS, GENERATION_JOBS, TUNING_JOBS
+from lab.tuning.runtime import tuning_parts
+from lab.workers import open_peers, open_store, open_worker
 from servicekit.core.clock import Clock
 from servicekit.core.probes import Probe
 from servicekit.peers.client import Peer
@@ -41,25 +42,31 @@ async def open_dependencies(settings: LabSettings) -> AsyncIterator[Dependencies
     try:
         await migrate(database, MIGRATIONS)
         async with AsyncExitStack() as stack:
-            gateway = await stack.enter_async_context(open_gateway(settings))
-            yield await _open(settings, database, gateway, stack)
+            peers = await stack.enter_async_context(open_peers(settings))
+            yield await _open(settings, database, *peers, stack)
     finally:
         await database.close()
 
 
-async def _open(settings: LabSettings, database: Database, gateway: Peer, stack: AsyncExitStack) -> Dependencies:
+async def _open(
+    settings: LabSettings, database: Database, gateway: Peer, inference: Peer, stack: AsyncExitStack
+) -> Dependencies:
     """What is done with the database, and a worker for each kind of job."""
-    asked, made = (open_store(settings, database, jobs) for jobs in (EVALUATION_JOBS, GENERATION_JOBS))
+    tables = (EVALUATION_JOBS, GENERATION_JOBS, TUNING_JOBS)
+    asked, made, tuned = (open_store(settings, database, jobs) for jobs in tables)
     sets = open_sets(settings, database, asked.clock)
     generations, generation_jobs = generation_parts(settings, made, sets, gateway)
+    tunings, tuning_jobs, chore = tuning_parts(settings, tuned, gateway, inference)
     evaluating = open_worker(settings, asked, evaluation_jobs(settings, gateway), settings.evaluation_slots)
     generating = open_worker(settings, made, generation_jobs, settings.generation_slots)
+    learning = open_worker(settings, tuned, tuning_jobs, settings.tuning_slots, [chore])
     workers = {
         "evaluations": (await stack.enter_async_context(evaluating)).probe,
         "question_generation": (await stack.enter_async_context(generating)).probe,
+        "tuning": (await stack.enter_async_context(learning)).probe,
     }
     evaluations = Evaluations(asked, settings.evaluations_per_tenant)
-    return Dependencies(database, sets, evaluations, generations, workers)
+    return Dependencies(database, sets, evaluations, generations, tunings, workers)
 
 
 def create_app(settings: LabSettings, dependencies: Dependencies | None = None) -> FastAPI:
@@ -69,7 +76,7 @@ def create_app(settings: LabSettings, dependencies: Dependencies | None = None) 
         return open_dependencies(settings) if dependencies is None else nullcontext(dependencies)
 
     chosen: Callable[[], AbstractAsyncContextManager[Dependencies]] = opening
-    routers = [question_sets.router, generations.router, evaluations.router, administration.router]
+    routers = [question_sets.router, generations.router, evaluations.router, tuning.router, administration.router]
     return build_app("lab", settings=settings, opening=chosen, routers=routers, probes=_probes)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lab.evaluations.service import Evaluations
 from lab.generation.service import Generations
 from lab.questions.service import QuestionSets
+from lab.tuning.service import Tuning
 from servicekit.core.probes import Probe
 from servicekit.sql.database import Database
 
@@ -20,5 +21,6 @@ class Dependencies:
     question_sets: QuestionSets
     evaluations: Evaluations
     generations: Generations
+    tuning: Tuning
     workers: Mapping[str, Probe]
     """Of what works on each kind of job, by its name."""

@@ -135,7 +135,7 @@ class QuestionsAlike(InvalidRequest):
 
     def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
         super().__init__(
-            f"Some questions ask the same, and would count twice: {_listed(pairs)}. Leave one of each out, or send "
+            f"Some questions ask the same, and would count twice: {listed(pairs)}. Leave one of each out, or send "
             '"duplicates": "skip", which does so.',
             param="items",
         )
@@ -148,7 +148,7 @@ class SplitsLeak(InvalidRequest):
 
     def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
         super().__init__(
-            f"Splits would leak into each other, so that figures would look better than they are: {_listed(pairs)}. "
+            f"Splits would leak into each other, so that figures would look better than they are: {listed(pairs)}. "
             'Put both into the same split, leave one out, or send "duplicates": "skip", which leaves out the one in '
             "train.",
             param="items",
@@ -357,9 +357,10 @@ class GrantMissing(InvalidRequest):
     code = "grant_missing"
 
     def __init__(self) -> None:
-        super().__init__("An evaluation is started through the gateway, which says with which right it goes on.")
+        super().__init__("Lasting work is started through the gateway, which says with which right it goes on.")
 
 
-def _listed(pairs: Sequence[tuple[str, str]]) -> str:
+def listed(pairs: Sequence[tuple[str, str]]) -> str:
+    """The first of them in words, and how many more there are."""
     named = "; ".join(f"{first} and {second}" for first, second in pairs[:MOST_NAMED])
     return f"{named}, and {len(pairs) - MOST_NAMED:,} more pairs" if len(pairs) > MOST_NAMED else named

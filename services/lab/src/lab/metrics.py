@@ -7,11 +7,14 @@
 | groundwork_lab_questions_asked_total | outcome | questions of evaluations: `answered`, `failed` |
 | groundwork_lab_generations_total | status | runs that made questions, by status at their end |
 | groundwork_lab_questions_generated_total | outcome | passages that were asked about: `kept`, `dropped` |
+| groundwork_lab_tuning_jobs_total | status | tuning jobs that ended, by status |
+| groundwork_lab_tuned_tokens_total | | tokens that tuning jobs which succeeded have learnt from |
+| groundwork_lab_tuning_loss | method | the loss of the last step of any job |
 """
 
 from __future__ import annotations
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from servicekit.telemetry.metrics import begin_at_zero
 
@@ -21,9 +24,13 @@ EVALUATIONS = Counter("groundwork_lab_evaluations_total", "Evaluations that ende
 ASKED = Counter("groundwork_lab_questions_asked_total", "Questions of evaluations by outcome.", ("outcome",))
 GENERATIONS = Counter("groundwork_lab_generations_total", "Runs that made questions, by status.", ("status",))
 GENERATED = Counter("groundwork_lab_questions_generated_total", "Passages asked about, by outcome.", ("outcome",))
+TUNING_ENDED = Counter("groundwork_lab_tuning_jobs_total", "Tuning jobs that ended, by status.", ("status",))
+TUNED_TOKENS = Counter("groundwork_lab_tuned_tokens_total", "Tokens that tuning jobs have learnt from.")
+TUNING_LOSS = Gauge("groundwork_lab_tuning_loss", "The loss of the last step of any tuning job.", ("method",))
 
 begin_at_zero(SAVED, ("version", "unchanged", "refused"))
 begin_at_zero(EVALUATIONS, ("completed", "failed", "cancelled", "limit_reached"))
 begin_at_zero(ASKED, ("answered", "failed"))
 begin_at_zero(GENERATIONS, ("completed", "failed", "cancelled", "limit_reached"))
 begin_at_zero(GENERATED, ("kept", "dropped"))
+begin_at_zero(TUNING_ENDED, ("succeeded", "failed", "cancelled"))

@@ -39,6 +39,18 @@ class LabSettings(ServiceSettings, SqlSettings):
     """The longest wait for one answer."""
     drain_seconds: Annotated[float, Field(ge=0)] = 6.0
     """How long questions that are under way may take to end after SIGTERM; then they are asked again later."""
+    inference_url: str = "http://127.0.0.1:8103"
+    """Where inference answers: tuning learns on the weights that it serves."""
+    tuning_slots: Annotated[int, Field(ge=0, le=8)] = 1
+    """Tuning jobs that learn here at once, each in a process of its own; 0 leaves them to other replicas."""
+    tuning_jobs_per_tenant: Annotated[int, Field(ge=1)] = 5
+    """Most tuning jobs of one tenant that are queued or at work."""
+    tuning_threads: Annotated[int, Field(ge=1, le=256)] = 2
+    """Cores that a tuning job uses, at the lowest priority."""
+    tuning_tokens: Annotated[int, Field(ge=1)] = 3_000_000
+    """Most tokens that one job learns from, each counted once for each epoch."""
+    tuning_silent_seconds: Annotated[float, Field(gt=0)] = 900.0
+    """How long a tuning job's process may say nothing before it is ended and begun anew from its last checkpoint."""
     question_sets_per_tenant: Annotated[int, Field(ge=1)] = 500
     """Most question sets of one tenant."""
     questions_per_tenant: Annotated[int, Field(ge=1)] = 500_000

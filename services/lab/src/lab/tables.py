@@ -1,5 +1,5 @@
 """The lab's tables: question sets, their versions and questions; evaluations and what was answered in them;
-runs that make questions from documents, and what they made.
+runs that make questions from documents, and what they made; tuning jobs, what happened in them and what they learnt.
 
 A question is stored once for all the versions in a row that have it: from `first_version` to `last_version`, which is
 null while the newest one has it.
@@ -7,8 +7,23 @@ null while the newest one has it.
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
+from contracts.improvement.tuning import FINAL_FINE_TUNING_STATUSES
+from servicekit.jobs.events import EventLog, event_columns
 from servicekit.jobs.tables import JobTable, job_columns, job_indexes
 from servicekit.sql.database import UtcTime
 
@@ -123,3 +138,52 @@ GENERATED = Table(
     Index("generated_questions_by_document", "document_id"),
 )
 """A passage that is to be asked about (`planned`), and then what came of it: one row, written once."""
+
+TUNING = Table(
+    "tuning_jobs",
+    metadata,
+    *job_columns(),
+    Column("method", String(40), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("suffix", String(63)),
+    Column("training_set", String(63), nullable=False),
+    Column("training_version", Integer, nullable=False),
+    Column("validation_set", String(63)),
+    Column("validation_version", Integer),
+    Column("seed", Integer, nullable=False),
+    Column("settings", JSON, nullable=False),
+    Column("options", JSON, nullable=False),
+    Column("labels", JSON, nullable=False),
+    Column("limited", Boolean, nullable=False),
+    Column("card", JSON(none_as_null=True)),
+    Column("result", JSON(none_as_null=True)),
+    Column("steps", Integer, nullable=False, server_default="0"),
+    Column("done", Integer, nullable=False, server_default="0"),
+    Column("trained_tokens", BigInteger, nullable=False, server_default="0"),
+    *job_indexes("tuning_jobs"),
+    Index("tuning_jobs_of_a_tenant", "tenant", "id"),
+)
+"""`settings` are the method's, `labels` the caller's own words; `limited`: whether the key sees only its own sets."""
+
+TUNING_EVENTS = Table("tuning_events", metadata, *event_columns("job_id", "tuning_jobs"))
+TUNING_JOBS = JobTable(TUNING, EventLog(TUNING_EVENTS, TUNING, FINAL_FINE_TUNING_STATUSES))
+
+TUNING_CHECKPOINTS = Table(
+    "tuning_checkpoints",
+    metadata,
+    Column("job_id", String(40), ForeignKey("tuning_jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("figures", JSON, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+ARTIFACTS = Table(
+    "tuning_artifacts",
+    metadata,
+    Column("job_id", String(40), ForeignKey("tuning_jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("digest", String(80), nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+"""What a job has learnt: one file."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 from lab.settings import LabSettings
@@ -13,16 +13,18 @@ from servicekit.jobs.notifier import LocalNotifier
 from servicekit.jobs.queue import Queue
 from servicekit.jobs.runner import Runner
 from servicekit.jobs.tables import JobTable
-from servicekit.jobs.worker import Worker, run_worker, worker_name
+from servicekit.jobs.worker import Chore, Worker, run_worker, worker_name
 from servicekit.peers.client import Peer, open_session
 from servicekit.sql.database import Database
 
 
 @asynccontextmanager
-async def open_gateway(settings: LabSettings) -> AsyncGenerator[Peer, None]:
-    """The gateway's model plane."""
+async def open_peers(settings: LabSettings) -> AsyncGenerator[tuple[Peer, Peer], None]:
+    """The gateway's model plane, and inference."""
     async with open_session() as session:
-        yield Peer("gateway", settings.gateway_url, session, 10.0, restart_seconds=settings.restart_seconds)
+        wait = settings.restart_seconds
+        gateway = Peer("gateway", settings.gateway_url, session, 10.0, restart_seconds=wait)
+        yield gateway, Peer("inference", settings.inference_url, session, 30.0, restart_seconds=wait)
 
 
 def open_store(settings: LabSettings, database: Database, jobs: JobTable) -> JobStore:
@@ -32,9 +34,10 @@ def open_store(settings: LabSettings, database: Database, jobs: JobTable) -> Job
 
 @asynccontextmanager
 async def open_worker(
-    settings: LabSettings, store: JobStore, kind: JobKind[LeasedJob], slots: int
+    settings: LabSettings, store: JobStore, kind: JobKind[LeasedJob], slots: int, chores: Sequence[Chore] = ()
 ) -> AsyncGenerator[Worker[LeasedJob], None]:
     """A worker on these jobs, in this process; with 0 slots it leaves them to others."""
-    worker = Worker(Runner(Queue(store, kind)), worker_name("lab"), slots, settings.evaluation_poll_seconds)
+    seconds = settings.evaluation_poll_seconds
+    worker = Worker(Runner(Queue(store, kind)), worker_name("lab"), slots, seconds, chores)
     async with run_worker(worker, settings.drain_seconds):
         yield worker

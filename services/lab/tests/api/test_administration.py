@@ -54,7 +54,7 @@ async def test_only_the_installation_gets_a_backup_which_has_every_row(api: Api)
 
 async def test_the_lab_is_ready_while_its_database_answers(api: Api) -> None:
     answer = await api.client.get("/readyz")
-    assert (answer.status_code, set(answer.json()["parts"])) == (200, {"database", "evaluations", "disk"})
+    assert (answer.status_code, set(answer.json()["parts"])) == (200, {"database", "evaluations", "tuning", "disk"})
 
 
 async def test_who_deletes_documents_is_heeded_and_nobody_else(api: Api) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from pydantic import ValidationError
 from contracts.improvement.question_sets import MOST_QUESTIONS, QuestionFile
 from lab.errors import QuestionFileBroken, QuestionsMissing, QuestionTooLarge, TooManyQuestions
 from lab.questions.files import read_questions
+
+ASKS, ANSWERS = {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}
 
 
 def _read(text: str, form: str = "jsonl", judgements: str | None = None) -> list[dict[str, Any]]:
@@ -145,3 +148,30 @@ def test_a_long_cell_is_read_whatever_else_in_the_process_has_set_as_the_limit()
     finally:
         csv.field_size_limit(before)
     assert item["metadata"] == {"note": note}
+
+
+def test_a_conversation_for_fine_tuning_is_a_question_with_its_answer() -> None:
+    said = [{"role": "system", "content": "Be short."}, {"role": "user", "content": "Who?"}]
+    line = json.dumps({"messages": [*said, {"role": "assistant", "content": "Me."}], "split": "train"})
+    (item,) = read_questions(QuestionFile(format="messages", text=line))
+    assert item.content["turns"] == said
+    assert (item.content["answers"], item.split) == (["Me."], "train")
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ({"prompt": "a"}, "a line is"),
+        ({"messages": []}, "the last message must be"),
+        ({"messages": [{"role": "assistant", "content": "a"}]}, "the last message must be"),
+        ({"messages": [ASKS]}, "the last message must be"),
+        ({"messages": [ASKS, {"role": "assistant", "content": None}]}, "the last message must be"),
+        ({"messages": [{"role": "tool", "content": "a"}, ANSWERS]}, "turns.0.role"),
+        ({"messages": [{**ASKS, "weight": 0}, ANSWERS]}, "weight"),
+    ],
+)
+def test_a_conversation_that_can_t_be_learnt_is_told_with_its_line(line: dict[str, Any], why: str) -> None:
+    lines = [{"messages": [ASKS, ANSWERS]}, line]
+    with pytest.raises(QuestionFileBroken, match=re.escape(why)) as broken:
+        read_questions(QuestionFile(format="messages", name="f.jsonl", text="\n".join(map(json.dumps, lines))))
+    assert "f.jsonl, line 2" in broken.value.message

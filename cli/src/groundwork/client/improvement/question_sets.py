@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from groundwork.client.connection import Connection
 from groundwork.errors import QuestionsInvalid
 
 SAVE_SECONDS = 300.0
+_MESSAGES = re.compile(r'\s*\{\s*"messages"\s*:')
 JUDGEMENTS = ("qrels.tsv", "qrels/test.tsv")
 """Where a folder in the layout of BEIR has its grades."""
 
@@ -74,8 +76,8 @@ class QuestionSets:
 
 
 def read_question_file(path: Path) -> QuestionFile:
-    """A file of JSON lines or CSV (by its ending), or a folder in the layout of BEIR. What is in it is the server's to
-    check. Raises `QuestionsInvalid`."""
+    """A file of CSV (by its ending), of JSON lines or of OpenAI's `{"messages": […]}` (by its first line), or a folder
+    in the layout of BEIR. What is in it is the server's to check. Raises `QuestionsInvalid`."""
     if path.is_dir():
         judgements = next((path / name for name in JUDGEMENTS if (path / name).is_file()), None)
         if judgements is None:
@@ -83,7 +85,10 @@ def read_question_file(path: Path) -> QuestionFile:
                 f"There is no qrels.tsv (or qrels/test.tsv) in {path}. A folder of questions has it beside its queries."
             )
         return question_file("beir", "queries.jsonl", _text(path / "queries.jsonl"), _text(judgements))
-    return question_file("csv" if path.suffix.lower() in (".csv", ".tsv") else "jsonl", path.name, _text(path))
+    text = _text(path)
+    if path.suffix.lower() in (".csv", ".tsv"):
+        return question_file("csv", path.name, text)
+    return question_file("messages" if _MESSAGES.match(text) else "jsonl", path.name, text)
 
 
 def question_file(form: FileFormat, name: str, text: str, judgements: str | None = None) -> QuestionFile:

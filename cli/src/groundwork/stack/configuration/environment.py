@@ -192,5 +192,5 @@ _OWN: dict[str, Callable[[Wiring], dict[str, str]]] = {
     "retriever": _retriever,
     "inference": _inference,
     "agent": _agent,
-    "lab": lambda wiring: {"GATEWAY_URL": wiring.url("model_plane")},
+    "lab": lambda wiring: {"GATEWAY_URL": wiring.url("model_plane"), "INFERENCE_URL": wiring.url("inference")},
 }

@@ -22,7 +22,7 @@ Scope = Literal[
 labels of prompts, such as `production`. `feedback:write` says what answers were worth, as `chat` and `agents` may;
 `feedback:review` reads, judges, exports and deletes what the tenant's people said. `records:read` reads what all keys
 of a tenant asked and were answered, `records:write` deletes it. `evaluations:read` reads question sets,
-`evaluations:write` makes and deletes them."""
+`evaluations:write` makes and deletes them, and has models learn from them."""
 
 
 class Delegation(BaseModel):
@@ -50,8 +50,9 @@ class Delegation(BaseModel):
         return self.models is None or name in self.models
 
 
-Purpose = Literal["documents", "runs", "evaluations"]
-"""What a fresh token is for: an ingest job, a run of an agent, or an evaluation, which asks in its key's place."""
+Purpose = Literal["documents", "runs", "evaluations", "tuning"]
+"""What a fresh token is for: an ingest job, a run of an agent, an evaluation, which asks in its key's place, or a
+tuning job, which learns on a model that the key may use."""
 
 
 class TokenExchange(BaseModel):

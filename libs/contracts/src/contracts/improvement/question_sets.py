@@ -99,7 +99,7 @@ class QuestionItem(Request):
         return self
 
 
-FileFormat = Literal["jsonl", "csv", "beir"]
+FileFormat = Literal["jsonl", "messages", "csv", "beir"]
 
 
 class QuestionFile(Request):
@@ -109,7 +109,8 @@ class QuestionFile(Request):
     name: Annotated[Line, StringConstraints(min_length=1, max_length=200)] = "text"
     """How messages call it."""
     text: Annotated[Text, StringConstraints(max_length=MAX_FILE_CHARS)]
-    """JSON lines, CSV with a header, or BEIR's `queries.jsonl`."""
+    """JSON lines of questions or, as OpenAI's fine-tuning has them, of `{"messages": […]}`; CSV with a header; or
+    BEIR's `queries.jsonl`."""
     judgements: Annotated[Text, StringConstraints(max_length=MAX_FILE_CHARS)] | None = None
     """BEIR's `qrels`: lines of query, document and grade with tabs between."""
 

@@ -15,6 +15,7 @@ from contracts.operations import (
     question_sets,
     records,
     sessions,
+    tuning,
 )
 from contracts.operations.operation import Operation
 
@@ -29,6 +30,7 @@ OPERATIONS: tuple[Operation[Any], ...] = tuple(
         records,
         question_sets,
         evaluations,
+        tuning,
         administration,
         sessions,
     )

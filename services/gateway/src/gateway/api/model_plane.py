@@ -21,7 +21,7 @@ from contracts.retrieval.search import SearchRequest
 from gateway.admin import tenant_deletion
 from gateway.auth.errors import ScopeMissing
 from gateway.auth.keys import Principal
-from gateway.auth.tokens import DOCUMENT_RUNS, EVALUATIONS, JOBS, RUNS
+from gateway.auth.tokens import DOCUMENT_RUNS, EVALUATIONS, JOBS, RUNS, TUNING
 from gateway.chat.model_list import plain_models
 from gateway.chat.service import Question, answer_from_model
 from gateway.chat.service import chat as chat_of_key
@@ -176,9 +176,9 @@ async def exchange_grant(body: TokenExchange, request: Request, deps: Deps) -> F
     if body.purpose == "runs":
         principal.require("agents")
         audiences = DOCUMENT_RUNS if principal.scopes & set(READERS) else RUNS
-    elif body.purpose == "evaluations":
+    elif body.purpose in ("evaluations", "tuning"):
         principal.require("evaluations:write")
-        audiences = EVALUATIONS
+        audiences = EVALUATIONS if body.purpose == "evaluations" else TUNING
     if body.spends:
         await deps.admission.ask(principal, await left_in_budgets(deps), deps.clock.now())
     token = deps.issuer.token(principal, audiences, grant.request_id, body.call_id)

@@ -16,6 +16,8 @@ from servicekit.web.router import Router
 
 router = Router(tags=["models"])
 User = Annotated[Caller, require("inference", "documents", "search", "chat", "agents")]
+Counter = Annotated[Caller, require("inference", "documents", "search", "chat", "agents", "evaluations:write")]
+"""Who tunes a model counts its tokens, too."""
 Installation = Annotated[Caller, require_installation("inference")]
 TAR = "application/x-tar"
 
@@ -59,7 +61,7 @@ async def backup(_: Installation, deps: Deps) -> OpenedStream:
 @router.get("/v1/models/{model}/tokenizer", response_class=Response)
 async def tokenizer(
     model: str,
-    _: User,
+    _: Counter,
     deps: Deps,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:

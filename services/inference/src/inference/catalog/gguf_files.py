@@ -25,6 +25,11 @@ class GgufFiles:
         """Every file, the weights first; of weights in parts only the first part."""
         return [self.weights, *([self.mmproj] if self.mmproj else []), *(path for path, _ in self.adapters)]
 
+    @property
+    def is_single(self) -> bool:
+        """Whether there is no other file beside the weights, which are in one part."""
+        return len(self._parts()) == 1
+
     def size(self) -> int:
         """Bytes of all files together."""
         return sum(path.stat().st_size for path in self._parts())

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, Literal, Protocol, TypeVar
 
 import structlog
@@ -66,6 +67,11 @@ class Child(Protocol):
     @property
     def is_asleep(self) -> bool:
         """Whether it is ended until somebody asks the model."""
+        ...
+
+    @property
+    def weights(self) -> Path | None:
+        """The one file that it is of; none where it is of several."""
         ...
 
 
@@ -150,6 +156,11 @@ class ServedModel(Generic[AnyEngine]):
     @property
     def _loaded(self) -> object:
         return self._child.loaded if self._child is not None else None
+
+    @property
+    def weights(self) -> Path | None:
+        """The file of a model that is one file in a process of its own."""
+        return self._child.weights if self._child is not None else None
 
     @property
     def version(self) -> ModelVersion:

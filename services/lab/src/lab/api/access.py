@@ -11,6 +11,7 @@ from lab.evaluations.service import Evaluations
 from lab.generation.service import Generations
 from lab.questions.repository import Viewer
 from lab.questions.service import QuestionSets
+from lab.tuning.service import Tuning
 from servicekit.auth.delegation import Caller, require
 from servicekit.jobs.tables import JobOwner
 
@@ -37,9 +38,15 @@ async def _generations(request: Request) -> Generations:
     return opened
 
 
+async def _tuning(request: Request) -> Tuning:
+    opened: Tuning = request.app.state.dependencies.tuning
+    return opened
+
+
 Grant = Annotated[str | None, Header(alias="Groundwork-Grant", max_length=16_384)]
 Runs = Annotated[Evaluations, Depends(_evaluations)]
 Generating = Annotated[Generations, Depends(_generations)]
+Tunings = Annotated[Tuning, Depends(_tuning)]
 Library = Annotated[QuestionSets, Depends(_question_sets)]
 
 

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from contracts.access.tenancy import TenantKeys
 from contracts.core.base import Name
 from contracts.documents.documents import DeletedDocument
-from lab.api.access import Generating, Library, Runs
+from lab.api.access import Generating, Library, Runs, Tunings
 from servicekit.auth.delegation import Caller, check_tenant_admin, require, require_installation
 from servicekit.backup import tables as backup_tables
 from servicekit.sql.database import Database
@@ -36,10 +36,17 @@ async def backup(_: Installation, database: Annotated[Database, Depends(_databas
 
 @router.post("/tenants/{name}/purge", status_code=204)
 async def delete_tenant(
-    name: Name, _body: TenantKeys, caller: TenantAdmin, sets: Library, runs: Runs, generations: Generating
+    name: Name,
+    _body: TenantKeys,
+    caller: TenantAdmin,
+    sets: Library,
+    runs: Runs,
+    generations: Generating,
+    tuning: Tunings,
 ) -> None:
     """Remove all that a tenant has here, also from the disk."""
     check_tenant_admin(caller, name)
+    await tuning.delete_tenant(name)
     await generations.delete_tenant(name)
     await runs.delete_tenant(name)
     await sets.delete_tenant(name)

@@ -1,4 +1,5 @@
-"""Questions as files have them: JSON lines, CSV, and BEIR's two files. What is wrong is told with its line.
+"""Questions as files have them: JSON lines, CSV, BEIR's two files, and conversations as OpenAI's fine-tuning has them.
+What is wrong is told with its line.
 
 The fields are those of the API. Names that other tools have for them are taken, too: `query` and `text` for the
 question, `relevant` and `document` for the documents, `answer`, `_id`.
@@ -206,6 +207,19 @@ def _beir(file: QuestionFile) -> Iterator[Row]:
             yield number, {"id": name, "question": text, "documents": relevant}
 
 
+def _conversations(file: QuestionFile) -> Iterator[Row]:
+    """Of `{"messages": […]}` the last message is the answer, and those before it the conversation that it ends."""
+    for number, line in _json_lines(file):
+        messages = line.pop("messages", None)
+        if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
+            raise QuestionFileBroken(file.name, number, 'a line is {"messages": [{"role": "user", "content": "…"}, …]}')
+        answer = messages[-1] if messages else {}
+        if answer.get("role") != "assistant" or not isinstance(answer.get("content"), str) or len(messages) == 1:
+            why = "the last message must be the assistant's, with its answer as a text, and one of the user before it"
+            raise QuestionFileBroken(file.name, number, why)
+        yield number, {**line, "turns": messages[:-1], "answers": [answer["content"]]}
+
+
 def _judgements(text: str) -> dict[str, dict[str, int]]:
     """Grades by query and document: BEIR's three columns after a header, or TREC's four."""
     judged: dict[str, dict[str, int]] = {}
@@ -227,6 +241,7 @@ def _judgements(text: str) -> dict[str, dict[str, int]]:
 
 READERS: Mapping[FileFormat, Callable[[QuestionFile], Iterator[Row]]] = {
     "jsonl": _json_lines,
+    "messages": _conversations,
     "csv": _csv,
     "beir": _beir,
 }

@@ -154,6 +154,13 @@ def list_sets(connection: Connection, viewer: Viewer, limit: int, cursor: str | 
     return _page(connection, query.order_by(SETS.name), limit, "name")
 
 
+def newest_versions(connection: Connection, viewer: Viewer) -> list[tuple[str, int]]:
+    """Name and number of the newest version of every set, by name."""
+    each = _versions(viewer).subquery()
+    query = select(each.c.name, func.max(each.c.version)).group_by(each.c.name).order_by(each.c.name)
+    return [(name, version) for name, version in connection.execute(query)]
+
+
 def list_versions(
     connection: Connection, viewer: Viewer, name: str, limit: int, cursor: str | None
 ) -> Page[QuestionSet]:

@@ -82,6 +82,11 @@ class LlamaChat:
         """Whether its process is ended until somebody asks."""
         return self._server.is_asleep
 
+    @property
+    def weights(self) -> Path | None:
+        """The model's file; none where it has others beside it: more parts, a projector, adapters."""
+        return self._files.weights if self._files is not None and self._files.is_single else None
+
     async def open(self) -> None:
         """Check the files and start the process; raises `CannotLoad`."""
         files, header = await self._look()

@@ -1,0 +1,99 @@
+"""Tuning jobs: `client.tuning` (scopes `evaluations:read`, `evaluations:write`)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from contracts.improvement.tuning import FINAL_FINE_TUNING_STATUSES, FineTuningEvent, FineTuningJob
+from contracts.operations import tuning as operations
+from groundwork.client.connection import Connection
+from groundwork.errors import WaitTimeout
+
+POLL_SECONDS = 1.0
+PAGE = 100
+
+
+class Tuning:
+    """Models that learn from question sets."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def start(
+        self,
+        question_set: str,
+        model: str,
+        *,
+        version: int | None = None,
+        validation: str | None = None,
+        method: str = "supervised",
+        hyperparameters: Mapping[str, Any] | None = None,
+        suffix: str | None = None,
+        seed: int | None = None,
+        skip_leaks: bool = False,
+    ) -> FineTuningJob:
+        """Queue a job; `wait` for what comes of it. `validation` is `NAME` or `NAME@N`."""
+        body = {
+            "model": model,
+            "training_file": f"set:{question_set}" if version is None else f"set:{question_set}@{version}",
+            "validation_file": None if validation is None else f"set:{validation}",
+            "method": {"type": method, method: {"hyperparameters": dict(hyperparameters or {})}},
+            "suffix": suffix,
+            "seed": seed,
+            "groundwork": {"leaks": "skip" if skip_leaks else "refuse"},
+        }
+        given = {field: value for field, value in body.items() if value is not None}
+        return self._connection.model(operations.CREATE_FINE_TUNING_JOB, json=given)
+
+    def get(self, job_id: str) -> FineTuningJob:
+        """One, with its progress and, once it has ended, what came of it."""
+        return self._connection.model(operations.GET_FINE_TUNING_JOB, job_id)
+
+    def wait(self, job_id: str, *, timeout: float = 3600.0) -> FineTuningJob:
+        """One that has ended, however; raises `WaitTimeout`."""
+        until, pause = time.monotonic() + timeout, threading.Event()
+        while (found := self.get(job_id)).status not in FINAL_FINE_TUNING_STATUSES:
+            if time.monotonic() > until:
+                raise WaitTimeout(
+                    f"The tuning job '{job_id}' has not ended within {timeout:.0f} s: {found.groundwork.done} of "
+                    f"{found.groundwork.steps} steps. It goes on; ask again."
+                )
+            pause.wait(POLL_SECONDS)
+        return found
+
+    def list(self) -> Iterator[FineTuningJob]:
+        """All, newest first."""
+        after: str | None = None
+        while True:
+            params = {"limit": PAGE, "after": after}
+            page = self._connection.model(operations.LIST_FINE_TUNING_JOBS, params=params)
+            yield from page.data
+            if not page.has_more:
+                return
+            after = page.data[-1].id
+
+    def events(self, job_id: str) -> Iterator[FineTuningEvent]:
+        """What happened, newest first."""
+        after: str | None = None
+        while True:
+            params = {"limit": PAGE, "after": after}
+            page = self._connection.model(operations.LIST_FINE_TUNING_EVENTS, job_id, params=params)
+            yield from page.data
+            if not page.has_more:
+                return
+            after = page.data[-1].id
+
+    def artifact(self, job_id: str) -> bytes:
+        """What it has learnt, as a file."""
+        return self._connection.call(operations.GET_FINE_TUNING_ARTIFACT, job_id).content
+
+    def cancel(self, job_id: str) -> FineTuningJob:
+        """End one."""
+        return self._connection.model(operations.CANCEL_FINE_TUNING_JOB, job_id)
+
+    def delete(self, job_id: str) -> None:
+        """One that has ended, with what it learnt."""
+        self._connection.call(operations.DELETE_FINE_TUNING_JOB, job_id)

@@ -1,0 +1,136 @@
+"""`groundwork tune …`: models that learn the answers of question sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from contracts.improvement.tuning import FineTuningJob
+from groundwork.commands.answers.question_sets import SetArgument, set_reference
+from groundwork.commands.session import Session, session_of
+
+commands = typer.Typer(name="tune", no_args_is_help=True, help="Tuning: models that learn from question sets.")
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As `groundwork tune list` shows it.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.add_typer(commands)
+
+
+@commands.command()
+def start(
+    context: typer.Context,
+    questions: SetArgument,
+    model: Annotated[str, typer.Argument(help="A chat model that llama.cpp serves, such as smollm2.")],
+    suffix: Annotated[str | None, typer.Option(help="What the tuned model is to be called after MODEL+.")] = None,
+    validation: Annotated[str | None, typer.Option(metavar="NAME[@N]", help="A question set to be judged by.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="How often each question is learnt.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Questions of one step.")] = None,
+    rate: Annotated[float | None, typer.Option("--rate", help="Multiplies the usual learning rate.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same one comes to the same result.")] = None,
+    skip_leaks: Annotated[
+        bool, typer.Option("--skip-leaks", help="Leave out what other sets ask, too, instead of ending.")
+    ] = False,
+    wait: Annotated[float | None, typer.Option(help="Wait so many seconds for what comes of it.")] = None,
+) -> None:
+    """Have a model learn the answers of a set; prints the id, and with --wait what came of it."""
+    session = session_of(context)
+    which, version = set_reference(questions)
+    given = {"n_epochs": epochs, "batch_size": batch_size, "learning_rate_multiplier": rate}
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    with session.client() as client:
+        made = client.tuning.start(
+            which,
+            model,
+            version=version,
+            validation=validation,
+            hyperparameters=chosen,
+            suffix=suffix,
+            seed=seed,
+            skip_leaks=skip_leaks,
+        )
+        session.out.print(made.id)
+        if wait is not None:
+            ended = client.tuning.wait(made.id, timeout=wait)
+            _show(session, ended)
+            if ended.status != "succeeded":
+                raise typer.Exit(1)
+
+
+@commands.command("list")
+def listed(context: typer.Context) -> None:
+    """List tuning jobs, newest first."""
+    session = session_of(context)
+    with session.client() as client:
+        for one in client.tuning.list():
+            progress = f"{one.groundwork.done} of {one.groundwork.steps}"
+            session.out.print(f"{one.id}\t{one.status}\t{one.model}\t{one.training_file}\t{progress}")
+
+
+@commands.command()
+def show(context: typer.Context, job: IdArgument) -> None:
+    """Show a job and what came of it."""
+    session = session_of(context)
+    with session.client() as client:
+        _show(session, client.tuning.get(job))
+
+
+@commands.command()
+def events(context: typer.Context, job: IdArgument) -> None:
+    """What happened in a job, newest first."""
+    session = session_of(context)
+    with session.client() as client:
+        for one in client.tuning.events(job):
+            session.out.print(f"{one.created_at}\t{one.level}\t{one.message}", soft_wrap=True)
+
+
+@commands.command()
+def download(
+    context: typer.Context,
+    job: IdArgument,
+    file: Annotated[Path, typer.Argument(help="Where to write it: adapter.gguf.")],
+) -> None:
+    """Write what a job has learnt to a file."""
+    session = session_of(context)
+    with session.client() as client:
+        content = client.tuning.artifact(job)
+    file.write_bytes(content)
+    session.out.print(f"{file}\t{len(content):,} bytes")
+
+
+@commands.command()
+def cancel(context: typer.Context, job: IdArgument) -> None:
+    """End a job."""
+    session = session_of(context)
+    with session.client() as client:
+        session.out.print(client.tuning.cancel(job).status)
+
+
+@commands.command()
+def delete(context: typer.Context, job: IdArgument) -> None:
+    """Delete a job that has ended, with what it learnt."""
+    session = session_of(context)
+    with session.client() as client:
+        client.tuning.delete(job)
+
+
+def _show(session: Session, one: FineTuningJob) -> None:
+    report = one.groundwork
+    told: dict[str, object] = {
+        "status": one.status,
+        "model": one.model,
+        "learns from": one.training_file,
+        "held out": None if report.card is None else f"{report.card.held_out} questions ({report.card.split_by})",
+        "steps": f"{report.done} of {report.steps}",
+        "tokens": one.trained_tokens,
+        "waits for": report.waiting_on,
+        "verdict": report.words,
+        "artifact": report.artifact,
+        "error": None if one.error is None else f"{one.error.message} [{one.error.code}]",
+    }
+    for name, value in told.items():
+        if value is not None:
+            session.out.print(f"{name}\t{value}", soft_wrap=True)

@@ -1,0 +1,204 @@
+"""Tuning: jobs in OpenAI's words (`/v1/fine_tuning/jobs`), that learn from a version of a question set."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from contracts.core.base import Count, Line, Reply, Request
+from contracts.models.catalog import ModelKind
+
+MOST_METADATA = 16
+FineTuningStatus = Literal["validating_files", "queued", "running", "succeeded", "failed", "cancelled"]
+FINAL_FINE_TUNING_STATUSES: tuple[FineTuningStatus, ...] = ("succeeded", "failed", "cancelled")
+Auto = Literal["auto"]
+Schedule = Literal["cosine", "linear", "constant"]
+TrainingSet = Annotated[str, StringConstraints(pattern=r"^set:[a-z0-9][a-z0-9_-]{0,62}(@[1-9][0-9]{0,8})?$")]
+"""`set:NAME@VERSION`, or `set:NAME` for its newest version."""
+Suffix = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+
+
+class SupervisedHyperparameters(Request):
+    """OpenAI's three, and ours. `auto` means a value that suits most data."""
+
+    n_epochs: Auto | Annotated[int, Field(ge=1, le=50)] = "auto"
+    batch_size: Auto | Annotated[int, Field(ge=1, le=64)] = "auto"
+    learning_rate_multiplier: Auto | Annotated[float, Field(gt=0, le=100)] = "auto"
+    rank: Annotated[int, Field(ge=1, le=64)] = 8
+    """Of the matrices that are learnt beside each projection of the model."""
+    schedule: Schedule = "cosine"
+    """What becomes of the learning rate."""
+    max_tokens: Annotated[int, Field(ge=32, le=2048)] = 512
+    """Of an example, question and answer together. Longer ones are left out, and counted."""
+
+
+class SupervisedMethod(Request):
+    """Learning to give the answers that a question set has."""
+
+    hyperparameters: SupervisedHyperparameters = Field(default_factory=SupervisedHyperparameters)
+
+
+class TuningMethod(Request):
+    """Which way to learn; its own settings are below its name."""
+
+    type: Annotated[str, StringConstraints(min_length=1, max_length=40)] = "supervised"
+    supervised: SupervisedMethod = Field(default_factory=SupervisedMethod)
+
+
+class TuningOptions(Request):
+    """What OpenAI's API has no words for."""
+
+    leaks: Literal["refuse", "skip"] = "refuse"
+    """What becomes of a question that another question set asks, too, outside its split `train`: the job ends, or the
+    question is left out."""
+
+
+class FineTuningCreate(Request):
+    """Body of `POST /v1/fine_tuning/jobs`."""
+
+    model: Annotated[Line, StringConstraints(min_length=1, max_length=200)]
+    training_file: TrainingSet
+    """A question set: `set:support@3`."""
+    validation_file: TrainingSet | None = None
+    """Another one to be judged by. Unsaid, the training set's split `test`, or a tenth of its questions."""
+    method: TuningMethod = Field(default_factory=TuningMethod)
+    hyperparameters: SupervisedHyperparameters | None = None
+    """Where OpenAI's older clients have those of `supervised`."""
+    suffix: Suffix | None = None
+    """The tuned model is called `MODEL+SUFFIX`. Unsaid, by the job's id."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+    metadata: Annotated[
+        dict[Annotated[str, StringConstraints(max_length=64)], Annotated[Line, StringConstraints(max_length=512)]],
+        Field(max_length=MOST_METADATA),
+    ] = Field(default_factory=dict)
+    integrations: Annotated[list[Any], Field(max_length=0)] | None = None
+    """There are none: progress is in the job's events, and in Prometheus."""
+    groundwork: TuningOptions = Field(default_factory=TuningOptions)
+
+
+class FineTuningError(Reply):
+    """Why a job failed, and what to do."""
+
+    code: str
+    message: str
+    param: str | None = None
+
+
+class DatasetCard(Reply):
+    """What a job learns from, and what was left out of it."""
+
+    training_set: str
+    """`set:NAME@VERSION`, as it was when the job was made."""
+    validation_set: str | None = None
+    digest: str
+    """Of the training set's version."""
+    questions: Count
+    train: Count
+    held_out: Count
+    unanswered: Count = 0
+    """Left out: nothing says what would be right."""
+    other_splits: Count = 0
+    """Left out: they are neither in `train` nor in `test`."""
+    leaked: Count = 0
+    """Left out: another question set asks them, too."""
+    split_by: str
+    """How what is held out was chosen."""
+
+
+class TuningReport(Reply):
+    """What came of a job, in figures and in words."""
+
+    card: DatasetCard | None = None
+    steps: Count = 0
+    done: Count = 0
+    """Steps that were made."""
+    waiting_on: str | None = None
+    verdict: Literal["better", "worse", "no difference"] | None = None
+    """Of the tuned model against the one that it began as, over the questions that were held out."""
+    words: str | None = None
+    figures: dict[str, float] = Field(default_factory=dict)
+    artifact: str | None = None
+    """Its digest, `sha256:…`; `GET …/artifact` has its bytes."""
+    artifact_bytes: Count = 0
+    base: str | None = None
+    """Digest of the weights that it belongs to."""
+    kind: ModelKind = "chat"
+
+
+class FineTuningJob(Reply):
+    """A job, as OpenAI's clients read it. Times are in Unix seconds."""
+
+    id: str
+    object: Literal["fine_tuning.job"] = "fine_tuning.job"
+    created_at: Count
+    finished_at: Count | None = None
+    estimated_finish: Count | None = None
+    status: FineTuningStatus
+    model: str
+    fine_tuned_model: str | None = None
+    """What to ask for. Null until it is served."""
+    training_file: str
+    validation_file: str | None = None
+    result_files: list[str] = Field(default_factory=list)
+    hyperparameters: dict[str, Any]
+    method: dict[str, Any]
+    trained_tokens: Count | None = None
+    error: FineTuningError | None = None
+    seed: Count
+    suffix: str | None = None
+    organization_id: str
+    """The tenant."""
+    metadata: dict[str, str] = Field(default_factory=dict)
+    integrations: list[Any] = Field(default_factory=list)
+    groundwork: TuningReport
+
+
+class FineTuningEvent(Reply):
+    """Something that happened, with the figures of a step in `data`."""
+
+    id: str
+    object: Literal["fine_tuning.job.event"] = "fine_tuning.job.event"
+    created_at: Count
+    level: Literal["info", "warn", "error"] = "info"
+    message: str
+    type: Literal["message", "metrics"] = "message"
+    data: dict[str, Any] = Field(default_factory=dict)
+
+
+class FineTuningCheckpoint(Reply):
+    """The state after an epoch, from which a job goes on that was interrupted."""
+
+    id: str
+    object: Literal["fine_tuning.job.checkpoint"] = "fine_tuning.job.checkpoint"
+    created_at: Count
+    fine_tuning_job_id: str
+    fine_tuned_model_checkpoint: str
+    step_number: Count
+    metrics: dict[str, float]
+
+
+class FineTuningJobs(Reply):
+    """OpenAI's list: `after` the last id for more."""
+
+    object: Literal["list"] = "list"
+    data: list[FineTuningJob]
+    has_more: bool = False
+
+
+class FineTuningEvents(Reply):
+    """Newest first."""
+
+    object: Literal["list"] = "list"
+    data: list[FineTuningEvent]
+    has_more: bool = False
+
+
+class FineTuningCheckpoints(Reply):
+    """Newest first."""
+
+    object: Literal["list"] = "list"
+    data: list[FineTuningCheckpoint]
+    has_more: bool = False
+    first_id: str | None = None
+    last_id: str | None = None

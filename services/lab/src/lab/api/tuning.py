@@ -1,0 +1,82 @@
+"""`/v1/fine_tuning/jobs`: started, followed, ended."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path, Query
+from fastapi.responses import Response
+
+from contracts.improvement.tuning import (
+    FineTuningCheckpoints,
+    FineTuningCreate,
+    FineTuningEvents,
+    FineTuningJob,
+    FineTuningJobs,
+)
+from lab.api.access import EvaluationReader, EvaluationWriter, Grant, Limit, Tunings, owner, viewer
+from lab.tuning.errors import ModelNotAllowed
+from servicekit.web.router import Router
+
+router = Router(prefix="/v1/fine_tuning/jobs", tags=["tuning"])
+JobId = Annotated[str, Path(max_length=200)]
+After = Annotated[str | None, Query(max_length=200)]
+
+
+@router.post("", response_model=FineTuningJob)
+async def create_fine_tuning_job(
+    body: FineTuningCreate, caller: EvaluationWriter, tuning: Tunings, grant: Grant = None
+) -> FineTuningJob:
+    """Queue one."""
+    if not caller.delegation.allows_model(body.model):
+        raise ModelNotAllowed(body.model)
+    return await tuning.create(viewer(caller), owner(caller, grant), body)
+
+
+@router.get("", response_model=FineTuningJobs)
+async def list_fine_tuning_jobs(
+    caller: EvaluationReader, tuning: Tunings, limit: Limit = 20, after: After = None
+) -> FineTuningJobs:
+    """Newest first."""
+    return await tuning.list(viewer(caller), limit, after)
+
+
+@router.get("/{job_id}", response_model=FineTuningJob)
+async def get_fine_tuning_job(job_id: JobId, caller: EvaluationReader, tuning: Tunings) -> FineTuningJob:
+    """One, with its progress, and what came of it once it has ended."""
+    return await tuning.get(viewer(caller), job_id)
+
+
+@router.post("/{job_id}/cancel", response_model=FineTuningJob)
+async def cancel_fine_tuning_job(job_id: JobId, caller: EvaluationWriter, tuning: Tunings) -> FineTuningJob:
+    """End one."""
+    return await tuning.cancel(viewer(caller), job_id)
+
+
+@router.delete("/{job_id}", status_code=204)
+async def delete_fine_tuning_job(job_id: JobId, caller: EvaluationWriter, tuning: Tunings) -> None:
+    """Remove one that has ended, with what it learnt."""
+    await tuning.delete(viewer(caller), job_id)
+
+
+@router.get("/{job_id}/events", response_model=FineTuningEvents)
+async def list_events(
+    job_id: JobId, caller: EvaluationReader, tuning: Tunings, limit: Limit = 20, after: After = None
+) -> FineTuningEvents:
+    """What happened, newest first."""
+    return await tuning.list_events(viewer(caller), job_id, limit, after)
+
+
+@router.get("/{job_id}/checkpoints", response_model=FineTuningCheckpoints)
+async def list_checkpoints(
+    job_id: JobId, caller: EvaluationReader, tuning: Tunings, limit: Limit = 10, after: After = None
+) -> FineTuningCheckpoints:
+    """The figures after each epoch, newest first."""
+    return await tuning.list_checkpoints(viewer(caller), job_id, limit, after)
+
+
+@router.get("/{job_id}/artifact", response_class=Response)
+async def get_artifact(job_id: JobId, caller: EvaluationReader, tuning: Tunings) -> Response:
+    """What it has learnt, as a file."""
+    content = await tuning.get_artifact(viewer(caller), job_id)
+    return Response(content, media_type="application/octet-stream")

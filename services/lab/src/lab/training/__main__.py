@@ -1,0 +1,73 @@
+"""`python -m lab.training FOLDER`: learn what `job.json` there says, in a process that loads torch and is gone after.
+
+It writes a line of JSON for each thing that happened; `result.json` and `adapter.gguf` are there once it ends with 0.
+It ends when its stdin does, so that none is left behind by a lab that was killed.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+NICE = 10
+"""So that who waits for an answer goes first, and the job is not starved."""
+DISK_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
+
+
+def tell(event: str, **more: Any) -> None:
+    """A line for the lab."""
+    _write({"event": event, **more})
+
+
+def fail(code: str, message: str) -> NoReturn:
+    """The last line: the job can't be done, and what to do."""
+    _write({"failed": code, "message": message})
+    os._exit(1)
+
+
+def _write(line: Mapping[str, Any]) -> None:
+    sys.stdout.write(f"{json.dumps(line)}\n")
+    sys.stdout.flush()
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+def main(folder: Path) -> None:
+    """Learn; whatever is not told as a failure is a traceback on stderr."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.nice(NICE)
+    # Not before: they load torch.
+    from lab.training.loop import Impossible, run
+
+    try:
+        run(folder, json.loads((folder / "job.json").read_text(encoding="utf-8")), tell)
+    except Impossible as impossible:
+        fail(impossible.code, str(impossible))
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            fail(
+                "disk_full",
+                "The disk of the lab is full, so that the job can't keep its state. Have the operator make room, and "
+                "start it again.",
+            )
+        raise
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]))
+    except BaseException:  # noqa: BLE001  # the outermost one: its log is stderr
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)  # the thread that reads stdin would be in the way of an ordinary end
+    os._exit(0)

@@ -1,0 +1,57 @@
+"""What was learnt as a GGUF file, as llama.cpp's `convert_lora_to_gguf.py` would write it of PEFT's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from gguf import GGUFWriter
+from numpy.typing import NDArray
+
+from lab.training.lora import LoraLinear
+
+ARCHITECTURE = "llama"
+NAMES = {
+    "q_proj": "attn_q",
+    "k_proj": "attn_k",
+    "v_proj": "attn_v",
+    "o_proj": "attn_output",
+    "gate_proj": "ffn_gate",
+    "up_proj": "ffn_up",
+    "down_proj": "ffn_down",
+}
+_LAYER = re.compile(r"layers\.(\d+)\..*\.(\w+)$")
+
+
+def write_adapter(path: Path, learnt: Mapping[str, LoraLinear], alpha: float, heads: int, key_value_heads: int) -> None:
+    """Write it beside its place first, so that it is whole or not there."""
+    part = path.with_suffix(".part")
+    writer = GGUFWriter(part, ARCHITECTURE)
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", alpha)
+    for name, module in learnt.items():
+        layer = _LAYER.search(name)
+        if layer is None:
+            raise ValueError(f"{name} is no projection of a layer")
+        projection = layer[2]
+        b = module.b.detach().float().numpy()
+        if projection in ("q_proj", "k_proj"):
+            b = interleaved(b, heads if projection == "q_proj" else key_value_heads)
+        tensor = f"blk.{layer[1]}.{NAMES[projection]}.weight"
+        writer.add_tensor(f"{tensor}.lora_a", np.ascontiguousarray(module.a.detach().float().numpy()))
+        writer.add_tensor(f"{tensor}.lora_b", np.ascontiguousarray(b))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    part.replace(path)
+
+
+def interleaved(rows: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
+    """(out, in) in the order that llama.cpp has rows of queries and keys in: the two halves of each head that rotate
+    together are neighbours there."""
+    size = rows.shape[0] // heads // 2
+    return rows.reshape(heads, 2, size, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)

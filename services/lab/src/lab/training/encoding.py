@@ -1,0 +1,50 @@
+"""Examples as tokens: what a served model would read, and the answer that it is to give, with the end of its turn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from transformers import PreTrainedTokenizerFast
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One example: `ids` of prompt and answer, of which the first `prompt` are not learnt."""
+
+    id: str
+    ids: tuple[int, ...]
+    prompt: int
+
+    @property
+    def learnt(self) -> int:
+        """Tokens of the answer."""
+        return len(self.ids) - self.prompt
+
+
+class Chats:
+    """A model's own tokens and template, which its file has: the same that it is served with."""
+
+    def __init__(self, tokenizer_file: str, template: str, end: str, begin: str | None, adds_begin: bool) -> None:
+        """`end` is the text of the token that ends a turn; `begin`, of that which a text begins with."""
+        self._tokens: Any = PreTrainedTokenizerFast(
+            tokenizer_file=tokenizer_file, eos_token=end, bos_token=begin, chat_template=template
+        )
+        self._end: int = self._tokens.convert_tokens_to_ids(end)
+        self._begin = [self._tokens.convert_tokens_to_ids(begin)] if adds_begin and begin else []
+
+    def prompt(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+        """What a served model reads before it answers."""
+        text = self._tokens.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+        return self._ids(text)
+
+    def encode(self, example: Mapping[str, Any]) -> Encoded:
+        """An example. Its answer is encoded apart from its prompt, as a served model writes it token by token."""
+        prompt = self.prompt(example["messages"])
+        answer = self._tokens(example["answer"], add_special_tokens=False)["input_ids"]
+        return Encoded(example["id"], (*prompt, *answer, self._end), len(prompt))
+
+    def _ids(self, text: str) -> list[int]:
+        found: list[int] = self._tokens(text, add_special_tokens=False)["input_ids"]
+        return found if found[: len(self._begin)] == self._begin else [*self._begin, *found]

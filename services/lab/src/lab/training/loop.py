@@ -1,0 +1,274 @@
+"""The learning itself: batches in an order that the seed gives, loss on answers alone, checkpoints to go on from."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from lab.training.adapter_file import ARCHITECTURE, write_adapter
+from lab.training.encoding import Chats, Encoded
+from lab.training.header import Header, read_header
+from lab.training.lora import add_lora
+from lab.training.state import State, load, save
+from lab.training.weights import load_model
+
+Tell = Callable[..., None]
+BASE_RATE = 5e-4
+WARM_UP = 0.05
+CLIP = 1.0
+AT_ONCE = 1024
+"""Tokens of a pass, padding included: what memory is needed for. A batch is as many passes as it takes."""
+SAVE_SECONDS = 20.0
+MOST_TOLD = 500
+LEAST_TRAIN, LEAST_HELD_OUT = 10, 6
+
+
+class Impossible(Exception):
+    """It can't be done; says what to do."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which examples each step learns from."""
+
+    batches: Sequence[Sequence[Encoded]]
+    an_epoch: int
+    """Steps."""
+
+    @classmethod
+    def of(cls, examples: Sequence[Encoded], epochs: int, size: int, seed: int) -> Plan:
+        """Every example once an epoch, in another order in each."""
+        batches: list[Sequence[Encoded]] = []
+        for epoch in range(epochs):
+            order = list(examples)
+            random.Random(f"{seed} {epoch}").shuffle(order)  # noqa: S311  # an order, no secret
+            batches += [order[at : at + size] for at in range(0, len(order), size)]
+        return cls(batches, math.ceil(len(examples) / size))
+
+
+def run(folder: Path, job: Mapping[str, Any], tell: Tell) -> None:
+    """Learn, and write `adapter.gguf` and `result.json`; raises `Impossible`."""
+    torch.set_num_threads(job["threads"])
+    header = read_header(Path(job["weights"]))
+    if header.architecture != ARCHITECTURE or not header.template:
+        raise Impossible(
+            "model_not_tunable",
+            f"Models of the architecture '{header.architecture}'{'' if header.template else ' without a chat template'}"
+            " can't be tuned here, only chat models of the architecture 'llama' in GGUF. Choose another model.",
+        )
+    train, held_out = _encoded(folder, job, header, tell)
+    training = Training(folder, job, tell, train, held_out, header)
+    training.run()
+
+
+def _encoded(
+    folder: Path, job: Mapping[str, Any], header: Header, tell: Tell
+) -> tuple[Sequence[Encoded], Sequence[Encoded]]:
+    chats = Chats(str(folder / "tokenizer.json"), header.template, header.end, header.begin, header.adds_begin)
+    most, settings = job["settings"]["max_tokens"], job["settings"]
+    found = {}
+    for which in ("train", "held_out"):
+        encoded = [chats.encode(example) for example in job[which]]
+        found[which] = [one for one in encoded if len(one.ids) <= most]
+        if longer := len(encoded) - len(found[which]):
+            tell("message", message=f"{longer} of {which} are longer than {most} tokens ('max_tokens'), and left out.")
+    train, held_out = found["train"], found["held_out"]
+    if len(train) < LEAST_TRAIN or len(held_out) < LEAST_HELD_OUT:
+        raise Impossible(
+            "too_few_examples",
+            f"Of the examples {len(train)} to learn from and {len(held_out)} held out are short enough; at least "
+            f"{LEAST_TRAIN} and {LEAST_HELD_OUT} are needed. Raise 'max_tokens', or add shorter ones.",
+        )
+    tokens = sum(len(one.ids) for one in train) * settings["n_epochs"]
+    if tokens > job["most_tokens"]:
+        raise Impossible(
+            "too_many_tokens",
+            f"The job would learn from {tokens:,} tokens; the most is {job['most_tokens']:,} (LAB_TUNING_TOKENS). "
+            "Choose fewer examples or a smaller 'n_epochs'.",
+        )
+    return train, held_out
+
+
+def _loaded(path: Path, header: Header) -> Any:
+    try:
+        return load_model(path, header)
+    except ValueError as error:
+        raise Impossible("model_not_tunable", f"This model can't be tuned here: {error}. Choose another one.") from None
+
+
+class Training:
+    """One job's model, and where it is."""
+
+    def __init__(
+        self,
+        folder: Path,
+        job: Mapping[str, Any],
+        tell: Tell,
+        train: Sequence[Encoded],
+        held_out: Sequence[Encoded],
+        header: Header,
+    ) -> None:
+        self._folder, self._tell, self._held_out = folder, tell, held_out
+        settings = job["settings"]
+        self._settings = settings
+        self._plan = Plan.of(train, settings["n_epochs"], settings["batch_size"], job["seed"])
+        self._model: Any = _loaded(Path(job["weights"]), header)
+        self._end_embedding = self._model.get_output_embeddings()
+        self._alpha = 2.0 * settings["rank"]
+        self._lora = add_lora(self._model.model, settings["rank"], self._alpha, job["seed"])
+        self._heads = (header.heads, header.key_value_heads)
+        self._learnt = [parameter for one in self._lora.values() for parameter in (one.a, one.b)]
+        self._optimizer = torch.optim.AdamW(self._learnt, lr=0.0, weight_decay=0.0)
+        self._state = State()
+
+    def run(self) -> None:
+        """From the last checkpoint to the result."""
+        self._resume()
+        began, saved = time.monotonic() - self._state.seconds, time.monotonic()
+        steps = len(self._plan.batches)
+        every = max(1, steps // MOST_TOLD)
+        for step in range(self._state.step, steps):
+            self._state.loss = self._step(step, self._plan.batches[step])
+            self._state.step, self._state.seconds = step + 1, time.monotonic() - began
+            ends_epoch = (step + 1) % self._plan.an_epoch == 0
+            if (step + 1) % every == 0 or step + 1 == steps:
+                self._tell_step()
+            if ends_epoch:
+                self._end_epoch()
+            if ends_epoch or time.monotonic() - saved > SAVE_SECONDS:
+                self._save()
+                saved = time.monotonic()
+        self._finish()
+
+    def _resume(self) -> None:
+        found = load(self._folder)
+        if found is None:
+            self._state.before = self._losses()
+            self._save()
+            return
+        self._state, parts = found
+        with torch.no_grad():
+            for parameter, value in zip(self._learnt, parts["learnt"], strict=True):
+                parameter.copy_(value)
+        self._optimizer.load_state_dict(parts["optimizer"])
+        self._tell("message", message=f"It goes on after step {self._state.step}.")
+
+    def _save(self) -> None:
+        parts = {"learnt": [one.detach() for one in self._learnt], "optimizer": self._optimizer.state_dict()}
+        save(self._folder, self._state, parts)
+
+    def _step(self, step: int, batch: Sequence[Encoded]) -> float:
+        """One batch's mean loss of a token; raises `Impossible` where it is no number any more."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._rate(step)
+        learnt = sum(one.learnt for one in batch)
+        total = 0.0
+        for examples in passes(batch):
+            loss = self._token_losses(examples)[0].sum() / learnt
+            loss.backward()
+            total += loss.item()
+        norm = torch.nn.utils.clip_grad_norm_(self._learnt, CLIP)
+        if not math.isfinite(total) or not math.isfinite(norm.item()):
+            raise Impossible(
+                "loss_not_finite",
+                f"The loss became {total} at step {step + 1}: what was learnt is of no use. Choose a smaller "
+                "'learning_rate_multiplier', a tenth of this one for instance, and start another job.",
+            )
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        self._state.tokens += sum(len(one.ids) for one in batch)
+        return total
+
+    def _rate(self, step: int) -> float:
+        """The learning rate of a step: it rises over the first twentieth, then follows the schedule."""
+        steps = len(self._plan.batches)
+        highest = BASE_RATE * float(self._settings["learning_rate_multiplier"])
+        warm = max(1, round(WARM_UP * steps))
+        if step < warm:
+            return highest * (step + 1) / warm
+        left = 1 - (step - warm) / max(1, steps - warm)
+        shares = {"constant": 1.0, "linear": left, "cosine": 0.5 * (1 + math.cos(math.pi * (1 - left)))}
+        return highest * shares[self._settings["schedule"]]
+
+    def _token_losses(self, examples: Sequence[Encoded]) -> tuple[Tensor, Tensor]:
+        """(n,), (n,): of each answer's token, and the number of its example. Only those go through the last layer,
+        whose width is that of the vocabulary."""
+        width = max(len(one.ids) for one in examples)
+        ids = torch.zeros(len(examples), width, dtype=torch.long)
+        mask = torch.zeros(len(examples), width, dtype=torch.long)
+        targets: list[int] = []
+        rows: list[int] = []
+        places: list[int] = []
+        for row, one in enumerate(examples):
+            ids[row, : len(one.ids)] = torch.tensor(one.ids)
+            mask[row, : len(one.ids)] = 1
+            targets += one.ids[one.prompt :]
+            rows += [row] * one.learnt
+            places += range(one.prompt - 1, len(one.ids) - 1)
+        hidden = self._model.model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+        logits = self._end_embedding(hidden[rows, places]).float()
+        return functional.cross_entropy(logits, torch.tensor(targets), reduction="none"), torch.tensor(rows)
+
+    def _losses(self) -> dict[str, float]:
+        """Mean loss of a token of each held-out example."""
+        found: dict[str, float] = {}
+        for examples in passes(self._held_out):
+            with torch.no_grad():
+                losses, rows = self._token_losses(examples)
+            for row, one in enumerate(examples):
+                found[one.id] = losses[rows == row].mean().item()
+        return found
+
+    def _tell_step(self) -> None:
+        speed = self._state.tokens / max(self._state.seconds, 1e-9)
+        figures = {
+            "train_loss": self._state.loss,
+            "tokens_per_second": round(speed, 1),
+            "learning_rate": self._rate_now(),
+        }
+        self._tell(
+            "step", step=self._state.step, steps=len(self._plan.batches), tokens=self._state.tokens, figures=figures
+        )
+
+    def _rate_now(self) -> float:
+        return float(self._optimizer.param_groups[0]["lr"])
+
+    def _end_epoch(self) -> None:
+        losses = self._losses()
+        figures = {"train_loss": self._state.loss, "valid_loss": sum(losses.values()) / len(losses)}
+        self._tell("checkpoint", step=self._state.step, figures=figures)
+
+    def _finish(self) -> None:
+        after = self._losses()
+        write_adapter(self._folder / "adapter.gguf", self._lora, self._alpha, *self._heads)
+        figures = {"train_loss": self._state.loss, "seconds": round(self._state.seconds, 1)}
+        result = {"before": self._state.before, "after": after, "tokens": self._state.tokens, "figures": figures}
+        part = self._folder / "result.json.part"
+        part.write_text(json.dumps(result), encoding="utf-8")
+        part.replace(self._folder / "result.json")
+
+
+def passes(batch: Sequence[Encoded]) -> Iterator[Sequence[Encoded]]:
+    """Examples of about the same length together, so many that they have `AT_ONCE` tokens at most, or one."""
+    together: list[Encoded] = []
+    for one in sorted(batch, key=lambda each: (len(each.ids), each.id)):
+        if together and (len(together) + 1) * len(one.ids) > AT_ONCE:
+            yield together
+            together = []
+        together.append(one)
+    if together:
+        yield together

@@ -1,0 +1,57 @@
+"""What a job is to go on from: whole, or the one before."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+NAME = "checkpoint.pt"
+
+
+@dataclass(slots=True)
+class State:
+    """After `step` steps."""
+
+    step: int = 0
+    tokens: int = 0
+    before: dict[str, float] = field(default_factory=dict)
+    """Loss of each held-out example before anything was learnt."""
+    seconds: float = 0.0
+    loss: float = 0.0
+    """Of the last step."""
+
+
+def save(folder: Path, state: State, parts: Mapping[str, Any]) -> None:
+    """Write it beside its place, have the disk take it, and put it there. Raises `OSError` where the disk is full."""
+    part = folder / f"{NAME}.part"
+    try:
+        with part.open("wb") as file:
+            torch.save({"state": {name: getattr(state, name) for name in State.__slots__}, **parts}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(folder / NAME)
+    except RuntimeError as error:  # torch's own way to say that a write failed
+        raise OSError(*_reason(folder, error)) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _reason(folder: Path, error: RuntimeError) -> tuple[int, str]:
+    """Where there is no room at all, that is why."""
+    room = os.statvfs(folder)
+    full = room.f_bavail * room.f_frsize < 1 << 20
+    return (28 if full else 5), str(error)
+
+
+def load(folder: Path) -> tuple[State, dict[str, Any]] | None:
+    """The last one that is whole; none at the beginning."""
+    path = folder / NAME
+    if not path.is_file():
+        return None
+    found = torch.load(path, weights_only=True)
+    return State(**found.pop("state")), found

@@ -1,0 +1,176 @@
+"""What can be wrong with a tuning job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lab.errors import listed
+from servicekit.core.errors import Conflict, Forbidden, Internal, InvalidRequest, NotFound, QueueFull
+
+
+class TuningJobNotFound(NotFound):
+    """The tenant has no such job."""
+
+    code = "fine_tuning_job_not_found"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            f"There is no tuning job '{job_id[:100]}'. GET /v1/fine_tuning/jobs lists them.", param="fine_tuning_job_id"
+        )
+
+
+class TuningJobFinished(Conflict):
+    """It has ended already."""
+
+    code = "fine_tuning_job_finished"
+
+    def __init__(self, job_id: str, status: str) -> None:
+        super().__init__(f"The tuning job '{job_id}' has ended already ({status}).")
+
+
+class TuningJobUnfinished(Conflict):
+    """It is still queued or at work."""
+
+    code = "fine_tuning_job_unfinished"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"The tuning job '{job_id}' has not ended. Cancel it first.")
+
+
+class TooManyTuningJobs(QueueFull):
+    """As many are queued or at work as may be."""
+
+    code = "too_many_fine_tuning_jobs"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"{most} tuning jobs of this tenant are queued or at work, which is the most. Wait for one, or cancel one.",
+            retry_after=60,
+        )
+
+
+class ArtifactMissing(NotFound):
+    """The job has nothing to give."""
+
+    code = "artifact_missing"
+
+    def __init__(self, job_id: str, status: str) -> None:
+        super().__init__(f"The tuning job '{job_id}' is {status}: it has learnt nothing that could be given.")
+
+
+class MethodUnknown(InvalidRequest):
+    """There is no such way to learn."""
+
+    code = "method_unknown"
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f"There is no method '{name[:40]}' here. Those that there are: {', '.join(sorted(known)) or 'none'}.",
+            param="method.type",
+        )
+
+
+class TuningUnavailable(InvalidRequest):
+    """Nothing here can learn."""
+
+    code = "tuning_unavailable"
+
+    def __init__(self, missing: str) -> None:
+        super().__init__(
+            f"This installation can't tune models: {missing} is not installed beside the lab. Install "
+            "'groundwork-lab[tuning]', or set LAB_TUNING_SLOTS=0 here where other replicas of the lab have it."
+        )
+
+
+class ModelNotAllowed(Forbidden):
+    """The key may not use the model that would be tuned."""
+
+    code = "model_not_allowed"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"This key may not use the model '{model[:100]}', and so can't tune it.", param="model")
+
+
+class HyperparametersTwice(InvalidRequest):
+    """They are given in the old place and in the new one."""
+
+    code = "hyperparameters_twice"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Give the hyperparameters once: in 'method.supervised.hyperparameters', or, as older clients do, in "
+            "'hyperparameters'.",
+            param="hyperparameters",
+        )
+
+
+class NothingToLearn(InvalidRequest):
+    """No question says what would be right."""
+
+    code = "nothing_to_learn"
+
+    def __init__(self, training_set: str) -> None:
+        super().__init__(
+            f"No question of {training_set} has an answer, so that there is nothing to learn from it. Add 'answers' to "
+            "its questions.",
+            param="training_file",
+        )
+
+
+class TooFewExamples(InvalidRequest):
+    """Not enough to learn from, or to tell a difference by."""
+
+    code = "too_few_examples"
+
+    def __init__(self, train: int, held_out: int, least_train: int, least_held_out: int) -> None:
+        super().__init__(
+            f"There are {train} questions with answers to learn from and {held_out} held out; at least {least_train} "
+            f"and {least_held_out} are needed. Add questions, or move some to the split 'train' or 'test'.",
+            param="training_file",
+        )
+
+
+class TrainingLeaks(InvalidRequest):
+    """What would be learnt is asked elsewhere to judge by."""
+
+    code = "training_leaks"
+
+    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
+        super().__init__(
+            "Questions to learn from are asked elsewhere to judge answers, so that figures would look better than they "
+            f"are: {listed([(repr(one), other) for one, other in pairs])}. Take them out, or send "
+            '"groundwork": {"leaks": "skip"}, which leaves them out.',
+            param="training_file",
+        )
+
+
+class BaseReplaced(Conflict):
+    """The model that is tuned was replaced by another."""
+
+    code = "base_model_replaced"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"The model '{model}' was replaced while the job learnt on it: what was learnt fits it no more. Start "
+            "another job.",
+            param="model",
+        )
+
+
+class TrainingFailed(InvalidRequest):
+    """The trainer can't go on, and says why."""
+
+    code = "training_failed"
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class TrainerDied(Internal):
+    """The trainer ended without a word."""
+
+    code = "trainer_died"
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"The trainer ended with status {status}.")

@@ -1,0 +1,121 @@
+"""`supervised`: a chat model learns the answers of a question set, by small matrices beside its own (LoRA).
+
+The learning is a process of its own, `python -m lab.training`: nothing here loads torch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contracts.improvement.question_sets import QuestionRecord
+from contracts.improvement.tuning import FineTuningCreate, SupervisedHyperparameters
+from lab.tuning.bases import DISK_FULL, Base, Bases
+from lab.tuning.child import run_child
+from lab.tuning.errors import HyperparametersTwice
+from lab.tuning.method import Trained, Work
+from servicekit.core.errors import is_disk_full
+
+MODULE = "lab.training"
+AUTO = {"n_epochs": 3, "batch_size": 8, "learning_rate_multiplier": 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a job's process may use."""
+
+    threads: int
+    most_tokens: int
+    silent_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Supervised:
+    """As `Method` says."""
+
+    bases: Bases
+    limits: Limits
+    name: str = "supervised"
+    needs: Sequence[str] = ("torch", "transformers", "gguf")
+
+    def settings(self, wanted: FineTuningCreate) -> dict[str, Any]:
+        """As `Method` says; raises `HyperparametersTwice`."""
+        given = wanted.method.supervised.hyperparameters
+        if wanted.hyperparameters is not None:
+            if given != SupervisedHyperparameters():
+                raise HyperparametersTwice
+            given = wanted.hyperparameters
+        said = given.model_dump()
+        return {name: AUTO[name] if value == "auto" else value for name, value in said.items()}
+
+    def teaches(self, question: QuestionRecord) -> bool:
+        """One that has an answer."""
+        return bool(question.answers)
+
+    async def train(self, work: Work) -> Trained:
+        """As `Method` says."""
+        base = await self.bases.get(work.model, work.token)
+        await work.report.based_on(base.digest)
+        try:
+            await asyncio.to_thread(_write_job, work, base, self.limits)
+            await run_child(MODULE, work.folder, _Listener(work).hear, self.limits.silent_seconds)
+            return await asyncio.to_thread(_read_result, work.folder)
+        except OSError as error:
+            if is_disk_full(error):
+                raise DISK_FULL from None
+            raise
+
+
+@dataclass(slots=True)
+class _Listener:
+    """Passes on what the process says."""
+
+    work: Work
+
+    async def hear(self, said: Mapping[str, Any]) -> None:
+        report = self.work.report
+        if said["event"] == "step":
+            await report.step(said["step"], said["steps"], said["tokens"], said["figures"])
+        elif said["event"] == "checkpoint":
+            await report.checkpoint(said["step"], said["figures"])
+        else:
+            await report.say(said["message"])
+
+
+def _write_job(work: Work, base: Base, limits: Limits) -> None:
+    work.folder.mkdir(parents=True, exist_ok=True)
+    (work.folder / "tokenizer.json").write_bytes(base.tokenizer)
+    job = {
+        "weights": str(base.weights),
+        "base": base.digest,
+        "seed": work.seed,
+        "settings": dict(work.settings),
+        "threads": limits.threads,
+        "most_tokens": limits.most_tokens,
+        "train": [_example(one) for one in work.train],
+        "held_out": [_example(one) for one in work.held_out],
+    }
+    (work.folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+
+
+def _example(question: QuestionRecord) -> dict[str, Any]:
+    """The first of its answers is learnt; any other is right as well, but one that is learnt is enough."""
+    turns = [{"role": turn.role, "content": turn.content} for turn in question.turns or ()]
+    messages = turns or [{"role": "user", "content": question.question or ""}]
+    return {"id": question.id, "messages": messages, "answer": question.answers[0]}
+
+
+def _read_result(folder: Path) -> Trained:
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    return Trained(
+        artifact=(folder / "adapter.gguf").read_bytes(),
+        before=result["before"],
+        after=result["after"],
+        measure="loss",
+        tokens=result["tokens"],
+        figures=result["figures"],
+    )

@@ -1,0 +1,41 @@
+"""What works on tuning jobs while the service runs: the methods that there are, and the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lab.settings import LabSettings
+from lab.tuning.bases import Bases
+from lab.tuning.folders import JobFolders
+from lab.tuning.jobs import TuningJobs
+from lab.tuning.method import Method
+from lab.tuning.methods.supervised import Limits, Supervised
+from lab.tuning.service import Tuning
+from servicekit.auth.grants import GrantExchange
+from servicekit.jobs.leased_job import JobStore
+from servicekit.jobs.worker import Chore
+from servicekit.peers.client import Peer
+
+PRUNE_SECONDS = 60.0
+
+
+def methods_of(settings: LabSettings, inference: Peer, folders: JobFolders) -> Mapping[str, Method]:
+    """By the name that callers write."""
+    limits = Limits(settings.tuning_threads, settings.tuning_tokens, settings.tuning_silent_seconds)
+    known: tuple[Method, ...] = (Supervised(Bases(inference, folders.bases), limits),)
+    return {method.name: method for method in known}
+
+
+def tuning_parts(
+    settings: LabSettings, store: JobStore, gateway: Peer, inference: Peer
+) -> tuple[Tuning, TuningJobs, Chore]:
+    """What the API does with jobs, what a worker does, and what it cleans up beside."""
+    folders = JobFolders(settings.data_dir / "tuning")
+    methods = methods_of(settings, inference, folders)
+
+    async def prune() -> None:
+        await folders.prune(store.database)
+
+    works_here = settings.tuning_slots > 0
+    tuning = Tuning(store, methods, folders, settings.tuning_jobs_per_tenant, works_here)
+    return tuning, TuningJobs(methods, GrantExchange(gateway, "tuning"), folders), Chore(PRUNE_SECONDS, prune)

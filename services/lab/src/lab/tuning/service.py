@@ -1,0 +1,150 @@
+"""What the API does with tuning jobs: they are queued, followed and ended."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+from sqlalchemy import Connection
+
+from contracts.improvement.tuning import (
+    FineTuningCheckpoints,
+    FineTuningCreate,
+    FineTuningEvents,
+    FineTuningJob,
+    FineTuningJobs,
+)
+from lab.questions import repository as question_sets
+from lab.questions.repository import Viewer
+from lab.tables import TUNING, TUNING_JOBS
+from lab.tuning import repository
+from lab.tuning.errors import MethodUnknown, TuningJobFinished, TuningUnavailable
+from lab.tuning.folders import JobFolders
+from lab.tuning.method import Method
+from lab.tuning.wire import checkpoint_of, event_of, job_of
+from servicekit.jobs.cancellation import request_cancel, revoke
+from servicekit.jobs.leased_job import JobStore
+from servicekit.jobs.tables import JobOwner
+
+_CHANCE = random.SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The tuning jobs of all tenants."""
+
+    store: JobStore
+    methods: Mapping[str, Method]
+    folders: JobFolders
+    most_live: int
+    works_here: bool
+    """Whether this process works on jobs, and so must have what that needs."""
+
+    async def create(self, viewer: Viewer, owner: JobOwner, wanted: FineTuningCreate) -> FineTuningJob:
+        """Queue one; raises what is wrong with it as far as that can be told without reading all questions."""
+        method = self.methods.get(wanted.method.type)
+        if method is None:
+            raise MethodUnknown(wanted.method.type, self.methods)
+        self._check_installed(method)
+        columns = {
+            "method": method.name,
+            "model": wanted.model,
+            "suffix": wanted.suffix,
+            "seed": _CHANCE.randrange(2**31) if wanted.seed is None else wanted.seed,
+            "settings": method.settings(wanted),
+            "options": wanted.groundwork.model_dump(),
+            "labels": wanted.metadata,
+            "limited": viewer.limited,
+        }
+        now = self.store.clock.now()
+
+        def write(connection: Connection) -> FineTuningJob:
+            repository.check_room(connection, viewer.tenant, self.most_live)
+            columns.update(_version(connection, viewer, wanted.training_file, "training"))
+            if wanted.validation_file is not None:
+                columns.update(_version(connection, viewer, wanted.validation_file, "validation"))
+            made = repository.create_job(connection, owner, columns, now)
+            return job_of(repository.get_job(connection, viewer, made))
+
+        made = await self.store.database.write(write)
+        self.store.notifier.notify(made.id, due=True)
+        return made
+
+    def _check_installed(self, method: Method) -> None:
+        """Where this process works on jobs, it must be able to; raises `TuningUnavailable`."""
+        missing = [name for name in method.needs if find_spec(name) is None] if self.works_here else []
+        if missing:
+            raise TuningUnavailable(missing[0])
+
+    async def get(self, viewer: Viewer, job_id: str) -> FineTuningJob:
+        """One."""
+        return job_of(await self.store.database.read(lambda one: repository.get_job(one, viewer, job_id)))
+
+    async def list(self, viewer: Viewer, limit: int, after: str | None) -> FineTuningJobs:
+        """Newest first."""
+        rows = await self.store.database.read(lambda one: repository.list_jobs(one, viewer, limit, after))
+        return FineTuningJobs(data=[job_of(row) for row in rows[:limit]], has_more=len(rows) > limit)
+
+    async def list_events(self, viewer: Viewer, job_id: str, limit: int, after: str | None) -> FineTuningEvents:
+        """Newest first."""
+        number = _number(after)
+        rows = await self.store.database.read(lambda one: repository.list_events(one, viewer, job_id, limit, number))
+        return FineTuningEvents(data=[event_of(row) for row in rows[:limit]], has_more=len(rows) > limit)
+
+    async def list_checkpoints(
+        self, viewer: Viewer, job_id: str, limit: int, after: str | None
+    ) -> FineTuningCheckpoints:
+        """Newest first."""
+        number = _number(after)
+        rows = await self.store.database.read(
+            lambda one: repository.list_checkpoints(one, viewer, job_id, limit, number)
+        )
+        model = (await self.get(viewer, job_id)).model
+        data = [checkpoint_of(row, model) for row in rows[:limit]]
+        ends = {"first_id": data[0].id, "last_id": data[-1].id} if data else {}
+        return FineTuningCheckpoints(data=data, has_more=len(rows) > limit, **ends)
+
+    async def get_artifact(self, viewer: Viewer, job_id: str) -> bytes:
+        """What a job has learnt."""
+        return await self.store.database.read(lambda one: repository.get_artifact(one, viewer, job_id))
+
+    async def cancel(self, viewer: Viewer, job_id: str) -> FineTuningJob:
+        """End one, at once or once its worker hears of it; raises `TuningJobNotFound` or `TuningJobFinished`."""
+        await self.get(viewer, job_id)
+        async with self.store.database.write() as connection:
+            row = await request_cancel(connection, TUNING_JOBS, job_id)
+            if row is None:
+                ended = {"status": "cancelled", "finished_at": self.store.clock.now(), "grant_token": None}
+                rows = await revoke(connection, TUNING_JOBS, TUNING.c.id == job_id, ended, ("queued",))
+                row = rows[0] if rows else None
+        found = await self.get(viewer, job_id)
+        if row is None:
+            raise TuningJobFinished(job_id, found.status)
+        self.store.notifier.notify(job_id, due=True)
+        return found
+
+    async def delete(self, viewer: Viewer, job_id: str) -> None:
+        """One that has ended."""
+        await self.store.database.write(lambda one: repository.delete_job(one, viewer, job_id))
+
+    async def delete_tenant(self, tenant: str) -> None:
+        """All that a tenant has; other replicas delete their files of it within a minute."""
+        await self.store.database.write(lambda one: repository.delete_tenant(one, tenant))
+        await self.folders.prune(self.store.database)
+
+
+def _version(connection: Connection, viewer: Viewer, named: str, which: str) -> dict[str, Any]:
+    name, _, version = named.removeprefix("set:").partition("@")
+    found = question_sets.get_version(connection, viewer, name, int(version) if version else None)
+    return {f"{which}_set": found.name, f"{which}_version": found.version}
+
+
+def _number(after: str | None) -> int | None:
+    """Of an event or a checkpoint by its id; one that is no id is before all others."""
+    if after is None:
+        return None
+    number = after.rpartition(".")[2]
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0

@@ -1,0 +1,57 @@
+"""The process as the lab starts it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from services.lab.tests.training import tiny
+
+SECONDS = 300
+
+
+@contextmanager
+def trainer(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "lab.training", str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def lines(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
+    assert process.stdout is not None
+    return [json.loads(line) for line in process.stdout]
+
+
+def test_a_job_is_done(tmp_path: Path) -> None:
+    tiny.write_job(tmp_path / "job", n_epochs=1)
+    with trainer(tmp_path / "job") as process:
+        assert [line["event"] for line in lines(process)] == ["step", "step", "step", "checkpoint"]
+        assert process.wait(SECONDS) == 0
+    assert (tmp_path / "job" / "adapter.gguf").read_bytes()[:4] == b"GGUF"
+
+
+def test_a_job_that_can_t_be_done_says_why(tmp_path: Path) -> None:
+    job = tiny.write_job(tmp_path / "job")
+    (tmp_path / "job" / "job.json").write_text(json.dumps({**job, "most_tokens": 1}))
+    with trainer(tmp_path / "job") as process:
+        assert [line["failed"] for line in lines(process)] == ["too_many_tokens"]
+        assert process.wait(SECONDS) == 1
+
+
+def test_it_ends_when_the_lab_does(tmp_path: Path) -> None:
+    tiny.write_job(tmp_path / "job", n_epochs=50, batch_size=1)
+    with trainer(tmp_path / "job") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(SECONDS) == 1
+    assert not (tmp_path / "job" / "result.json").exists()

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from lab.tuning import errors
+from servicekit.core.errors import ServiceError
+
+LONG = "x" * 5000
+PAIRS = [(f"q{n}", f"'q{n}' of the question set 'judged'") for n in range(40)]
+ALL: list[tuple[ServiceError, int, str]] = [
+    (errors.TuningJobNotFound(LONG), 404, "fine_tuning_job_not_found"),
+    (errors.TuningJobFinished("ftjob_1", "failed"), 409, "fine_tuning_job_finished"),
+    (errors.TuningJobUnfinished("ftjob_1"), 409, "fine_tuning_job_unfinished"),
+    (errors.TooManyTuningJobs(5), 429, "too_many_fine_tuning_jobs"),
+    (errors.ArtifactMissing("ftjob_1", "failed"), 404, "artifact_missing"),
+    (errors.MethodUnknown(LONG, ["supervised"]), 400, "method_unknown"),
+    (errors.TuningUnavailable("torch"), 400, "tuning_unavailable"),
+    (errors.ModelNotAllowed(LONG), 403, "model_not_allowed"),
+    (errors.HyperparametersTwice(), 400, "hyperparameters_twice"),
+    (errors.NothingToLearn("set:support@1"), 400, "nothing_to_learn"),
+    (errors.TooFewExamples(3, 1, 10, 6), 400, "too_few_examples"),
+    (errors.TrainingLeaks(PAIRS), 400, "training_leaks"),
+    (errors.BaseReplaced("smollm2"), 409, "base_model_replaced"),
+    (errors.TrainingFailed("loss_not_finite", "Choose a smaller rate."), 400, "loss_not_finite"),
+    (errors.TrainerDied(-9), 500, "trainer_died"),
+]
+
+
+def test_every_error_is_in_the_table() -> None:
+    own = {
+        value
+        for value in vars(errors).values()
+        if inspect.isclass(value) and issubclass(value, ServiceError) and value.__module__ == errors.__name__
+    }
+    assert {type(error) for error, *_ in ALL} == own
+
+
+@pytest.mark.parametrize(("error", "status", "code"), ALL, ids=lambda value: getattr(value, "code", ""))
+def test_every_error_has_its_status_and_code_and_sentences_of_some_length(
+    error: ServiceError, status: int, code: str
+) -> None:
+    assert (error.http_status, error.code) == (status, code)
+    assert 20 < len(error.message) < 1200

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import pytest
+from services.lab.tests.tuning.learning import ACME, Bench
+
+from lab.errors import QuestionSetNotFound, QuestionSetVersionNotFound
+from lab.questions.repository import Viewer
+from lab.tuning.errors import (
+    MethodUnknown,
+    TooManyTuningJobs,
+    TuningJobFinished,
+    TuningJobNotFound,
+    TuningJobUnfinished,
+    TuningUnavailable,
+)
+
+
+async def test_an_unknown_method_is_told_those_that_there_are(bench: Bench) -> None:
+    await bench.save()
+    with pytest.raises(MethodUnknown, match=r"'dpo'.* supervised\."):
+        await bench.start(method={"type": "dpo"})
+
+
+async def test_a_set_or_a_version_that_is_not_there_is_told_at_once(bench: Bench) -> None:
+    with pytest.raises(QuestionSetNotFound):
+        await bench.start()
+    await bench.save()
+    with pytest.raises(QuestionSetVersionNotFound):
+        await bench.start(training_file="set:support@4")
+    with pytest.raises(QuestionSetNotFound):
+        await bench.start(validation_file="set:other")
+
+
+async def test_where_nothing_can_learn_the_call_says_what_is_missing(bench: Bench) -> None:
+    bench.method.needs = ("json", "no_such_module")
+    await bench.save()
+    with pytest.raises(TuningUnavailable, match="no_such_module"):
+        await bench.start()
+
+
+async def test_a_tenant_has_so_many_jobs_at_once(bench: Bench) -> None:
+    await bench.save()
+    await bench.save(viewer=Viewer("other", "key_2"))
+    for _ in range(2):
+        await bench.start()
+    with pytest.raises(TooManyTuningJobs):
+        await bench.start()
+    await bench.start(Viewer("other", "key_2"))
+
+
+async def test_a_queued_job_is_cancelled_at_once_and_only_once(bench: Bench) -> None:
+    await bench.save()
+    made = await bench.start()
+    assert (await bench.opened.tuning.cancel(ACME, made.id)).status == "cancelled"
+    with pytest.raises(TuningJobFinished):
+        await bench.opened.tuning.cancel(ACME, made.id)
+    assert not await bench.work()
+
+
+async def test_jobs_are_listed_newest_first_page_by_page(bench: Bench) -> None:
+    await bench.save()
+    made = [(await bench.start()).id for _ in range(2)]
+    first = await bench.opened.tuning.list(ACME, 1, None)
+    rest = await bench.opened.tuning.list(ACME, 5, first.data[0].id)
+    assert ([one.id for one in (*first.data, *rest.data)], first.has_more, rest.has_more) == (made[::-1], True, False)
+
+
+async def test_others_see_and_end_nothing(bench: Bench) -> None:
+    await bench.save()
+    made = await bench.start()
+    for stranger in (Viewer("other", "key_1"), Viewer("acme", "key_2", limited=True)):
+        tuning = bench.opened.tuning
+        assert (await tuning.list(stranger, 5, None)).data == []
+        for call in (tuning.get, tuning.cancel, tuning.delete, tuning.get_artifact):
+            with pytest.raises(TuningJobNotFound):
+                await call(stranger, made.id)
+        for lists in (tuning.list_events, tuning.list_checkpoints):
+            with pytest.raises(TuningJobNotFound):
+                await lists(stranger, made.id, 5, None)
+
+
+async def test_only_a_job_that_has_ended_is_deleted_with_what_it_learnt(bench: Bench) -> None:
+    await bench.save()
+    made = await bench.start()
+    with pytest.raises(TuningJobUnfinished):
+        await bench.opened.tuning.delete(ACME, made.id)
+    await bench.work()
+    await bench.opened.tuning.delete(ACME, made.id)
+    with pytest.raises(TuningJobNotFound):
+        await bench.get(made.id)
+
+
+async def test_two_jobs_wait_in_turn_of_their_tenants(bench: Bench) -> None:
+    await bench.save()
+    other = Viewer("other", "key_2")
+    await bench.save(viewer=other)
+    mine = [(await bench.start()).id for _ in range(2)]
+    theirs = (await bench.start(other)).id
+    await bench.work()
+    await bench.work()
+    assert (await bench.get(mine[0])).status == (await bench.get(theirs, other)).status == "succeeded"
+    assert (await bench.get(mine[1])).status == "queued"
