@@ -119,7 +119,7 @@ def delete(context: typer.Context, job: IdArgument) -> None:
 
 def _show(session: Session, one: FineTuningJob) -> None:
     report = one.groundwork
-    told: dict[str, object] = {
+    rows: dict[str, object] = {
         "status": one.status,
         "model": one.model,
         "learns from": one.training_file,
@@ -131,6 +131,6 @@ def _show(session: Session, one: FineTuningJob) -> None:
         "artifact": report.artifact,
         "error": None if one.error is None else f"{one.error.message} [{one.error.code}]",
     }
-    for name, value in told.items():
+    for name, value in rows.items():
         if value is not None:
             session.out.print(f"{name}\t{value}", soft_wrap=True)

@@ -29,7 +29,7 @@ CLIP = 1.0
 AT_ONCE = 1024
 """Tokens of a pass, padding included: what memory is needed for. A batch is as many passes as it takes."""
 SAVE_SECONDS = 20.0
-MOST_TOLD = 500
+MOST_STEPS_SHOWN = 500
 LEAST_TRAIN, LEAST_HELD_OUT = 10, 6
 
 
@@ -140,7 +140,7 @@ class Training:
         self._resume()
         began, saved = time.monotonic() - self._state.seconds, time.monotonic()
         steps = len(self._plan.batches)
-        every = max(1, steps // MOST_TOLD)
+        every = max(1, steps // MOST_STEPS_SHOWN)
         for step in range(self._state.step, steps):
             self._state.loss = self._step(step, self._plan.batches[step])
             self._state.step, self._state.seconds = step + 1, time.monotonic() - began

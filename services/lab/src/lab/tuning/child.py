@@ -17,13 +17,13 @@ from lab.tuning.errors import TrainerDied, TrainingFailed
 log = structlog.get_logger(__name__)
 MOST_LINE = 1 << 20
 LAST_WORDS = 4_000
-Told = Callable[[dict[str, Any]], Awaitable[None]]
+Hear = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-async def run_child(module: str, folder: Path, told: Told, silent_seconds: float) -> None:
+async def run_child(module: str, folder: Path, hear: Hear, silent_seconds: float) -> None:
     """Run `python -m MODULE FOLDER`, which reads `job.json` there and writes lines of JSON, until it ends.
 
-    A line with `failed` (a code) and `message` ends it with `TrainingFailed`; every other one is `told`. It is killed
+    A line with `failed` (a code) and `message` ends it with `TrainingFailed`; `hear` is given every other one. It is killed
     when this is cancelled, or says nothing for so long; and ends by itself where this process dies, which closes its
     stdin. Raises `TrainerDied` for any other end than a good one.
     """
@@ -39,7 +39,7 @@ async def run_child(module: str, folder: Path, told: Told, silent_seconds: float
             limit=MOST_LINE,
         )
         try:
-            await _follow(process, told, silent_seconds)
+            await _follow(process, hear, silent_seconds)
             status = await process.wait()
         finally:
             if process.returncode is None:
@@ -52,7 +52,7 @@ async def run_child(module: str, folder: Path, told: Told, silent_seconds: float
         raise TrainerDied(status)
 
 
-async def _follow(process: asyncio.subprocess.Process, told: Told, silent_seconds: float) -> None:
+async def _follow(process: asyncio.subprocess.Process, hear: Hear, silent_seconds: float) -> None:
     if process.stdout is None:
         raise TypeError("stdout is a pipe")
     while True:
@@ -74,7 +74,7 @@ async def _follow(process: asyncio.subprocess.Process, told: Told, silent_second
             if isinstance(said, dict):
                 if "failed" in said:
                     raise TrainingFailed(str(said["failed"]), str(said["message"]))
-                await told(said)
+                await hear(said)
 
 
 def _last_words(file: Path) -> str:

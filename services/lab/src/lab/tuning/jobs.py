@@ -232,10 +232,10 @@ class _JobReport:
 
 def _words_of(card: DatasetCard) -> str:
     left_out = {"without an answer": card.unanswered, "of other splits": card.other_splits, "leaked": card.leaked}
-    told = ", ".join(f"{count} {why}" for why, count in left_out.items() if count)
+    reasons = ", ".join(f"{count} {why}" for why, count in left_out.items() if count)
     return (
         f"{card.training_set}: {card.train} questions to learn from, {card.held_out} held out ({card.split_by})"
-        f"{f'; left out: {told}' if told else ''}."
+        f"{f'; left out: {reasons}' if reasons else ''}."
     )
 
 
