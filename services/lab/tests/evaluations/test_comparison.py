@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,14 @@ def test_more_milliseconds_are_worse() -> None:
     slower = compare("latency_ms", _run(*[200.0] * 30), _run(*[100.0] * 30))
     assert slower is not None
     assert (slower.verdict, slower.p) == ("worse", pytest.approx(1 / 20_001, rel=1))
+
+
+def test_values_that_are_no_numbers_are_never_better_or_worse() -> None:
+    before = _run(*[2.0] * 12)
+    for after in (_run(math.nan, *[1.0] * 11), _run(*[math.nan] * 12)):
+        found = compare("loss", after, before)
+        assert found is not None
+        assert found.verdict == "no difference"
 
 
 def test_few_questions_or_none_that_differ_say_nothing() -> None:

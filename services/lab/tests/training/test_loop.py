@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from gguf import GGUFReader
 from services.lab.tests.training import tiny
 
 from lab.training.encoding import Encoded
-from lab.training.loop import AT_ONCE, Impossible, Plan, passes, run
+from lab.training.loop import AT_ONCE, Impossible, Plan, Training, passes, run
 
 
 class Heard(list[dict[str, Any]]):
@@ -72,6 +73,22 @@ def test_a_loss_that_is_no_number_ends_the_job_with_what_to_do(tmp_path: Path) -
         run(tmp_path / "job", job, Heard())
     assert ended.value.code == "loss_not_finite"
     assert not (tmp_path / "job" / "result.json").exists()
+
+
+def test_a_held_out_loss_that_is_no_number_ends_the_job_before_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = Training._token_losses
+
+    def spoilt(self: Training, examples: Any) -> Any:
+        losses, rows = usual(self, examples)
+        return (losses if torch.is_grad_enabled() else losses * math.nan), rows
+
+    monkeypatch.setattr(Training, "_token_losses", spoilt)
+    job, heard = tiny.write_job(tmp_path / "job"), Heard()
+    with pytest.raises(Impossible, match=r"held-out question 'q2\d' after step 0") as ended:
+        run(tmp_path / "job", job, heard)
+    assert (ended.value.code, heard.of("checkpoint")) == ("loss_not_finite", [])
 
 
 def test_examples_that_are_too_long_are_left_out_until_too_few_are_left(tmp_path: Path) -> None:

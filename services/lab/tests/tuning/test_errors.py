@@ -24,6 +24,7 @@ ALL: list[tuple[ServiceError, int, str]] = [
     (errors.TrainingLeaks(PAIRS), 400, "training_leaks"),
     (errors.BaseReplaced("smollm2"), 409, "base_model_replaced"),
     (errors.TrainingFailed("loss_not_finite", "Choose a smaller rate."), 400, "loss_not_finite"),
+    (errors.LossNotFinite("NaN"), 400, "loss_not_finite"),
     (errors.TrainerDied(-9), 500, "trainer_died"),
 ]
 

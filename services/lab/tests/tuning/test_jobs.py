@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 from services.lab.tests.tuning.learning import ACME, STEPS, Bench, better
@@ -198,6 +199,23 @@ async def test_what_is_no_better_is_kept_and_said_so(bench: Bench) -> None:
     await bench.work()
     found = await bench.get(made.id)
     assert (found.status, found.groundwork.verdict, found.fine_tuned_model) == ("succeeded", "no difference", None)
+
+
+async def test_a_loss_that_is_no_number_fails_the_job_and_is_written_nowhere(bench: Bench) -> None:
+    def broken(work: Work) -> Trained:
+        trained = better(work)
+        first = next(iter(trained.after))
+        return Trained(trained.artifact, trained.before, {**trained.after, first: math.nan}, "loss")
+
+    bench.method.outcome = broken
+    await bench.save()
+    made = await bench.start()
+    await bench.work()
+    found = await bench.get(made.id)
+    assert found.error is not None
+    assert (found.status, found.error.code, found.groundwork.verdict) == ("failed", "loss_not_finite", None)
+    with pytest.raises(ArtifactMissing):
+        await bench.opened.tuning.get_artifact(ACME, made.id)
 
 
 async def test_a_tenant_that_is_deleted_in_the_middle_leaves_nothing(bench: Bench) -> None:

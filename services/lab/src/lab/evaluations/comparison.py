@@ -50,8 +50,9 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """`better`, `worse`, or `no difference` beyond what luck would make, of the first."""
-        if self.p >= SIGNIFICANT or not self.difference:
+        """`better`, `worse`, or `no difference` beyond what luck would make, of the first. Values that are no numbers
+        say nothing."""
+        if self.p >= SIGNIFICANT or not self.difference or not math.isfinite(self.difference):
             return "no difference"
         return "better" if (self.difference > 0) != (self.measure in LOWER_IS_BETTER) else "worse"
 

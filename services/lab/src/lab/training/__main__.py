@@ -33,7 +33,7 @@ def fail(code: str, message: str) -> NoReturn:
 
 
 def _write(line: Mapping[str, Any]) -> None:
-    sys.stdout.write(f"{json.dumps(line)}\n")
+    sys.stdout.write(f"{json.dumps(line, allow_nan=False)}\n")
     sys.stdout.flush()
 
 

@@ -183,11 +183,7 @@ class Training:
             total += loss.item()
         norm = torch.nn.utils.clip_grad_norm_(self._learnt, CLIP)
         if not math.isfinite(total) or not math.isfinite(norm.item()):
-            raise Impossible(
-                "loss_not_finite",
-                f"The loss became {total} at step {step + 1}: what was learnt is of no use. Choose a smaller "
-                "'learning_rate_multiplier', a tenth of this one for instance, and start another job.",
-            )
+            raise _not_finite(total, f"at step {step + 1}")
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         self._state.tokens += sum(len(one.ids) for one in batch)
@@ -224,13 +220,16 @@ class Training:
         return functional.cross_entropy(logits, torch.tensor(targets), reduction="none"), torch.tensor(rows)
 
     def _losses(self) -> dict[str, float]:
-        """Mean loss of a token of each held-out example."""
+        """Mean loss of a token of each held-out example; raises `Impossible` where one is no number."""
         found: dict[str, float] = {}
         for examples in passes(self._held_out):
             with torch.no_grad():
                 losses, rows = self._token_losses(examples)
             for row, one in enumerate(examples):
                 found[one.id] = losses[rows == row].mean().item()
+        for name, loss in found.items():
+            if not math.isfinite(loss):
+                raise _not_finite(loss, f"of the held-out question '{name}' after step {self._state.step}")
         return found
 
     def _tell_step(self) -> None:
@@ -258,8 +257,16 @@ class Training:
         figures = {"train_loss": self._state.loss, "seconds": round(self._state.seconds, 1)}
         result = {"before": self._state.before, "after": after, "tokens": self._state.tokens, "figures": figures}
         part = self._folder / "result.json.part"
-        part.write_text(json.dumps(result), encoding="utf-8")
+        part.write_text(json.dumps(result, allow_nan=False), encoding="utf-8")
         part.replace(self._folder / "result.json")
+
+
+def _not_finite(loss: float, where: str) -> Impossible:
+    return Impossible(
+        "loss_not_finite",
+        f"The loss became {loss} {where}: what was learnt is of no use. Choose a smaller 'learning_rate_multiplier', a "
+        "tenth of this one for instance, and start another job.",
+    )
 
 
 def passes(batch: Sequence[Encoded]) -> Iterator[Sequence[Encoded]]:

@@ -8,11 +8,11 @@ import json
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 
-from lab.tuning.errors import TrainerDied, TrainingFailed
+from lab.tuning.errors import LossNotFinite, TrainerDied, TrainingFailed
 
 log = structlog.get_logger(__name__)
 MOST_LINE = 1 << 20
@@ -70,11 +70,15 @@ async def _follow(process: asyncio.subprocess.Process, hear: Hear, silent_second
         if not line:
             return
         with contextlib.suppress(ValueError):  # a library's own words
-            said = json.loads(line)
+            said = json.loads(line, parse_constant=_refuse)
             if isinstance(said, dict):
                 if "failed" in said:
                     raise TrainingFailed(str(said["failed"]), str(said["message"]))
                 await hear(said)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise LossNotFinite(constant)
 
 
 def _last_words(file: Path) -> str:

@@ -167,6 +167,19 @@ class TrainingFailed(InvalidRequest):
         self.code = code
 
 
+class LossNotFinite(TrainingFailed):
+    """A figure that was learnt or judged by is no number."""
+
+    code = "loss_not_finite"
+
+    def __init__(self, figure: str) -> None:
+        super().__init__(
+            self.code,
+            f"A loss is no number ({figure[:100]}), so that nobody could say whether anything was learnt. Choose a "
+            "smaller 'learning_rate_multiplier', a tenth of this one for instance, and start another job.",
+        )
+
+
 class TrainerDied(Internal):
     """The trainer ended without a word."""
 

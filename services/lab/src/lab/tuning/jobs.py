@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -21,7 +22,7 @@ from lab.questions.likeness import Words
 from lab.questions.repository import Viewer
 from lab.tuning import repository
 from lab.tuning.data import TRAIN, Pair, Split, find_leaks, split_questions, words_of_question
-from lab.tuning.errors import BaseReplaced, TrainingLeaks
+from lab.tuning.errors import BaseReplaced, LossNotFinite, TrainingLeaks
 from lab.tuning.folders import JobFolders
 from lab.tuning.method import Figures, Method, Trained, Work
 from lab.tuning.wire import name_of
@@ -159,7 +160,11 @@ class TuningJobs(JobKind[LeasedJob]):
         return await asyncio.to_thread(find_leaks, split.train, words, judged)
 
     async def _keep(self, job: LeasedJob, trained: Trained) -> None:
-        """The artifact and the verdict, with the end of the job."""
+        """The artifact and the verdict, with the end of the job; raises `LossNotFinite`."""
+        for figures in (trained.before, trained.after, trained.figures):
+            for name, value in figures.items():
+                if not math.isfinite(value):
+                    raise LossNotFinite(f"{name}: {value}")
         await self.grants.token(job.row["grant_token"], fresh=True, call_id=job.id)  # its key may be revoked since
         difference = await asyncio.to_thread(compare, trained.measure, trained.after, trained.before)
         digest = f"sha256:{hashlib.sha256(trained.artifact).hexdigest()}"

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,7 +10,7 @@ import pytest
 from contracts.improvement.question_sets import QuestionRecord
 from contracts.improvement.tuning import FineTuningCreate
 from lab.tuning.bases import Bases
-from lab.tuning.errors import HyperparametersTwice
+from lab.tuning.errors import HyperparametersTwice, LossNotFinite
 from lab.tuning.methods import supervised
 from lab.tuning.methods.supervised import Limits, Supervised
 
@@ -27,6 +30,14 @@ def test_auto_is_a_value_and_older_clients_say_theirs_beside_the_method() -> Non
     assert METHOD.settings(wanted(hyperparameters=said)) == {**usual, "n_epochs": 2}
     with pytest.raises(HyperparametersTwice):
         METHOD.settings(wanted(method=new, hyperparameters=said))
+
+
+def test_a_result_with_a_figure_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "adapter.gguf").write_bytes(b"GGUF")
+    result = {"before": {"q": 1.0}, "after": {"q": math.nan}, "tokens": 1, "figures": {}}
+    (tmp_path / "result.json").write_text(json.dumps(result))
+    with pytest.raises(LossNotFinite):
+        supervised._read_result(tmp_path)
 
 
 def test_a_question_with_an_answer_teaches_the_first_one() -> None:

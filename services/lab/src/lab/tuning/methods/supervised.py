@@ -10,13 +10,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from contracts.improvement.question_sets import QuestionRecord
 from contracts.improvement.tuning import FineTuningCreate, SupervisedHyperparameters
 from lab.tuning.bases import DISK_FULL, Base, Bases
 from lab.tuning.child import run_child
-from lab.tuning.errors import HyperparametersTwice
+from lab.tuning.errors import HyperparametersTwice, LossNotFinite
 from lab.tuning.method import Trained, Work
 from servicekit.core.errors import is_disk_full
 
@@ -110,7 +110,7 @@ def _example(question: QuestionRecord) -> dict[str, Any]:
 
 
 def _read_result(folder: Path) -> Trained:
-    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"), parse_constant=_refuse)
     return Trained(
         artifact=(folder / "adapter.gguf").read_bytes(),
         before=result["before"],
@@ -119,3 +119,7 @@ def _read_result(folder: Path) -> Trained:
         tokens=result["tokens"],
         figures=result["figures"],
     )
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise LossNotFinite(constant)
