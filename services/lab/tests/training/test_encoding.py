@@ -6,6 +6,7 @@ import pytest
 from services.lab.tests.training import tiny
 
 from lab.training.encoding import Chats
+from lab.training.impossible import Impossible
 
 
 @pytest.fixture
@@ -27,3 +28,12 @@ def test_a_text_begins_with_its_token_once(tmp_path: Path, chats: Chats) -> None
     assert adding.prompt([{"role": "user", "content": "Hi"}])[0] == 0
     begun = adding.prompt([{"role": "user", "content": "<|begin|>Hi"}])
     assert begun[:2].count(0) == 1
+
+
+def test_turns_that_the_template_refuses_are_told_with_their_question(tmp_path: Path) -> None:
+    template = "{{ raise_exception('System role not supported') }}"
+    tiny.write_tokenizer(tmp_path / "tokenizer.json")
+    chats = Chats(str(tmp_path / "tokenizer.json"), template, "<|end|>", "<|begin|>", adds_begin=False)
+    with pytest.raises(Impossible, match="'q7': System role not supported") as ended:
+        chats.encode({"id": "q7", "messages": [{"role": "system", "content": "Short."}], "answer": "Yes."})
+    assert ended.value.code == "training_data_broken"

@@ -11,7 +11,8 @@ from gguf import GGUFReader
 from services.lab.tests.training import tiny
 
 from lab.training.encoding import Encoded
-from lab.training.loop import AT_ONCE, Impossible, Plan, Training, passes, run
+from lab.training.impossible import Impossible
+from lab.training.loop import AT_ONCE, Plan, Training, passes, run
 
 
 class Heard(list[dict[str, Any]]):
@@ -111,11 +112,22 @@ def test_a_job_that_would_take_too_long_is_refused_before_it_begins(tmp_path: Pa
     assert ended.value.code == "too_many_tokens"
 
 
-@pytest.mark.parametrize(("architecture", "template"), [("qwen2", tiny.TEMPLATE), ("llama", "")])
-def test_a_model_that_can_t_be_tuned_is_refused(tmp_path: Path, architecture: str, template: str) -> None:
+@pytest.mark.parametrize(
+    "file",
+    [
+        {"architecture": "qwen2"},
+        {"template": ""},
+        {"end": None},
+        {"adds_begin": None},
+        {"scaling": "linear"},
+        {"more": {"rope_freqs.weight": (4,)}},
+    ],
+    ids=str,
+)
+def test_a_model_that_can_t_be_tuned_is_refused(tmp_path: Path, file: Any) -> None:
     job = tiny.write_job(tmp_path / "job")
     tokens = tiny.write_tokenizer(tmp_path / "job" / "tokenizer.json")
-    tiny.write_weights(tmp_path / "weights.gguf", tokens, architecture=architecture, template=template)
+    tiny.write_weights(tmp_path / "weights.gguf", tokens, **file)
     with pytest.raises(Impossible) as ended:
         run(tmp_path / "job", job, Heard())
     assert ended.value.code == "model_not_tunable"

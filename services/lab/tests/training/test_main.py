@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from services.lab.tests.training import tiny
+
+from lab.training.__main__ import _describe
 
 SECONDS = 300
 
@@ -55,3 +58,19 @@ def test_it_ends_when_the_lab_does(tmp_path: Path) -> None:
         process.stdin.close()
         assert process.wait(SECONDS) == 1
     assert not (tmp_path / "job" / "result.json").exists()
+
+
+def test_what_nobody_foresaw_is_told_as_what_it_is(tmp_path: Path) -> None:
+    job = tiny.write_job(tmp_path / "job")
+    (tmp_path / "job" / "job.json").write_text(json.dumps({**job, "settings": {**job["settings"], "schedule": "odd"}}))
+    with trainer(tmp_path / "job") as process:
+        told = [line for line in lines(process) if "failed" in line]
+        assert process.wait(SECONDS) == 1
+    assert [line["failed"] for line in told] == ["training_failed"]
+    assert "KeyError: 'odd'" in told[0]["message"]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
+def test_only_what_is_short_of_memory_says_so(error: Exception) -> None:
+    assert _describe(error)[0] == "memory_short"
+    assert _describe(ValueError("odd"))[0] == "training_failed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 WIDTH, LAYERS, HEADS, KEY_VALUE_HEADS, INNER = 32, 2, 4, 2, 48
 SPECIAL = ["<|begin|>", "<|end|>"]
+NOTHING: Mapping[str, tuple[int, ...]] = {}
 TEMPLATE = (
     "{% for message in messages %}<|begin|>{{ message['role'] + '\n' + message['content'] }}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|begin|>assistant\n{% endif %}"
@@ -29,8 +31,18 @@ def write_tokenizer(path: Path) -> list[str]:
     return tokens
 
 
-def write_weights(path: Path, tokens: list[str], *, architecture: str = "llama", template: str = TEMPLATE) -> None:
-    """Random ones."""
+def write_weights(
+    path: Path,
+    tokens: list[str],
+    *,
+    architecture: str = "llama",
+    template: str = TEMPLATE,
+    end: int | None = 1,
+    adds_begin: bool | None = False,
+    scaling: str | None = None,
+    more: Mapping[str, tuple[int, ...]] = NOTHING,
+) -> None:
+    """Random ones; `more` are shapes by name that llama's have not."""
     writer = GGUFWriter(path, architecture)
     writer.add_context_length(256)
     writer.add_embedding_length(WIDTH)
@@ -43,10 +55,15 @@ def write_weights(path: Path, tokens: list[str], *, architecture: str = "llama",
     writer.add_tokenizer_model("gpt2")
     writer.add_token_list(tokens)
     writer.add_bos_token_id(0)
-    writer.add_eos_token_id(1)
+    if end is not None:
+        writer.add_eos_token_id(end)
+    if adds_begin is not None:
+        writer.add_add_bos_token(adds_begin)
+    if scaling is not None:
+        writer.add_string(f"{architecture}.rope.scaling.type", scaling)
     if template:
         writer.add_chat_template(template)
-    for name, shape in shapes(len(tokens)).items():
+    for name, shape in {**shapes(len(tokens)), **more}.items():
         writer.add_tensor(name, _random(name, shape))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

@@ -18,6 +18,8 @@ from typing import Any, NoReturn
 
 NICE = 10
 """So that who waits for an answer goes first, and the job is not starved."""
+NO_MEMORY = ("not enough memory", "out of memory", "can't allocate memory")
+"""How torch says so, in small letters."""
 DISK_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
@@ -43,12 +45,15 @@ def _end_with_parent() -> None:
 
 
 def main(folder: Path) -> None:
-    """Learn; whatever is not told as a failure is a traceback on stderr."""
+    """Learn, or tell why not; what the disk refuses is a traceback on stderr, and may be tried again."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.nice(NICE)
-    # Not before: they load torch.
-    from lab.training.loop import Impossible, run
-
+    try:
+        # Not before: they load torch.
+        from lab.training.impossible import Impossible
+        from lab.training.loop import run
+    except ImportError as error:
+        fail("tuning_unavailable", f"{error}. Have the operator install 'groundwork-lab[tuning]' beside the lab.")
     try:
         run(folder, json.loads((folder / "job.json").read_text(encoding="utf-8")), tell)
     except Impossible as impossible:
@@ -61,6 +66,23 @@ def main(folder: Path) -> None:
                 "start it again.",
             )
         raise
+    except Exception as error:  # noqa: BLE001  # whatever it is comes again with the next attempt
+        traceback.print_exc()
+        fail(*_describe(error))
+
+
+def _describe(error: Exception) -> tuple[str, str]:
+    """Code and message of what nobody foresaw; only what is short of memory says so."""
+    said = str(error)[:300]
+    if isinstance(error, MemoryError) or any(words in said.lower() for words in NO_MEMORY):
+        return "memory_short", (
+            "The memory of the lab did not suffice. Choose a smaller 'max_tokens' or 'batch_size', or have the "
+            "operator give it more, and start another job."
+        )
+    return "training_failed", (
+        f"The trainer broke off: {type(error).__name__}: {said}. The same job would do so again; the lab's log has "
+        "the place. Choose another model or other data, or report it."
+    )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerFast
+
+from lab.training.impossible import Impossible
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,9 @@ class Encoded:
 class Chats:
     """A model's own tokens and template, which its file has: the same that it is served with."""
 
-    def __init__(self, tokenizer_file: str, template: str, end: str, begin: str | None, adds_begin: bool) -> None:
+    def __init__(
+        self, tokenizer_file: str, template: str, end: str, begin: str | None, adds_begin: bool | None
+    ) -> None:
         """`end` is the text of the token that ends a turn; `begin`, of that which a text begins with."""
         self._tokens: Any = PreTrainedTokenizerFast(
             tokenizer_file=tokenizer_file, eos_token=end, bos_token=begin, chat_template=template
@@ -40,8 +45,17 @@ class Chats:
         return self._ids(text)
 
     def encode(self, example: Mapping[str, Any]) -> Encoded:
-        """An example. Its answer is encoded apart from its prompt, as a served model writes it token by token."""
-        prompt = self.prompt(example["messages"])
+        """An example. Its answer is encoded apart from its prompt, as a served model writes it token by token. Raises
+        `Impossible` where the model's template takes no such turns."""
+        try:
+            prompt = self.prompt(example["messages"])
+        except TemplateError as error:
+            raise Impossible(
+                "training_data_broken",
+                f"The chat template of this model refuses the turns of the question '{example['id']}': "
+                f"{str(error)[:300]}. Change its turns (some models take no 'system', or only user and assistant in "
+                "turn), or choose another model.",
+            ) from None
         answer = self._tokens(example["answer"], add_special_tokens=False)["input_ids"]
         return Encoded(example["id"], (*prompt, *answer, self._end), len(prompt))
 

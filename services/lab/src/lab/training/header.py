@@ -19,8 +19,8 @@ class Header:
     end: str
     """The token that ends a turn, as text."""
     begin: str | None
-    adds_begin: bool
-    """Whether a text begins with that token."""
+    adds_begin: bool | None
+    """Whether a text begins with that token; None where the file leaves it to whoever serves it."""
     heads: int
     key_value_heads: int
 
@@ -37,6 +37,7 @@ def read_header(path: Path) -> Header:
         field = reader.get_field("tokenizer.ggml.tokens")
         return None if number is None or field is None else str(field.contents(int(number)))
 
+    adds = value("tokenizer.ggml.add_bos_token")
     architecture = str(value("general.architecture"))
     heads = int(value(f"{architecture}.attention.head_count") or 0)
     return Header(
@@ -44,7 +45,7 @@ def read_header(path: Path) -> Header:
         template=str(value("tokenizer.chat_template") or ""),
         end=token("eos") or "",
         begin=token("bos"),
-        adds_begin=bool(value("tokenizer.ggml.add_bos_token")),
+        adds_begin=None if adds is None else bool(adds),
         heads=heads,
         key_value_heads=int(value(f"{architecture}.attention.head_count_kv") or heads),
     )

@@ -18,6 +18,7 @@ from torch.nn import functional
 from lab.training.adapter_file import ARCHITECTURE, write_adapter
 from lab.training.encoding import Chats, Encoded
 from lab.training.header import Header, read_header
+from lab.training.impossible import Impossible, not_tunable
 from lab.training.lora import add_lora
 from lab.training.state import State, load, save
 from lab.training.weights import load_model
@@ -31,14 +32,6 @@ AT_ONCE = 1024
 SAVE_SECONDS = 20.0
 MOST_STEPS_SHOWN = 500
 LEAST_TRAIN, LEAST_HELD_OUT = 10, 6
-
-
-class Impossible(Exception):
-    """It can't be done; says what to do."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +62,13 @@ def run(folder: Path, job: Mapping[str, Any], tell: Tell) -> None:
             "model_not_tunable",
             f"Models of the architecture '{header.architecture}'{'' if header.template else ' without a chat template'}"
             " can't be tuned here, only chat models of the architecture 'llama' in GGUF. Choose another model.",
+        )
+    if not header.end:
+        raise not_tunable("its file does not say which token ends a turn (tokenizer.ggml.eos_token_id)")
+    if header.adds_begin is None:
+        raise not_tunable(
+            "its file does not say whether a text begins with a token of its own (tokenizer.ggml.add_bos_token), so "
+            "that it could be served otherwise than it learnt"
         )
     train, held_out = _encoded(folder, job, header, tell)
     training = Training(folder, job, tell, train, held_out, header)
@@ -107,7 +107,7 @@ def _loaded(path: Path, header: Header) -> Any:
     try:
         return load_model(path, header)
     except ValueError as error:
-        raise Impossible("model_not_tunable", f"This model can't be tuned here: {error}. Choose another one.") from None
+        raise not_tunable(str(error)) from None
 
 
 class Training:

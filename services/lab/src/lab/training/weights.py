@@ -40,11 +40,7 @@ def load_model(path: Path, header: Header) -> Any:
     loaded: dict[str, torch.Tensor] = {}
     for name, tensor in tensors.items():
         ours = name_of(name)
-        if ours is None:
-            continue
-        weights = np.array(
-            dequantize(tensor.data, tensor.tensor_type), dtype=np.float32
-        )  # a copy: the file's can't be written
+        weights = _numbers(tensor)
         if name.endswith(("attn_q.weight", "attn_k.weight")):
             heads = header.heads if name.endswith("attn_q.weight") else header.key_value_heads
             weights = split_halves(weights, heads)
@@ -57,16 +53,24 @@ def load_model(path: Path, header: Header) -> Any:
     return model.eval()
 
 
-def name_of(name: str) -> str | None:
-    """What transformers calls a weight of llama.cpp's; none for what it works out by itself."""
+def _numbers(tensor: Any) -> NDArray[np.float32]:
+    """A copy: the file's can't be written. Raises `ValueError` for a quantization that gguf can't read."""
+    try:
+        return np.array(dequantize(tensor.data, tensor.tensor_type), dtype=np.float32)
+    except NotImplementedError:
+        raise ValueError(f"its weights are quantized as {tensor.tensor_type.name}, which can't be read") from None
+
+
+def name_of(name: str) -> str:
+    """What transformers calls a weight of llama.cpp's; raises `ValueError` for one that it does not have. Factors of
+    rotation (`rope_freqs`) are none: without them the model that learns would be another than the one that is
+    served."""
     stem = name.removesuffix(".weight")
     if stem in ENDS:
         return f"{ENDS[stem]}.weight"
     parts = stem.split(".")
     if len(parts) == 3 and parts[0] == "blk" and parts[2] in NAMES:
         return f"model.layers.{parts[1]}.{NAMES[parts[2]]}.weight"
-    if stem == "rope_freqs":
-        return None
     raise ValueError(f"{name} is no weight of a llama model")
 
 
@@ -77,11 +81,20 @@ def split_halves(rows: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
     return rows.reshape(heads, size, 2, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)
 
 
+def _check_rotation(reader: GGUFReader, header: Header) -> None:
+    """Raises `ValueError` where positions are scaled: that is not done here, and would be where it is served."""
+    scaling = value_of(reader, f"{header.architecture}.rope.scaling.type")
+    factors = (value_of(reader, f"{header.architecture}.rope.{name}") for name in ("scaling.factor", "scale_linear"))
+    if scaling not in (None, "none") or any(one not in (None, 0.0, 1.0) for one in factors):
+        raise ValueError("its positions are scaled (llama.rope.scaling)")
+
+
 def _config(reader: GGUFReader, tensors: dict[str, Any], header: Header) -> LlamaConfig:
     def number(name: str, otherwise: float) -> Any:
         found = value_of(reader, f"{header.architecture}.{name}")
         return otherwise if found is None else found
 
+    _check_rotation(reader, header)
     width = int(number("embedding_length", 0))
     return LlamaConfig(
         vocab_size=int(tensors["token_embd.weight"].shape[1]),

@@ -35,8 +35,9 @@ from servicekit.sql.transaction import Transaction
 
 log = structlog.get_logger(__name__)
 EXHAUSTED = (
-    "The trainer ended {} times without getting further, as it does where memory is short. Choose a smaller "
-    "'batch_size' or 'max_tokens', or give it more; the lab's log has its last words."
+    "The trainer was ended {} times without getting further: by the system, as it does where memory is short, or by "
+    "the lab, as it said nothing for LAB_TUNING_SILENT_SECONDS. The lab's log says which, with its last words. Choose "
+    "a smaller 'max_tokens' or 'batch_size', or a smaller model."
 )
 
 

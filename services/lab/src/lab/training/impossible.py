@@ -1,0 +1,16 @@
+"""Why a job can't be done, for whoever started it."""
+
+from __future__ import annotations
+
+
+class Impossible(Exception):
+    """It can't be done; says what to do."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def not_tunable(why: str) -> Impossible:
+    """The model is none that can be tuned."""
+    return Impossible("model_not_tunable", f"This model can't be tuned here: {why}. Choose another one.")
