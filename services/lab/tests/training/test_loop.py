@@ -10,6 +10,7 @@ import torch
 from gguf import GGUFReader
 from services.lab.tests.training import tiny
 
+from lab.training import loop
 from lab.training.encoding import Encoded
 from lab.training.impossible import Impossible
 from lab.training.loop import AT_ONCE, Plan, Training, passes, run
@@ -110,6 +111,25 @@ def test_a_job_that_would_take_too_long_is_refused_before_it_begins(tmp_path: Pa
     with pytest.raises(Impossible, match="LAB_TUNING_TOKENS") as ended:
         run(tmp_path / "job", job, Heard())
     assert ended.value.code == "too_many_tokens"
+
+
+def test_what_is_held_out_counts_in_what_may_be_read(tmp_path: Path) -> None:
+    job = tiny.write_job(tmp_path / "job", n_epochs=1)
+    job["most_tokens"] = 12 * 60
+    job["held_out"] = [{**one, "answer": "yes " * 20} for one in job["held_out"]]
+    with pytest.raises(Impossible, match="to be judged by") as ended:
+        run(tmp_path / "job", job, Heard())
+    assert ended.value.code == "too_many_tokens"
+
+
+def test_every_pass_over_what_is_held_out_is_a_sign_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "AT_ONCE", 1)
+    job, heard = tiny.write_job(tmp_path / "job", n_epochs=1), Heard()
+    run(tmp_path / "job", job, heard)
+    told = [one["event"] for one in heard]
+    assert told[:8] == ["alive"] * 8
+    at = told.index("checkpoint")
+    assert told[at - 6 : at] == ["alive"] * 6
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from contracts.improvement.question_sets import QuestionRecord
 from contracts.improvement.tuning import DatasetCard
-from lab.tuning.data import find_leaks, split_questions, words_of_question
+from lab.tuning.data import MOST_HELD_OUT, find_leaks, split_questions, words_of_question
 from lab.tuning.errors import NothingToLearn, TooFewExamples
 
 CARD = DatasetCard(training_set="set:a@1", digest="d", questions=0, train=0, held_out=0, split_by="")
@@ -72,3 +72,12 @@ def test_a_leak_is_found_in_other_words_that_ask_the_same() -> None:
     ]
     found = find_leaks(train, [words_of_question(one) for one in train], others)
     assert [(one.id, other.id) for one, other in found] == [("q1", "o1")]
+
+
+def test_of_many_to_be_judged_by_some_are_drawn_and_the_card_says_so() -> None:
+    given = [*questions(12), *questions(700, 20, split="test")]
+    one, again = (split_questions(order, None, answered, 5, CARD) for order in (given, given[::-1]))
+    assert {each.id for each in one.held_out} == {each.id for each in again.held_out}
+    assert (one.card.held_out, one.card.train, one.card.other_splits) == (MOST_HELD_OUT, 12, 0)
+    assert one.card.split_by == "500 of the split test's 700 by chance, seed 5"
+    assert len(split_questions(questions(9000), None, answered, 5, CARD).held_out) == MOST_HELD_OUT

@@ -32,6 +32,8 @@ AT_ONCE = 1024
 SAVE_SECONDS = 20.0
 MOST_STEPS_SHOWN = 500
 LEAST_TRAIN, LEAST_HELD_OUT = 10, 6
+SIGN_EVERY = 500
+"""Examples made into tokens between two signs of life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,11 @@ def _encoded(
     most, settings = job["settings"]["max_tokens"], job["settings"]
     found = {}
     for which in ("train", "held_out"):
-        encoded = [chats.encode(example) for example in job[which]]
+        encoded = []
+        for number, example in enumerate(job[which]):
+            if number % SIGN_EVERY == 0:
+                tell("alive")
+            encoded.append(chats.encode(example))
         found[which] = [one for one in encoded if len(one.ids) <= most]
         if longer := len(encoded) - len(found[which]):
             tell("message", message=f"{longer} of {which} are longer than {most} tokens ('max_tokens'), and left out.")
@@ -93,11 +99,14 @@ def _encoded(
             f"Of the examples {len(train)} to learn from and {len(held_out)} held out are short enough; at least "
             f"{LEAST_TRAIN} and {LEAST_HELD_OUT} are needed. Raise 'max_tokens', or add shorter ones.",
         )
-    tokens = sum(len(one.ids) for one in train) * settings["n_epochs"]
+    epochs = settings["n_epochs"]
+    # What is held out is read after each epoch, before the first, and at the end.
+    tokens = sum(len(one.ids) for one in train) * epochs + sum(len(one.ids) for one in held_out) * (epochs + 2)
     if tokens > job["most_tokens"]:
         raise Impossible(
             "too_many_tokens",
-            f"The job would learn from {tokens:,} tokens; the most is {job['most_tokens']:,} (LAB_TUNING_TOKENS). "
+            f"The job would read {tokens:,} tokens, to learn from them or to be judged by them; the most is "
+            f"{job['most_tokens']:,} (LAB_TUNING_TOKENS). "
             "Choose fewer examples or a smaller 'n_epochs'.",
         )
     return train, held_out
@@ -223,6 +232,7 @@ class Training:
         """Mean loss of a token of each held-out example; raises `Impossible` where one is no number."""
         found: dict[str, float] = {}
         for examples in passes(self._held_out):
+            self._tell("alive")
             with torch.no_grad():
                 losses, rows = self._token_losses(examples)
             for row, one in enumerate(examples):

@@ -23,9 +23,9 @@ Hear = Callable[[dict[str, Any]], Awaitable[None]]
 async def run_child(module: str, folder: Path, hear: Hear, silent_seconds: float) -> None:
     """Run `python -m MODULE FOLDER`, which reads `job.json` there and writes lines of JSON, until it ends.
 
-    A line with `failed` (a code) and `message` ends it with `TrainingFailed`; `hear` is given every other one. It is killed
-    when this is cancelled, or says nothing for so long; and ends by itself where this process dies, which closes its
-    stdin. Raises `TrainerDied` for any other end than a good one.
+    A line with `failed` (a code) and `message` ends it with `TrainingFailed`; `hear` is given every other one. It is
+    killed when this is cancelled, or says nothing for so long; and ends by itself where this process dies, which
+    closes its stdin. Raises `TrainerDied` for any other end than a good one.
     """
     with (folder / "stderr.log").open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(

@@ -13,7 +13,8 @@ from lab.tuning.errors import NothingToLearn, TooFewExamples
 
 LEAST_TRAIN, LEAST_HELD_OUT = 10, 6
 """With fewer held out no difference could be told from luck: all six signs alike come up by chance once in 32."""
-HELD_OUT = 0.1
+HELD_OUT, MOST_HELD_OUT = 0.1, 500
+"""More would tell little more, and are read again after every epoch."""
 TRAIN, TEST = "train", "test"
 Pair = tuple[QuestionRecord, QuestionRecord]
 
@@ -47,8 +48,8 @@ def split_questions(
     seed: int,
     card: DatasetCard,
 ) -> Split:
-    """By question: what is held out is the validation set, else the split `test`, else a tenth by chance. The same seed
-    holds the same ones out. Raises `NothingToLearn` or `TooFewExamples`."""
+    """By question: what is held out is the validation set, else the split `test`, else a tenth by chance; of many
+    `MOST_HELD_OUT`. The same seed holds the same ones out. Raises `NothingToLearn` or `TooFewExamples`."""
     useful = [one for one in questions if teaches(one)]
     if not useful:
         raise NothingToLearn(card.training_set)
@@ -58,22 +59,28 @@ def split_questions(
     else:
         held_out, how = [one for one in useful if one.split == TEST], "the split test"
         if not held_out:
-            train, held_out = _drawn(train, seed)
+            count = min(MOST_HELD_OUT, max(LEAST_HELD_OUT, round(HELD_OUT * len(train))))
+            train, held_out = _drawn(train, seed, count)
             how = f"a tenth by chance, seed {seed}"
+    other_splits = len(useful) - len(train) - (0 if validation is not None else len(held_out))
+    if len(held_out) > MOST_HELD_OUT:
+        how = f"{MOST_HELD_OUT} of {how}'s {len(held_out)} by chance, seed {seed}"
+        held_out = _drawn(held_out, seed, MOST_HELD_OUT)[1]
     counts = {
         "questions": len(questions),
         "train": len(train),
         "held_out": len(held_out),
         "unanswered": len(questions) - len(useful),
-        "other_splits": len(useful) - len(train) - (0 if validation is not None else len(held_out)),
+        "other_splits": other_splits,
         "split_by": how,
     }
     return Split(train, held_out, card.model_copy(update=counts)).checked()
 
 
-def _drawn(questions: Sequence[QuestionRecord], seed: int) -> tuple[list[QuestionRecord], list[QuestionRecord]]:
-    """By an order of hashes of the ids, so that a question that is added moves few others."""
-    count = max(LEAST_HELD_OUT, round(HELD_OUT * len(questions)))
+def _drawn(
+    questions: Sequence[QuestionRecord], seed: int, count: int
+) -> tuple[list[QuestionRecord], list[QuestionRecord]]:
+    """All but `count`, and those, by an order of hashes of the ids: a question that is added moves few others."""
     order = sorted(questions, key=lambda one: hashlib.sha256(f"{seed} {one.id}".encode()).digest())
     held_out = {one.id for one in order[:count]}
     return (

@@ -77,12 +77,13 @@ class _Listener:
     work: Work
 
     async def hear(self, said: Mapping[str, Any]) -> None:
+        """`alive` is only a sign of life."""
         report = self.work.report
         if said["event"] == "step":
             await report.step(said["step"], said["steps"], said["tokens"], said["figures"])
         elif said["event"] == "checkpoint":
             await report.checkpoint(said["step"], said["figures"])
-        else:
+        elif said["event"] == "message":
             await report.say(said["message"])
 
 
