@@ -28,6 +28,8 @@ CALM_SECONDS = 0.5
 AGAIN_SECONDS = 1.0
 """What a client waits before its second try, unless it is told."""
 PASSING = (429, 502, 503, 504)
+PATIENT = {f"{name}_RESTART_SECONDS": "120" for name in ("GATEWAY", "AGENT", "INGEST")}
+"""For machines on which a start takes longer than the 15 seconds for which services wait unless told."""
 TEXT = "Project {0} has a budget of {0} euros and is led by team {0}. "
 
 
@@ -45,7 +47,7 @@ class Clients:
 
     def work(self, kind: str, call: Callable[[httpx2.Client, int], None]) -> None:
         headers = {"Authorization": f"Bearer {self.home.admin_key}"}
-        with httpx2.Client(base_url=self.home.base_url, headers=headers, timeout=60) as http:
+        with httpx2.Client(base_url=self.home.base_url, headers=headers, timeout=300) as http:
             number = 0
             while not self.over.is_set():
                 number += 1
@@ -104,7 +106,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHome]:
     folder = tmp_path_factory.mktemp("rolling")
     with calling_model() as calling:
         models = write_models(folder / "models.yaml", calling)
-        with running_home(folder / "home", {"INFERENCE_MODELS_FILE": str(models)}) as running:
+        with running_home(folder / "home", {"INFERENCE_MODELS_FILE": str(models), **PATIENT}) as running:
             yield running
 
 
