@@ -69,6 +69,18 @@ def test_an_interrupted_job_comes_to_the_same_loss_and_the_same_adapter(tmp_path
     assert (whole / "adapter.gguf").read_bytes() == (broken / "adapter.gguf").read_bytes()
 
 
+def test_a_checkpoint_of_other_examples_is_not_gone_on_from(tmp_path: Path) -> None:
+    folder = tmp_path / "job"
+    job = tiny.write_job(folder, n_epochs=3)
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, job, Heard(killed_after=6))
+    job["train"] = job["train"][1:]
+    again = Heard()
+    run(folder, job, again)
+    assert [one["step"] for one in again.of("step")] == list(range(1, 10))
+    assert "other examples" in again.of("message")[0]["message"]
+
+
 def test_a_loss_that_is_no_number_ends_the_job_with_what_to_do(tmp_path: Path) -> None:
     job = tiny.write_job(tmp_path / "job", learning_rate_multiplier=1e30, schedule="constant")
     with pytest.raises(Impossible, match="learning_rate_multiplier") as ended:

@@ -99,6 +99,11 @@ class Bench:
         wanted = QuestionSetCreate.model_validate({"name": name, "items": items})
         await self.opened.question_sets.save(viewer, wanted)
 
+    async def judge(self, question: str, name: str, viewer: Viewer = ACME) -> None:
+        """Another set that asks this to judge answers by."""
+        wanted = QuestionSetCreate.model_validate({"name": name, "items": [{"question": question, "split": "test"}]})
+        await self.opened.question_sets.save(viewer, wanted)
+
     async def start(self, viewer: Viewer = ACME, **more: Any) -> FineTuningJob:
         """A job on that set."""
         body = {"model": "smollm2", "training_file": "set:support", "seed": 7, **more}

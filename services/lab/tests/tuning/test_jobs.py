@@ -177,6 +177,26 @@ async def test_a_question_that_another_set_asks_is_refused_or_left_out(bench: Be
     assert learnt not in {one.question for one in bench.method.works[-1].train}
 
 
+@pytest.mark.parametrize("leaks", ["skip", "refuse"])
+async def test_what_another_set_asks_meanwhile_changes_nothing_of_a_job_that_has_begun(
+    bench: Bench, clock: ManualClock, leaks: str
+) -> None:
+    bench.method.fails = lambda attempt: TrainerDied(-9) if attempt == 1 else None
+    await bench.save()
+    if leaks == "skip":
+        await bench.judge("What is the number 3 called?", "known")
+    made = await bench.start(groundwork={"leaks": leaks})
+    await bench.work()
+    learnt = [one.id for one in bench.method.works[0].train]
+    await bench.judge(bench.method.works[0].train[0].question or "", "later")
+    clock.advance(600)
+    await bench.work()
+    found = await bench.get(made.id)
+    assert (found.status, [one.id for one in bench.method.works[1].train]) == ("succeeded", learnt)
+    assert found.groundwork.card is not None
+    assert found.groundwork.card.train == len(learnt)
+
+
 async def test_the_train_split_of_another_set_is_no_leak_nor_is_a_set_of_another_tenant(bench: Bench) -> None:
     await bench.save()
     mine = {"name": "more", "items": [{"question": "What is number 3 called?", "split": "train"}]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import random
@@ -142,7 +143,7 @@ class Training:
         self._heads = (header.heads, header.key_value_heads)
         self._learnt = [parameter for one in self._lora.values() for parameter in (one.a, one.b)]
         self._optimizer = torch.optim.AdamW(self._learnt, lr=0.0, weight_decay=0.0)
-        self._state = State()
+        self._state = State(data=digest_of(job))
 
     def run(self) -> None:
         """From the last checkpoint to the result."""
@@ -165,6 +166,9 @@ class Training:
 
     def _resume(self) -> None:
         found = load(self._folder)
+        if found is not None and found[0].data != self._state.data:
+            self._tell("message", message="It begins anew: the last checkpoint is of other examples.")
+            found = None
         if found is None:
             self._state.before = self._losses()
             self._save()
@@ -269,6 +273,12 @@ class Training:
         part = self._folder / "result.json.part"
         part.write_text(json.dumps(result, allow_nan=False), encoding="utf-8")
         part.replace(self._folder / "result.json")
+
+
+def digest_of(job: Mapping[str, Any]) -> str:
+    """Of all that steps depend on: the examples in their order, the weights, and the seed."""
+    parts = {name: job[name] for name in ("train", "held_out", "base", "seed")}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _not_finite(loss: float, where: str) -> Impossible:

@@ -24,6 +24,8 @@ class State:
     seconds: float = 0.0
     loss: float = 0.0
     """Of the last step."""
+    data: str = ""
+    """Digest of the examples that it learnt from and is judged by."""
 
 
 def save(folder: Path, state: State, parts: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -34,6 +34,8 @@ from servicekit.jobs.outcomes import Cancel, Ending, Fail, RetryPolicy
 from servicekit.sql.transaction import Transaction
 
 log = structlog.get_logger(__name__)
+LEFT_OUT = "left_out"
+"""In a job's result: the ids of the questions that are not learnt, as another set asks them."""
 EXHAUSTED = (
     "The trainer was ended {} times without getting further: by the system, as it does where memory is short, or by "
     "the lab, as it said nothing for LAB_TUNING_SILENT_SECONDS. The lab's log says which, with its last words. Choose "
@@ -102,7 +104,8 @@ class TuningJobs(JobKind[LeasedJob]):
         )
 
     async def _split(self, job: LeasedJob, method: Method) -> Split:
-        """The data, checked; its card is written down once."""
+        """The data, checked. What is left out of it is decided once, and written down with its card: another attempt
+        learns from the same, whatever other sets ask by then."""
         row = job.row
         viewer = Viewer(row["tenant"], row["grant_key_id"], row["limited"])
 
@@ -126,15 +129,19 @@ class TuningJobs(JobKind[LeasedJob]):
             split_by="",
         )
         split = await asyncio.to_thread(split_questions, questions, validation, method.teaches, row["seed"], card)
-        split = await self._without_leaks(job, viewer, split)
-        if row["card"] is None:
-            shown = split.card
-            job.emit("message", {"message": _words_of(shown), **shown.model_dump()})
-            await job.write(values={"card": shown.model_dump()}, progress=True)
+        if row["card"] is not None:
+            left_out = (row["result"] or {}).get(LEFT_OUT)
+            return split.without(left_out) if left_out else split
+        leaked = await self._find_leaked(job, viewer, split)
+        split = split.without(leaked) if leaked else split
+        shown = split.card
+        job.emit("message", {"message": _words_of(shown), **shown.model_dump()})
+        result = {**(row["result"] or {}), LEFT_OUT: sorted(leaked)}
+        await job.write(values={"card": shown.model_dump(), "result": result}, progress=True)
         return split
 
-    async def _without_leaks(self, job: LeasedJob, viewer: Viewer, split: Split) -> Split:
-        """Compared with every other set that the key sees, one at a time; raises `TrainingLeaks`."""
+    async def _find_leaked(self, job: LeasedJob, viewer: Viewer, split: Split) -> Collection[str]:
+        """By comparison with every other set that the key sees, one at a time; raises `TrainingLeaks`."""
         database, row = job.store.database, job.row
         words = await asyncio.to_thread(lambda: [words_of_question(one) for one in split.train])
         leaked: dict[str, str] = {}
@@ -142,12 +149,13 @@ class TuningJobs(JobKind[LeasedJob]):
         leaked |= {one.id: f"the held-out question '{other.id}'" for one, other in pairs}
         names = await database.read(lambda one: question_sets.newest_versions(one, viewer))
         for name, version in names:
+            job.checkpoint()
             if name != row["training_set"]:
                 pairs = await self._asked_by(job, viewer, (name, version), split, words)
                 leaked |= {one.id: f"'{other.id}' of the question set '{name}'" for one, other in pairs}
         if leaked and row["options"]["leaks"] == "refuse":
             raise TrainingLeaks(sorted(leaked.items()))
-        return split.without(leaked) if leaked else split
+        return leaked.keys()
 
     async def _asked_by(
         self, job: LeasedJob, viewer: Viewer, which: tuple[str, int], split: Split, words: Sequence[Words]

@@ -9,12 +9,37 @@ import pytest
 
 from contracts.improvement.question_sets import QuestionRecord
 from contracts.improvement.tuning import FineTuningCreate
-from lab.tuning.bases import Bases
-from lab.tuning.errors import HyperparametersTwice, LossNotFinite
+from lab.tuning.bases import Base, Bases
+from lab.tuning.errors import BaseReplaced, HyperparametersTwice, LossNotFinite
+from lab.tuning.method import Work
 from lab.tuning.methods import supervised
 from lab.tuning.methods.supervised import Limits, Supervised
 
 METHOD = Supervised(Bases.__new__(Bases), Limits(1, 1000, 10.0))
+
+
+class Replaced(Bases):
+    """Another model each time it is asked."""
+
+    def __init__(self, folder: Path) -> None:
+        object.__setattr__(self, "asked", [])
+        object.__setattr__(self, "folder", folder)
+
+    async def get(self, model: str, token: Any) -> Base:
+        self.asked.append(await token())
+        return Base(self.folder / "weights.gguf", b"{}", f"sha256:{len(self.asked) - 1}")
+
+
+class Report:
+    """As a job's, of the weights alone."""
+
+    def __init__(self) -> None:
+        self.digests: list[str] = []
+
+    async def based_on(self, digest: str) -> None:
+        self.digests.append(digest)
+        if digest != self.digests[0]:
+            raise BaseReplaced("m")
 
 
 def wanted(**more: Any) -> FineTuningCreate:
@@ -49,3 +74,22 @@ def test_a_question_with_an_answer_teaches_the_first_one() -> None:
     turns = [{"role": "system", "content": "Short."}, *asked]
     talk = QuestionRecord.model_validate({"id": "t", "turns": turns, "answers": ["Ann"]})
     assert supervised._example(talk)["messages"] == turns
+
+
+async def test_weights_that_are_replaced_while_it_learns_are_noticed_before_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def learn(module: str, folder: Path, *_: Any) -> None:
+        (folder / "adapter.gguf").write_bytes(b"GGUF")
+        result = {"before": {"q": 1.0}, "after": {"q": 0.5}, "tokens": 1, "figures": {}}
+        (folder / "result.json").write_text(json.dumps(result))
+
+    async def token() -> str:
+        return "right"
+
+    monkeypatch.setattr(supervised, "run_child", learn)
+    bases, report = Replaced(tmp_path), Report()
+    work = Work("job", "m", 1, {}, [], [], tmp_path, None, token, report)
+    with pytest.raises(BaseReplaced):
+        await Supervised(bases, Limits(1, 1000, 10.0)).train(work)
+    assert report.digests == ["sha256:0", "sha256:1"]

@@ -63,11 +63,14 @@ class Supervised:
         try:
             await asyncio.to_thread(_write_job, work, base, self.limits)
             await run_child(MODULE, work.folder, _Listener(work).hear, self.limits.silent_seconds)
-            return await asyncio.to_thread(_read_result, work.folder)
+            trained = await asyncio.to_thread(_read_result, work.folder)
         except OSError as error:
             if is_disk_full(error):
                 raise DISK_FULL from None
             raise
+        again = await self.bases.get(work.model, work.token)  # it may be another one after hours
+        await work.report.based_on(again.digest)
+        return trained
 
 
 @dataclass(slots=True)
