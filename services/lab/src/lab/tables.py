@@ -166,7 +166,8 @@ TUNING = Table(
 """`settings` are the method's, `labels` the caller's own words; `limited`: whether the key sees only its own sets."""
 
 TUNING_EVENTS = Table("tuning_events", metadata, *event_columns("job_id", "tuning_jobs"))
-TUNING_JOBS = JobTable(TUNING, EventLog(TUNING_EVENTS, TUNING, FINAL_FINE_TUNING_STATUSES))
+TUNING_LOG = EventLog(TUNING_EVENTS, TUNING, FINAL_FINE_TUNING_STATUSES)
+TUNING_JOBS = JobTable(TUNING, TUNING_LOG)
 
 TUNING_CHECKPOINTS = Table(
     "tuning_checkpoints",

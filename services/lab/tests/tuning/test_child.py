@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from lab.tuning.child import run_child
+from lab.tuning.child import LAST_WORDS, run_child
 from lab.tuning.errors import TrainerDied, TrainingFailed
 
 LONG = 120.0
@@ -88,3 +89,29 @@ async def test_one_that_is_not_wanted_any_more_is_killed(module: Any, tmp_path: 
     await asyncio.wait({running})
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+async def test_only_the_end_of_what_it_writes_on_stderr_is_kept_and_logged(module: Any, tmp_path: Path) -> None:
+    name = module("""
+        import sys
+        for _ in range(200):
+            sys.stderr.write("x" * 10_000)
+        sys.stderr.write("its last words")
+        sys.exit(3)
+    """)
+    folder = tmp_path / "job"
+    folder.mkdir()
+    with capture_logs() as logged, pytest.raises(TrainerDied, match="3"):
+        await _heard(name, folder)
+    words = next(one["words"] for one in logged)
+    assert (len(words), words[-14:]) == (LAST_WORDS, "its last words")
+    assert list(folder.iterdir()) == []
+
+
+async def test_a_library_s_json_is_not_told(module: Any, tmp_path: Path) -> None:
+    name = module("""
+        import json
+        print(json.dumps({"progress": 1}))
+        print(json.dumps({"event": "message", "message": "Hi"}))
+    """)
+    assert [one["event"] for one in await _heard(name, tmp_path)] == ["message"]

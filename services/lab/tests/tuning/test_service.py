@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from prometheus_client import REGISTRY
 from services.lab.tests.tuning.learning import ACME, Bench
 
 from lab.errors import QuestionSetNotFound, QuestionSetVersionNotFound
@@ -48,10 +49,18 @@ async def test_a_tenant_has_so_many_jobs_at_once(bench: Bench) -> None:
     await bench.start(Viewer("other", "key_2"))
 
 
+def counted(status: str) -> float:
+    return REGISTRY.get_sample_value("groundwork_lab_tuning_jobs_total", {"status": status}) or 0.0
+
+
 async def test_a_queued_job_is_cancelled_at_once_and_only_once(bench: Bench) -> None:
     await bench.save()
     made = await bench.start()
+    before = counted("cancelled")
     assert (await bench.opened.tuning.cancel(ACME, made.id)).status == "cancelled"
+    events = await bench.opened.tuning.list_events(ACME, made.id, 10, None)
+    assert [(one.message, one.level) for one in events.data] == [("The job was cancelled.", "info")]
+    assert counted("cancelled") == before + 1
     with pytest.raises(TuningJobFinished):
         await bench.opened.tuning.cancel(ACME, made.id)
     assert not await bench.work()

@@ -17,6 +17,9 @@ from lab.tuning.errors import LossNotFinite, TrainerDied, TrainingFailed
 log = structlog.get_logger(__name__)
 MOST_LINE = 1 << 20
 LAST_WORDS = 4_000
+"""Bytes of stderr that are kept, for the log."""
+CLOSE_SECONDS = 5.0
+"""How long stderr of a process that has ended may stay open: one that it started may hold it."""
 Hear = Callable[[dict[str, Any]], Awaitable[None]]
 
 
@@ -27,29 +30,26 @@ async def run_child(module: str, folder: Path, hear: Hear, silent_seconds: float
     killed when this is cancelled, or says nothing for so long; and ends by itself where this process dies, which
     closes its stdin. Raises `TrainerDied` for any other end than a good one.
     """
-    with (folder / "stderr.log").open("wb") as stderr:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            module,
-            str(folder),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=stderr,
-            limit=MOST_LINE,
-        )
-        try:
-            await _follow(process, hear, silent_seconds)
-            status = await process.wait()
-        finally:
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await asyncio.shield(process.wait())
-    if status != 0:
-        words = await asyncio.to_thread(_last_words, folder / "stderr.log")
-        log.error("a trainer died", status=status, words=words)
-        raise TrainerDied(status)
+    pipe = asyncio.subprocess.PIPE
+    command = (sys.executable, "-m", module, str(folder))
+    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, limit=MOST_LINE)
+    words = _LastWords()
+    listening = asyncio.create_task(words.listen(process.stderr))
+    try:
+        await _follow(process, hear, silent_seconds)
+        status = await process.wait()
+        if status != 0:
+            await asyncio.wait({listening}, timeout=CLOSE_SECONDS)
+            raise TrainerDied(status)
+    except (TrainerDied, TrainingFailed) as error:
+        log.error("a trainer broke off", reason=str(error), words=words.text)
+        raise
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await asyncio.shield(process.wait())
+        listening.cancel()
 
 
 async def _follow(process: asyncio.subprocess.Process, hear: Hear, silent_seconds: float) -> None:
@@ -71,9 +71,9 @@ async def _follow(process: asyncio.subprocess.Process, hear: Hear, silent_second
             return
         with contextlib.suppress(ValueError):  # a library's own words
             said = json.loads(line, parse_constant=_refuse)
-            if isinstance(said, dict):
-                if "failed" in said:
-                    raise TrainingFailed(str(said["failed"]), str(said["message"]))
+            if isinstance(said, dict) and "failed" in said:
+                raise TrainingFailed(str(said["failed"]), str(said.get("message", "")))
+            if isinstance(said, dict) and "event" in said:
                 await hear(said)
 
 
@@ -81,6 +81,16 @@ def _refuse(constant: str) -> NoReturn:
     raise LossNotFinite(constant)
 
 
-def _last_words(file: Path) -> str:
-    content = file.read_bytes()
-    return content[-LAST_WORDS:].decode(errors="replace")
+class _LastWords:
+    """The end of what a process writes on stderr; what came before is not kept."""
+
+    def __init__(self) -> None:
+        self._bytes = b""
+
+    @property
+    def text(self) -> str:
+        return self._bytes.decode(errors="replace")
+
+    async def listen(self, stderr: asyncio.StreamReader | None) -> None:
+        while stderr is not None and (piece := await stderr.read(MOST_LINE)):
+            self._bytes = (self._bytes + piece)[-LAST_WORDS:]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
 from contracts.improvement.tuning import (
     FineTuningCheckpoints,
@@ -17,18 +17,22 @@ from contracts.improvement.tuning import (
     FineTuningJob,
     FineTuningJobs,
 )
+from lab.metrics import TUNING_ENDED
 from lab.questions import repository as question_sets
 from lab.questions.repository import Viewer
-from lab.tables import TUNING, TUNING_JOBS
+from lab.tables import TUNING, TUNING_JOBS, TUNING_LOG
 from lab.tuning import repository
 from lab.tuning.errors import MethodUnknown, TuningJobFinished, TuningUnavailable
 from lab.tuning.folders import JobFolders
 from lab.tuning.method import Method
 from lab.tuning.wire import checkpoint_of, event_of, job_of
 from servicekit.jobs.cancellation import request_cancel, revoke
+from servicekit.jobs.events import Event
 from servicekit.jobs.leased_job import JobStore
 from servicekit.jobs.tables import JobOwner
+from servicekit.sql.transaction import Transaction
 
+CANCELLED = Event("message", {"message": "The job was cancelled.", "level": "info"})
 _CHANCE = random.SystemRandom()
 
 
@@ -115,16 +119,27 @@ class Tuning:
         """End one, at once or once its worker hears of it; raises `TuningJobNotFound` or `TuningJobFinished`."""
         await self.get(viewer, job_id)
         async with self.store.database.write() as connection:
-            row = await request_cancel(connection, TUNING_JOBS, job_id)
+            asked = row = await request_cancel(connection, TUNING_JOBS, job_id)
             if row is None:
-                ended = {"status": "cancelled", "finished_at": self.store.clock.now(), "grant_token": None}
-                rows = await revoke(connection, TUNING_JOBS, TUNING.c.id == job_id, ended, ("queued",))
-                row = rows[0] if rows else None
+                row = await self._end_queued(connection, job_id)
         found = await self.get(viewer, job_id)
         if row is None:
             raise TuningJobFinished(job_id, found.status)
+        if asked is None:
+            TUNING_ENDED.labels("cancelled").inc()
         self.store.notifier.notify(job_id, due=True)
         return found
+
+    async def _end_queued(self, connection: Transaction, job_id: str) -> RowMapping | None:
+        """As its worker would, had it one; its row, or None where it has ended already."""
+        now = self.store.clock.now()
+        number = TUNING.c.last_event + 1
+        ended = {"status": "cancelled", "finished_at": now, "grant_token": None, "last_event": number}
+        rows = await revoke(connection, TUNING_JOBS, TUNING.c.id == job_id, ended, ("queued",))
+        if not rows:
+            return None
+        await TUNING_LOG.add(connection, job_id, rows[0]["last_event"], [CANCELLED], now)
+        return rows[0]
 
     async def delete(self, viewer: Viewer, job_id: str) -> None:
         """One that has ended."""
