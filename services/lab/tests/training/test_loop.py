@@ -108,9 +108,10 @@ def test_a_held_out_loss_that_is_no_number_ends_the_job_before_it_is_told(
 def test_examples_that_are_too_long_are_left_out_until_too_few_are_left(tmp_path: Path) -> None:
     job = tiny.write_job(tmp_path / "job", n_epochs=1)
     job["train"][0]["answer"] = "x" * 200
+    job["longer"]["train"] = 2
     heard = Heard()
     run(tmp_path / "job", job, heard)
-    assert heard.of("message")[0]["message"].startswith("1 of train are longer than 128 tokens")
+    assert heard.of("message")[0]["message"].startswith("3 of train are longer than 128 tokens")
     job["settings"]["max_tokens"] = 32
     job["train"] = [{**one, "answer": "x" * 40} for one in job["train"]]
     with pytest.raises(Impossible, match="max_tokens") as ended:

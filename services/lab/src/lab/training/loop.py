@@ -91,7 +91,7 @@ def _encoded(
                 tell("alive")
             encoded.append(chats.encode(example))
         found[which] = [one for one in encoded if len(one.ids) <= most]
-        if longer := len(encoded) - len(found[which]):
+        if longer := len(encoded) - len(found[which]) + job["longer"][which]:
             tell("message", message=f"{longer} of {which} are longer than {most} tokens ('max_tokens'), and left out.")
     train, held_out = found["train"], found["held_out"]
     if len(train) < LEAST_TRAIN or len(held_out) < LEAST_HELD_OUT:

@@ -21,6 +21,9 @@ from lab.tuning.method import Trained, Work
 from servicekit.core.errors import is_disk_full
 
 MODULE = "lab.training"
+MOST_CHARACTERS = 16
+"""Of a token, over a whole example; those of most languages have 2 to 5. What has more is longer than `max_tokens`, and
+is not even made into tokens."""
 AUTO = {"n_epochs": 3, "batch_size": 8, "learning_rate_multiplier": 1.0}
 
 
@@ -93,17 +96,27 @@ class _Listener:
 def _write_job(work: Work, base: Base, limits: Limits) -> None:
     work.folder.mkdir(parents=True, exist_ok=True)
     (work.folder / "tokenizer.json").write_bytes(base.tokenizer)
-    job = {
+    job: dict[str, Any] = {
         "weights": str(base.weights),
         "base": base.digest,
         "seed": work.seed,
         "settings": dict(work.settings),
         "threads": limits.threads,
         "most_tokens": limits.most_tokens,
-        "train": [_example(one) for one in work.train],
-        "held_out": [_example(one) for one in work.held_out],
+        "longer": {},
     }
-    (work.folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    most = work.settings["max_tokens"] * MOST_CHARACTERS
+    for name, questions in (("train", work.train), ("held_out", work.held_out)):
+        job[name] = [_example(one) for one in questions if _length(one) <= most]
+        job["longer"][name] = len(questions) - len(job[name])
+    with (work.folder / "job.json").open("w", encoding="utf-8") as file:
+        json.dump(job, file)
+
+
+def _length(question: QuestionRecord) -> int:
+    """Characters of its example."""
+    asked = [turn.content for turn in question.turns or ()] or [question.question or ""]
+    return sum(map(len, asked)) + len(question.answers[0])
 
 
 def _example(question: QuestionRecord) -> dict[str, Any]:
