@@ -47,6 +47,7 @@ def learnt(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     job = {
         "weights": str(packaged_gguf()),
+        "base": "sha256:packaged",
         "seed": SEED,
         "threads": 2,
         "most_tokens": 100_000,
