@@ -57,6 +57,16 @@ async def test_reading_and_writing_have_scopes_of_their_own(api: Api, opened: De
         assert error(await api.call(method, path, body, scopes=READER, grant="grant")) == (403, "missing_scope")
 
 
+async def test_passages_are_shown_to_keys_that_may_read_documents(api: Api, opened: Dependencies) -> None:
+    run = await _made(api, opened)
+    for more, is_shown in (((), False), (("chat",), False), (("search",), True), (("documents",), True)):
+        items = (await api.call("GET", f"{run}/items?state=proposed", scopes=(*READER, *more))).json()["data"]
+        assert len(items) == 5
+        assert all(item["question"] for item in items)
+        assert {item["span"] is not None for item in items} == {is_shown}
+        assert {item["why"] != "" for item in items} == {is_shown}
+
+
 async def test_what_can_not_be_started_or_said_is_refused_in_words(api: Api, opened: Dependencies) -> None:
     assert error(await api.call("POST", f"{SET}/generate", BODY)) == (400, "grant_missing")
     bodies: tuple[dict[str, Any], ...] = (
@@ -66,6 +76,7 @@ async def test_what_can_not_be_started_or_said_is_refused_in_words(api: Api, ope
         {**BODY, "count": 1001},
         {**BODY, "budget_usd": "0"},
         {**BODY, "chunks": 3},
+        {**BODY, "labels": [f"label{at}" for at in range(19)]},
     )
     for body in bodies:
         assert error(await api.call("POST", f"{SET}/generate", body, grant="grant")) == (422, "invalid_body")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -58,6 +58,9 @@ class Library:
     searched: list[tuple[str, str]] = field(default_factory=list)
     failing: ServiceError | None = None
     blind: bool = False
+    read: list[str] = field(default_factory=list)
+    before_chunks: Callable[[str], object] = lambda document_id: None
+    after_chunks: Callable[[str], object] = lambda document_id: None
 
     async def list_documents(self, token: str, collection: str, cursor: str | None) -> Page[Document]:
         if collection != "handbook":
@@ -69,7 +72,10 @@ class Library:
     async def list_chunks(
         self, token: str, collection: str, document_id: str, cursor: str | None
     ) -> Page[DocumentChunk]:
+        self.read.append(document_id)
+        self.before_chunks(document_id)
         text = self.texts[document_id]
+        self.after_chunks(document_id)
         about = {"chunk_id": f"c_{document_id}", "ordinal": 0, "revision": self.revisions.get(document_id, 1)}
         chunk = DocumentChunk.model_validate({**about, "text": text, "start": 0, "end": len(text)})
         return Page[DocumentChunk](data=[chunk], next_cursor=None)
@@ -149,6 +155,7 @@ class Meter:
 
     writer: Writer | None = None
     refused: ServiceError | None = None
+    before_spent: Callable[[], Awaitable[None]] | None = None
 
     async def token(self, grant: str, *, fresh: bool = False, call_id: str | None = None) -> str:
         if self.refused is not None:
@@ -156,6 +163,8 @@ class Meter:
         return f"token of {grant} for {call_id}"
 
     async def spent(self, grant: str, call_id: str, since: datetime) -> Spent:
+        if self.before_spent is not None:
+            await self.before_spent()
         count = len(self.writer.requests) if self.writer else 0
         tokens = {"prompt_tokens": 5 * count, "completion_tokens": 2 * count, "embedding_tokens": 0}
         return Spent.model_validate({**tokens, "model_calls": count, "cost_nano_usd": 1_000_000 * count})

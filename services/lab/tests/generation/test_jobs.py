@@ -1,17 +1,27 @@
 from __future__ import annotations
 
+import threading
+from collections import Counter
+from collections.abc import Sequence
+
 import pytest
 from services.lab.tests.generation.asking import ACME, OWNER, Bench, ask_well
 
 from contracts.core.errors import ErrorBody
-from contracts.improvement.question_generation import GenerationReview
+from contracts.improvement.question_generation import MOST_OWN_LABELS, GenerationReview
 from contracts.improvement.question_sets import QuestionSetCreate
 from lab.dependencies import Dependencies
 from lab.evaluations.measures import Said
 from lab.evaluations.target import Answered
+from lab.generation import repository
+from lab.generation.passages import SPARE, Choice
+from lab.questions.likeness import Words, conversation_words
+from lab.tables import GENERATION_JOBS
 from servicekit.core.clock import ManualClock
 from servicekit.core.errors import Forbidden, NotFound, RateLimited, UpstreamFailed
+from servicekit.jobs.cancellation import request_cancel
 
+LABELS = [f"label{n}" for n in range(MOST_OWN_LABELS - 1)]
 REFUSED = ErrorBody(type="invalid_request", code="invalid_body", message="No chat model.")
 
 
@@ -232,14 +242,103 @@ async def test_one_that_is_cancelled_while_it_waits_or_works_keeps_what_it_made(
     assert shown.cost_usd == f"0.00{len(bench.writer.requests)}"
 
 
+async def test_a_cancel_that_was_accepted_at_the_very_end_is_kept_to(bench: Bench) -> None:
+    begun = ""
+
+    async def cancel() -> None:
+        await bench.opened.generations.cancel(ACME, "policies", begun)
+
+    begun = await bench.start()
+    bench.meter.before_spent = cancel
+    await bench.work()
+    assert (await bench.shown(begun)).status == "cancelled"
+    bench.meter.before_spent = None
+    bench.at_once = 1
+    begun = await bench.start(name="others", accept=True, budget_usd="9")
+    seen = 0
+
+    async def cancel_elsewhere() -> None:
+        nonlocal seen
+        seen += 1
+        if seen == 4:  # before the last passage, by another replica: nobody is woken here
+            async with bench.opened.database.write() as connection:
+                assert await request_cancel(connection, GENERATION_JOBS, begun) is not None
+
+    bench.meter.before_spent = cancel_elsewhere
+    await bench.work()
+    shown = await bench.shown(begun, "others")
+    assert (shown.status, shown.version, shown.states) == ("cancelled", None, {"proposed": 4})
+
+
+async def test_one_that_dies_while_it_chooses_goes_on_with_the_next_document(bench: Bench, clock: ManualClock) -> None:
+    bench.library.texts = {f"d{n}": f"The Nordvik depot in row {n}0 opens at nine on Mondays.\n" for n in range(8)}
+    run = await bench.start()
+    bench.library.before_chunks = lambda document_id: _dies() if len(bench.library.read) > 4 else None
+    await bench.work("a worker that dies")
+    assert await bench.items(run) == []
+    assert (await bench.shown(run)).passages == 0
+    bench.library.before_chunks = lambda document_id: None
+    clock.advance(3600)
+    await bench.work("another")
+    assert (await bench.shown(run)).passages == 8
+    assert [count for count in Counter(bench.library.read).values() if count > 1] == [2], "the one it died at"
+    waiting = await bench.start()
+    bench.library.before_chunks = lambda document_id: _dies()
+    await bench.work("a worker that dies")
+    await bench.opened.generations.cancel(ACME, "policies", waiting)
+    rows = await bench.opened.database.read(lambda one: repository.rows_in(one, waiting, (repository.PLANNED,)))
+    assert rows == []
+
+
+async def test_a_document_that_is_deleted_while_it_is_read_leaves_no_passage(bench: Bench) -> None:
+    bench.library.after_chunks = lambda document_id: bench.library.texts.pop("pumps", None)
+    run = await bench.start()
+    await bench.work()
+    assert (await bench.shown(run)).passages == 3
+    rows = await bench.opened.database.read(lambda one: repository.rows_in(one, run, repository.KEPT))
+    assert rows
+    assert "pumps" not in {row["document_id"] for row in rows}
+
+
+async def test_no_more_passages_are_held_than_twice_those_that_are_chosen(bench: Bench) -> None:
+    rich = "".join(f"The Nordvik depot in row {n}7 opens at nine on Mondays.\n\n" for n in range(300))
+    bench.library.texts = {f"d{n}": rich.replace("depot", f"depot{n}") for n in range(12)}
+    choice = Choice(bench.library, lambda: bench.meter.token("grant"), "handbook", 0, lambda: None)
+    found = [passages async for _, passages in choice.passages(40, "", 0)]
+    assert 40 <= sum(map(len, found)) <= 40 * SPARE
+    assert len([some for some in found if some]) == 12, "each document has its share"
+
+
+async def test_what_the_set_asks_is_read_in_pieces_and_compared_off_the_loop(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: set[threading.Thread] = set()
+
+    def watched(said: Sequence[str]) -> Words:
+        threads.add(threading.current_thread())
+        return conversation_words(said)
+
+    monkeypatch.setattr("lab.generation.jobs.conversation_words", watched)
+    monkeypatch.setattr("lab.questions.repository.SAID_AT_ONCE", 2)
+    items = [{"question": f"Is {n} a number?"} for n in range(5)]
+    items.insert(0, {"question": "How often is the oil of the Nordvik pump changed?"})
+    body = QuestionSetCreate.model_validate({"name": "policies", "items": items})
+    await bench.opened.question_sets.save(ACME, body)
+    run = await bench.start()
+    await bench.work()
+    assert (await bench.shown(run)).dropped == {"asks_the_same": 1}
+    assert threads
+    assert threading.main_thread() not in threads
+
+
 async def test_without_a_review_what_was_kept_is_a_version_at_the_end(bench: Bench) -> None:
-    run = await bench.start(near_misses=1, accept=True, split="test", labels=["machine"])
+    run = await bench.start(near_misses=1, accept=True, split="test", labels=["machine", *LABELS])
     await bench.work()
     shown = await bench.shown(run)
     assert (shown.version, shown.states) == (1, {"saved": 5})
     page = await bench.opened.question_sets.list_questions(ACME, "policies", 1, "test", 10, None)
     assert [one.answerable for one in page.data] == [True] * 4 + [False]
-    assert page.data[0].labels == ["machine", "generated"]
-    assert page.data[-1].labels == ["machine", "generated", "near_miss"]
+    assert page.data[0].labels == ["machine", *LABELS, "generated"]
+    assert page.data[-1].labels == ["machine", *LABELS, "generated", "near_miss"]
     assert page.data[-1].documents == {}
     assert set(page.data[0].documents.values()) == {1}

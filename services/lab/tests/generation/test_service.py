@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 from services.lab.tests.generation.asking import ACME, OWNER, Bench
 
 from contracts.improvement.question_generation import GenerationCreate, GenerationReview
@@ -159,3 +160,38 @@ async def test_runs_are_listed_ended_and_deleted_and_there_are_not_too_many(benc
         await generations.cancel(ACME, "policies", runs[0])
     await generations.delete(ACME, "policies", runs[0])
     assert len((await generations.list(ACME, "policies", 9, None)).data) == 3
+
+
+async def test_with_its_document_goes_the_passage_of_a_question_that_is_saved(bench: Bench) -> None:
+    generations = bench.opened.generations
+    run = await bench.start()
+    await bench.work()
+    await generations.review(ACME, "policies", run, review(accept_all=True))
+    await generations.save(ACME, OWNER, "policies", run)
+    saved = await bench.items(run, "saved")
+    assert all(item.span and item.why for item in saved)
+    await generations.delete_document("acme", "handbook", "pumps")
+    left = await bench.items(run, "saved")
+    assert [item.question for item in left] == [item.question for item in saved]
+    assert [(item.span, item.why) for item in left if item.span is None] == [(None, "")]
+
+
+async def test_runs_go_with_their_set_those_at_work_too(bench: Bench) -> None:
+    generations = bench.opened.generations
+    body = QuestionSetCreate.model_validate({"name": "policies", "items": [{"question": "One?"}]})
+    await bench.opened.question_sets.save(ACME, body)
+    ended = await bench.start()
+    await bench.work()
+    waiting, other = await bench.start(), await bench.start("others")
+    with pytest.raises(QuestionSetNotFound):
+        await generations.delete_set(NARROW, "policies")
+    await generations.delete_set(ACME, "policies")
+    for run in (ended, waiting):
+        with pytest.raises(GenerationNotFound):
+            await generations.get(ACME, "policies", run)
+    assert (await generations.get(ACME, "others", other)).id == other
+
+
+def test_labels_leave_room_for_those_of_what_is_made() -> None:
+    with pytest.raises(ValidationError):
+        GenerationCreate(collection="handbook", labels=[f"label{n}" for n in range(19)])

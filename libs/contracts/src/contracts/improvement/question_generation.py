@@ -14,6 +14,8 @@ from contracts.improvement.question_sets import MAX_ANSWER_CHARS, MOST_ANSWERS, 
 
 MOST_GENERATED = 1000
 """Questions of one run."""
+MOST_OWN_LABELS = MOST_LABELS - 2
+"""A question has two more: `generated` and `near_miss`."""
 MOST_DECISIONS = 200
 """Of one call."""
 GenerationStatus = Literal["queued", "running", "completed", "failed", "cancelled", "limit_reached"]
@@ -40,7 +42,7 @@ class GenerationCreate(Request):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Another one chooses other passages."""
     split: Name | None = None
-    labels: Annotated[list[Label], Field(max_length=MOST_LABELS)] = Field(default_factory=list)
+    labels: Annotated[list[Label], Field(max_length=MOST_OWN_LABELS)] = Field(default_factory=list)
     """Of every question, beside `generated` and `near_miss`."""
     budget_usd: Annotated[Decimal, Field(gt=0, max_digits=12, decimal_places=6)] | None = None
     """No question is begun once so much was spent."""
@@ -116,10 +118,10 @@ class GeneratedQuestion(Reply):
     question: str | None = None
     answers: list[str] = Field(default_factory=list)
     span: GeneratedSpan | None = None
-    """Null where nothing of it is left."""
+    """Null where nothing of it is left, and for keys that have neither `documents` nor `search`."""
     why: str = ""
     """In words: where the search found the passage and what the reader cited, or what a near miss has that no document
-    has."""
+    has. Empty for keys that have neither `documents` nor `search`."""
     reason: str | None = None
     """Why it was dropped."""
     like: Count | None = None

@@ -24,6 +24,8 @@ router = Router(prefix="/v1/question-sets/{name}", tags=["question sets"])
 SetName = Annotated[Name, Path()]
 RunId = Annotated[str, Path(alias="generation", max_length=200)]
 State = Annotated[GeneratedState | None, Query()]
+QUOTING = frozenset(("documents", "search"))
+"""Scopes that show what documents say."""
 
 
 @router.post("/generate", status_code=202, response_model=Generation)
@@ -70,8 +72,9 @@ async def list_generated_questions(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[GeneratedQuestion]:
-    """What it has made, and what came to nothing."""
-    return await runs.list_items(viewer(caller), name, run_id, state, limit, cursor)
+    """What it has made, and what came to nothing; with the passages for keys that may read documents."""
+    quotes = not QUOTING.isdisjoint(caller.delegation.scopes)
+    return await runs.list_items(viewer(caller), name, run_id, state, limit, cursor, quotes=quotes)
 
 
 @router.post("/generations/{generation}/review", response_model=Generation)

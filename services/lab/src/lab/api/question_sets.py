@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from contracts.core.base import Name
 from contracts.core.pages import Page
 from contracts.improvement.question_sets import QuestionRecord, QuestionSet, QuestionSetCreate
-from lab.api.access import Cursor, EvaluationReader, EvaluationWriter, Library, Limit, viewer
+from lab.api.access import Cursor, EvaluationReader, EvaluationWriter, Generating, Library, Limit, viewer
 from servicekit.web.router import Router
 
 router = Router(prefix="/v1/question-sets", tags=["question sets"])
@@ -44,9 +44,9 @@ async def get_question_set(name: SetName, caller: EvaluationReader, sets: Librar
 
 
 @router.delete("/{name}", status_code=204)
-async def delete_question_set(name: SetName, caller: EvaluationWriter, sets: Library) -> None:
-    """Delete a set with all its versions."""
-    await sets.delete(viewer(caller), name)
+async def delete_question_set(name: SetName, caller: EvaluationWriter, runs: Generating) -> None:
+    """Delete a set with all its versions, and the runs that made questions for it."""
+    await runs.delete_set(viewer(caller), name)
 
 
 @router.get("/{name}/versions", response_model=Page[QuestionSet])

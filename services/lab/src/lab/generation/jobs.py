@@ -1,11 +1,13 @@
 """A run that makes questions as a durable job: passages are chosen once, and what came of each is written down with the
-progress in one transaction, so that none is asked about twice however often the worker dies."""
+progress in one transaction, once, however often the worker dies. Those that were under way when it died are asked about
+again, under new names, and are paid for again."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -19,7 +21,7 @@ from lab.evaluations.target import Target
 from lab.generation import repository
 from lab.generation.documents import Documents
 from lab.generation.maker import Made, Maker, asked_words
-from lab.generation.passages import Passage, choose_passages
+from lab.generation.passages import MOST_PASSAGES, PASSAGES_PER_QUESTION, Choice, Passage, fair
 from lab.generation.publication import Publication
 from lab.metrics import GENERATED, GENERATIONS
 from lab.questions import repository as question_sets
@@ -65,42 +67,68 @@ class GenerationJobs(JobKind[LeasedJob]):
             limited = await self._near_misses(job, maker, wanted.near_misses or 0)
         if wanted.accept:
             await self._accept(job)
-        await self._finish(job, "limit_reached" if limited else "completed")
+        await self._finish(job, "limit_reached" if limited else "completed", unless_cancelled=True)
 
     async def end(self, job: LeasedJob, ending: Ending) -> None:
         """What was made stays, to be reviewed."""
         await self._finish(job, "failed" if isinstance(ending, Fail) else "cancelled", ending.failure)
 
     async def _choose(self, job: LeasedJob, wanted: GenerationCreate) -> None:
+        """Each document's passages are written down once it is read: one that dies goes on with the next. Then it is
+        seen whether the document is still there, since it may have been deleted before they were."""
+
         def token() -> Awaitable[str]:
             return self.grants.token(job.row["grant_token"], call_id=job.id)
 
-        passages = await choose_passages(
-            self.documents, token, wanted.collection, wanted.count, wanted.seed, job.checkpoint
-        )
-        if not passages:
+        most = min(wanted.count * PASSAGES_PER_QUESTION, MOST_PASSAGES)
+        read = job.store.database.read
+        after, found = await read(lambda one: repository.last_chosen(one, job.id))
+        choice = Choice(self.documents, token, wanted.collection, wanted.seed, job.checkpoint)
+        async for place, passages in choice.passages(most, after, found):
+            rows = [
+                _planned(job.id, repository.FOUND + at, place, one) for at, one in enumerate(passages, start=found + 1)
+            ]
+            found += len(rows)
+            if not rows:
+                continue
+            await job.write(partial(repository.add_rows, rows=rows), progress=True)
+            document_id = rows[0]["document_id"]
+            if await self.publication.is_gone(wanted.collection, document_id, await token()):
+                gone = partial(repository.set_stale, generation_id=job.id, document_id=document_id)
+                await job.write(partial(gone, reason="document_deleted"))
+        texts = await read(lambda one: repository.chosen_texts(one, job.id))
+        numbers = await asyncio.to_thread(fair, texts, most)
+        if not numbers:
             raise NothingToAsk(wanted.collection)
-        rows = [_planned(job.id, number, passage) for number, passage in enumerate(passages, start=1)]
-        await job.write(lambda one: repository.add_rows(one, rows), values={"passages": len(rows)}, progress=True)
+        values = {"passages": len(numbers)}
+        await job.write(lambda one: repository.number_rows(one, job.id, numbers), values=values, progress=True)
 
     async def _maker(self, job: LeasedJob, wanted: GenerationCreate) -> Maker:
         """With all that is asked already: in any version of the set, and by runs for it."""
         row = job.row
-
-        def read(connection: Connection) -> tuple[list[list[str]], list[str]]:
-            said = question_sets.said_in_set(connection, row["tenant"], row["question_set"])
-            return said, repository.kept_questions(connection, row["tenant"], row["question_set"])
-
-        said, made = await job.store.database.read(read)
-        known = [*map(conversation_words, said), *map(asked_words, made)]
         return Maker(
             wanted,
             self.target,
             self.documents,
-            Asked(known),
+            await self._asked(job),
             lambda: self.grants.token(row["grant_token"], call_id=job.id),
             lambda number, step: f"{job.id}.{number}.{job.lease.fence}.{step}",
         )
+
+    async def _asked(self, job: LeasedJob) -> Asked:
+        """A few at a time and in a thread: a set may have 50,000 questions of 256 KiB, and others wait."""
+        tenant, name, read = job.row["tenant"], job.row["question_set"], job.store.database.read
+        made = await read(lambda one: repository.kept_questions(one, tenant, name))
+        asked = await asyncio.to_thread(lambda: Asked(map(asked_words, made)))
+        before: int | None = None
+        for _ in range(0, question_sets.MOST_SAID, question_sets.SAID_AT_ONCE):
+            job.checkpoint()
+            some = await read(partial(question_sets.said_in_set, tenant=tenant, name=name, before=before))
+            if not some:
+                break
+            before = some[-1][0]
+            await asyncio.to_thread(_add, asked, [said for _, said in some])
+        return asked
 
     async def _questions(self, job: LeasedJob, maker: Maker, count: int) -> bool:
         """Until there are enough; whether the budget ended it."""
@@ -134,6 +162,7 @@ class GenerationJobs(JobKind[LeasedJob]):
             rows = repository.rows_in(connection, job.id, (*repository.KEPT, "dropped", "stale"))
             tried = {row["number"] - after for row in rows if row["number"] > after}
             kept = [row for row in rows if row["number"] <= after and row["state"] in repository.KEPT]
+            kept = [row for row in kept if row["content"].get("span")]  # else its document is gone
             missing = count - repository.count_kept(connection, job.id, answerable=False)
             return [row for row in kept if row["number"] not in tried], missing
 
@@ -205,21 +234,33 @@ class GenerationJobs(JobKind[LeasedJob]):
     async def _accept(self, job: LeasedJob) -> None:
         row = job.row
         viewer = Viewer(row["tenant"], row["grant_key_id"], row["limited"])
-        await job.write(lambda one: repository.accept_all(one, job.id), progress=True)
+        await job.write(lambda one: repository.accept_all(one, job.id), progress=True, unless_cancelled=True)
         token = await self.grants.token(row["grant_token"], call_id=job.id)
         await self.publication.save(viewer, row, token)
 
-    async def _finish(self, job: LeasedJob, status: str, failure: Failure | None = None) -> None:
+    async def _finish(
+        self, job: LeasedJob, status: str, failure: Failure | None = None, *, unless_cancelled: bool = False
+    ) -> None:
         try:
             spent = (await self.grants.spent(job.row["grant_token"], job.id, job.row["created_at"])).model_dump()
         except ServiceError as error:
             log.warning("what a run that makes questions has cost is not known", reason=error.message)
             spent = job.row["spent"]
-        ended = {"status": status, "error": None if failure is None else failure.model_dump(), "spent": spent}
-        async with job.releasing({**ended, "finished_at": job.clock.now(), "grant_token": None}) as connection:
+        ended: dict[str, Any] = {
+            "status": status,
+            "error": None if failure is None else failure.model_dump(),
+            "spent": spent,
+        }
+        ended |= {"finished_at": job.clock.now(), "grant_token": None}
+        async with job.releasing(ended, unless_cancelled=unless_cancelled) as connection:
             await connection.run(lambda one: repository.delete_planned(one, job.id))
             log.info("question generation ended", status=status, passages=job.row["done"])
         GENERATIONS.labels(status).inc()
+
+
+def _add(asked: Asked, conversations: Iterable[Sequence[str]]) -> None:
+    for said in conversations:
+        asked.add(conversation_words(said))
 
 
 async def _all(work: Iterable[Awaitable[Made]]) -> list[Made | ServiceError]:
@@ -232,7 +273,7 @@ async def _all(work: Iterable[Awaitable[Made]]) -> list[Made | ServiceError]:
     return results
 
 
-def _planned(generation_id: str, number: int, passage: Passage) -> dict[str, Any]:
+def _planned(generation_id: str, number: int, place: str, passage: Passage) -> dict[str, Any]:
     return {
         "generation_id": generation_id,
         "number": number,
@@ -240,7 +281,7 @@ def _planned(generation_id: str, number: int, passage: Passage) -> dict[str, Any
         "made_by": "model",
         "answerable": True,
         "document_id": passage["document_id"],
-        "content": dict(passage),
+        "content": {**passage, "place": place},
     }
 
 

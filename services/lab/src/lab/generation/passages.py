@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import Any
 
@@ -14,7 +15,7 @@ from contracts.documents.documents import Document, DocumentChunk
 from lab.generation.documents import Documents
 from lab.generation.rules import question_of
 from lab.generation.spans import Span, spans_of
-from lab.questions.likeness import words_of
+from lab.questions.likeness import Words, words_of
 
 PASSAGES_PER_QUESTION = 4
 """Chosen for each question that is wanted, since not each comes to one."""
@@ -24,49 +25,63 @@ MOST_DOCUMENTS = 5000
 MOST_CHUNKS = 1000
 """The first of a document."""
 MOST_OF_A_DOCUMENT = 200
+SPARE = 2
+"""Times as many are looked at as are chosen: of those with the same words none is."""
 CONTEXT_CHARS = 600
 """Before and after a span, of what it stands in."""
 Passage = Mapping[str, Any]
 """The content of a planned row."""
 
 
-async def choose_passages(
-    documents: Documents, token: Callable[[], Any], collection: str, count: int, seed: int, between: Callable[[], None]
-) -> list[Passage]:
-    """So many that `count` questions may come of them. `between` is called between pages, and may raise."""
-    most = min(count * PASSAGES_PER_QUESTION, MOST_PASSAGES)
-    found: list[Document] = []
-    cursor: str | None = None
-    while len(found) < MOST_DOCUMENTS:
-        between()
-        page: Page[Document] = await documents.list_documents(await token(), collection, cursor)
-        found += page.data
-        if (cursor := page.next_cursor) is None:
-            break
-    found.sort(key=lambda one: _chance(seed, one.id))
-    by_document = []
-    for document in found[:most]:
-        between()
-        chunks = await _chunks(documents, token, collection, document.id, between)
-        by_document.append(await asyncio.to_thread(_passages, document, chunks, seed))
-    return await asyncio.to_thread(_fair, by_document, most)
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Reads a collection's documents one after the other, in an order that the seed gives. `between` is called between
+    pages, and may raise."""
+
+    documents: Documents
+    token: Callable[[], Awaitable[str]]
+    collection: str
+    seed: int
+    between: Callable[[], None]
+
+    async def passages(self, most: int, after: str, found: int) -> AsyncIterator[tuple[str, list[Passage]]]:
+        """Of each document whose place in the order is after this one, with that place, as many as are its share of
+        twice the `most`; `found` are there already. What one has too few of, later ones may have more of."""
+        order = await self._order(most)
+        for at, (place, document) in enumerate(order):
+            if place > after and found < most * SPARE:
+                share = min(MOST_OF_A_DOCUMENT, -(-(most * SPARE - found) // (len(order) - at)))
+                chunks = await self._chunks(document.id)
+                some = await asyncio.to_thread(_passages, document, chunks, self.seed, share)
+                found += len(some)
+                yield place, some
+
+    async def _order(self, most: int) -> list[tuple[str, Document]]:
+        found: list[Document] = []
+        cursor: str | None = None
+        while len(found) < MOST_DOCUMENTS:
+            self.between()
+            token = await self.token()
+            page: Page[Document] = await self.documents.list_documents(token, self.collection, cursor)
+            found += page.data
+            if (cursor := page.next_cursor) is None:
+                break
+        return sorted(((_chance(self.seed, one.id), one) for one in found), key=lambda one: one[0])[:most]
+
+    async def _chunks(self, document_id: str) -> list[DocumentChunk]:
+        found: list[DocumentChunk] = []
+        cursor: str | None = None
+        while len(found) < MOST_CHUNKS:
+            self.between()
+            token = await self.token()
+            page = await self.documents.list_chunks(token, self.collection, document_id, cursor)
+            found += page.data
+            if (cursor := page.next_cursor) is None:
+                break
+        return found
 
 
-async def _chunks(
-    documents: Documents, token: Callable[[], Any], collection: str, document_id: str, between: Callable[[], None]
-) -> list[DocumentChunk]:
-    found: list[DocumentChunk] = []
-    cursor: str | None = None
-    while len(found) < MOST_CHUNKS:
-        between()
-        page = await documents.list_chunks(await token(), collection, document_id, cursor)
-        found += page.data
-        if (cursor := page.next_cursor) is None:
-            break
-    return found
-
-
-def _passages(document: Document, chunks: Sequence[DocumentChunk], seed: int) -> list[Passage]:
+def _passages(document: Document, chunks: Sequence[DocumentChunk], seed: int, most: int) -> list[Passage]:
     """Of one document: those that a rule can ask about, then those with a number, a day or a name in them."""
     spans: dict[int, tuple[DocumentChunk, Span]] = {}
     for chunk in chunks:
@@ -79,7 +94,7 @@ def _passages(document: Document, chunks: Sequence[DocumentChunk], seed: int) ->
     passages = [_passage(document, chunk, span) for chunk, span in chosen[:MOST_OF_A_DOCUMENT]]
     with_rule = [one for one in passages if one["by_rule"] is not None]
     without = [one for one in passages if one["by_rule"] is None and not one["is_row"]]
-    return [*with_rule, *without]
+    return [*with_rule, *without][:most]
 
 
 def _passage(document: Document, chunk: DocumentChunk, span: Span) -> Passage:
@@ -102,11 +117,15 @@ def _passage(document: Document, chunk: DocumentChunk, span: Span) -> Passage:
     }
 
 
-def _fair(by_document: Sequence[Sequence[Passage]], most: int) -> list[Passage]:
-    """In turns, and none whose words stand in several places: it could not be said which was found."""
-    turns = [one for one in chain.from_iterable(zip_longest(*by_document)) if one is not None]
-    count = Counter(words_of(one["text"]) for one in turns)
-    return [one for one in turns if count[words_of(one["text"])] == 1][:most]
+def fair(found: Sequence[tuple[int, str, str]], most: int) -> list[int]:
+    """Of passages by their numbers, documents and texts, in turns, and none whose words stand in several places: it
+    could not be said which was found. The numbers."""
+    by_document: dict[str, list[tuple[int, Words]]] = {}
+    for number, document_id, text in found:
+        by_document.setdefault(document_id, []).append((number, words_of(text)))
+    turns = [one for one in chain.from_iterable(zip_longest(*by_document.values())) if one is not None]
+    count = Counter(words for _, words in turns)
+    return [number for number, words in turns if count[words] == 1][:most]
 
 
 def _chance(seed: int, name: str) -> str:

@@ -51,6 +51,11 @@ class Publication:
         await self.sets.database.write(lambda one: repository.mark_saved(one, run_id, saving, saved.version))
         return saved, new
 
+    async def is_gone(self, collection: str, document_id: str, token: str) -> bool:
+        """Whether a document is deleted."""
+        found = await self.documents.find(token, collection, document_id)
+        return found is None or found.status == "deleting"
+
     async def _stale(self, rows: Sequence[RowMapping], collection: str, token: str) -> dict[str, str]:
         """Documents that are gone, or were changed, and which of both."""
         revisions = {row["document_id"]: row["content"]["span"]["revision"] for row in rows}

@@ -27,6 +27,8 @@ from servicekit.jobs.tables import JobOwner
 
 NANO = Decimal(10**9)
 ROWS = 500
+FOUND = 1_000_000
+"""Above it are the numbers of passages from which a run's are chosen yet."""
 PLANNED = "planned"
 KEPT = ("proposed", "accepted", "rejected", "saved")
 """States of what was kept, whatever a person said of it then."""
@@ -146,6 +148,37 @@ def kept_questions(connection: Connection, tenant: str, name: str) -> list[str]:
     return [row.content["question"] for row in connection.execute(query) if row.content.get("question")]
 
 
+def last_chosen(connection: Connection, generation_id: str) -> tuple[str, int]:
+    """The place of the last document whose passages are written down, and how many those were so far."""
+    which = (_MADE.generation_id == generation_id, _MADE.number > FOUND)
+    query = select(_MADE.number, _MADE.content).where(*which, _MADE.state == PLANNED)
+    row = connection.execute(query.order_by(_MADE.number.desc()).limit(1)).first()
+    newest = connection.execute(select(func.max(_MADE.number)).where(*which)).scalar_one()
+    return ("" if row is None else row.content["place"]), (newest or FOUND) - FOUND
+
+
+def chosen_texts(connection: Connection, generation_id: str) -> list[tuple[int, str, str]]:
+    """Of the passages from which a run's are chosen the numbers, documents and texts."""
+    which = (_MADE.generation_id == generation_id, _MADE.state == PLANNED)
+    query = select(_MADE.number, _MADE.document_id, _MADE.content).where(*which).order_by(_MADE.number).limit(ROWS)
+    texts: list[tuple[int, str, str]] = []
+    last = FOUND
+    while rows := connection.execute(query.where(_MADE.number > last)).all():
+        texts += [(row.number, row.document_id, row.content["text"]) for row in rows]
+        last = rows[-1].number
+    return texts
+
+
+def number_rows(connection: Connection, generation_id: str, numbers: Sequence[int]) -> None:
+    """These are a run's passages, in this order, and the others go. One that went with its document meanwhile stays
+    what it is."""
+    for at, number in enumerate(numbers, start=1):
+        which = (_MADE.generation_id == generation_id, _MADE.number == number)
+        connection.execute(update(GENERATED).where(*which).values(number=at))
+    rest = (_MADE.generation_id == generation_id, _MADE.number > FOUND)
+    connection.execute(delete(GENERATED).where(*rest))
+
+
 def add_rows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Passages that are chosen, or near misses."""
     for at in range(0, len(rows), ROWS):
@@ -197,21 +230,41 @@ def delete_generation(connection: Connection, viewer: Viewer, name: str, generat
 
 
 def delete_document(connection: Connection, tenant: str, collection: str, document_id: str | None) -> None:
-    """With a document, or all of a collection, goes what was made of it and is in no version."""
+    """With a document, or all of a collection, goes what was made of it and is in no version, and of what is in one
+    the passage."""
     runs = select(_RUN.id).where(_RUN.tenant == tenant, _RUN.collection == collection)
-    which: list[ColumnElement[bool]] = [_MADE.generation_id.in_(runs), _MADE.state.in_(OPEN)]
+    which: ColumnElement[bool] = _MADE.generation_id.in_(runs)
     if document_id is not None:
-        which.append(_MADE.document_id == document_id)
+        which &= _MADE.document_id == document_id
     state = case((_MADE.state == PLANNED, "dropped"), else_="stale")
     gone = {"state": state, "reason": "document_deleted", "content": {}}
-    connection.execute(update(GENERATED).where(*which).values(**gone))
+    connection.execute(update(GENERATED).where(which, _MADE.state.in_(OPEN)).values(**gone))
+    for run in connection.execute(runs).scalars().all():
+        _delete_passages(connection, which & (_MADE.generation_id == run) & (_MADE.state == "saved"))
+
+
+def _delete_passages(connection: Connection, which: ColumnElement[bool]) -> None:
+    """Of questions of one run; they stay."""
+    rows = connection.execute(select(GENERATED).where(which)).mappings().all()
+    for row in rows:
+        content = {name: value for name, value in row["content"].items() if name not in ("span", "why")}
+        one = (_MADE.generation_id == row["generation_id"], _MADE.number == row["number"])
+        connection.execute(update(GENERATED).where(*one).values(content=content))
+
+
+def delete_of_set(connection: Connection, tenant: str, name: str) -> None:
+    """With a set go its runs, with what they quote; what is at work finds its row gone."""
+    _delete_runs(connection, (_RUN.tenant == tenant) & (_RUN.question_set == name))
 
 
 def delete_tenant(connection: Connection, tenant: str) -> None:
     """Remove all that a tenant has; what is at work finds its row gone."""
-    runs = select(_RUN.id).where(_RUN.tenant == tenant)
-    connection.execute(delete(GENERATED).where(_MADE.generation_id.in_(runs)))
-    connection.execute(delete(GENERATIONS).where(_RUN.tenant == tenant))
+    _delete_runs(connection, _RUN.tenant == tenant)
+
+
+def _delete_runs(connection: Connection, which: ColumnElement[bool]) -> None:
+    connection.execute(delete(GENERATED).where(_MADE.generation_id.in_(select(_RUN.id).where(which))))
+    connection.execute(delete(GENERATIONS).where(which))
 
 
 def _seen(viewer: Viewer, name: str) -> Select[Any]:

@@ -68,15 +68,26 @@ class Generations:
         return await self.store.database.read(read)
 
     async def list_items(
-        self, viewer: Viewer, name: str, run_id: str, state: str | None, limit: int, cursor: str | None
+        self,
+        viewer: Viewer,
+        name: str,
+        run_id: str,
+        state: str | None,
+        limit: int,
+        cursor: str | None,
+        *,
+        quotes: bool = True,
     ) -> Page[GeneratedQuestion]:
-        """What a run has made."""
+        """What a run has made; without `quotes` no passages, and not what the reader said of them."""
 
         def read(connection: Connection) -> Page[GeneratedQuestion]:
             run = repository.find_row(connection, viewer, name, run_id)
             return repository.list_items(connection, run, state, limit, cursor)
 
-        return await self.store.database.read(read)
+        page = await self.store.database.read(read)
+        if not quotes:
+            page.data = [item.model_copy(update={"span": None, "why": ""}) for item in page.data]
+        return page
 
     async def cancel(self, viewer: Viewer, name: str, run_id: str) -> Generation:
         """End one, at once or once its worker hears of it; raises `GenerationNotFound` or `GenerationFinished`."""
@@ -101,6 +112,8 @@ class Generations:
             ended = {"status": "cancelled", "finished_at": now, "grant_token": None}
             rows = await revoke(connection, GENERATION_JOBS, columns.id == run_id, ended, ("queued",))
             row = rows[0] if rows else None
+            if row is not None:
+                await connection.run(lambda one: repository.delete_planned(one, run_id))
         return row
 
     async def delete(self, viewer: Viewer, name: str, run_id: str) -> None:
@@ -138,8 +151,16 @@ class Generations:
         return await self.publication.sets.get(viewer, name), False
 
     async def delete_document(self, tenant: str, collection: str, document_id: str | None) -> None:
-        """What was made of it, or of all in the collection, and is in no version."""
+        """What was made of it, or of all in the collection, and is in no version; of what is in one, its passage."""
         await self.store.database.write(lambda one: repository.delete_document(one, tenant, collection, document_id))
+
+    async def delete_set(self, viewer: Viewer, name: str) -> None:
+        """A set with its versions, and the runs for it, those at work, too; raises `QuestionSetNotFound`."""
+
+        def runs(connection: Connection) -> None:
+            repository.delete_of_set(connection, viewer.tenant, name)
+
+        await self.publication.sets.delete(viewer, name, also=runs)
 
     async def delete_tenant(self, tenant: str) -> None:
         """All that a tenant has."""

@@ -7,6 +7,7 @@ compared.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -106,26 +107,31 @@ def _without_ending(word: str) -> set[str]:
 
 
 class Asked:
-    """Questions that are there already, by their words: tells of one more whether it asks what one of them does."""
+    """Questions that are there already, by their words: tells of one more whether it asks what one of them does. Of
+    each it keeps a digest, so that long ones take no more memory than short ones."""
 
     def __init__(self, questions: Iterable[Words] = ()) -> None:
-        self._known = set(questions)
+        self._known = {_digest(words) for words in questions}
 
     def add(self, words: Words) -> None:
         """One more is there."""
-        self._known.add(words)
+        self._known.add(_digest(words))
 
     def has(self, words: Words) -> bool:
         """Whether one is alike, as `find_alike` says."""
-        if words in self._known:
+        if _digest(words) in self._known:
             return True
         if len(words) > MOST_WORDS:
             return False
         return any(
-            (*words[:at], other, *words[at + 1 :]) in self._known
+            _digest((*words[:at], other, *words[at + 1 :])) in self._known
             for at, word in enumerate(words)
             for other in _without_ending(word) | _with_ending(word)
         )
+
+
+def _digest(words: Words) -> bytes:
+    return hashlib.blake2b("\0".join(words).encode(errors="surrogatepass"), digest_size=16).digest()
 
 
 def _with_ending(word: str) -> set[str]:

@@ -44,6 +44,7 @@ from servicekit.sql.upserts import upsert
 
 ROWS = 500
 MOST_SAID = 50_000
+SAID_AT_ONCE = 100
 """Questions of a set that new ones are compared with."""
 SETS, ITEMS = QUESTION_SETS.c, QUESTIONS.c
 
@@ -212,11 +213,16 @@ def read_questions(
     return {row["question_id"]: QuestionRecord.model_validate(row["content"]) for row in rows}
 
 
-def said_in_set(connection: Connection, tenant: str, name: str) -> list[list[str]]:
-    """What is said in each question of a set, of the versions before the newest, too; the newest rows first."""
+def said_in_set(
+    connection: Connection, tenant: str, name: str, before: int | None = None
+) -> list[tuple[int, list[str]]]:
+    """Some numbers of questions of a set, of the versions before the newest, too, and what is said in each: the newest
+    rows first, of those `before` a number."""
     query = select(QUESTIONS).where(ITEMS.tenant == tenant, ITEMS.name == name)
-    rows = connection.execute(query.order_by(ITEMS.number.desc()).limit(MOST_SAID)).mappings()
-    return [stored_item(row["content"], row["digest"]).said for row in rows]
+    if before is not None:
+        query = query.where(ITEMS.number < before)
+    rows = connection.execute(query.order_by(ITEMS.number.desc()).limit(SAID_AT_ONCE)).mappings()
+    return [(row["number"], stored_item(row["content"], row["digest"]).said) for row in rows]
 
 
 def delete_version(connection: Connection, viewer: Viewer, name: str, number: int) -> None:

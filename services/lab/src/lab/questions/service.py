@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
@@ -113,13 +113,21 @@ class QuestionSets:
         which = (name, version, split, limit, cursor)
         return await self.database.read(lambda one: repository.list_questions(one, viewer, *which))
 
-    async def delete(self, viewer: Viewer, name: str, version: int | None = None) -> None:
-        """A version, or all of the set."""
+    async def delete(
+        self, viewer: Viewer, name: str, version: int | None = None, also: Callable[[Connection], None] | None = None
+    ) -> None:
+        """A version, or all of the set, with what else is to go in the same transaction."""
         now = self.clock.now()
-        if version is None:
-            await self.database.write(lambda one: repository.delete_set(one, viewer, name, now))
-        else:
-            await self.database.write(lambda one: repository.delete_version(one, viewer, name, version))
+
+        def write(connection: Connection) -> None:
+            if version is None:
+                repository.delete_set(connection, viewer, name, now)
+            else:
+                repository.delete_version(connection, viewer, name, version)
+            if also is not None:
+                also(connection)
+
+        await self.database.write(write)
 
     async def delete_tenant(self, tenant: str) -> None:
         """All that a tenant has."""
