@@ -246,6 +246,12 @@ declare namespace Api {
     label: string;
     scores: Record<string, number>;
   };
+  type ClassificationHyperparameters = {
+    l2?: "auto" | number;
+  };
+  type ClassificationMethod = {
+    hyperparameters?: ClassificationHyperparameters;
+  };
   type ClassifyReply = {
     model: string;
     results: Classification[];
@@ -1825,6 +1831,7 @@ declare namespace Api {
     name: string;
   };
   type TuningMethod = {
+    classification?: ClassificationMethod;
     supervised?: SupervisedMethod;
     type?: string;
   };

@@ -39,11 +39,25 @@ class SupervisedMethod(Request):
     hyperparameters: SupervisedHyperparameters = Field(default_factory=SupervisedHyperparameters)
 
 
+class ClassificationHyperparameters(Request):
+    """Of a head over frozen vectors."""
+
+    l2: Auto | Annotated[float, Field(gt=0, le=1000)] = "auto"
+    """How much the weights are held back. `auto` tries some, and takes the one that left-out examples fit best."""
+
+
+class ClassificationMethod(Request):
+    """Learning to give texts the labels of a question set's questions, on an embedding model."""
+
+    hyperparameters: ClassificationHyperparameters = Field(default_factory=ClassificationHyperparameters)
+
+
 class TuningMethod(Request):
     """Which way to learn; its own settings are below its name."""
 
     type: Annotated[str, StringConstraints(min_length=1, max_length=40)] = "supervised"
     supervised: SupervisedMethod = Field(default_factory=SupervisedMethod)
+    classification: ClassificationMethod = Field(default_factory=ClassificationMethod)
 
 
 class TuningOptions(Request):

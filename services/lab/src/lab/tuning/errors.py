@@ -104,6 +104,44 @@ class HyperparametersTwice(InvalidRequest):
         )
 
 
+class HyperparametersUnfit(InvalidRequest):
+    """Those of another method."""
+
+    code = "hyperparameters_unfit"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "'hyperparameters' are those of 'supervised'. Give this method's own below its name in 'method'.",
+            param="hyperparameters",
+        )
+
+
+class NotAnEmbeddingModel(InvalidRequest):
+    """A head needs vectors."""
+
+    code = "not_an_embedding_model"
+
+    def __init__(self, name: str, kind: str) -> None:
+        super().__init__(
+            f"'{name[:100]}' is a model for {kind}. A classification is learnt on an embedding model: choose one of "
+            "GET /v1/models.",
+            param="model",
+        )
+
+
+class ClassesUnfit(InvalidRequest):
+    """The labels do not teach to tell anything apart."""
+
+    code = "classes_unfit"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The training set can't teach a classification: {why}. Give each question one label (or one answer), with "
+            "2 to 200 different ones and at least two questions each.",
+            param="training_file",
+        )
+
+
 class NothingToLearn(InvalidRequest):
     """No question says what would be right."""
 
@@ -112,7 +150,7 @@ class NothingToLearn(InvalidRequest):
     def __init__(self, training_set: str) -> None:
         super().__init__(
             f"No question of {training_set} has an answer, so that there is nothing to learn from it. Add 'answers' to "
-            "its questions.",
+            "its questions, for a classification one of 'labels'.",
             param="training_file",
         )
 

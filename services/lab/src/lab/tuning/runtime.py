@@ -9,6 +9,7 @@ from lab.tuning.bases import Bases
 from lab.tuning.folders import JobFolders
 from lab.tuning.jobs import TuningJobs
 from lab.tuning.method import Method
+from lab.tuning.methods.classification import Classification
 from lab.tuning.methods.supervised import Limits, Supervised
 from lab.tuning.service import Tuning
 from servicekit.auth.grants import GrantExchange
@@ -22,7 +23,7 @@ PRUNE_SECONDS = 60.0
 def methods_of(settings: LabSettings, inference: Peer, folders: JobFolders) -> Mapping[str, Method]:
     """By the name that callers write."""
     limits = Limits(settings.tuning_threads, settings.tuning_tokens, settings.tuning_silent_seconds)
-    known: tuple[Method, ...] = (Supervised(Bases(inference, folders.bases), limits),)
+    known: tuple[Method, ...] = (Supervised(Bases(inference, folders.bases), limits), Classification(inference))
     return {method.name: method for method in known}
 
 
