@@ -144,7 +144,7 @@ def _error(scores: Vectors, gold: NDArray[np.int64]) -> float:
 
 
 async def _trained(served: ServedModel[EmbeddingEngine], given: Set, texts: Vectors) -> dict[str, object]:
-    wanted = [label for _, label in given.test]
+    wanted, judged = [label for _, label in given.test], texts.astype(np.float64)
     found, errors, seconds, chosen = [], [], [], []
     for seed in range(SEEDS):
         examples = _drawn(given.train, seed)
@@ -155,10 +155,10 @@ async def _trained(served: ServedModel[EmbeddingEngine], given: Set, texts: Vect
         head = fit(vectors, own, l2)
         seconds.append(time.perf_counter() - began)
         chosen.append(l2)
-        right = [one == other for one, other in zip(head.predicted(texts), wanted, strict=True)]
+        right = [one == other for one, other in zip(head.predicted(judged), wanted, strict=True)]
         found.append(mean(right))
         gold = np.array([head.labels.index(label) for label in wanted])
-        errors.append(_error(head.scores(texts).astype(np.float32), gold))
+        errors.append(_error(head.scores(judged).astype(np.float32), gold))
     return {
         f"accuracy: head of {SHOTS} a class, mean · least · most of {SEEDS}": (
             f"{mean(found):.3f} · {min(found):.3f} · {max(found):.3f}"
