@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 
 from contracts.models.tuning import DIGEST_HEADER, MODEL_HEADER
-from lab.tuning.bases import MOST_KEPT, Bases
+from lab.tuning.bases import IN_USE_SECONDS, MOST_KEPT, ORPHANED_SECONDS, Bases
 from servicekit.peers.client import PeerAnswer, PeerMalformed
 
 
@@ -72,11 +74,62 @@ async def test_weights_that_are_not_what_they_are_said_to_be_are_not_kept(tmp_pa
     assert not files(tmp_path)
 
 
+def age(file: Path, seconds: float) -> None:
+    when = time.time() - seconds
+    os.utime(file, (when, when))
+
+
+async def _fetch(folder: Path, count: int) -> list[Path]:
+    """So many files of weights, each of which was asked for an hour and more before the next."""
+    inference, fetched = Inference(), []
+    for number in range(count):
+        inference.content = b"GGUF" + bytes([number])
+        fetched.append((await Bases(inference, folder).get("default", token)).weights)  # type: ignore[arg-type]
+        for file in files(folder):
+            age(file, time.time() - file.stat().st_mtime + IN_USE_SECONDS + 1)
+    return fetched
+
+
 async def test_so_many_are_kept(tmp_path: Path) -> None:
+    fetched = await _fetch(tmp_path, MOST_KEPT + 2)
+    assert sorted(files(tmp_path)) == sorted(fetched[-MOST_KEPT:])
+
+
+async def test_weights_that_a_job_may_not_have_opened_yet_are_kept_however_many_there_are(tmp_path: Path) -> None:
     inference = Inference()
     for number in range(MOST_KEPT + 2):
         inference.content = b"GGUF" + bytes([number])
-        last = await Bases(inference, tmp_path).get("default", token)  # type: ignore[arg-type]
-    kept = files(tmp_path)
-    assert len(kept) == MOST_KEPT
-    assert last.weights in kept
+        await Bases(inference, tmp_path).get("default", token)  # type: ignore[arg-type]
+    assert len(files(tmp_path)) == MOST_KEPT + 2
+
+
+async def test_what_a_killed_download_left_is_removed_and_what_is_being_written_is_not(tmp_path: Path) -> None:
+    bases = Bases(Inference(), tmp_path)  # type: ignore[arg-type]
+    kept = (await bases.get("default", token)).weights
+    left, written = tmp_path / "part_left", tmp_path / "part_written"
+    for part in (left, written):
+        part.write_bytes(b"GG")
+    age(left, ORPHANED_SECONDS + 1)
+    age(kept, ORPHANED_SECONDS + 1)
+    await bases.remove_orphans()
+    assert sorted(files(tmp_path)) == sorted([kept, written])
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"GGUF weightX"])
+async def test_a_kept_file_that_is_not_what_its_name_says_is_fetched_again(tmp_path: Path, spoilt: bytes) -> None:
+    inference = Inference()
+    bases = Bases(inference, tmp_path)  # type: ignore[arg-type]
+    (await bases.get("default", token)).weights.write_bytes(spoilt)
+    assert (await bases.get("default", token)).weights.read_bytes() == b"GGUF weights"
+    assert inference.read == 2
+
+
+async def test_weights_are_on_the_disk_before_they_have_their_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    sync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda one: (done.append("fsync"), sync(one))[1])
+    monkeypatch.setattr(Path, "replace", lambda one, other: (done.append("replace"), replace(one, other))[1])
+    await Bases(Inference(), tmp_path).get("default", token)  # type: ignore[arg-type]
+    assert done == ["fsync", "replace", "fsync"]

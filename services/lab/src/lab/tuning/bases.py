@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+import os
 import re
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 from contracts.models.tuning import DIGEST_HEADER, MODEL_HEADER
@@ -18,6 +22,11 @@ from servicekit.peers.client import Peer, PeerMalformed
 
 MOST_KEPT = 4
 """Files of weights; those that were used longest ago go."""
+IN_USE_SECONDS = 3600.0
+"""What was asked for within this may not be opened yet by the job that it is for: it stays, whatever the number."""
+ORPHANED_SECONDS = 900.0
+"""A download that wrote nothing for so long died with its process: each piece of a living one comes in 120 s."""
+_PART = "part"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -50,36 +59,82 @@ class Bases:
                 if not _DIGEST.fullmatch(digest):
                     raise PeerMalformed(self.inference.name)
                 file = self.folder / f"{digest.removeprefix('sha256:')}.gguf"
-                if not file.is_file():
+                if not await asyncio.to_thread(_is_whole, file):
                     await self._download(answer.pieces(), file)
         except OSError as error:
             if is_disk_full(error):
                 raise DISK_FULL from None
             raise
-        await asyncio.to_thread(self._prune, file)
+        await asyncio.to_thread(self._prune)
         tokenizer = (await self.inference.send("GET", _path(name, "tokenizer"), token=right)).body
         return Base(file, tokenizer, digest)
 
+    async def remove_orphans(self) -> None:
+        """Delete what downloads left behind whose process was killed."""
+        await asyncio.to_thread(self._remove_orphans)
+
     async def _download(self, pieces: object, file: Path) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        part = file.with_name(new_id("part"))
+        part = file.with_name(new_id(_PART))
         seen = hashlib.sha256()
         try:
             with part.open("wb") as written:
                 async for piece in pieces:  # type: ignore[attr-defined]
                     seen.update(piece)
                     await asyncio.to_thread(written.write, piece)
+                await asyncio.to_thread(_to_disk, written)
             if seen.hexdigest() != file.stem:
                 raise PeerMalformed(self.inference.name)
-            part.replace(file)
+            await asyncio.to_thread(_put, part, file)
         finally:
             part.unlink(missing_ok=True)
 
-    def _prune(self, used: Path) -> None:
-        used.touch()
-        kept = sorted(self.folder.glob("*.gguf"), key=lambda one: one.stat().st_mtime, reverse=True)
-        for old in kept[MOST_KEPT:]:
-            old.unlink(missing_ok=True)
+    def _prune(self) -> None:
+        """A file that is gone already was removed by another process that shares the folder."""
+        used = []
+        for file in self.folder.glob("*.gguf"):
+            with contextlib.suppress(FileNotFoundError):
+                used.append((file.stat().st_mtime, file))
+        before = time.time() - IN_USE_SECONDS
+        for when, file in sorted(used, reverse=True)[MOST_KEPT:]:
+            if when < before:
+                file.unlink(missing_ok=True)
+
+    def _remove_orphans(self) -> None:
+        before = time.time() - ORPHANED_SECONDS
+        for part in self.folder.glob(f"{_PART}_*"):
+            with contextlib.suppress(FileNotFoundError):
+                if part.stat().st_mtime < before:
+                    part.unlink()
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether it is there as its name, its digest, says; it counts as used then. One that is not is removed: a power
+    cut, or a disk, has spoilt it."""
+    try:
+        os.utime(file)  # makes none where there is none, as `touch` does
+        with file.open("rb") as content:
+            if hashlib.file_digest(content, "sha256").hexdigest() == file.stem:
+                return True
+    except FileNotFoundError:
+        return False
+    file.unlink(missing_ok=True)
+    return False
+
+
+def _to_disk(written: IO[bytes]) -> None:
+    written.flush()
+    os.fsync(written.fileno())
+
+
+def _put(part: Path, file: Path) -> None:
+    """In its place, also after a power cut."""
+    part.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _path(model: str, what: str) -> str:

@@ -20,10 +20,10 @@ from servicekit.peers.client import Peer
 PRUNE_SECONDS = 60.0
 
 
-def methods_of(settings: LabSettings, inference: Peer, folders: JobFolders) -> Mapping[str, Method]:
+def methods_of(settings: LabSettings, inference: Peer, bases: Bases) -> Mapping[str, Method]:
     """By the name that callers write."""
     limits = Limits(settings.tuning_threads, settings.tuning_tokens, settings.tuning_silent_seconds)
-    known: tuple[Method, ...] = (Supervised(Bases(inference, folders.bases), limits), Classification(inference))
+    known: tuple[Method, ...] = (Supervised(bases, limits), Classification(inference))
     return {method.name: method for method in known}
 
 
@@ -32,9 +32,11 @@ def tuning_parts(
 ) -> tuple[Tuning, TuningJobs, Chore]:
     """What the API does with jobs, what a worker does, and what it cleans up beside."""
     folders = JobFolders(settings.data_dir / "tuning")
-    methods = methods_of(settings, inference, folders)
+    bases = Bases(inference, folders.bases)
+    methods = methods_of(settings, inference, bases)
 
     async def prune() -> None:
+        await bases.remove_orphans()
         await folders.prune(store.database)
 
     works_here = settings.tuning_slots > 0
