@@ -18,6 +18,7 @@ from lab.generation.service import Generations
 from lab.settings import LabSettings
 from lab.tables import EVALUATION_JOBS, GENERATION_JOBS, TUNING_JOBS
 from lab.tuning.folders import JobFolders
+from lab.tuning.runtime import room_of
 from lab.tuning.service import Tuning
 from servicekit.core.clock import ManualClock
 from servicekit.jobs.leased_job import JobStore
@@ -39,7 +40,7 @@ def clock() -> ManualClock:
 @pytest.fixture
 def settings(tmp_path: Path) -> LabSettings:
     bounds = {"question_sets_per_tenant": 3, "questions_per_tenant": 50, "generations_per_tenant": 4}
-    return LabSettings(data_dir=tmp_path, tuning_jobs_per_tenant=2, **bounds)
+    return LabSettings(data_dir=tmp_path, tuning_jobs_per_tenant=2, tuning_jobs_kept=6, tuning_bytes_kept=100, **bounds)
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ async def opened(settings: LabSettings, clock: ManualClock, method: ScriptedMeth
     evaluations = Evaluations(asked, settings.evaluations_per_tenant)
     generations = Generations(made, Publication(sets, Library()), Meter(), settings.generations_per_tenant)
     folders = JobFolders(settings.data_dir / "tuning")
-    tuning = Tuning(tuned, {method.name: method}, folders, settings.tuning_jobs_per_tenant, works_here=True)
+    tuning = Tuning(tuned, {method.name: method}, folders, room_of(settings), works_here=True)
     probes = {"evaluations": database.probe, "tuning": database.probe}
     yield Dependencies(database, sets, evaluations, generations, tuning, probes)
     await database.close()

@@ -129,6 +129,24 @@ async def test_large_tables_are_several_members_and_many_rows_go_in_some_at_a_ti
     assert await _rows(new, "notes") == await _rows(old, "notes")
 
 
+async def test_of_rows_that_have_bytes_only_a_few_are_in_memory_at_once(
+    old: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _write(old, MANY)
+    most: list[int] = []
+    plain = Transaction.batches
+
+    async def seen(self: Transaction, query: Any, size: int) -> AsyncIterator[Any]:
+        async for rows in plain(self, query, size):
+            if "facts" in rows[0]:
+                most.append(len(rows))
+            yield rows
+
+    monkeypatch.setattr(Transaction, "batches", seen)
+    await _part(old)
+    assert (sum(most), max(most)) == (40, tables.ROWS_OF_BYTES_AT_ONCE)
+
+
 async def test_what_is_left_out_is_left_out(old: Database, scripts: Path) -> None:
     async with old.snapshot() as connection:
         content = b"".join([piece async for piece in dump(connection, PartWriter("words"), ["notes"])])

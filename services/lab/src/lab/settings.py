@@ -45,8 +45,12 @@ class LabSettings(ServiceSettings, SqlSettings):
     """Tuning jobs that learn here at once, each in a process of its own; 0 leaves them to other replicas."""
     tuning_jobs_per_tenant: Annotated[int, Field(ge=1)] = 5
     """Most tuning jobs of one tenant that are queued or at work."""
+    tuning_jobs_kept: Annotated[int, Field(ge=1)] = 200
+    """Most tuning jobs that one tenant has, those that have ended too."""
+    tuning_bytes_kept: Annotated[int, Field(ge=1)] = 2_000_000_000
+    """Bytes of what one tenant's tuning jobs have learnt from which on no other job is started."""
     tuning_threads: Annotated[int, Field(ge=1, le=256)] = 2
-    """Cores that a tuning job uses, at the lowest priority."""
+    """Cores that a tuning job uses, at a low priority (nice 10)."""
     tuning_tokens: Annotated[int, Field(ge=1)] = 3_000_000
     """Most tokens that one job learns from, each counted once for each epoch."""
     tuning_silent_seconds: Annotated[float, Field(gt=0)] = 900.0

@@ -185,6 +185,14 @@ ARTIFACTS = Table(
     Column("tenant", String(63), nullable=False),
     Column("digest", String(80), nullable=False),
     Column("bytes", Integer, nullable=False),
-    Column("content", LargeBinary, nullable=False),
 )
 """What a job has learnt: one file."""
+
+ARTIFACT_PIECES = Table(
+    "tuning_artifact_pieces",
+    metadata,
+    Column("job_id", String(40), ForeignKey("tuning_jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("content", LargeBinary, nullable=False),
+)
+"""The file's bytes: no reader, and no backup, has more than a few pieces in memory."""

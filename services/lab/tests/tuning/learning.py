@@ -120,5 +120,9 @@ class Bench:
         await Runner(queue).run(job, self.stopping)
         return True
 
+    async def learnt(self, job_id: str, viewer: Viewer = ACME) -> bytes:
+        """What a job has to give."""
+        return b"".join([piece async for piece in (await self.opened.tuning.get_artifact(viewer, job_id)).pieces])
+
     async def get(self, job_id: str, viewer: Viewer = ACME) -> FineTuningJob:
         return await self.opened.tuning.get(viewer, job_id)

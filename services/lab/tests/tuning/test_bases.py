@@ -129,7 +129,16 @@ async def test_weights_are_on_the_disk_before_they_have_their_name(
 ) -> None:
     done: list[str] = []
     sync, replace = os.fsync, Path.replace
-    monkeypatch.setattr(os, "fsync", lambda one: (done.append("fsync"), sync(one))[1])
-    monkeypatch.setattr(Path, "replace", lambda one, other: (done.append("replace"), replace(one, other))[1])
+
+    def synced(descriptor: int) -> None:
+        done.append("fsync")
+        sync(descriptor)
+
+    def replaced(part: Path, file: Path) -> Path:
+        done.append("replace")
+        return replace(part, file)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", replaced)
     await Bases(Inference(), tmp_path).get("default", token)  # type: ignore[arg-type]
     assert done == ["fsync", "replace", "fsync"]

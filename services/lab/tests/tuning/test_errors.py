@@ -14,6 +14,8 @@ ALL: list[tuple[ServiceError, int, str]] = [
     (errors.TuningJobFinished("ftjob_1", "failed"), 409, "fine_tuning_job_finished"),
     (errors.TuningJobUnfinished("ftjob_1"), 409, "fine_tuning_job_unfinished"),
     (errors.TooManyTuningJobs(5), 429, "too_many_fine_tuning_jobs"),
+    (errors.TuningJobsKept("100 tuning jobs of this tenant are kept"), 409, "too_many_fine_tuning_jobs_kept"),
+    (errors.ArtifactTooLarge(2_000_000_000, 1 << 30), 400, "artifact_too_large"),
     (errors.ArtifactMissing("ftjob_1", "failed"), 404, "artifact_missing"),
     (errors.MethodUnknown(LONG, ["supervised"]), 400, "method_unknown"),
     (errors.TuningUnavailable("torch"), 400, "tuning_unavailable"),

@@ -29,7 +29,7 @@ async def test_a_job_keeps_what_was_learnt_with_what_it_is_worth(bench: Bench) -
     assert report.words.startswith("better: -")
     assert report.card is not None
     assert (report.card.train, report.card.held_out, report.card.unanswered) == (14, 6, 1)
-    assert await bench.opened.tuning.get_artifact(ACME, made.id) == b"GGUF" * 10
+    assert await bench.learnt(made.id) == b"GGUF" * 10
     assert bench.method.tokens == ["token of grant"]
 
 

@@ -1,19 +1,26 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from prometheus_client import REGISTRY
-from services.lab.tests.tuning.learning import ACME, Bench
+from services.lab.tests.tuning.learning import ACME, Bench, better
 
 from lab.errors import QuestionSetNotFound, QuestionSetVersionNotFound
 from lab.questions.repository import Viewer
+from lab.tuning import repository
 from lab.tuning.errors import (
+    ArtifactMissing,
     MethodUnknown,
     TooManyTuningJobs,
     TuningJobFinished,
     TuningJobNotFound,
+    TuningJobsKept,
     TuningJobUnfinished,
     TuningUnavailable,
 )
+
+KEPT = 6
 
 
 async def test_an_unknown_method_is_told_those_that_there_are(bench: Bench) -> None:
@@ -47,6 +54,57 @@ async def test_a_tenant_has_so_many_jobs_at_once(bench: Bench) -> None:
     with pytest.raises(TooManyTuningJobs):
         await bench.start()
     await bench.start(Viewer("other", "key_2"))
+
+
+async def test_a_tenant_keeps_so_many_jobs_and_deletes_one_to_make_room(bench: Bench) -> None:
+    await bench.save()
+    for _ in range(KEPT):
+        made = await bench.start()
+        await bench.opened.tuning.cancel(ACME, made.id)
+    with pytest.raises(TuningJobsKept, match="6 tuning jobs of this tenant are kept, which is the most"):
+        await bench.start()
+    await bench.opened.tuning.delete(ACME, made.id)
+    await bench.start()
+
+
+async def test_a_tenant_that_has_learnt_so_many_bytes_starts_no_other_job_until_one_is_deleted(bench: Bench) -> None:
+    await bench.save()
+    bench.method.outcome = lambda work: replace(better(work), artifact=b"x" * 50)
+    for _ in range(2):
+        made = await bench.start()
+        await bench.work()
+    with pytest.raises(TuningJobsKept, match="takes 100 bytes"):
+        await bench.start()
+    await bench.opened.tuning.delete(ACME, made.id)
+    await bench.start()
+
+
+async def test_what_is_larger_than_a_piece_comes_back_as_it_was_and_is_read_piece_by_piece(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = bytes(range(10)) * 2 + b"end"
+    monkeypatch.setattr(repository, "PIECE_BYTES", 10)
+    bench.method.outcome = lambda work: replace(better(work), artifact=content)
+    await bench.save()
+    made = await bench.start()
+    await bench.work()
+    found = await bench.opened.tuning.get_artifact(ACME, made.id)
+    assert (found.size, [len(piece) async for piece in found.pieces]) == (23, [10, 10, 3])
+    assert await bench.learnt(made.id) == content
+    found = await bench.opened.tuning.get_artifact(ACME, made.id)
+    await bench.opened.tuning.delete(ACME, made.id)
+    with pytest.raises(ArtifactMissing):
+        await anext(found.pieces)
+
+
+async def test_what_is_too_large_to_be_kept_ends_the_job_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repository, "MOST_ARTIFACT_BYTES", 30)
+    await bench.save()
+    made = await bench.start()
+    await bench.work()
+    job = await bench.get(made.id)
+    assert job.error is not None
+    assert (job.status, job.error.code, len(bench.method.works)) == ("failed", "artifact_too_large", 1)
 
 
 def counted(status: str) -> float:

@@ -26,6 +26,8 @@ VERSIONS = "alembic_version"
 MEMBER_BYTES = 1_000_000
 """About so much is in memory at once."""
 ROWS_AT_ONCE = 500
+ROWS_OF_BYTES_AT_ONCE = 4
+"""Of tables with columns of bytes, each of which may be as large as a member."""
 Row = dict[str, Any]
 Change = Callable[[str, Row], Row | None]
 """A table's name and a row of it to the row that is restored, or null for none."""
@@ -84,7 +86,7 @@ async def dump(connection: Transaction, part: PartWriter, without: Iterable[str]
         if table.name in left_out:
             continue
         number, size, rows = 0, 0, list[Row]()
-        async for found in connection.batches(select(table), ROWS_AT_ONCE):
+        async for found in connection.batches(select(table), _rows_at_once(table)):
             for row in found:
                 rows.append(_plain(dict(row)))
                 size += len(str(rows[-1]))
@@ -163,6 +165,14 @@ def _reflected(connection: Connection) -> list[Table]:
     return metadata.sorted_tables
 
 
+def _rows_at_once(table: Table) -> int:
+    return ROWS_OF_BYTES_AT_ONCE if _binary(table) else ROWS_AT_ONCE
+
+
+def _binary(table: Table) -> list[str]:
+    return [column.name for column in table.columns if isinstance(column.type, LargeBinary)]
+
+
 def _plain(row: Mapping[str, Any]) -> Row:
     return {
         name: base64.b64encode(value).decode() if isinstance(value, bytes) else value for name, value in row.items()
@@ -170,5 +180,4 @@ def _plain(row: Mapping[str, Any]) -> Row:
 
 
 def _typed(table: Table, row: Row) -> Row:
-    binary = [column.name for column in table.columns if isinstance(column.type, LargeBinary)]
-    return row | {name: base64.b64decode(row[name]) for name in binary if row.get(name) is not None}
+    return row | {name: base64.b64decode(row[name]) for name in _binary(table) if row.get(name) is not None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Path, Query
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 
 from contracts.improvement.tuning import (
     FineTuningCheckpoints,
@@ -78,5 +78,6 @@ async def list_checkpoints(
 @router.get("/{job_id}/artifact", response_class=Response)
 async def get_artifact(job_id: JobId, caller: EvaluationReader, tuning: Tunings) -> Response:
     """What it has learnt, as a file."""
-    content = await tuning.get_artifact(viewer(caller), job_id)
-    return Response(content, media_type="application/octet-stream")
+    found = await tuning.get_artifact(viewer(caller), job_id)
+    headers = {"content-length": str(found.size)}  # an answer that ends early is none
+    return StreamingResponse(found.pieces, media_type="application/octet-stream", headers=headers)

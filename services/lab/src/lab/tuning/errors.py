@@ -49,6 +49,29 @@ class TooManyTuningJobs(QueueFull):
         )
 
 
+class TuningJobsKept(Conflict):
+    """As much is kept of jobs that have ended as may be."""
+
+    code = "too_many_fine_tuning_jobs_kept"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}, which is the most. Delete jobs that have ended first, with what they learnt: "
+            "DELETE /v1/fine_tuning/jobs/{id}."
+        )
+
+
+class ArtifactTooLarge(InvalidRequest):
+    """What was learnt is larger than what is kept."""
+
+    code = "artifact_too_large"
+
+    def __init__(self, size: int, most: int) -> None:
+        super().__init__(
+            f"What the job learnt has {size:,} bytes; the most that is kept is {most:,}. Choose a smaller 'rank'."
+        )
+
+
 class ArtifactMissing(NotFound):
     """The job has nothing to give."""
 

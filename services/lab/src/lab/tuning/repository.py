@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,13 +11,34 @@ from sqlalchemy import Connection, RowMapping, Select, delete, func, insert, sel
 
 from contracts.improvement.tuning import FINAL_FINE_TUNING_STATUSES
 from lab.questions.repository import Viewer
-from lab.tables import ARTIFACTS, TUNING, TUNING_CHECKPOINTS, TUNING_EVENTS
-from lab.tuning.errors import ArtifactMissing, TooManyTuningJobs, TuningJobNotFound, TuningJobUnfinished
+from lab.tables import ARTIFACT_PIECES, ARTIFACTS, TUNING, TUNING_CHECKPOINTS, TUNING_EVENTS
+from lab.tuning.errors import (
+    ArtifactMissing,
+    ArtifactTooLarge,
+    TooManyTuningJobs,
+    TuningJobNotFound,
+    TuningJobsKept,
+    TuningJobUnfinished,
+)
 from servicekit.core.identifiers import new_id
 from servicekit.jobs.tables import JobOwner, is_live
 
 COLUMNS = TUNING.c
-PARTS = (TUNING_EVENTS, TUNING_CHECKPOINTS, ARTIFACTS)
+PARTS = (TUNING_EVENTS, TUNING_CHECKPOINTS, ARTIFACT_PIECES, ARTIFACTS)
+PIECE_BYTES = 1_000_000
+MOST_ARTIFACT_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What one tenant may have."""
+
+    live: int
+    """Jobs that are queued or at work."""
+    kept: int
+    """All jobs, those that have ended too."""
+    bytes: int
+    """Of what its jobs have learnt. Those that are at work may pass it, each by `MOST_ARTIFACT_BYTES` at most."""
 
 
 def create_job(connection: Connection, owner: JobOwner, wanted: Mapping[str, Any], now: datetime) -> str:
@@ -26,11 +48,17 @@ def create_job(connection: Connection, owner: JobOwner, wanted: Mapping[str, Any
     return job_id
 
 
-def check_room(connection: Connection, tenant: str, most: int) -> None:
-    """Raise `TooManyTuningJobs` where as many are queued or at work as may be."""
-    live = select(func.count()).select_from(TUNING).where(COLUMNS.tenant == tenant, is_live(COLUMNS))
-    if connection.execute(live).scalar_one() >= most:
-        raise TooManyTuningJobs(most)
+def check_room(connection: Connection, tenant: str, room: Room) -> None:
+    """Raise `TooManyTuningJobs` where as many are queued or at work as may be, `TuningJobsKept` where as many, or as
+    many bytes, are kept."""
+    kept = select(func.count()).select_from(TUNING).where(COLUMNS.tenant == tenant)
+    if connection.execute(kept.where(is_live(COLUMNS))).scalar_one() >= room.live:
+        raise TooManyTuningJobs(room.live)
+    if connection.execute(kept).scalar_one() >= room.kept:
+        raise TuningJobsKept(f"{room.kept:,} tuning jobs of this tenant are kept")
+    learnt = select(func.coalesce(func.sum(ARTIFACTS.c.bytes), 0)).where(ARTIFACTS.c.tenant == tenant)
+    if connection.execute(learnt).scalar_one() >= room.bytes:
+        raise TuningJobsKept(f"What the tuning jobs of this tenant have learnt takes {room.bytes:,} bytes")
 
 
 def get_job(connection: Connection, viewer: Viewer, job_id: str) -> RowMapping:
@@ -81,18 +109,33 @@ def add_checkpoint(connection: Connection, job_id: str, step: int, figures: Mapp
 
 
 def put_artifact(connection: Connection, job_id: str, tenant: str, digest: str, content: bytes) -> None:
-    """What a job has learnt, in place of what it had."""
-    connection.execute(delete(ARTIFACTS).where(ARTIFACTS.c.job_id == job_id))
-    row = {"job_id": job_id, "tenant": tenant, "digest": digest, "bytes": len(content), "content": content}
-    connection.execute(insert(ARTIFACTS).values(**row))
+    """What a job has learnt, in place of what it had; raises `ArtifactTooLarge`."""
+    if len(content) > MOST_ARTIFACT_BYTES:
+        raise ArtifactTooLarge(len(content), MOST_ARTIFACT_BYTES)
+    for table in (ARTIFACTS, ARTIFACT_PIECES):
+        connection.execute(delete(table).where(table.c.job_id == job_id))
+    connection.execute(insert(ARTIFACTS).values(job_id=job_id, tenant=tenant, digest=digest, bytes=len(content)))
+    for number, first in enumerate(range(0, len(content), PIECE_BYTES)):
+        piece = {"job_id": job_id, "number": number, "content": content[first : first + PIECE_BYTES]}
+        connection.execute(insert(ARTIFACT_PIECES).values(**piece))
 
 
-def get_artifact(connection: Connection, viewer: Viewer, job_id: str) -> bytes:
-    """Its bytes; raises `TuningJobNotFound` or `ArtifactMissing`."""
+def get_artifact(connection: Connection, viewer: Viewer, job_id: str) -> RowMapping:
+    """Its digest and its size; raises `TuningJobNotFound` or `ArtifactMissing`."""
     row = get_job(connection, viewer, job_id)
-    found = connection.execute(select(ARTIFACTS.c.content).where(ARTIFACTS.c.job_id == job_id)).scalar_one_or_none()
+    found = connection.execute(select(ARTIFACTS).where(ARTIFACTS.c.job_id == job_id)).mappings().one_or_none()
     if found is None:
         raise ArtifactMissing(job_id, row["status"])
+    return found
+
+
+def get_piece(connection: Connection, job_id: str, number: int) -> bytes:
+    """Of its bytes; raises `ArtifactMissing` where it was deleted meanwhile."""
+    columns = ARTIFACT_PIECES.c
+    query = select(columns.content).where(columns.job_id == job_id, columns.number == number)
+    found = connection.execute(query).scalar_one_or_none()
+    if found is None:
+        raise ArtifactMissing(job_id, "deleted")
     return bytes(found)
 
 

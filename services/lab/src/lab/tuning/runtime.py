@@ -11,6 +11,7 @@ from lab.tuning.jobs import TuningJobs
 from lab.tuning.method import Method
 from lab.tuning.methods.classification import Classification
 from lab.tuning.methods.supervised import Limits, Supervised
+from lab.tuning.repository import Room
 from lab.tuning.service import Tuning
 from servicekit.auth.grants import GrantExchange
 from servicekit.jobs.leased_job import JobStore
@@ -27,6 +28,11 @@ def methods_of(settings: LabSettings, inference: Peer, bases: Bases) -> Mapping[
     return {method.name: method for method in known}
 
 
+def room_of(settings: LabSettings) -> Room:
+    """What one tenant may have."""
+    return Room(settings.tuning_jobs_per_tenant, settings.tuning_jobs_kept, settings.tuning_bytes_kept)
+
+
 def tuning_parts(
     settings: LabSettings, store: JobStore, gateway: Peer, inference: Peer
 ) -> tuple[Tuning, TuningJobs, Chore]:
@@ -40,5 +46,5 @@ def tuning_parts(
         await folders.prune(store.database)
 
     works_here = settings.tuning_slots > 0
-    tuning = Tuning(store, methods, folders, settings.tuning_jobs_per_tenant, works_here)
+    tuning = Tuning(store, methods, folders, room_of(settings), works_here)
     return tuning, TuningJobs(methods, GrantExchange(gateway, "tuning"), folders), Chore(PRUNE_SECONDS, prune)

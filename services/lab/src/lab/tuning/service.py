@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -25,6 +26,7 @@ from lab.tuning import repository
 from lab.tuning.errors import MethodUnknown, TuningJobFinished, TuningUnavailable
 from lab.tuning.folders import JobFolders
 from lab.tuning.method import Method
+from lab.tuning.repository import Room
 from lab.tuning.wire import checkpoint_of, event_of, job_of
 from servicekit.jobs.cancellation import request_cancel, revoke
 from servicekit.jobs.events import Event
@@ -37,13 +39,24 @@ _CHANCE = random.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
+class Artifact:
+    """What a job has learnt."""
+
+    digest: str
+    size: int
+    """In bytes."""
+    pieces: AsyncIterator[bytes]
+    """Each read when it is asked for; raises `ArtifactMissing` once the job is deleted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tuning:
     """The tuning jobs of all tenants."""
 
     store: JobStore
     methods: Mapping[str, Method]
     folders: JobFolders
-    most_live: int
+    room: Room
     works_here: bool
     """Whether this process works on jobs, and so must have what that needs."""
 
@@ -66,7 +79,7 @@ class Tuning:
         now = self.store.clock.now()
 
         def write(connection: Connection) -> FineTuningJob:
-            repository.check_room(connection, viewer.tenant, self.most_live)
+            repository.check_room(connection, viewer.tenant, self.room)
             columns.update(_version(connection, viewer, wanted.training_file, "training"))
             if wanted.validation_file is not None:
                 columns.update(_version(connection, viewer, wanted.validation_file, "validation"))
@@ -111,9 +124,15 @@ class Tuning:
         ends = {"first_id": data[0].id, "last_id": data[-1].id} if data else {}
         return FineTuningCheckpoints(data=data, has_more=len(rows) > limit, **ends)
 
-    async def get_artifact(self, viewer: Viewer, job_id: str) -> bytes:
-        """What a job has learnt."""
-        return await self.store.database.read(lambda one: repository.get_artifact(one, viewer, job_id))
+    async def get_artifact(self, viewer: Viewer, job_id: str) -> Artifact:
+        """What a job has learnt; raises `TuningJobNotFound` or `ArtifactMissing`."""
+        found = await self.store.database.read(lambda one: repository.get_artifact(one, viewer, job_id))
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for number in range(-(-found["bytes"] // repository.PIECE_BYTES)):
+                yield await self.store.database.read(partial(repository.get_piece, job_id=job_id, number=number))
+
+        return Artifact(found["digest"], found["bytes"], pieces())
 
     async def cancel(self, viewer: Viewer, job_id: str) -> FineTuningJob:
         """End one, at once or once its worker hears of it; raises `TuningJobNotFound` or `TuningJobFinished`."""
