@@ -231,6 +231,12 @@ def test_what_scales_by_itself_has_no_fixed_number_and_what_runs_may_be_moved_on
     assert all(each["spec"]["maxUnavailable"] == 1 for each in budgets.values())
 
 
+def test_nothing_learns_where_the_processor_s_load_ends_and_begins_pods_and_memory_is_short() -> None:
+    scaled = {each["spec"]["scaleTargetRef"]["name"] for each in named(ALL, "HorizontalPodAutoscaler").values()}
+    labs = [name for name in scaled if container(RUNNING[name])["image"].startswith("groundwork/lab:")]
+    assert {values(RUNNING[name]).get("LAB_TUNING_SLOTS") for name in labs} == {"0"}
+
+
 def test_workers_are_scaled_by_a_metric_that_ingest_measures() -> None:
     scaled = named(ALL, "ScaledObject")["worker"]["spec"]
     (trigger,) = scaled["triggers"]
