@@ -26,6 +26,7 @@ from contracts.improvement.tuning import FINAL_FINE_TUNING_STATUSES
 from servicekit.jobs.events import EventLog, event_columns
 from servicekit.jobs.tables import JobTable, job_columns, job_indexes
 from servicekit.sql.database import UtcTime
+from servicekit.web.idempotency import StoredAnswers, idempotency_table
 
 metadata = MetaData()
 
@@ -196,3 +197,7 @@ ARTIFACT_PIECES = Table(
     Column("content", LargeBinary, nullable=False),
 )
 """The file's bytes: no reader, and no backup, has more than a few pieces in memory."""
+
+IDEMPOTENCY = idempotency_table(metadata)
+KEPT_ANSWERS = StoredAnswers(IDEMPOTENCY)
+"""What was answered to calls with an `Idempotency-Key`."""

@@ -20,12 +20,21 @@ class Api:
         self.client, self._signer = client, signer
 
     async def call(
-        self, method: str, path: str, json: Any = None, *, audience: Audience = "lab", grant: str = "", **claims: Any
+        self,
+        method: str,
+        path: str,
+        json: Any = None,
+        *,
+        audience: Audience = "lab",
+        grant: str = "",
+        key: str = "",
+        **claims: Any,
     ) -> httpx2.Response:
         """A call of a key with these claims; by default one of `acme` that may read and write."""
         known = {"tenant": "acme", "key_id": "key_1", "scopes": SCOPES, "request_id": "req_1", **claims}
         token = self._signer.sign(Delegation(audiences=(audience,), **known), timedelta(hours=1))
         headers = {"Authorization": f"Bearer {token}", **({"Groundwork-Grant": grant} if grant else {})}
+        headers |= {"Idempotency-Key": key} if key else {}
         return await self.client.request(method, path, headers=headers, json=json)
 
 

@@ -97,3 +97,12 @@ async def test_what_can_not_be_started_or_said_is_refused_in_words(api: Api, ope
     assert error(await api.call("POST", f"{run}/save", grant="grant")) == (409, "nothing_accepted")
     assert error(await api.call("POST", f"{run}/cancel")) == (409, "generation_finished")
     assert error(await api.call("GET", f"{run}/items?state=planned")) == (422, "invalid_body")
+
+
+async def test_a_run_whose_answer_was_lost_is_started_once_for_a_set(api: Api) -> None:
+    answers = [await api.call("POST", f"{SET}/generate", BODY, grant="grant", key="lost") for _ in range(3)]
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.text for answer in answers}) == 1
+    assert len((await api.call("GET", f"{SET}/generations")).json()["data"]) == 1
+    other = await api.call("POST", "/v1/question-sets/other/generate", BODY, grant="grant", key="lost")
+    assert other.json()["id"] != answers[0].json()["id"]

@@ -43,3 +43,28 @@ async def test_what_is_not_there_is_not_found(api: Api) -> None:
     ):
         assert error(await api.call(method, PATH + path)) == (404, "fine_tuning_job_not_found")
     assert (await api.call("GET", PATH)).json() == {"object": "list", "data": [], "has_more": False}
+
+
+async def test_a_job_whose_answer_was_lost_is_started_once_and_goes_with_its_tenant(api: Api) -> None:
+    await _saved(api)
+    body = {"model": "smollm2", "training_file": "set:support"}
+    answers = [await api.call("POST", PATH, body, grant="grant", key="lost") for _ in range(4)]  # two may be live
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.text for answer in answers}) == 1
+    assert [one["id"] for one in (await api.call("GET", PATH)).json()["data"]] == [answers[0].json()["id"]]
+    other = await api.call("POST", PATH, {**body, "seed": 3}, grant="grant", key="lost")
+    assert error(other) == (409, "idempotency_mismatch")
+    strangers = await api.call("POST", PATH, body, grant="grant", key="lost", key_id="key_2")
+    assert strangers.json()["id"] != answers[0].json()["id"]
+    await api.call("POST", "/v1/tenants/acme/purge", {"key_ids": ["key_1", "key_2"]}, scopes=("admin",))
+    await _saved(api)
+    again = await api.call("POST", PATH, body, grant="grant", key="lost")
+    assert again.json()["id"] not in {answers[0].json()["id"], strangers.json()["id"]}
+
+
+async def test_a_call_that_was_refused_may_be_made_again_with_its_key(api: Api) -> None:
+    body = {"model": "smollm2", "training_file": "set:support"}
+    refused = await api.call("POST", PATH, body, grant="grant", key="once")
+    assert error(refused) == (404, "question_set_not_found")
+    await _saved(api)
+    assert (await api.call("POST", PATH, body, grant="grant", key="once")).status_code == 200

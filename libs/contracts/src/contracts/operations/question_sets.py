@@ -60,6 +60,7 @@ LIST_QUESTIONS = Operation(
 GENERATE_QUESTIONS = Operation(
     "POST", f"{_SET}/generate", Generation, WRITERS, _TAGS, QUESTIONS, "Make questions from a collection's documents",
     202, request=GenerationCreate, carries="json", owner="lab", route="evaluations", grant=True, spends=True,
+    idempotent=True,
 )
 LIST_GENERATIONS = Operation(
     "GET", f"{_SET}/generations", Page[Generation], READERS, _TAGS, NO_MODEL,

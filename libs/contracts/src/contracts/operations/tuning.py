@@ -22,7 +22,7 @@ _AFTER = Query("after", {"type": "string", "maxLength": 200}, "The last id of th
 # fmt: off
 CREATE_FINE_TUNING_JOB = Operation(
     "POST", _ALL, FineTuningJob, WRITERS, _TAGS, QUESTIONS, "Have a model learn from a question set",
-    request=FineTuningCreate, carries="json", owner="lab", route="evaluations", grant=True,
+    request=FineTuningCreate, carries="json", owner="lab", route="evaluations", grant=True, idempotent=True,
 )
 LIST_FINE_TUNING_JOBS = Operation(
     "GET", _ALL, FineTuningJobs, READERS, _TAGS, NO_MODEL, "List tuning jobs, newest first",

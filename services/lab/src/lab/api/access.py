@@ -14,6 +14,7 @@ from lab.questions.service import QuestionSets
 from lab.tuning.service import Tuning
 from servicekit.auth.delegation import Caller, require
 from servicekit.jobs.tables import JobOwner
+from servicekit.web.idempotency import CallKey
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(max_length=500)]
@@ -44,6 +45,7 @@ async def _tuning(request: Request) -> Tuning:
 
 
 Grant = Annotated[str | None, Header(alias="Groundwork-Grant", max_length=16_384)]
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
 Runs = Annotated[Evaluations, Depends(_evaluations)]
 Generating = Annotated[Generations, Depends(_generations)]
 Tunings = Annotated[Tuning, Depends(_tuning)]
@@ -55,6 +57,11 @@ def viewer(caller: Caller) -> Viewer:
     delegation = caller.delegation
     limited = delegation.collections is not None or delegation.models is not None
     return Viewer(delegation.tenant, delegation.key_id, limited)
+
+
+def call_key(caller: Caller, route: str, key: str | None) -> CallKey | None:
+    """Which call an `Idempotency-Key` names."""
+    return None if key is None else CallKey(caller.delegation.key_id, route, key)
 
 
 def owner(caller: Caller, grant: str | None) -> JobOwner:

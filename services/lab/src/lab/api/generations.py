@@ -17,7 +17,18 @@ from contracts.improvement.question_generation import (
     GenerationReview,
 )
 from contracts.improvement.question_sets import QuestionSet
-from lab.api.access import Cursor, EvaluationReader, EvaluationWriter, Generating, Grant, Limit, owner, viewer
+from lab.api.access import (
+    Cursor,
+    EvaluationReader,
+    EvaluationWriter,
+    Generating,
+    Grant,
+    IdempotencyKey,
+    Limit,
+    call_key,
+    owner,
+    viewer,
+)
 from servicekit.web.router import Router
 
 router = Router(prefix="/v1/question-sets/{name}", tags=["question sets"])
@@ -30,10 +41,16 @@ QUOTING = frozenset(("documents", "search"))
 
 @router.post("/generate", status_code=202, response_model=Generation)
 async def generate_questions(
-    name: SetName, body: GenerationCreate, caller: EvaluationWriter, runs: Generating, grant: Grant = None
+    name: SetName,
+    body: GenerationCreate,
+    caller: EvaluationWriter,
+    runs: Generating,
+    grant: Grant = None,
+    key: IdempotencyKey = None,
 ) -> Generation:
     """Queue a run."""
-    return await runs.create(viewer(caller), owner(caller, grant), name, body)
+    call = call_key(caller, f"POST /v1/question-sets/{name}/generate", key)
+    return await runs.create(viewer(caller), owner(caller, grant), name, body, call)
 
 
 @router.get("/generations", response_model=Page[Generation])

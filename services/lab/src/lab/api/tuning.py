@@ -14,7 +14,17 @@ from contracts.improvement.tuning import (
     FineTuningJob,
     FineTuningJobs,
 )
-from lab.api.access import EvaluationReader, EvaluationWriter, Grant, Limit, Tunings, owner, viewer
+from lab.api.access import (
+    EvaluationReader,
+    EvaluationWriter,
+    Grant,
+    IdempotencyKey,
+    Limit,
+    Tunings,
+    call_key,
+    owner,
+    viewer,
+)
 from lab.tuning.errors import ModelNotAllowed
 from servicekit.web.router import Router
 
@@ -25,12 +35,17 @@ After = Annotated[str | None, Query(max_length=200)]
 
 @router.post("", response_model=FineTuningJob)
 async def create_fine_tuning_job(
-    body: FineTuningCreate, caller: EvaluationWriter, tuning: Tunings, grant: Grant = None
+    body: FineTuningCreate,
+    caller: EvaluationWriter,
+    tuning: Tunings,
+    grant: Grant = None,
+    key: IdempotencyKey = None,
 ) -> FineTuningJob:
     """Queue one."""
     if not caller.delegation.allows_model(body.model):
         raise ModelNotAllowed(body.model)
-    return await tuning.create(viewer(caller), owner(caller, grant), body)
+    call = call_key(caller, "POST /v1/fine_tuning/jobs", key)
+    return await tuning.create(viewer(caller), owner(caller, grant), body, call)
 
 
 @router.get("", response_model=FineTuningJobs)

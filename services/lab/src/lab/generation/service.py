@@ -20,12 +20,14 @@ from lab.errors import AnswersOfNearMiss, GeneratedNotFound, GenerationFinished,
 from lab.evaluations.authority import Grants
 from lab.generation import repository
 from lab.generation.publication import Publication
+from lab.once import make_once
 from lab.questions import repository as question_sets
 from lab.questions.repository import Viewer
 from lab.tables import GENERATION_JOBS, GENERATIONS
 from servicekit.jobs.cancellation import request_cancel, revoke
 from servicekit.jobs.leased_job import JobStore
 from servicekit.jobs.tables import JobOwner
+from servicekit.web.idempotency import CallKey
 
 REVIEWED = ("proposed", "accepted", "rejected")
 """States that a review changes."""
@@ -40,8 +42,11 @@ class Generations:
     grants: Grants
     most: int
 
-    async def create(self, viewer: Viewer, owner: JobOwner, name: str, wanted: GenerationCreate) -> Generation:
-        """Queue one; raises `QuestionSetNotYours` or `TooManyGenerations`. The set need not be there yet."""
+    async def create(
+        self, viewer: Viewer, owner: JobOwner, name: str, wanted: GenerationCreate, call: CallKey | None = None
+    ) -> Generation:
+        """Queue one, once for a call with this key; raises `QuestionSetNotYours` or `TooManyGenerations`. The set
+        need not be there yet."""
         now = self.store.clock.now()
 
         def write(connection: Connection) -> Generation:
@@ -49,7 +54,7 @@ class Generations:
             made = repository.create_generation(connection, owner, viewer, name, wanted, self.most, now)
             return repository.get_generation(connection, viewer, name, made)
 
-        made = await self.store.database.write(write)
+        made = await make_once(self.store, call, wanted, Generation, write)
         self.store.notifier.notify(made.id, due=True)
         return made
 

@@ -19,6 +19,7 @@ from contracts.improvement.tuning import (
     FineTuningJobs,
 )
 from lab.metrics import TUNING_ENDED
+from lab.once import make_once
 from lab.questions import repository as question_sets
 from lab.questions.repository import Viewer
 from lab.tables import TUNING, TUNING_JOBS, TUNING_LOG
@@ -33,6 +34,7 @@ from servicekit.jobs.events import Event
 from servicekit.jobs.leased_job import JobStore
 from servicekit.jobs.tables import JobOwner
 from servicekit.sql.transaction import Transaction
+from servicekit.web.idempotency import CallKey
 
 CANCELLED = Event("message", {"message": "The job was cancelled.", "level": "info"})
 _CHANCE = random.SystemRandom()
@@ -60,8 +62,11 @@ class Tuning:
     works_here: bool
     """Whether this process works on jobs, and so must have what that needs."""
 
-    async def create(self, viewer: Viewer, owner: JobOwner, wanted: FineTuningCreate) -> FineTuningJob:
-        """Queue one; raises what is wrong with it as far as that can be told without reading all questions."""
+    async def create(
+        self, viewer: Viewer, owner: JobOwner, wanted: FineTuningCreate, call: CallKey | None = None
+    ) -> FineTuningJob:
+        """Queue one, once for a call with this key; raises what is wrong with it as far as that can be told without
+        reading all questions."""
         method = self.methods.get(wanted.method.type)
         if method is None:
             raise MethodUnknown(wanted.method.type, self.methods)
@@ -86,7 +91,7 @@ class Tuning:
             made = repository.create_job(connection, owner, columns, now)
             return job_of(repository.get_job(connection, viewer, made))
 
-        made = await self.store.database.write(write)
+        made = await make_once(self.store, call, wanted, FineTuningJob, write)
         self.store.notifier.notify(made.id, due=True)
         return made
 
