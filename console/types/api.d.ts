@@ -615,7 +615,7 @@ declare namespace Api {
   };
   type FineTuningCheckpoint = {
     created_at: number;
-    fine_tuned_model_checkpoint: string;
+    fine_tuned_model_checkpoint: string | null;
     fine_tuning_job_id: string;
     id: string;
     metrics: Record<string, number>;

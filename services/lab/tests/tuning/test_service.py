@@ -157,6 +157,15 @@ async def test_only_a_job_that_has_ended_is_deleted_with_what_it_learnt(bench: B
         await bench.get(made.id)
 
 
+async def test_no_model_is_named_that_nothing_serves(bench: Bench) -> None:
+    await bench.save()
+    made = await bench.start(suffix="support")
+    await bench.work()
+    (checkpoint,) = (await bench.opened.tuning.list_checkpoints(ACME, made.id, 5, None)).data
+    job = await bench.get(made.id)
+    assert (checkpoint.fine_tuned_model_checkpoint, job.fine_tuned_model, job.suffix) == (None, None, "support")
+
+
 async def test_two_jobs_wait_in_turn_of_their_tenants(bench: Bench) -> None:
     await bench.save()
     other = Viewer("other", "key_2")

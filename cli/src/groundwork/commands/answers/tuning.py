@@ -25,7 +25,7 @@ def start(
     context: typer.Context,
     questions: SetArgument,
     model: Annotated[str, typer.Argument(help="A chat model that llama.cpp serves, such as smollm2.")],
-    suffix: Annotated[str | None, typer.Option(help="What the tuned model is to be called after MODEL+.")] = None,
+    suffix: Annotated[str | None, typer.Option(help="A name for what is learnt, kept with the job.")] = None,
     validation: Annotated[str | None, typer.Option(metavar="NAME[@N]", help="A question set to be judged by.")] = None,
     epochs: Annotated[int | None, typer.Option(help="How often each question is learnt.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Questions of one step.")] = None,

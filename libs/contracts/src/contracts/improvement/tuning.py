@@ -80,7 +80,7 @@ class FineTuningCreate(Request):
     hyperparameters: SupervisedHyperparameters | None = None
     """Where OpenAI's older clients have those of `supervised`."""
     suffix: Suffix | None = None
-    """The tuned model is called `MODEL+SUFFIX`. Unsaid, by the job's id."""
+    """A name for what is learnt, kept with the job. No model is served under it: the adapter is declared by hand."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
     metadata: Annotated[
         dict[Annotated[str, StringConstraints(max_length=64)], Annotated[Line, StringConstraints(max_length=512)]],
@@ -151,7 +151,7 @@ class FineTuningJob(Reply):
     status: FineTuningStatus
     model: str
     fine_tuned_model: str | None = None
-    """What to ask for. Null until it is served."""
+    """What to ask for. Always null as yet: no job has its adapter served."""
     training_file: str
     validation_file: str | None = None
     result_files: list[str] = Field(default_factory=list)
@@ -181,13 +181,14 @@ class FineTuningEvent(Reply):
 
 
 class FineTuningCheckpoint(Reply):
-    """The state after an epoch, from which a job goes on that was interrupted."""
+    """The figures after an epoch. The state itself is not kept once the job has ended."""
 
     id: str
     object: Literal["fine_tuning.job.checkpoint"] = "fine_tuning.job.checkpoint"
     created_at: Count
     fine_tuning_job_id: str
-    fine_tuned_model_checkpoint: str
+    fine_tuned_model_checkpoint: str | None = None
+    """Null: no state on the way is served."""
     step_number: Count
     metrics: dict[str, float]
 

@@ -124,8 +124,7 @@ class Tuning:
         rows = await self.store.database.read(
             lambda one: repository.list_checkpoints(one, viewer, job_id, limit, number)
         )
-        model = (await self.get(viewer, job_id)).model
-        data = [checkpoint_of(row, model) for row in rows[:limit]]
+        data = [checkpoint_of(row) for row in rows[:limit]]
         ends = {"first_id": data[0].id, "last_id": data[-1].id} if data else {}
         return FineTuningCheckpoints(data=data, has_more=len(rows) > limit, **ends)
 

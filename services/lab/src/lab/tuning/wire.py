@@ -73,13 +73,12 @@ def event_of(row: Row) -> FineTuningEvent:
     )
 
 
-def checkpoint_of(row: Row, model: str) -> FineTuningCheckpoint:
+def checkpoint_of(row: Row) -> FineTuningCheckpoint:
     """An epoch's figures."""
     return FineTuningCheckpoint(
         id=f"{row['job_id']}.{row['step']}",
         created_at=int(row["created_at"].timestamp()),
         fine_tuning_job_id=row["job_id"],
-        fine_tuned_model_checkpoint=f"{model}:ckpt-step-{row['step']}",
         step_number=row["step"],
         metrics={"step": float(row["step"]), **row["figures"]},
     )
