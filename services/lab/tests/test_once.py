@@ -5,7 +5,7 @@ from datetime import timedelta
 from pydantic import BaseModel
 
 from lab.dependencies import Dependencies
-from lab.once import forgetting, make_once
+from lab.once import make_once, pruning
 from servicekit.core.clock import ManualClock
 from servicekit.web.idempotency import CallKey
 
@@ -14,7 +14,7 @@ class Numbered(BaseModel):
     number: int
 
 
-async def test_what_was_answered_is_forgotten_after_a_day(opened: Dependencies, clock: ManualClock) -> None:
+async def test_what_was_answered_is_deleted_after_a_day(opened: Dependencies, clock: ManualClock) -> None:
     store, call, made = opened.tuning.store, CallKey("key_1", "POST /v1/things", "once"), iter(range(1, 9))
 
     async def make() -> int:
@@ -22,8 +22,8 @@ async def test_what_was_answered_is_forgotten_after_a_day(opened: Dependencies, 
         return (await make_once(store, call, wanted, Numbered, lambda _: Numbered(number=next(made)))).number
 
     assert [await make(), await make()] == [1, 1]
-    await forgetting(store).act()
+    await pruning(store).act()
     assert await make() == 1
     clock.advance(timedelta(hours=25).total_seconds())
-    await forgetting(store).act()
+    await pruning(store).act()
     assert await make() == 2

@@ -13,7 +13,7 @@ from lab.dependencies import Dependencies
 from lab.evaluations.runtime import evaluation_jobs
 from lab.evaluations.service import Evaluations
 from lab.generation.runtime import generation_parts
-from lab.once import forgetting
+from lab.once import pruning
 from lab.questions.repository import Bounds
 from lab.questions.service import QuestionSets
 from lab.settings import LabSettings
@@ -60,7 +60,7 @@ async def _open(
     tunings, tuning_jobs, chore = tuning_parts(settings, tuned, gateway, inference)
     evaluating = open_worker(settings, asked, evaluation_jobs(settings, gateway), settings.evaluation_slots)
     generating = open_worker(settings, made, generation_jobs, settings.generation_slots)
-    learning = open_worker(settings, tuned, tuning_jobs, settings.tuning_slots, [chore, forgetting(tuned)])
+    learning = open_worker(settings, tuned, tuning_jobs, settings.tuning_slots, [chore, pruning(tuned)])
     workers = {
         "evaluations": (await stack.enter_async_context(evaluating)).probe,
         "question_generation": (await stack.enter_async_context(generating)).probe,

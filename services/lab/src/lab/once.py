@@ -36,7 +36,7 @@ async def make_once(
     return model.model_validate_json(answer.body)
 
 
-def forgetting(store: JobStore) -> Chore:
+def pruning(store: JobStore) -> Chore:
     """Deletes answers that are older than 24 hours."""
 
     async def prune() -> None:
@@ -46,7 +46,7 @@ def forgetting(store: JobStore) -> Chore:
     return Chore(PRUNE_SECONDS, prune)
 
 
-async def forget_keys(database: Database, key_ids: Sequence[str]) -> None:
+async def delete_answers(database: Database, key_ids: Sequence[str]) -> None:
     """Delete what was answered to these API keys."""
     async with database.write() as connection:
         for first in range(0, len(key_ids), KEYS_AT_ONCE):

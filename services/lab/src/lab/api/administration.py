@@ -10,7 +10,7 @@ from contracts.access.tenancy import TenantKeys
 from contracts.core.base import Name
 from contracts.documents.documents import DeletedDocument
 from lab.api.access import Generating, Library, Runs, Tunings
-from lab.once import forget_keys
+from lab.once import delete_answers
 from servicekit.auth.delegation import Caller, check_tenant_admin, require, require_installation
 from servicekit.backup import tables as backup_tables
 from servicekit.sql.database import Database
@@ -51,7 +51,7 @@ async def delete_tenant(
     await generations.delete_tenant(name)
     await runs.delete_tenant(name)
     await sets.delete_tenant(name)
-    await forget_keys(sets.database, body.key_ids)
+    await delete_answers(sets.database, body.key_ids)
     await sets.database.clean()
 
 
