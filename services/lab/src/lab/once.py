@@ -1,4 +1,4 @@
-"""Jobs that a call starts once, however often it is made: a client that got no answer makes it again by itself."""
+"""Jobs that a call starts once, however often it is made: a client that got no answer makes it again."""
 
 from __future__ import annotations
 
