@@ -84,10 +84,15 @@ def _create_parts() -> None:
         sa.Column("tenant", sa.String(63), nullable=False),
         sa.Column("digest", sa.String(80), nullable=False),
         sa.Column("bytes", sa.Integer, nullable=False),
+    )
+    op.create_table(
+        "tuning_artifact_pieces",
+        job(),
+        sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("content", sa.LargeBinary, nullable=False),
     )
 
 
 def downgrade() -> None:
-    for table in ("tuning_artifacts", "tuning_checkpoints", "tuning_events", "tuning_jobs"):
-        op.drop_table(table)
+    for table in ("artifact_pieces", "artifacts", "checkpoints", "events", "jobs"):
+        op.drop_table(f"tuning_{table}")
