@@ -30,7 +30,9 @@ def test_questions_of_the_handbook_are_made_reviewed_saved_and_answered(
     told = groundwork(home, "generate", "made", handbook.name, *options)
     run = told.split()[0]
     found = home.client.question_generation.get("made", run)
-    assert (found.status, found.kept, found.kept_near_misses) == ("completed", 8, 2)
+    assert (found.status, found.kept) == ("completed", 8)
+    near = found.kept_near_misses
+    assert 1 <= near <= 2, "as many as there is something to swap for"
     items = list(home.client.question_generation.items("made", run, state="proposed"))
     kept = [item for item in items if item.answerable]
     assert all(item.question and item.answers and item.span and item.why for item in kept)
@@ -42,7 +44,7 @@ def test_questions_of_the_handbook_are_made_reviewed_saved_and_answered(
         assert said == item.span.text
     groundwork(home, "review", "made", run, "--reject", str(items[0].number), "--accept-all", "--save")
     saved = home.client.question_sets.get("made")
-    assert (saved.questions, saved.unanswerable, saved.splits) == (9, 2, {"test": 9})
+    assert (saved.questions, saved.unanswerable, saved.splits) == (7 + near, near, {"test": 7 + near})
     evaluation = home.client.evaluations.start("made", f"rag:{handbook.name}", version=saved.version)
     ended = home.client.evaluations.wait(evaluation.id, timeout=SECONDS)
     assert (ended.status, ended.failed) == ("completed", 0)

@@ -61,7 +61,8 @@ def test_the_packaged_model_learns_the_answers_of_a_file(
     assert "14 questions to learn from, 6 held out" in events[-1]
     (checkpoint,) = openai.fine_tuning.jobs.checkpoints.list(job.id)
     assert checkpoint.step_number == 4
-    assert [one.id for one in openai.fine_tuning.jobs.list(limit=1)] == [waiting.id, job.id]
+    listed = [one.id for one in openai.fine_tuning.jobs.list(limit=1)]  # the home's other tests have jobs, too
+    assert [one for one in listed if one in (waiting.id, job.id)] == [waiting.id, job.id]
     adapter = http.get(f"/v1/fine_tuning/jobs/{job.id}/artifact").content
     path = home.home.root / "adapter.gguf"
     path.write_bytes(adapter)

@@ -22,15 +22,19 @@ def shelves(app: FastAPI, seen: Seen) -> None:
         seen.note("ingest", request, caller)
         return {"data": [document_of(name, one) for one in seen.documents], "next_cursor": None}
 
-    @app.get(f"{path}/{{document}}")
-    async def shown(name: str, document: str, caller: Annotated[Caller, require("ingest")]) -> Any:
+    def text_of(document: str) -> str:
         if document not in seen.documents:
             raise NotFound(f"There is no document '{document}'.", param="id")
+        return seen.documents[document]
+
+    @app.get(f"{path}/{{document}}")
+    async def shown(name: str, document: str, caller: Annotated[Caller, require("ingest")]) -> Any:
+        text_of(document)
         return document_of(name, document)
 
     @app.get(f"{path}/{{document}}/chunks")
     async def chunks(name: str, document: str, caller: Annotated[Caller, require("ingest")]) -> Any:
-        text = seen.documents[document]
+        text = text_of(document)
         chunk = {"chunk_id": f"c_{document}", "ordinal": 0, "revision": 1, "text": text, "start": 0, "end": len(text)}
         return {"data": [chunk], "next_cursor": None}
 
