@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +39,20 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
-def context(chromium: Any) -> Iterator[Any]:
-    """One visitor's browser: it has the console's files from the first page on, as a visitor's has."""
+@contextmanager
+def visiting(chromium: Any) -> Iterator[Any]:
+    """A visitor's browser."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     yield context
     context.close()
+
+
+@pytest.fixture(scope="session")
+def context(chromium: Any) -> Iterator[Any]:
+    """One visitor's browser: it has the console's files from the first page on, as a visitor's has."""
+    with visiting(chromium) as context:
+        yield context
 
 
 @pytest.fixture

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
+from tests.browser.conftest import visiting
 from tests.browser.visitor import MODULE
 from tests.support.home.stack import RunningHome
 
 MANY = 9
 CHANGES = f"import({MODULE % 'documents/uploads.js'}).then(({{ changes }}) => changes.value)"
+
+
+@pytest.fixture(scope="module")
+def context(chromium: Any) -> Iterator[Any]:
+    """Of these tests alone: one sets the clock, which then is that of all pages of its browser for ever."""
+    with visiting(chromium) as context:
+        yield context
 
 
 def _add(home: RunningHome, collection: str, text: str) -> None:
