@@ -1037,6 +1037,7 @@ declare namespace Api {
     fingerprint: string | null;
     id: string;
     images: boolean | null;
+    input_tokens_per_second: number | null;
     kind: "chat" | "embedding" | "rerank" | "reading" | "classification" | "rag" | "agent" | "prompt";
     labels: string[] | null;
     languages: "all" | string[] | null;

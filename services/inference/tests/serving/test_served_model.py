@@ -25,7 +25,7 @@ class Process:
 async def test_a_model_that_is_loaded_again_from_another_file_is_another_one(declared: Any) -> None:
     child, digest = Process(), ["sha256:a"]
     declaration = Declaration(Model.model_validate(declared["chat"]))
-    served = ServedModel(declaration, FakeEngine(), identify=lambda: Identity(digest[0]), child=child)
+    served = ServedModel(declaration, FakeEngine("."), identify=lambda: Identity(digest[0]), child=child)
     await served.open()
     assert served.version == ModelVersion("talker"), "nobody has looked at its files"
     await served.identify()
@@ -45,7 +45,7 @@ async def test_a_model_that_is_loaded_again_from_another_file_is_another_one(dec
 async def test_a_model_that_sleeps_is_ready_and_known_and_says_so(declared: Any) -> None:
     child = Process()
     declaration = Declaration(Model.model_validate(declared["chat"]))
-    served = ServedModel(declaration, FakeEngine(), identify=lambda: Identity("sha256:a"), child=child)
+    served = ServedModel(declaration, FakeEngine("."), identify=lambda: Identity("sha256:a"), child=child)
     await served.open()
     await served.identify()
     assert not served.info().asleep

@@ -26,7 +26,9 @@ LLAMA = {
 
 def served(weights: Path | None) -> ServedModel[Engine]:
     declaration = Declaration(Model.model_validate(LLAMA))
-    return ServedModel(declaration, FakeEngine(), identify=lambda: Identity("sha256:a"), child=Process(weights=weights))
+    return ServedModel(
+        declaration, FakeEngine("."), identify=lambda: Identity("sha256:a"), child=Process(weights=weights)
+    )
 
 
 async def test_the_weights_of_a_model_that_is_one_file_are_given_with_their_digest() -> None:
@@ -42,7 +44,7 @@ async def test_a_model_of_several_files_or_of_another_engine_is_not_tunable(decl
     await model.open()
     with pytest.raises(NotTunable, match="one GGUF file"):
         await weights_of(model)
-    other: ServedModel[Engine] = ServedModel(Declaration(Model.model_validate(declared["chat"])), FakeEngine())
+    other: ServedModel[Engine] = ServedModel(Declaration(Model.model_validate(declared["chat"])), FakeEngine("."))
     await other.open()
     with pytest.raises(NotTunable):
         await weights_of(other)

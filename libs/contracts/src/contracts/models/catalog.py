@@ -79,6 +79,8 @@ class ModelInfo(Reply):
     """Tokens that the model reads (chat: prompt and answer together)."""
     answer_tokens: Count | None = None
     """How long a chat model's answer is at most where nobody says how long it may be; null where nobody has said so."""
+    input_tokens_per_second: float | None = None
+    """How fast a chat model read its latest prompts, its queue included; null before the first."""
     dimensions: Count | None = None
     languages: Languages | None = None
     """What an embedding or reading model reads well: `all`, or codes of ISO 639-1; null where nobody said it."""

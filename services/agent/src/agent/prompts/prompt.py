@@ -19,6 +19,11 @@ class Prompt:
     """The file that it is, or stands in place of."""
 
     @property
+    def length(self) -> int:
+        """Characters of both, before anything is filled in."""
+        return len(self.system.template) + len(self.user.template)
+
+    @property
     def longer(self) -> int:
         """Characters that its system text has more than the file's, which the shares of models' contexts are for."""
         return max(0, len(self.system.template) - len(load_prompt(self.file).system.template))

@@ -58,6 +58,9 @@ def _as_model(name: str, spec: RouteSpec, models: Models) -> ModelInfo:
         kind="chat",
         context_length=min(lengths, default=None),
         answer_tokens=min((model.answer_tokens for model in behind if model.answer_tokens), default=None),
+        input_tokens_per_second=min(
+            (model.input_tokens_per_second for model in behind if model.input_tokens_per_second), default=None
+        ),
         default=shadowed is not None and shadowed.default,
         packaged=bool(behind) and all(model.packaged for model in behind),
         images=(bool(behind) and all(model.images for model in behind)) or None,

@@ -122,6 +122,7 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
 class ChatEngine(Engine, Protocol):
     """Answers conversations.
 

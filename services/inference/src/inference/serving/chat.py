@@ -44,6 +44,8 @@ async def complete_answer(served: ServedModel[ChatEngine], request: ChatRequest)
     return {**_head("chat.completion", served.name), **_completion_fields(completion)}
 
 
+CHARACTERS_A_TOKEN = 4
+"""Roughly, of prompts that nobody counted."""
 MOST_SILENT = 16
 """Pieces without content that are waited through for the first with some."""
 
@@ -67,6 +69,7 @@ class ChatStream:
         self._named_roles: set[int] = set()
         self._usage: dict[str, Any] | None = None
         self._ended = False
+        self._first_after: float | None = None
         served.in_flight.begin()
 
     @property
@@ -91,7 +94,7 @@ class ChatStream:
             raise
         finally:
             CURRENT.set(before)
-        seconds = time.monotonic() - self._started
+        seconds = self._first_after = time.monotonic() - self._started
         FIRST_TOKEN_SECONDS.labels(self._name).observe(seconds)
         self._span.set({"gen_ai.response.time_to_first_chunk": seconds})
 
@@ -118,6 +121,11 @@ class ChatStream:
         """Stop the model's work, if it is not done, and account for what was done."""
         await self._pieces.aclose()
         self._served.in_flight.end()
+        if self._first_after is not None:
+            self._served.reading_speed.record(self._usage, self._first_after)
+        elif not self._ended:
+            length = sum(len(message.plain_text()) for message in self._request.messages)
+            self._served.reading_speed.record_unfinished(length // CHARACTERS_A_TOKEN, time.monotonic() - self._started)
         if not self._ended:
             ABANDONED.labels(self._name).inc()
             self._span.set({"error.type": "cancelled"})

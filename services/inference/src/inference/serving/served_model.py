@@ -20,9 +20,10 @@ from inference.catalog.models_file import Model
 from inference.engines.wrappers.on_demand import OnDemandEmbedding
 from inference.errors import CannotLoad, ModelNotReady, NoTokenizer
 from inference.metrics import READY, SILENT_SECONDS, begin_model
-from inference.protocol.engines import ClassificationEngine, EmbeddingEngine, Engine, ReadingEngine
+from inference.protocol.engines import ChatEngine, ClassificationEngine, EmbeddingEngine, Engine, ReadingEngine
 from inference.protocol.prefixes import NO_PREFIXES, Prefixes
 from inference.queueing.liveness import InFlightCalls, Liveness
+from inference.serving.reading_speed import ReadingSpeed
 from servicekit.core.errors import NotReady, ServiceError, UpstreamFailed, UpstreamTimeout
 
 log = structlog.get_logger(__name__)
@@ -106,6 +107,7 @@ class ServedModel(Generic[AnyEngine]):
         begin_model(model.name, model.kind)
         self.engine = engine
         self.in_flight = InFlightCalls()
+        self.reading_speed = ReadingSpeed()
         self._liveness = liveness
         """Of an engine whose own probe does not have the model answer."""
         SILENT_SECONDS.labels(model.name).set_function(self.in_flight.silent_seconds)
@@ -186,6 +188,8 @@ class ServedModel(Generic[AnyEngine]):
         if self._state == "loading":
             self._why = LOADING
             if await self._attempt(self.engine.open()):
+                if self._child is not None and isinstance(self.engine, ChatEngine) and not self.model.packaged:
+                    await self.reading_speed.measure(self.engine, self.name)
                 log.info("model ready", model=self.name, kind=self.model.kind)
                 self._state = "ready"
                 READY.labels(self.name).set(1)
@@ -301,6 +305,7 @@ class ServedModel(Generic[AnyEngine]):
             kind=self.model.kind,
             context_length=self.model.context_length or self.readable,
             answer_tokens=self.model.generation.max_tokens,
+            input_tokens_per_second=self.reading_speed.tokens_per_second,
             dimensions=self.model.dimensions,
             languages=self.model.languages,
             unrelated_cosine=self.model.unrelated_cosine,

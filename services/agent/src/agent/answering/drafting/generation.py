@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 import structlog
 
 from agent.answering.drafting.prompt import CHARACTERS_A_TOKEN, Asked, fit, messages, prompt_of, with_images
+from agent.answering.drafting.room import room_for_sources, seconds_to_first_token
 from agent.answering.errors import ImagesNotRead
 from agent.answering.state import AnswerState, Begun, Context, Draft
 from agent.errors import ModelNotAnswerable, is_policy
@@ -100,9 +101,9 @@ def words_are_wanted(model: ModelInfo, prompt: Prompt, options: AnswerOptions) -
 
 async def begin_draft(request: ChatRequest, context: Context, model: ModelInfo, seconds: float | None = None) -> Draft:
     """A draft whose first piece is there; raises what the model plane raises, `TimeoutError` where that takes longer
-    than `seconds`, or `AGENT_FIRST_TOKEN_SECONDS`."""
+    than `seconds`, or `AGENT_FIRST_TOKEN_SECONDS` and what a slow model needs."""
     context.receipt.model = model.id
-    most = context.settings.first_token_seconds if seconds is None else seconds
+    most = seconds_to_first_token(request, model, context.settings) if seconds is None else seconds
     wait_seconds = min(most, max(0.0, context.remaining() - RESERVE_SECONDS))
     started = time.perf_counter()
     call = await context.closing.enter_async_context(AsyncExitStack())
@@ -124,17 +125,19 @@ async def begin_draft(request: ChatRequest, context: Context, model: ModelInfo, 
 def chat_request(state: AnswerState, context: Context, model: ModelInfo, prompt: Prompt) -> ChatRequest:
     """The best chunks that fit, first those that the best passages come from."""
     settings, evidence = context.settings, state["evidence"]
-    room = settings.packaged_context_tokens if model.packaged else settings.context_tokens
     most = settings.packaged_answer_tokens if model.packaged else settings.answer_tokens
     if context.max_tokens is not None:
         most = min(most, context.max_tokens) if model.packaged else context.max_tokens
     conversation = state["conversation"]
     form = conversation.form
     schema = json.dumps(form.schema, ensure_ascii=False) if form else ""
-    if model.context_length is not None:
-        beside = len(conversation.instructions) + len(schema) + prompt.longer
-        around = PROMPT_TOKENS + int(beside / CHARACTERS_A_TOKEN)
-        room = max(64, min(room, model.context_length - most - around))
+    added = len(conversation.instructions) + len(schema)
+    room = room_for_sources(
+        model,
+        settings,
+        beside=most + PROMPT_TOKENS + int((added + prompt.longer) / CHARACTERS_A_TOKEN),
+        around=int((added + prompt.length + len(state["standalone"])) / CHARACTERS_A_TOKEN),
+    )
     best_first: dict[str, Hit] = {one.passage.hit.chunk_id: one.passage.hit for one in evidence.ranked}
     hits = fit([*best_first.values()], room)
     asked = Asked(state["standalone"], conversation.instructions, conversation.options.style, schema)

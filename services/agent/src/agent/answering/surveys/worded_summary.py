@@ -15,6 +15,7 @@ import structlog
 from agent.answering.drafting.drafts import DraftSentence
 from agent.answering.drafting.generation import RESERVE_SECONDS, texts_of
 from agent.answering.drafting.prompt import CHARACTERS_A_TOKEN
+from agent.answering.drafting.room import room_for_sources
 from agent.answering.drafting.sentence_check import check
 from agent.answering.drafting.writer import Writer
 from agent.answering.state import Context
@@ -114,12 +115,9 @@ async def _sum_up(read: Sequence[Hit], count: int, model: ModelInfo, context: Co
 
 def _room(model: ModelInfo, count: int, prompt: Prompt, context: Context) -> int:
     """Characters of a document that go into one call."""
-    settings = context.settings
-    tokens = settings.packaged_context_tokens if model.packaged else settings.context_tokens
-    if model.context_length is not None:
-        around = count * TOKENS_A_SENTENCE + MARGIN_TOKENS + int(prompt.longer / CHARACTERS_A_TOKEN)
-        tokens = max(64, min(tokens, model.context_length - around))
-    return int(tokens * CHARACTERS_A_TOKEN)
+    beside = count * TOKENS_A_SENTENCE + MARGIN_TOKENS + int(prompt.longer / CHARACTERS_A_TOKEN)
+    around = int(prompt.length / CHARACTERS_A_TOKEN)
+    return int(room_for_sources(model, context.settings, beside=beside, around=around) * CHARACTERS_A_TOKEN)
 
 
 def _parts(texts: Sequence[str], room: int) -> Iterator[str]:
