@@ -51,6 +51,7 @@ def test_a_stream_gives_deltas_then_the_whole_answer() -> None:
     assert done.answer.report.grounded
     assert done.answer.usage is not None
     assert done.answer.usage.total_tokens == 3
+    assert done.answer.id == "x", "what feedback names it by"
 
 
 def test_an_error_inside_a_stream_is_raised_with_its_code() -> None:
@@ -84,7 +85,7 @@ def test_a_question_works_from_any_openai_server_unless_options_are_given() -> N
         return httpx2.Response(200, json={"id": "x", "created": 1, "model": "m", "choices": choices})
 
     with client_of(answer) as client:
-        client.ask(["a", "b"], "q")
+        assert client.ask(["a", "b"], "q").id == "x"
         client.ask("a", "q", AnswerOptions(top_k=3, grounding="strict"))
     assert bodies[0]["model"] == "rag:a,b"
     assert "groundwork" not in bodies[0]

@@ -26,6 +26,8 @@ class Answer:
     citations: list[Annotation] = field(default_factory=list)
     report: AnswerReport | None = None
     usage: ChatUsage | None = None
+    id: str | None = None
+    """What feedback and records call it."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def ask(connection: Connection, collections: str | Sequence[str], question: str,
         raise UnexpectedAnswer("The answer has no choices; see the server's log.")
     message = completion.choices[0].message
     report = completion.groundwork if isinstance(completion.groundwork, AnswerReport) else None
-    return Answer(message.content or "", message.annotations or [], report, completion.usage)
+    return Answer(message.content or "", message.annotations or [], report, completion.usage, completion.id)
 
 
 def ask_stream(
@@ -65,12 +67,13 @@ def ask_stream(
     citations: list[Annotation] = []
     report: AnswerReport | None = None
     usage: ChatUsage | None = None
+    answer_id: str | None = None
     with connection.events(CREATE_CHAT_COMPLETION, json=body, timeout=ANSWER_SECONDS) as events:
         for event in events:
             if event.data == STREAM_END:
                 break
             chunk = _chunk(event.data)
-            usage = chunk.usage or usage
+            usage, answer_id = chunk.usage or usage, chunk.id
             if isinstance(chunk.groundwork, AnswerReport):
                 report = chunk.groundwork
             for choice in chunk.choices:
@@ -80,7 +83,7 @@ def ask_stream(
                     yield TextDelta(choice.delta.content)
         else:
             raise UnexpectedAnswer("The answer broke off before its end. Ask again.")
-    yield AnswerDone(Answer("".join(pieces), citations, report, usage))
+    yield AnswerDone(Answer("".join(pieces), citations, report, usage, answer_id))
 
 
 def _chunk(data: str) -> ChatCompletionChunk:
