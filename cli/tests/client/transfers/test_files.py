@@ -38,6 +38,17 @@ def test_every_format_that_is_read_is_taken_from_a_folder(tmp_path: Path) -> Non
     assert len(found.files) == 9
 
 
+def test_empty_source_code_in_a_folder_is_no_document_and_any_other_empty_file_is_sent(tmp_path: Path) -> None:
+    for name in ("pkg/__init__.py", "pkg/a.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "gone.py").symlink_to(tmp_path / "nowhere")
+    found = find_files([str(tmp_path)])
+    assert (names(found.files), names(found.skipped)) == (["a.md"], ["__init__.py"])
+    assert names(find_files([str(tmp_path / "pkg" / "__init__.py")]).files) == ["__init__.py"], "it was named"
+    assert names(find_files([f"{tmp_path}/*.py"]).files) == ["gone.py"], "sending it tells that it can't be read"
+
+
 def test_a_pattern_that_the_shell_left_alone_is_expanded(folder: Path) -> None:
     assert names(find_files([f"{folder}/**/*.txt"]).files) == ["c.txt"]
 

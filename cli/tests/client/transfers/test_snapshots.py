@@ -17,6 +17,7 @@ def write(folder: Path, *names: str) -> None:
 def test_documents_at_any_depth_are_seen_and_what_is_hidden_made_or_unread_is_not(tmp_path: Path) -> None:
     write(tmp_path, "b.md", "sub/a.txt", "Grüße 🙂.md")
     write(tmp_path, ".a.md", ".git/b.md", "node_modules/c.md", "sub/__pycache__/d.md", "e.unheard-of")
+    (tmp_path / "empty.py").touch()
     assert sorted(take(tmp_path).files) == ["Grüße 🙂.md", "b.md", "sub/a.txt"]
 
 

@@ -21,6 +21,7 @@ def folder(tmp_path: Path) -> Path:
     folder.mkdir()
     for name in ("a.md", "b.md", "c.unheard-of"):
         (folder / name).write_text(name)
+    (folder / "__init__.py").touch()
     return folder
 
 
@@ -30,6 +31,7 @@ def test_all_that_is_ready_is_counted_and_a_second_time_nothing_changes(server: 
     assert done.stdout.startswith("2 of 2 documents ready in 'c', ")
     assert "skipped" in done.stderr
     assert "c.unheard-of: its name tells of no document that can be read" in done.stderr
+    assert "__init__.py: it is empty" in done.stderr
     assert run("ingest", str(folder), "-c", "c").stdout.startswith("2 of 2 documents ready in 'c' (2 unchanged), ")
 
 

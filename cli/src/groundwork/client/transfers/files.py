@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from extraction.formats.catalog import media_type_of
+from extraction.formats.catalog import CODE, media_type_of
 from groundwork.errors import GroundworkError
 
 LEFT_OUT = ("node_modules", "__pycache__")
@@ -28,7 +28,7 @@ class NameUnusable(GroundworkError):
 
 @dataclass(frozen=True)
 class Found:
-    """Files to ingest, in order and each once, and those in folders that are no documents."""
+    """Files to ingest, in order and each once, and those in folders that are no documents or empty source code."""
 
     files: list[Path]
     skipped: list[Path]
@@ -40,8 +40,22 @@ def find_files(paths: Iterable[str]) -> Found:
     skipped: dict[Path, None] = {}
     for path in paths:
         for file, named in _expand(path):
-            (files if named or media_type_of(file.name) else skipped)[file] = None
+            taken = media_type_of(file.name) and not is_empty_code(file.name, _size(file))
+            (files if named or taken else skipped)[file] = None
     return Found(list(files), list(skipped))
+
+
+def is_empty_code(name: str, size: int | None) -> bool:
+    """Whether a file of so many bytes is source code without any: an `__init__.py` is no document that failed."""
+    return size == 0 and media_type_of(name) == CODE
+
+
+def _size(file: Path) -> int | None:
+    """In bytes; None where nobody can tell, which sending it will."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return None
 
 
 def check_name(path: str) -> None:

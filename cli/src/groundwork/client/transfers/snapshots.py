@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from extraction.formats.catalog import media_type_of
-from groundwork.client.transfers.files import is_left_out
+from groundwork.client.transfers.files import is_empty_code, is_left_out
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One look at a folder. Hidden files and types that the server does not read are left out."""
+    """One look at a folder. Hidden files, types that the server does not read and empty source code are left out."""
 
     files: dict[str, Mark] = field(default_factory=dict)
     """By path below the folder, with `/` between its parts."""
@@ -49,7 +49,7 @@ def take(folder: Path) -> Snapshot:
             file = Path(here, name)
             if is_left_out(name) or media_type_of(name) is None:
                 continue
-            if (mark := mark_of(file)) is not None:
+            if (mark := mark_of(file)) is not None and not is_empty_code(name, mark.size):
                 files[file.relative_to(folder).as_posix()] = mark
     return Snapshot(files, frozenset(unreadable))
 

@@ -9,6 +9,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from contracts.documents.documents import Document
+from extraction.formats.catalog import media_type_of
 from groundwork.client import Groundwork
 from groundwork.client.transfers.bulk import Batch, ingest_files
 from groundwork.client.transfers.files import Found, find_files
@@ -71,9 +72,8 @@ def _documents(client: Groundwork, collection: str, batch: Batch) -> Iterator[Do
 
 def _say_skipped(session: Session, found: Found) -> None:
     for file in found.skipped:
-        session.notes.print(
-            f"skipped {file}: its name tells of no document that can be read; name it to try", style="yellow"
-        )
+        why = "it is empty" if media_type_of(file.name) else "its name tells of no document that can be read"
+        session.notes.print(f"skipped {file}: {why}; name it to try", style="yellow")
 
 
 def _bars(session: Session, total: int) -> Progress:
