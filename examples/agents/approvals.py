@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import sys
 
-from connection import connect
-
 from contracts.agents.runs import Decision, PendingToolCall
+from examples.connection import run
 from groundwork.client import Groundwork
 
 TASK = "Use the calculator to compute 6*7, then tell me the result."
@@ -40,5 +39,4 @@ def main(client: Groundwork, word: str) -> str:
 
 
 if __name__ == "__main__":
-    with connect() as groundwork:
-        main(groundwork, sys.argv[1] if len(sys.argv) > 1 else "")
+    run(lambda groundwork: main(groundwork, sys.argv[1] if len(sys.argv) > 1 else ""))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from connection import connect
-
 from contracts.agents.runs import Run
+from examples.connection import run
 from groundwork.client import Groundwork
 
 LIMITS = {"steps": 2, "tool_calls": 1, "tokens": 4000, "seconds": 60}
@@ -26,5 +25,4 @@ def main(client: Groundwork) -> Run:
 
 
 if __name__ == "__main__":
-    with connect() as groundwork:
-        main(groundwork)
+    run(main)

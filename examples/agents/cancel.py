@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from connection import connect
-
 from contracts.agents.runs import Run
+from examples.connection import run
 from groundwork.client import Groundwork
 
 
@@ -28,5 +27,4 @@ def main(client: Groundwork) -> tuple[Run, Run]:
 
 
 if __name__ == "__main__":
-    with connect() as groundwork:
-        main(groundwork)
+    run(main)

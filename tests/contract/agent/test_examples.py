@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from examples.agents import approvals, budgets, cancel, replay
 from tests.support.agent.running import RunningAgents, running_agents
 
 from agent.testing.scripted_agents import Turn
 from groundwork.client import Groundwork
 
-EXAMPLES = Path(__file__).resolve().parents[3] / "examples" / "agents"
 SUM = Turn("Let me see.", [("calculator", {"expression": "6*7"})])
 
 
@@ -27,22 +25,14 @@ async def agents(tmp_path: Path) -> AsyncIterator[RunningAgents]:
         yield running
 
 
-def example(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-    for known in (name, "connection"):
-        sys.modules.pop(known, None)
-    return importlib.import_module(name)
-
-
-async def test_the_examples_show_what_they_say(agents: RunningAgents, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_examples_show_what_they_say(agents: RunningAgents) -> None:
     with Groundwork(agents.gateway.url, agents.key) as client:
-        approvals = example("approvals", monkeypatch)
         for word in ("", "reject", '{"expression": "6*8"}'):
             assert await asyncio.to_thread(approvals.main, client, word) == "completed"
-        events = await asyncio.to_thread(example("replay", monkeypatch).main, client)
+        events = await asyncio.to_thread(replay.main, client)
         assert events[-1].type == "run.completed"
         agents.takes(*(Turn(f"{n}.", [("calculator", {"expression": f"{n}*{n}"})]) for n in range(9)))
-        ended = await asyncio.to_thread(example("budgets", monkeypatch).main, client)
+        ended = await asyncio.to_thread(budgets.main, client)
         assert (ended.status, ended.limit, ended.tool_calls) == ("limit_reached", "tool_calls", 1)
         agents.takes("Hello.")
 
@@ -51,7 +41,7 @@ async def test_the_examples_show_what_they_say(agents: RunningAgents, monkeypatc
             await asyncio.Event().wait()
 
         agents.model.before = only_cancelled
-        first, second = await asyncio.to_thread(example("cancel", monkeypatch).main, client)
+        first, second = await asyncio.to_thread(cancel.main, client)
         assert (first.status, second.status) == ("cancelled", "completed")
 
 
