@@ -75,3 +75,18 @@ def test_what_nobody_foresaw_is_told_as_what_it_is(tmp_path: Path) -> None:
 def test_only_what_is_short_of_memory_says_so(error: Exception) -> None:
     assert _describe(error)[0] == "memory_short"
     assert _describe(ValueError("odd"))[0] == "training_failed"
+
+
+SHOW = """
+import ctypes, os
+from lab.training.__main__ import NICE, prepare
+prepare()
+getenv = ctypes.CDLL(None).getenv
+getenv.restype = ctypes.c_char_p
+print(getenv(b"OMP_WAIT_POLICY").decode(), os.nice(0) >= NICE)
+"""
+
+
+def test_it_stands_back_and_its_threads_sleep_while_they_wait() -> None:
+    done = subprocess.run([sys.executable, "-c", SHOW], capture_output=True, text=True, timeout=600)
+    assert done.stdout.strip() == "PASSIVE True", done.stderr
