@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from tests.support.agent.running import running_agents
-from tests.support.inference.real import running_with_inference
+from tests.support.agent.service import serving
+from tests.support.inference import likely
+from tests.support.inference.real import MODELS, running_with_inference
 
 START_SECONDS = 120.0
 
@@ -31,7 +33,7 @@ class Served:
 
 @asynccontextmanager
 async def _gateway(folder: Path) -> AsyncIterator[Served]:
-    async with running_with_inference(folder) as running:
+    async with serving(likely.app) as url, running_with_inference(folder, [*MODELS, likely.declared(url)]) as running:
         yield Served(running.url, running.admin_key)
 
 
@@ -66,7 +68,7 @@ def _in_a_thread(running: Callable[[Path], AbstractAsyncContextManager[Served]],
 
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Chat, embedding and rerank models, and answers from documents by a stand-in."""
+    """Chat, embedding and rerank models, one that tells how likely texts are, and answers from documents by a stand-in."""
     with _in_a_thread(_gateway, tmp_path_factory.mktemp("gateway")) as served:
         yield served
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from contracts.models.chat import STREAM_END, AnswerOptions, AnswerReport, ChatCompletionChunk, ChatUsage
 from contracts.models.citations import Annotation
-from contracts.operations.models import CREATE_CHAT_COMPLETION
+from contracts.models.completions import TextCompletion
+from contracts.operations.models import CREATE_CHAT_COMPLETION, CREATE_COMPLETION
 from groundwork.client.connection import Connection
 from groundwork.errors import UnexpectedAnswer
 
@@ -84,6 +85,26 @@ def ask_stream(
         else:
             raise UnexpectedAnswer("The answer broke off before its end. Ask again.")
     yield AnswerDone(Answer("".join(pieces), citations, report, usage, answer_id))
+
+
+def chat(connection: Connection, model: str, text: str, parameters: Mapping[str, Any]) -> str:
+    """What a model answers to one message."""
+    body = {**parameters, "model": model, "messages": [{"role": "user", "content": text}]}
+    completion = connection.model(CREATE_CHAT_COMPLETION, json=body, timeout=ANSWER_SECONDS)
+    if not completion.choices:
+        raise UnexpectedAnswer("The answer has no choices; see the server's log.")
+    return completion.choices[0].message.content or ""
+
+
+def complete(
+    connection: Connection, model: str, prompt: str | Sequence[str], parameters: Mapping[str, Any]
+) -> TextCompletion:
+    """How a model goes on with a text, or with each of several."""
+    body = {**parameters, "model": model, "prompt": prompt if isinstance(prompt, str) else list(prompt)}
+    completion = connection.model(CREATE_COMPLETION, json=body, timeout=ANSWER_SECONDS)
+    if not completion.choices:
+        raise UnexpectedAnswer("The answer has no choices; see the server's log.")
+    return completion
 
 
 def _chunk(data: str) -> ChatCompletionChunk:

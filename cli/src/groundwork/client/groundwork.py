@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import IO, Literal, Self
+from typing import IO, Any, Literal, Self
 
 import httpx2
 
@@ -16,6 +16,7 @@ from contracts.core.health import Health
 from contracts.models.catalog import Embedding, ModelDeclaration, ModelInfo
 from contracts.models.chat import AnswerOptions
 from contracts.models.classification import Classification
+from contracts.models.completions import TextCompletion
 from contracts.operations.administration import BACK_UP, READINESS
 from contracts.operations.documents import SEARCH_COLLECTION
 from contracts.operations.models import (
@@ -136,6 +137,15 @@ class Groundwork:
     ) -> Iterator[answers.AnswerEvent]:
         """The same as it comes: `TextDelta`s, then one `AnswerDone` with citations and report."""
         return answers.ask_stream(self._connection, collections, question, options or AnswerOptions())
+
+    def chat(self, model: str, text: str, **parameters: Any) -> str:
+        """What a model (`rag:`, `agent:` and `prompt:` too) answers to one message; `parameters` are a chat's."""
+        return answers.chat(self._connection, model, text, parameters)
+
+    def complete(self, model: str, prompt: str | Sequence[str], **parameters: Any) -> TextCompletion:
+        """How a plain model goes on with a text, or with each of several, without a chat template: `echo` and
+        `logprobs` tell how likely the text itself is, where the model's server says it."""
+        return answers.complete(self._connection, model, prompt, parameters)
 
     def models(self) -> list[ModelInfo]:
         """Every model that the key may use, `rag:` models included."""

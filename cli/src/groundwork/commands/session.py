@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,3 +117,14 @@ def session_of(context: typer.Context, gates: Sequence[str] | None = None) -> Se
     session = context.find_object(Session)
     assert session is not None
     return session
+
+
+@contextmanager
+def progress_bar(session: Session, doing: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar beside the results, where notes go to a terminal; called with how many are done."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=session.notes, transient=True, disable=not session.notes.is_terminal) as bar:
+        task = bar.add_task(doing, total=total)
+        yield lambda done: bar.update(task, completed=done)

@@ -17,7 +17,7 @@ MAX_CHARS = 32_768
 _TEXT = ("query", "question", "text")
 _ID = ("id", "_id")
 _RELEVANT = ("relevant", "documents", "document")
-_HALF = re.compile("[\ud800-\udfff]")
+HALF = re.compile("[\ud800-\udfff]")
 _EXAMPLE = '{"query": "…", "relevant": {"document-id": 1}}'
 
 
@@ -133,7 +133,7 @@ def _text(place: str, line: dict[str, Any]) -> str:
     text = next((line[key] for key in _TEXT if key in line), None)
     if not isinstance(text, str) or not text.strip():
         raise _wrong(place, 'it has no "query" (or "question") with text')
-    if _HALF.search(text):
+    if HALF.search(text):
         raise _wrong(place, "the query has half a character, which is no text")
     if len(text) > MAX_CHARS:
         raise _wrong(place, f"the query has {len(text)} characters; a search takes up to {MAX_CHARS}")

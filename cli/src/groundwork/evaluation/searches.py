@@ -5,16 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from functools import partial
 
 from contracts.retrieval.search import SearchMode, SearchReply
-from groundwork.client import ApiError, Groundwork, GroundworkError
+from groundwork.client import Groundwork, GroundworkError
+from groundwork.evaluation.calls import all_at_once, patiently
 from groundwork.evaluation.questions import Question
-
-TRIES = 5
-LONGEST_WAIT = 30.0
-"""Seconds; a server that is overloaded for longer is given up."""
 
 
 class NoReranker(GroundworkError):
@@ -66,44 +63,34 @@ def ask_all(
     Raises what a search raised (`ApiError`, `Unreachable`) and `NoReranker`; searches that have not begun are left out.
     """
     found = {way.name: Found() for way in ways}
-    stopping = threading.Event()
 
-    def one(way: Way, question: Question) -> tuple[Way, Question, SearchReply, float]:
+    def one(way: Way, question: Question, stopping: threading.Event) -> tuple[Way, Question, SearchReply, float]:
         return way, question, *_search(client, collection, question, way, depth, stopping)
 
-    with ThreadPoolExecutor(at_once, thread_name_prefix="eval") as pool:
-        calls = [pool.submit(one, way, question) for question in questions for way in ways]
-        try:
-            for done, call in enumerate(as_completed(calls), start=1):
-                way, question, reply, milliseconds = call.result()
-                found[way.name].add(question, reply, milliseconds)
-                progress(done)
-        finally:
-            stopping.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+    work = (partial(one, way, question) for question in questions for way in ways)
+    for done, (way, question, reply, milliseconds) in enumerate(all_at_once(work, at_once), start=1):
+        found[way.name].add(question, reply, milliseconds)
+        progress(done)
     return found
 
 
 def _search(
     client: Groundwork, collection: str, question: Question, way: Way, depth: int, stopping: threading.Event
 ) -> tuple[SearchReply, float]:
-    """One search and its milliseconds; tried again when the server says that it is busy and for how long."""
-    for attempt in range(1, TRIES + 1):
+    """One search and the milliseconds of its last try."""
+    began = 0.0
+
+    def search() -> SearchReply:
+        nonlocal began
         began = time.perf_counter()
-        try:
-            reply = client.search(
-                collection, question.text, limit=depth, mode=way.mode, rerank=way.rerank, group_by="document"
-            )
-        except ApiError as error:
-            wait = error.retry_after
-            if error.status not in (429, 503) or wait is None or wait > LONGEST_WAIT or attempt == TRIES:
-                raise
-            if stopping.wait(wait):
-                raise
-            continue
-        if way.rerank and "rerank_unavailable" in reply.degraded:
-            raise NoReranker(
-                "There is no reranker to measure: declare one in the models file (kind: rerank), or leave out --rerank."
-            )
-        return reply, (time.perf_counter() - began) * 1000
-    raise AssertionError("the last try returns or raises")
+        return client.search(
+            collection, question.text, limit=depth, mode=way.mode, rerank=way.rerank, group_by="document"
+        )
+
+    reply = patiently(search, stopping)
+    milliseconds = (time.perf_counter() - began) * 1000
+    if way.rerank and "rerank_unavailable" in reply.degraded:
+        raise NoReranker(
+            "There is no reranker to measure: declare one in the models file (kind: rerank), or leave out --rerank."
+        )
+    return reply, milliseconds

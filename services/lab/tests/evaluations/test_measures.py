@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from lab.evaluations.measures import Known, Said, measure, ndcg, recall, rouge_l, token_f1
-from lab.evaluations.tokens import words
+from contracts.improvement.text_measures import rouge_l, token_f1, words
+from lab.evaluations.measures import Known, Said, measure, ndcg, recall
 
 
 @pytest.mark.parametrize(

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from typer.core import TyperGroup
 
 from contracts.documents.documents import Document
 from contracts.retrieval.collections import Collection
 from contracts.retrieval.search import SearchMode
 from groundwork.client import Groundwork
+from groundwork.commands.answers import benchmarks
 from groundwork.commands.answers.question_sets import set_reference
-from groundwork.commands.session import Session, session_of
+from groundwork.commands.result_files import CannotWrite, check_files, write_result
+from groundwork.commands.session import Session, progress_bar, session_of
 from groundwork.errors import GroundworkError, QuestionsInvalid
 
 if TYPE_CHECKING:
@@ -58,20 +58,35 @@ Gate = Annotated[
         "more.",
     ),
 ]
+SEARCHES = "searches"
 UNFINISHED = ("queued", "processing")
+
+
+class _SearchesByDefault(TyperGroup):
+    """`eval COLLECTION QUESTIONS` measures searches, of a collection called `model` too; `eval model MODEL --tasks`
+    a model."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        named = args and (args[0] == SEARCHES or (args[0] == benchmarks.NAME and benchmarks.is_meant(args[1:])))
+        if args and not named and args != ["--help"] and args != ["-h"]:
+            args = [SEARCHES, *args]
+        return super().parse_args(ctx, args)
 
 
 class NothingToEvaluate(GroundworkError):
     """The collection, or the way to search, leaves nothing to measure."""
 
 
-class CannotWrite(GroundworkError):
-    """A result has nowhere to go."""
-
-
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
-    app.command("eval")(evaluate)
+    group = typer.Typer(
+        cls=_SearchesByDefault,
+        no_args_is_help=True,
+        help="Measure searches of a collection (`eval COLLECTION QUESTIONS`), or a model by standard benchmarks.",
+    )
+    group.command(SEARCHES)(evaluate)
+    group.command(benchmarks.NAME)(benchmarks.evaluate_model)
+    app.add_typer(group, name="eval")
 
 
 def evaluate(
@@ -225,7 +240,7 @@ def _ask(
 ) -> dict[str, Found]:
     from groundwork.evaluation.searches import ask_all
 
-    with _bar(session, len(asked) * len(ways)) as bar:
+    with progress_bar(session, "searching", len(asked) * len(ways)) as advance:
         return ask_all(
             client,
             collection,
@@ -233,16 +248,8 @@ def _ask(
             ways,
             depth=depth,
             at_once=at_once,
-            progress=lambda done: bar.update(bar.task_ids[0], completed=done),
+            progress=advance,
         )
-
-
-@contextmanager
-def _bar(session: Session, total: int) -> Iterator[Progress]:
-    columns = (TextColumn("searching"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=session.notes, transient=True, disable=not session.notes.is_terminal) as bar:
-        bar.add_task("searching", total=total)
-        yield bar
 
 
 def _print(session: Session, report: Report, shown: Collection, at_once: int) -> None:
@@ -302,9 +309,7 @@ def _check_files(json_file: Path | None, plot_file: Path | None) -> None:
     """What can't be written is said before anything is asked."""
     if plot_file is not None and plot_file.suffix.lower() != ".svg":
         raise CannotWrite(f"The plot is an SVG file, which any browser shows: name it {plot_file.with_suffix('.svg')}.")
-    for file in (json_file, plot_file):
-        if file is not None and (file.is_dir() or not file.parent.is_dir()):
-            raise CannotWrite(f"'{file}' can't be written: its folder is not there, or it is a folder itself.")
+    check_files(json_file, plot_file)
 
 
 def _write(
@@ -313,15 +318,8 @@ def _write(
     if json_file is not None:
         place = {"embedding_model": shown.embedding_model, "collection_revision": shown.revision}
         everything = {**place, **about, **report.as_json()}
-        _put(json_file, json.dumps(everything, indent=2, ensure_ascii=False) + "\n")
+        write_result(json_file, json.dumps(everything, indent=2, ensure_ascii=False) + "\n")
     if plot_file is not None:
         from groundwork.evaluation.plot import draw
 
-        _put(plot_file, draw(report))
-
-
-def _put(file: Path, content: str) -> None:
-    try:
-        file.write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise CannotWrite(f"'{file}' can't be written: {error.strerror}.") from None
+        write_result(plot_file, draw(report))

@@ -19,11 +19,10 @@ does not define is left out, and says so by its count.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lab.evaluations.tokens import longest_common_subsequence, numbers, raw_tokens, words
+from contracts.improvement.text_measures import measure_text
 
 Figures = dict[str, float]
 DEPTH = 10
@@ -57,7 +56,7 @@ def measure(known: Known, said: Said) -> Figures:
     """The figures that the question defines, each from 0 to 1."""
     found: Figures = {}
     if known.answers:
-        found |= _of_words(known.answers, said.text)
+        found |= measure_text(known.answers, said.text)
     if said.cited:
         found["citations_supported"] = _share(said.supported)
     if known.documents:
@@ -65,17 +64,6 @@ def measure(known: Known, said: Said) -> Figures:
     if said.abstained is not None:
         found |= _of_abstention(known, abstained=said.abstained)
     return found
-
-
-def token_f1(expected: Sequence[str], said: Sequence[str]) -> float:
-    """The harmonic mean of precision and recall of words, however they are ordered."""
-    shared = sum((Counter(expected) & Counter(said)).values())
-    return _f(shared, len(expected), len(said))
-
-
-def rouge_l(expected: Sequence[str], said: Sequence[str]) -> float:
-    """The same of the longest common subsequence (Lin, "ROUGE", 2004), precision and recall alike."""
-    return _f(longest_common_subsequence(expected, said), len(expected), len(said))
 
 
 def ndcg(grades: Mapping[str, int], ranked: Sequence[str], depth: int = DEPTH) -> float:
@@ -89,21 +77,6 @@ def ndcg(grades: Mapping[str, int], ranked: Sequence[str], depth: int = DEPTH) -
 def recall(grades: Mapping[str, int], ranked: Sequence[str], depth: int = DEPTH) -> float:
     """The share of the relevant documents among the first ones."""
     return len(set(_once(ranked)[:depth]) & set(grades)) / len(grades)
-
-
-def _of_words(answers: Sequence[str], text: str) -> Figures:
-    normal, raw = words(text), raw_tokens(text)
-    pairs = [(expected, normal) if (expected := words(answer)) else (raw_tokens(answer), raw) for answer in answers]
-    found = {
-        "answer_found": float(any(_contains(said, expected) for expected, said in pairs)),
-        "answer_f1": max(token_f1(expected, said) for expected, said in pairs),
-        "answer_rouge_l": max(rouge_l(expected, said) for expected, said in pairs),
-    }
-    known = [numbers(answer) for answer in answers]
-    if any(known):
-        stated = frozenset().union(*numbers(text))
-        found["numbers_exact"] = float(any(each and all(one & stated for one in each) for each in known))
-    return found
 
 
 def _of_documents(grades: Mapping[str, int], said: Said) -> Figures:
@@ -122,15 +95,6 @@ def _of_abstention(known: Known, *, abstained: bool) -> Figures:
     if known.answerable or known.answers or known.documents:
         return {"answered": float(not abstained)}
     return {}
-
-
-def _contains(said: Sequence[str], expected: Sequence[str]) -> bool:
-    """Whether the words stand in a row; none of them has a space."""
-    return bool(expected) and f" {' '.join(expected)} " in f" {' '.join(said)} "
-
-
-def _f(shared: int, expected: int, said: int) -> float:
-    return 2 * shared / (expected + said) if expected + said else 0.0
 
 
 def _share(values: Sequence[bool]) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from lab.evaluations.tokens import MOST_WORDS, longest_common_subsequence, numbers, raw_tokens, words
+from contracts.improvement.text_measures import MOST_WORDS, longest_common_subsequence, numbers, raw_tokens, words
 
 
 def test_words_are_compared_without_case_punctuation_and_articles() -> None:

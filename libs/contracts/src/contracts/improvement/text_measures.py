@@ -1,10 +1,20 @@
-"""What texts are compared by: their words, and the numbers in them."""
+"""How near a text is to one that is right: by its words, and the numbers in them. The lab's evaluations and the command
+line measure alike.
+
+| measure | 1 means |
+| --- | --- |
+| answer_found | one of the right answers stands in the text, word for word |
+| answer_f1 | the same words as one of them (SQuAD's F1) |
+| answer_rouge_l | the same words in the same order (ROUGE-L's F) |
+| numbers_exact | all numbers of one of them stand in the text, by value; left out where none has numbers |
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 MOST_WORDS = 10_000
 """Of a text, from its beginning; what comes after is not measured."""
@@ -23,6 +33,37 @@ _NUMBER = re.compile(
     r"|(?<![\w.,])[.\u066b](?P<below_one>\d+))"
 )
 """Digits in groups of three by one separator, or ungrouped ones, each maybe with decimals; or decimals alone."""
+
+
+def measure_text(answers: Sequence[str], text: str) -> dict[str, float]:
+    """The figures that the right answers (at least one) define, each from 0 to 1."""
+    pairs = list(_pairs(answers, text))
+    found = {
+        "answer_found": float(any(_contains(said, expected) for expected, said in pairs)),
+        "answer_f1": max(token_f1(expected, said) for expected, said in pairs),
+        "answer_rouge_l": max(rouge_l(expected, said) for expected, said in pairs),
+    }
+    known = [numbers(answer) for answer in answers]
+    if any(known):
+        stated = frozenset().union(*numbers(text))
+        found["numbers_exact"] = float(any(each and all(one & stated for one in each) for each in known))
+    return found
+
+
+def is_exact(answers: Sequence[str], text: str) -> bool:
+    """Whether the text is one of the right answers, word for word, and nothing else."""
+    return any(expected == said for expected, said in _pairs(answers, text))
+
+
+def token_f1(expected: Sequence[str], said: Sequence[str]) -> float:
+    """The harmonic mean of precision and recall of words, however they are ordered."""
+    shared = sum((Counter(expected) & Counter(said)).values())
+    return _f(shared, len(expected), len(said))
+
+
+def rouge_l(expected: Sequence[str], said: Sequence[str]) -> float:
+    """The same of the longest common subsequence (Lin, "ROUGE", 2004), precision and recall alike."""
+    return _f(longest_common_subsequence(expected, said), len(expected), len(said))
 
 
 def words(text: str) -> list[str]:
@@ -78,3 +119,19 @@ def _plain(negative: bool, whole: str, decimals: str) -> str:
     digits, fraction = whole.lstrip("0") or "0", decimals.rstrip("0")
     number = f"{digits}.{fraction}" if fraction else digits
     return f"-{number}" if negative and number != "0" else number
+
+
+def _pairs(answers: Sequence[str], text: str) -> Iterator[tuple[list[str], list[str]]]:
+    """The words of each right answer and of the text, read alike."""
+    normal, raw = words(text), raw_tokens(text)
+    for answer in answers:
+        yield (expected, normal) if (expected := words(answer)) else (raw_tokens(answer), raw)
+
+
+def _contains(said: Sequence[str], expected: Sequence[str]) -> bool:
+    """Whether the words stand in a row; none of them has a space."""
+    return bool(expected) and f" {' '.join(expected)} " in f" {' '.join(said)} "
+
+
+def _f(shared: int, expected: int, said: int) -> float:
+    return 2 * shared / (expected + said) if expected + said else 0.0
