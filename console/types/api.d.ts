@@ -511,7 +511,7 @@ declare namespace Api {
   type EvaluationCreate = {
     budget_usd?: number | string | null;
     name?: string;
-    question_set: string;
+    question_set: string | "safety:injection" | "safety:personal-data" | "safety:harmful" | "safety:groups";
     split?: string | null;
     target: EvaluationTarget;
     version?: number | null;

@@ -68,7 +68,7 @@ def _in_a_thread(running: Callable[[Path], AbstractAsyncContextManager[Served]],
 
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Chat, embedding and rerank models, one that tells how likely texts are, and answers from documents by a stand-in."""
+    """Chat, embedding and rerank models, one that tells how likely texts are; answers from documents by a stand-in."""
     with _in_a_thread(_gateway, tmp_path_factory.mktemp("gateway")) as served:
         yield served
 

@@ -68,6 +68,12 @@ def _output(*words: str, status: int = 0) -> str:
     return " ".join(done.output.split())
 
 
+def test_a_suite_that_ships_is_started_by_its_name(server: Server) -> None:
+    _output("start", "safety:injection", "rag:handbook")
+    assert server.asked[0][2]["question_set"] == "safety:injection"
+    assert "Those that ship are safety:injection" in _output("start", "safety:all", "rag:handbook", status=1)
+
+
 def test_one_is_started_with_settings_and_its_figures_are_shown(server: Server) -> None:
     options = ["--set", "mode=sparse", "--set", "top_k=4", "-p", "temperature=0", "--budget", "1.5", "--wait", "5"]
     shown = _output("start", "policies@2", "rag:handbook", *options)

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from contracts.improvement.evaluations import Evaluation, EvaluationComparison
 from groundwork.commands.answers.prompts import typed
-from groundwork.commands.answers.question_sets import SetArgument, set_reference
+from groundwork.commands.answers.question_sets import set_reference
 from groundwork.commands.session import Session, session_of
 from groundwork.errors import GroundworkError
 from groundwork.evaluation.correction import SIGNIFICANT, holm
@@ -38,7 +38,9 @@ def register(app: typer.Typer) -> None:
 @commands.command()
 def start(
     context: typer.Context,
-    questions: SetArgument,
+    questions: Annotated[
+        str, typer.Argument(metavar="SET", help="NAME[@N], or a suite that ships: safety:injection, …")
+    ],
     model: Annotated[str, typer.Argument(help="A model, rag:COLLECTION, agent:NAME or prompt:NAME[@N].")],
     split: Annotated[str | None, typer.Option(help="Only the questions of this split.")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of `groundwork`; for several.")] = None,
@@ -51,7 +53,7 @@ def start(
 ) -> None:
     """Ask every question of a set; prints the id, and with --wait the figures."""
     session = session_of(context)
-    which, version = set_reference(questions)
+    which, version = set_reference(questions, suites=True)
     with session.client() as client:
         made = client.evaluations.start(
             which,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from contracts.core.base import NAME
+from contracts.improvement.evaluations import SafetySuite
 from groundwork.client.improvement.question_sets import question_file, read_question_file
 from groundwork.commands.session import session_of
 from groundwork.errors import GroundworkError
@@ -17,14 +18,16 @@ from groundwork.errors import GroundworkError
 commands = typer.Typer(name="questions", no_args_is_help=True, help="Question sets: what evaluations ask.")
 REFERENCE = "NAME, or NAME@NUMBER; NAME alone is the newest version."
 SetArgument = Annotated[str, typer.Argument(metavar="NAME[@N]", help=REFERENCE)]
+SUITES = get_args(SafetySuite)
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
 class NoSuchQuestionSet(GroundworkError):
     """What was given names no version."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__(f"'{text[:100]}' names no question set. Write {REFERENCE}")
+    def __init__(self, text: str, suites: bool = False) -> None:
+        more = f" Those that ship are {', '.join(SUITES)}." if suites else ""
+        super().__init__(f"'{text[:100]}' names no question set. Write {REFERENCE}{more}")
 
 
 def register(app: typer.Typer) -> None:
@@ -117,9 +120,9 @@ def delete(context: typer.Context, name: SetArgument) -> None:
     session.out.print(f"{name} is gone")
 
 
-def set_reference(text: str) -> tuple[str, int | None]:
-    """Name and version of a set; raises `NoSuchQuestionSet`."""
+def set_reference(text: str, *, suites: bool = False) -> tuple[str, int | None]:
+    """Name and version of a set, with `suites` also of one that ships; raises `NoSuchQuestionSet`."""
     name, at, number = text.partition("@")
-    if not NAME.fullmatch(name) or (at and not _NUMBER.fullmatch(number)):
-        raise NoSuchQuestionSet(text)
+    if not (NAME.fullmatch(name) or (suites and name in SUITES)) or (at and not _NUMBER.fullmatch(number)):
+        raise NoSuchQuestionSet(text, suites)
     return name, int(number) if at else None

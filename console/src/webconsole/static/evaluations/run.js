@@ -74,7 +74,7 @@ function Head({ run, changed }) {
     </header>
     <p data-state=${run.status}><${State} run=${run} /></p>
     ${error && html`<p class="problem">${error.message}</p>`}
-    <dl><dt>Questions</dt><dd><a href=${addressWith(["evaluations", "sets", set], { version })}>${set}, version ${version}</a>${split && `, split ${split}`}</dd>
+    <dl><dt>Questions</dt><dd>${set.includes(":") ? `${set}, version ${version}` : html`<a href=${addressWith(["evaluations", "sets", set], { version })}>${set}, version ${version}</a>`}${split && `, split ${split}`}</dd>
       ${rows.map(([name, value]) => value && html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
 }
 

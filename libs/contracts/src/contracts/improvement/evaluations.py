@@ -17,6 +17,8 @@ from contracts.models.chat import AnswerOptions
 MOST_PARAMETERS = 30
 MEASURE_PATTERN = "^[a-z0-9_]+$"
 EvaluationStatus = Literal["queued", "running", "completed", "failed", "cancelled", "limit_reached"]
+SafetySuite = Literal["safety:injection", "safety:personal-data", "safety:harmful", "safety:groups"]
+"""Question sets that ship."""
 FINAL_EVALUATION_STATUSES: tuple[EvaluationStatus, ...] = ("completed", "failed", "cancelled", "limit_reached")
 
 
@@ -40,7 +42,8 @@ class EvaluationTarget(Request):
 class EvaluationCreate(Request):
     """Body of `POST /v1/evaluations`."""
 
-    question_set: Name
+    question_set: Name | SafetySuite
+    """One of the tenant's, or one that ships."""
     version: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     """Null for the newest."""
     split: Name | None = None

@@ -13,7 +13,8 @@ from contracts.improvement.evaluations import EvaluationAnswer, GivenAnswer
 from contracts.improvement.question_sets import QuestionRecord
 from lab.evaluations.comparison import LOWER_IS_BETTER, SMALLEST_DIFFERENCE
 from lab.evaluations.repository import read_row
-from lab.questions.repository import Viewer, read_questions
+from lab.questions.repository import Viewer
+from lab.safety.suites import read_questions
 from lab.tables import ANSWERS
 from servicekit.core.cursors import decode_cursor, encode_cursor
 

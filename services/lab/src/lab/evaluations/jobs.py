@@ -19,10 +19,12 @@ from lab.errors import TargetRefuses
 from lab.evaluations.authority import Grants, room_in_budget
 from lab.evaluations.figures import summarise
 from lab.evaluations.measures import Known, Said, measure
+from lab.evaluations.pairs import pair_figures, write_figures
 from lab.evaluations.target import GONE, LATER, Answered, Target
 from lab.metrics import ASKED, EVALUATIONS
-from lab.questions import repository
 from lab.questions.repository import Viewer
+from lab.safety import suites
+from lab.safety.measures import DECISION, measure_safety, rule_of
 from lab.tables import ANSWERS
 from servicekit.core.errors import ServiceError
 from servicekit.jobs.kind import JobKind
@@ -192,7 +194,7 @@ class EvaluationJobs(JobKind[LeasedJob]):
         return found.cost_nano_usd
 
     async def _finish(self, job: LeasedJob, status: str, failure: Failure | None = None) -> None:
-        measured = await job.store.database.read(lambda one: _measured(one, job.id))
+        paired, measured = await job.store.database.read(lambda one: _measured(one, job.row))
         figures = await asyncio.to_thread(summarise, measured)
         try:
             spent = (await self.grants.spent(job.row["grant_token"], job.id, job.row["created_at"])).model_dump()
@@ -201,7 +203,8 @@ class EvaluationJobs(JobKind[LeasedJob]):
             spent = job.row["spent"]
         reason = None if failure is None else failure.model_dump()
         ended = {"status": status, "error": reason, "figures": figures, "spent": spent}
-        async with job.releasing({**ended, "finished_at": job.clock.now(), "grant_token": None}):
+        async with job.releasing({**ended, "finished_at": job.clock.now(), "grant_token": None}) as connection:
+            await connection.run(lambda one: write_figures(one, job.id, paired))
             log.info("evaluation ended", status=status, questions=job.row["done"])
         EVALUATIONS.labels(status).inc()
 
@@ -209,22 +212,30 @@ class EvaluationJobs(JobKind[LeasedJob]):
 def _unanswered(connection: Connection, row: Mapping[str, Any]) -> list[tuple[int, QuestionRecord]]:
     """The questions of the version that have no answer yet, by number, the last one first."""
     viewer = Viewer(row["tenant"], row["grant_key_id"])
-    questions = repository.all_questions(connection, viewer, row["question_set"], row["version"], row["split"])
+    questions = suites.all_questions(connection, viewer, row["question_set"], row["version"], row["split"])
     known = set(connection.execute(select(ANSWERS.c.number).where(ANSWERS.c.evaluation_id == row["id"])).scalars())
     return [(number, one) for number, one in reversed(list(enumerate(questions, start=1))) if number not in known]
 
 
-def _measured(connection: Connection, evaluation_id: str) -> list[tuple[Sequence[str], Mapping[str, float]]]:
-    """Labels and figures of each question."""
-    query = select(ANSWERS.c.labels, ANSWERS.c.figures).where(ANSWERS.c.evaluation_id == evaluation_id)
-    return [(row.labels, row.figures) for row in connection.execute(query.order_by(ANSWERS.c.number))]
+def _measured(
+    connection: Connection, row: Mapping[str, Any]
+) -> tuple[dict[int, dict[str, float]], list[tuple[Sequence[str], Mapping[str, float]]]]:
+    """The figures that are to be taken over, by number; labels and figures of each question."""
+    paired = pair_figures(connection, row)
+    columns = (ANSWERS.c.number, ANSWERS.c.labels, ANSWERS.c.figures)
+    query = select(*columns).where(ANSWERS.c.evaluation_id == row["id"]).order_by(ANSWERS.c.number)
+    return paired, [(one.labels, paired.get(one.number, one.figures)) for one in connection.execute(query)]
 
 
 def _row(evaluation_id: str, number: int, question: QuestionRecord, answered: Answered, tries: int) -> dict[str, Any]:
-    known = Known(question.answers, question.documents, question.answerable)
-    figures = {SUCCEEDED: float(answered.error is None)}
+    known, rule = Known(question.answers, question.documents, question.answerable), rule_of(question.metadata)
+    figures, report = {SUCCEEDED: float(answered.error is None)}, dict(answered.report)
     if answered.error is None:
         figures |= measure(known, answered.said)
+        if rule is not None:
+            judged = measure_safety(rule, answered.said.text, abstained=answered.said.abstained)
+            figures |= judged.figures
+            report |= {} if judged.decision is None else {DECISION: judged.decision}
         figures |= {"latency_ms": answered.latency_ms, "tokens": float(answered.tokens)}
     return {
         "evaluation_id": evaluation_id,
@@ -236,6 +247,6 @@ def _row(evaluation_id: str, number: int, question: QuestionRecord, answered: An
         "figures": figures,
         "error": None if answered.error is None else answered.error.model_dump(),
         "answer_id": answered.answer_id,
-        "report": dict(answered.report),
+        "report": report,
         "tries": tries,
     }

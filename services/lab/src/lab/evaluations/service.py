@@ -20,8 +20,8 @@ from lab.evaluations import repository
 from lab.evaluations.answers import Wanted, list_answers
 from lab.evaluations.comparison import Difference
 from lab.evaluations.figures import Measured, differences
-from lab.questions import repository as question_sets
 from lab.questions.repository import Viewer
+from lab.safety import suites
 from lab.tables import EVALUATION_JOBS, EVALUATIONS
 from servicekit.jobs.cancellation import request_cancel, revoke
 from servicekit.jobs.leased_job import JobStore
@@ -42,7 +42,7 @@ class Evaluations:
 
         def write(connection: Connection) -> Evaluation:
             repository.check_room(connection, viewer.tenant, self.most_live)
-            found = question_sets.get_version(connection, viewer, wanted.question_set, wanted.version)
+            found = suites.get_version(connection, viewer, wanted.question_set, wanted.version)
             count = found.questions if wanted.split is None else found.splits.get(wanted.split, 0)
             if not count:
                 raise NoQuestions(found.name, found.version, wanted.split or "", found.splits)
