@@ -145,6 +145,14 @@ declare namespace Api {
     tools: string[];
     unknown_outcomes: boolean;
   };
+  type AskedJudge = {
+    agreed: number;
+    digest: string;
+    kappa: number | null;
+    model: string;
+    people: number;
+    rubric: string;
+  };
   type AskedTarget = {
     groundwork: Record<string, unknown> | null;
     model: string;
@@ -478,7 +486,9 @@ declare namespace Api {
     figures: Record<string, EvaluationFigure>;
     finished_at: string | null;
     id: string;
+    judge: AskedJudge | null;
     key_id: string;
+    measures: string[] | null;
     name: string;
     prompt_tokens: number;
     question_set: string;
@@ -510,6 +520,8 @@ declare namespace Api {
   };
   type EvaluationCreate = {
     budget_usd?: number | string | null;
+    judge?: JudgeSpec | null;
+    measures?: ("answer_found" | "answer_f1" | "answer_rouge_l" | "numbers_exact" | "citations_supported" | "citations_expected" | "documents_cited" | "retrieval_ndcg_10" | "retrieval_recall_10" | "answered" | "abstained" | "injection_resisted" | "personal_data_kept" | "harmful_refused" | "benign_answered" | "pair_same" | "pair_decided" | "latency_ms" | "tokens")[] | null;
     name?: string;
     question_set: string | "safety:injection" | "safety:personal-data" | "safety:harmful" | "safety:groups";
     split?: string | null;
@@ -870,6 +882,10 @@ declare namespace Api {
     waiting_on: string | null;
   };
   type JsonValue = unknown;
+  type JudgeSpec = {
+    model: string;
+    rubric?: string | null;
+  };
   type JudgedAnswer = {
     answer: string;
     citations: Annotation[];

@@ -30,6 +30,7 @@ ALL: list[tuple[ServiceError, int, str]] = [
     (errors.TooManyEvaluations(20), 429, "too_many_evaluations"),
     (errors.NoQuestions("policies", 1, LONG, [f"{LONG[:63]}{n}" for n in range(40)]), 400, "no_questions"),
     (errors.TargetRefuses(ErrorBody(type="invalid_request", code="c", message=LONG)), 400, "target_refuses"),
+    (errors.JudgeRefuses(ErrorBody(type="invalid_request", code="c", message=LONG)), 400, "judge_refuses"),
     (errors.OtherEvaluationMissing(), 400, "other_evaluation_missing"),
     (errors.GenerationNotFound(LONG, LONG), 404, "generation_not_found"),
     (errors.GenerationFinished("gen_1", "completed"), 409, "generation_finished"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -37,6 +38,7 @@ class Server:
         self.p = 0.01
         self.status = "completed"
         self.succeeded = "no difference"
+        self.judge: dict[str, Any] | None = None
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         path = request.url.path
@@ -51,7 +53,8 @@ class Server:
             return httpx2.Response(200, json=body)
         if path == "/v1/evaluations" and request.method == "GET":
             return httpx2.Response(200, json={"data": [_evaluation()], "next_cursor": None})
-        running = {"status": "running" if path.endswith("/cancel") else self.status}
+        judged = {} if self.judge is None else {"judge": self.judge}
+        running = judged | {"status": "running" if path.endswith("/cancel") else self.status}
         return httpx2.Response(202 if request.method == "POST" else 200, json=_evaluation(**running))
 
 
@@ -66,6 +69,19 @@ def _output(*words: str, status: int = 0) -> str:
     done = CliRunner().invoke(app, ["evaluation", *words])
     assert done.exit_code == status, done.output
     return " ".join(done.output.split())
+
+
+def test_a_judge_is_asked_by_a_rubric_and_told_with_how_far_people_agree(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "rubric.txt").write_text("Is it polite?")
+    rubric = ["--rubric", str(tmp_path / "rubric.txt")]
+    _output("start", "policies", "rag:handbook", "--judge", "wise", *rubric, "--measure", "answer_f1")
+    body = server.asked[0][2]
+    assert (body["judge"], body["measures"]) == ({"model": "wise", "rubric": "Is it polite?"}, ["answer_f1"])
+    assert "add --judge MODEL" in _output("start", "policies", "m", *rubric, status=1)
+    server.judge = {"model": "wise", "rubric": "own", "digest": "abcdef0123", "people": 4, "agreed": 3, "kappa": 0.5}
+    assert "(own, abcdef01): agrees with people on 3 of 4 answers, kappa 0.50" in _output("show", "eval_1")
+    server.judge = {"model": "wise", "rubric": "answers@1", "digest": "abcdef0123"}
+    assert "how far people agree with it is not known" in _output("show", "eval_1")
 
 
 def test_a_suite_that_ships_is_started_by_its_name(server: Server) -> None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import insert
 
-from gateway.feedback.agreement import agreements, cohens_kappa
+from contracts.improvement.agreement import cohens_kappa
+from gateway.feedback.agreement import agreements
 from gateway.storage.tables import feedback
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database

@@ -231,6 +231,19 @@ class TargetRefuses(InvalidRequest):
         )
 
 
+class JudgeRefuses(InvalidRequest):
+    """No answer can be judged with these settings."""
+
+    code = "judge_refuses"
+
+    def __init__(self, error: ErrorBody) -> None:
+        super().__init__(
+            f"The judge gives no verdict with these settings: {error.message[:500]} [{error.code}] Name another model, "
+            "and start another evaluation.",
+            param="judge",
+        )
+
+
 class OtherEvaluationMissing(InvalidRequest):
     """A comparison with nothing."""
 

@@ -77,6 +77,8 @@ EVALUATIONS = Table(
     Column("version", Integer, nullable=False),
     Column("split", String(63)),
     Column("target", JSON, nullable=False),
+    Column("measures", JSON(none_as_null=True)),
+    Column("judge", JSON(none_as_null=True)),
     Column("budget_nano_usd", BigInteger),
     Column("questions", Integer, nullable=False),
     Column("done", Integer, nullable=False, server_default="0"),
@@ -86,7 +88,8 @@ EVALUATIONS = Table(
     *job_indexes("evaluations"),
     Index("evaluations_of_a_tenant", "tenant", "id"),
 )
-"""`spent` is what the usage ledger had of it when it was last asked."""
+"""`judge` has the rubric's text as it was when the evaluation was started, `spent` what the usage ledger had of it when
+it was last asked."""
 EVALUATION_JOBS = JobTable(EVALUATIONS)
 
 ANSWERS = Table(

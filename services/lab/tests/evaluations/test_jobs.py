@@ -72,7 +72,7 @@ async def test_answers_are_measured_beside_the_event_loop(bench: Bench, monkeypa
         threads.append(threading.get_ident())
         return measure(known, said)
 
-    monkeypatch.setattr("lab.evaluations.jobs.measure", measured)
+    monkeypatch.setattr("lab.evaluations.rows.measure", measured)
     await bench.start(3)
     await bench.work()
     assert len(threads) == 3

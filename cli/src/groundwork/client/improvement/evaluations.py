@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from contracts.improvement.evaluations import (
@@ -36,10 +36,13 @@ class Evaluations:
         split: str | None = None,
         groundwork: Mapping[str, Any] | None = None,
         parameters: Mapping[str, Any] | None = None,
+        measures: Sequence[str] | None = None,
+        judge: str | None = None,
+        rubric: str | None = None,
         budget_usd: str | None = None,
         name: str = "",
     ) -> Evaluation:
-        """Queue one; `wait` for its figures."""
+        """Queue one; `wait` for its figures. `judge`: a model that says whether each answer is right, by `rubric`."""
         target = {"model": model, "parameters": dict(parameters or {})}
         if groundwork:
             target["groundwork"] = dict(groundwork)
@@ -48,6 +51,8 @@ class Evaluations:
             "version": version,
             "split": split,
             "target": target,
+            "measures": None if measures is None else list(measures),
+            "judge": None if judge is None else {"model": judge, **({} if rubric is None else {"rubric": rubric})},
             "budget_usd": budget_usd,
             "name": name,
         }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from contracts.improvement.evaluations import Evaluation, EvaluationComparison
+from contracts.improvement.evaluations import AskedJudge, Evaluation, EvaluationComparison
 from groundwork.commands.answers.prompts import typed
 from groundwork.commands.answers.question_sets import set_reference
 from groundwork.commands.session import Session, session_of
@@ -47,6 +48,9 @@ def start(
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE of the chat: temperature=0; for several.")
     ] = None,
+    measure: Annotated[list[str] | None, typer.Option(help="Only this measure; again for several.")] = None,
+    judge: Annotated[str | None, typer.Option(help="A model that says of each answer whether it is right.")] = None,
+    rubric: Annotated[Path | None, typer.Option(help="A file with the words that it judges by.")] = None,
     budget: Annotated[str | None, typer.Option("--budget", metavar="USD", help="Ask no more once it is spent.")] = None,
     name: Annotated[str, typer.Option(help="What the run is about.")] = "",
     wait: Annotated[float | None, typer.Option(help="Wait so many seconds for its figures.")] = None,
@@ -54,6 +58,7 @@ def start(
     """Ask every question of a set; prints the id, and with --wait the figures."""
     session = session_of(context)
     which, version = set_reference(questions, suites=True)
+    own_rubric = _rubric(rubric, judge)
     with session.client() as client:
         made = client.evaluations.start(
             which,
@@ -62,15 +67,15 @@ def start(
             split=split,
             groundwork=_values(setting),
             parameters=_values(parameter),
+            measures=measure or None,
+            judge=judge,
+            rubric=own_rubric,
             budget_usd=budget,
             name=name,
         )
         session.out.print(made.id)
         if wait is not None:
-            ended = client.evaluations.wait(made.id, timeout=wait)
-            _show(session, ended)
-            if ended.status == "failed":
-                raise typer.Exit(1)
+            _show_ended(session, client.evaluations.wait(made.id, timeout=wait))
 
 
 @commands.command("list")
@@ -155,6 +160,17 @@ def _pass(found: EvaluationComparison, gates: list[str]) -> None:
         raise typer.Exit(1)
 
 
+def _rubric(file: Path | None, judge: str | None) -> str | None:
+    if file is None:
+        return None
+    if judge is None:
+        raise BadParameter("--rubric is what a judge judges by: add --judge MODEL.")
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadParameter(f"'{file}' can't be read: {error.strerror}.") from None
+
+
 def _values(given: list[str] | None) -> dict[str, Any]:
     values = {}
     for each in given or ():
@@ -163,6 +179,21 @@ def _values(given: list[str] | None) -> dict[str, Any]:
             raise BadParameter(f"'{each[:100]}' is not NAME=VALUE.")
         values[name] = typed(value)
     return values
+
+
+def _judge_words(judge: AskedJudge) -> str:
+    """Who judged, and what that is worth."""
+    who = f"judged by {judge.model} ({judge.rubric}, {judge.digest[:8]})"
+    if not judge.people:
+        return f"{who}; how far people agree with it is not known: give questions `metadata.judged`"
+    kappa = "not defined" if judge.kappa is None else f"{judge.kappa:.2f}"
+    return f"{who}: agrees with people on {judge.agreed} of {judge.people} answers, kappa {kappa}"
+
+
+def _show_ended(session: Session, ended: Evaluation) -> None:
+    _show(session, ended)
+    if ended.status == "failed":
+        raise typer.Exit(1)
 
 
 def _show(session: Session, found: Evaluation) -> None:
@@ -180,4 +211,6 @@ def _show(session: Session, found: Evaluation) -> None:
     for measure, one in found.figures.items():
         table.add_row(measure, f"{one.mean:.4g}", f"{one.low:.4g} … {one.high:.4g}", str(one.questions))
     session.out.print(table)
+    if found.judge is not None:
+        session.out.print(_judge_words(found.judge))
     session.out.print(f"cost {'not known' if found.cost_usd is None else f'{found.cost_usd} USD'}")

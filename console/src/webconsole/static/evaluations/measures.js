@@ -16,6 +16,9 @@ const TITLES = {
   documents_cited: "Relevant documents that are cited",
   retrieval_ndcg_10: "Relevant documents come first (nDCG@10)",
   retrieval_recall_10: "Relevant documents among the first ten",
+  judge_right: "Right, says the judge",
+  judge_agrees: "The judge agrees with people",
+  judge_failed: "The judge gave no verdict",
   injection_resisted: "Did not do what a document asked for",
   personal_data_kept: "Kept personal data to itself",
   harmful_refused: "Refused harmful asks",
@@ -27,7 +30,7 @@ const TITLES = {
   tokens: "Tokens of an answer",
 };
 const ORDER = Object.keys(TITLES);
-const LESS = new Set(["latency_ms", "tokens", "cost_usd"]);
+const LESS = new Set(["latency_ms", "tokens", "cost_usd", "judge_failed"]);
 
 /** @param {string} measure */
 export function titleOf(measure) {
@@ -42,7 +45,7 @@ export function betterOf(measure) {
 /** How a value of it is written. @param {string} measure @returns {(value: number) => string} */
 export function textOf(measure) {
   if (measure === "latency_ms") return (value) => (value < 0 ? `−${duration(-value)}` : duration(value));
-  return LESS.has(measure) ? (value) => value.toLocaleString(undefined, { maximumFractionDigits: 1 }) : share;
+  return LESS.has(measure) && measure !== "judge_failed" ? (value) => value.toLocaleString(undefined, { maximumFractionDigits: 1 }) : share;
 }
 
 /** Names of measures as people look at them. @param {Iterable<string>} names */

@@ -61,7 +61,7 @@ function Head({ run, changed }) {
   };
   const isBeside = route.value.query.has("with");
   const rows = [
-    ["Asked", [target.model, settingsOf(target)].filter(Boolean).join(", ")], ["Cost", costOf(run)],
+    ["Asked", [target.model, settingsOf(target)].filter(Boolean).join(", ")], ["Cost", costOf(run)], ["Judge", judgeOf(run)],
     ...(isBeside ? [] : [["Budget", run.budget_usd && `${run.budget_usd} USD`], ["Tokens", `${run.prompt_tokens.toLocaleString()} read, ${run.completion_tokens.toLocaleString()} written, ${run.embedding_tokens.toLocaleString()} embedded`],
     ["Begun", run.started_at && when(run.started_at)], ["Ended", run.finished_at && when(run.finished_at)], ["Key", run.key_id], ["Evaluation", id]]),
   ];
@@ -76,6 +76,14 @@ function Head({ run, changed }) {
     ${error && html`<p class="problem">${error.message}</p>`}
     <dl><dt>Questions</dt><dd>${set.includes(":") ? `${set}, version ${version}` : html`<a href=${addressWith(["evaluations", "sets", set], { version })}>${set}, version ${version}</a>`}${split && `, split ${split}`}</dd>
       ${rows.map(([name, value]) => value && html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
+}
+
+/** Who judged, and how far people agree. @param {Api.Evaluation} run */
+function judgeOf({ judge }) {
+  if (!judge) return null;
+  const kappa = judge.kappa == null ? "" : `, κ ${judge.kappa.toFixed(2)}`;
+  const agreement = judge.people ? `agrees with people on ${judge.agreed} of ${judge.people}${kappa}` : "nobody has judged the same";
+  return `${judge.model} by ${judge.rubric}: ${agreement}`;
 }
 
 /** Which evaluation of the same set this one is beside. @param {{ run: Api.Evaluation }} props */

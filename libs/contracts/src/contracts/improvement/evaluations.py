@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from contracts.core.base import Count, Line, Name, Reply, Request, Timestamp
 from contracts.core.errors import ErrorBody
-from contracts.core.values import Passed
+from contracts.core.values import Passed, Text
 from contracts.documents.documents import Failure
 from contracts.improvement.question_sets import QuestionRecord
 from contracts.models.chat import AnswerOptions
@@ -17,6 +17,12 @@ from contracts.models.chat import AnswerOptions
 MOST_PARAMETERS = 30
 MEASURE_PATTERN = "^[a-z0-9_]+$"
 EvaluationStatus = Literal["queued", "running", "completed", "failed", "cancelled", "limit_reached"]
+Measure = Literal[
+    "answer_found", "answer_f1", "answer_rouge_l", "numbers_exact", "citations_supported", "citations_expected",
+    "documents_cited", "retrieval_ndcg_10", "retrieval_recall_10", "answered", "abstained", "injection_resisted",
+    "personal_data_kept", "harmful_refused", "benign_answered", "pair_same", "pair_decided", "latency_ms", "tokens",
+]  # fmt: skip
+"""What is measured without a judge, beside `succeeded`."""
 SafetySuite = Literal["safety:injection", "safety:personal-data", "safety:harmful", "safety:groups"]
 """Question sets that ship."""
 FINAL_EVALUATION_STATUSES: tuple[EvaluationStatus, ...] = ("completed", "failed", "cancelled", "limit_reached")
@@ -39,6 +45,20 @@ class EvaluationTarget(Request):
         return self
 
 
+class JudgeSpec(Request):
+    """A model that says of each answer whether it is right."""
+
+    model: Annotated[Line, StringConstraints(min_length=1, max_length=200)]
+    rubric: Annotated[Text, StringConstraints(min_length=1, max_length=8000, pattern=r"\S")] | None = None
+    """By which it judges; null for the one that ships."""
+
+    @model_validator(mode="after")
+    def _is_plain(self) -> Self:
+        if self.model.startswith(("rag:", "agent:", "prompt:")):
+            raise ValueError("a judge is a model or a route; its wording is the rubric")
+        return self
+
+
 class EvaluationCreate(Request):
     """Body of `POST /v1/evaluations`."""
 
@@ -48,6 +68,9 @@ class EvaluationCreate(Request):
     """Null for the newest."""
     split: Name | None = None
     target: EvaluationTarget
+    measures: Annotated[list[Measure], Field(min_length=1)] | None = None
+    """Only these, and `succeeded`; null for all that the questions define."""
+    judge: JudgeSpec | None = None
     name: Annotated[Line, StringConstraints(max_length=200)] = ""
     budget_usd: Annotated[Decimal, Field(gt=0, max_digits=12, decimal_places=6)] | None = None
     """No question is asked once so much was spent; those that are under way end."""
@@ -70,6 +93,21 @@ class AskedTarget(Reply):
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 
+class AskedJudge(Reply):
+    """Who judged, by what, and how far people agree with it."""
+
+    model: str
+    rubric: str
+    """`answers@1` is the one that ships; `own` one that was sent."""
+    digest: str
+    """Of the rubric's text: verdicts by another one are not comparable."""
+    people: Count = 0
+    """Answers that people had judged before (`metadata.judged`) and it judged, too, once the evaluation has ended."""
+    agreed: Count = 0
+    kappa: float | None = None
+    """Cohen's kappa with them; null where none was judged by both, or chance alone would agree always."""
+
+
 class Evaluation(Reply):
     """A run and what it has shown so far."""
 
@@ -80,6 +118,8 @@ class Evaluation(Reply):
     version: int
     split: str | None = None
     target: AskedTarget
+    measures: list[str] | None = None
+    judge: AskedJudge | None = None
     questions: Count
     """How many there are to ask."""
     done: Count

@@ -7,31 +7,13 @@ from typing import Any
 
 from sqlalchemy import Select, and_, func, or_, select, tuple_
 
+from contracts.improvement.agreement import cohens_kappa
 from contracts.improvement.feedback import Agreement
 from gateway.storage.tables import feedback
 from servicekit.sql.database import Database
 
 PAIRS = 50
 _mine, _theirs = feedback.alias("mine"), feedback.alias("theirs")
-
-
-def cohens_kappa(counts: Mapping[tuple[int, int], int]) -> float | None:
-    """Agreement beyond chance of two people, given how often they chose each pair of verdicts: 1 is perfect, 0 what
-    chance gives. Null where it is undefined: no pairs, or both always chose the same one.
-
-    J. Cohen, "A coefficient of agreement for nominal scales", 1960: (observed - expected) / (1 - expected).
-    """
-    total = sum(counts.values())
-    if not total:
-        return None
-    verdicts = {verdict for pair in counts for verdict in pair}
-    observed = sum(count for (one, other), count in counts.items() if one == other) / total
-    expected = sum(
-        sum(count for (one, _), count in counts.items() if one == verdict)
-        * sum(count for (_, other), count in counts.items() if other == verdict)
-        for verdict in verdicts
-    ) / (total * total)
-    return None if expected == 1 else (observed - expected) / (1 - expected)
 
 
 async def agreements(database: Database, tenant: str, user: str | None, other: str | None) -> list[Agreement]:

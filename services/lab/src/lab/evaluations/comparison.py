@@ -19,7 +19,7 @@ BOOTSTRAPS = 5_000
 EXACT_QUESTIONS = 14
 """Up to so many that differ, all assignments of signs are tried: 16,384."""
 SIGNIFICANT = 0.05
-LOWER_IS_BETTER = frozenset(("latency_ms", "tokens", "cost_usd", "loss"))
+LOWER_IS_BETTER = frozenset(("latency_ms", "tokens", "cost_usd", "loss", "judge_failed"))
 MANY = 1_000
 """From so many questions on, means are normal enough (the central limit theorem) for the usual formulas."""
 _NORMAL_95 = 1.959964

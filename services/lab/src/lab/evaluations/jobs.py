@@ -4,27 +4,26 @@ progress in one transaction, so that none is there twice however often the worke
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert
 
 from contracts.documents.documents import Failure
 from contracts.improvement.evaluations import EvaluationTarget
 from contracts.improvement.question_sets import QuestionRecord
-from lab.errors import TargetRefuses
+from lab.errors import JudgeRefuses, TargetRefuses
 from lab.evaluations.authority import Grants, room_in_budget
 from lab.evaluations.figures import summarise
-from lab.evaluations.measures import Known, Said, measure
-from lab.evaluations.pairs import pair_figures, write_figures
+from lab.evaluations.judge import Judge
+from lab.evaluations.measures import Said
+from lab.evaluations.pairs import write_figures
+from lab.evaluations.rows import answer_row, measured_answers, unanswered
 from lab.evaluations.target import GONE, LATER, Answered, Target
 from lab.metrics import ASKED, EVALUATIONS
-from lab.questions.repository import Viewer
-from lab.safety import suites
-from lab.safety.measures import DECISION, measure_safety, rule_of
 from lab.tables import ANSWERS
 from servicekit.core.errors import ServiceError
 from servicekit.jobs.kind import JobKind
@@ -41,8 +40,6 @@ REFUSALS = 3
 PAUSE_SECONDS = 1.0
 LOOK = timedelta(seconds=10)
 """Between two looks into the ledger, where no budget asks for more."""
-SUCCEEDED = "succeeded"
-"""The measure of every question: whether there is an answer."""
 _NOTHING = Said("")
 
 
@@ -54,6 +51,9 @@ class Pending:
     under_way: dict[asyncio.Task[tuple[Answered, int]], tuple[int, QuestionRecord]] = field(default_factory=dict)
     refused: int = 0
     """Questions that were refused in a row since this began."""
+    judge_refused: int = 0
+    """Verdicts that were refused in a row."""
+    has_verdicts: bool = False
     spent: dict[str, Any] | None = None
     """What the ledger said, until it is written down with the next answer."""
     looked_at: datetime | None = None
@@ -70,10 +70,16 @@ class Pending:
         return [(task, *self.under_way.pop(task)) for task in done]
 
     def check(self, answered: Answered, successes: int) -> None:
-        """Raise `TargetRefuses` where no question can be answered as the target is declared."""
+        """Raise `TargetRefuses` or `JudgeRefuses` where nothing can be answered, or judged, as it is declared."""
         self.refused = self.refused + 1 if answered.refused else 0
         if self.refused >= REFUSALS and not successes and answered.error is not None:
             raise TargetRefuses(answered.error)
+        if answered.judged is not None:
+            verdict = answered.judged.verdict
+            self.has_verdicts = self.has_verdicts or verdict.right is not None
+            self.judge_refused = self.judge_refused + 1 if verdict.refused else 0
+            if self.judge_refused >= REFUSALS and not self.has_verdicts and verdict.error is not None:
+                raise JudgeRefuses(verdict.error)
 
     async def stop(self) -> None:
         """End what is under way."""
@@ -98,7 +104,7 @@ class EvaluationJobs(JobKind[LeasedJob]):
 
     async def run(self, job: LeasedJob) -> None:
         """Ask what has no answer yet, then sum up."""
-        pending = Pending(await job.store.database.read(lambda one: _unanswered(one, job.row)))
+        pending = Pending(await job.store.database.read(lambda one: unanswered(one, job.row)))
         try:
             limited = await self._ask_all(job, pending)
         finally:
@@ -141,8 +147,9 @@ class EvaluationJobs(JobKind[LeasedJob]):
         for tried in range(1, TRIES + 1):
             token = await self.grants.token(job.row["grant_token"], call_id=job.id)
             try:
-                request_id = f"{job.id}.{number}.{job.lease.fence}.{tried}"
-                return await self.target.ask(target, question, token, request_id), tried
+                name = f"{job.id}.{number}.{job.lease.fence}"
+                answered = await self.target.ask(target, question, token, f"{name}.{tried}")
+                return await self._judged(job, question, answered, token, name), tried
             except ServiceError as error:
                 if error.http_status in GONE or error.http_status in LATER or tried == TRIES:
                     if error.http_status in GONE or error.http_status in LATER:
@@ -151,10 +158,20 @@ class EvaluationJobs(JobKind[LeasedJob]):
             await asyncio.sleep(PAUSE_SECONDS * tried)
         raise AssertionError("the last try returns or raises")
 
+    async def _judged(
+        self, job: LeasedJob, question: QuestionRecord, answered: Answered, token: str, name: str
+    ) -> Answered:
+        """The answer with its judge's verdict, where one is to judge."""
+        spec = job.row["judge"]
+        if spec is None or answered.error is not None:
+            return answered
+        judge = Judge(self.target, spec["model"], spec["text"])
+        return replace(answered, judged=await judge.judge(question, answered.said.text, token, name))
+
     async def _keep(
         self, job: LeasedJob, number: int, question: QuestionRecord, answered: Answered, tries: int, pending: Pending
     ) -> None:
-        row = await asyncio.to_thread(_row, job.id, number, question, answered, tries)
+        row = await asyncio.to_thread(answer_row, job.row, number, question, answered, tries)
 
         def change(connection: Connection) -> None:
             connection.execute(insert(ANSWERS).values(**row))
@@ -194,7 +211,7 @@ class EvaluationJobs(JobKind[LeasedJob]):
         return found.cost_nano_usd
 
     async def _finish(self, job: LeasedJob, status: str, failure: Failure | None = None) -> None:
-        paired, measured = await job.store.database.read(lambda one: _measured(one, job.row))
+        paired, measured, agreed = await job.store.database.read(lambda one: measured_answers(one, job.row))
         figures = await asyncio.to_thread(summarise, measured)
         try:
             spent = (await self.grants.spent(job.row["grant_token"], job.id, job.row["created_at"])).model_dump()
@@ -202,51 +219,8 @@ class EvaluationJobs(JobKind[LeasedJob]):
             log.warning("what an evaluation has cost is not known", reason=error.message)
             spent = job.row["spent"]
         reason = None if failure is None else failure.model_dump()
-        ended = {"status": status, "error": reason, "figures": figures, "spent": spent}
+        ended = {"status": status, "error": reason, "figures": {**figures, **agreed}, "spent": spent}
         async with job.releasing({**ended, "finished_at": job.clock.now(), "grant_token": None}) as connection:
             await connection.run(lambda one: write_figures(one, job.id, paired))
             log.info("evaluation ended", status=status, questions=job.row["done"])
         EVALUATIONS.labels(status).inc()
-
-
-def _unanswered(connection: Connection, row: Mapping[str, Any]) -> list[tuple[int, QuestionRecord]]:
-    """The questions of the version that have no answer yet, by number, the last one first."""
-    viewer = Viewer(row["tenant"], row["grant_key_id"])
-    questions = suites.all_questions(connection, viewer, row["question_set"], row["version"], row["split"])
-    known = set(connection.execute(select(ANSWERS.c.number).where(ANSWERS.c.evaluation_id == row["id"])).scalars())
-    return [(number, one) for number, one in reversed(list(enumerate(questions, start=1))) if number not in known]
-
-
-def _measured(
-    connection: Connection, row: Mapping[str, Any]
-) -> tuple[dict[int, dict[str, float]], list[tuple[Sequence[str], Mapping[str, float]]]]:
-    """The figures that are to be taken over, by number; labels and figures of each question."""
-    paired = pair_figures(connection, row)
-    columns = (ANSWERS.c.number, ANSWERS.c.labels, ANSWERS.c.figures)
-    query = select(*columns).where(ANSWERS.c.evaluation_id == row["id"]).order_by(ANSWERS.c.number)
-    return paired, [(one.labels, paired.get(one.number, one.figures)) for one in connection.execute(query)]
-
-
-def _row(evaluation_id: str, number: int, question: QuestionRecord, answered: Answered, tries: int) -> dict[str, Any]:
-    known, rule = Known(question.answers, question.documents, question.answerable), rule_of(question.metadata)
-    figures, report = {SUCCEEDED: float(answered.error is None)}, dict(answered.report)
-    if answered.error is None:
-        figures |= measure(known, answered.said)
-        if rule is not None:
-            judged = measure_safety(rule, answered.said.text, abstained=answered.said.abstained)
-            figures |= judged.figures
-            report |= {} if judged.decision is None else {DECISION: judged.decision}
-        figures |= {"latency_ms": answered.latency_ms, "tokens": float(answered.tokens)}
-    return {
-        "evaluation_id": evaluation_id,
-        "number": number,
-        "question_id": question.id,
-        "labels": question.labels,
-        "question": question.question or (question.turns[-1].content if question.turns else ""),
-        "answer": answered.said.text if answered.error is None else None,
-        "figures": figures,
-        "error": None if answered.error is None else answered.error.model_dump(),
-        "answer_id": answered.answer_id,
-        "report": report,
-        "tries": tries,
-    }

@@ -15,6 +15,7 @@ from contracts.improvement.evaluations import FINAL_EVALUATION_STATUSES, Evaluat
 from contracts.improvement.question_sets import QuestionSet
 from lab.errors import EvaluationNotFound, EvaluationUnfinished, TooManyEvaluations
 from lab.evaluations.figures import Measured
+from lab.evaluations.judge import judge_row
 from lab.questions.repository import Viewer
 from lab.tables import ANSWERS, EVALUATIONS
 from servicekit.core.cursors import decode_cursor, encode_cursor
@@ -39,6 +40,8 @@ def create_evaluation(
         "version": questions.version,
         "split": wanted.split,
         "target": wanted.target.model_dump(mode="json", exclude_unset=True),
+        "measures": wanted.measures,
+        "judge": None if wanted.judge is None else judge_row(wanted.judge),
         "budget_nano_usd": None if wanted.budget_usd is None else int(wanted.budget_usd * NANO),
         "questions": count,
         "figures": {},
@@ -122,6 +125,7 @@ def _shown(row: Mapping[str, Any] | RowMapping, *, by_label: bool = True) -> Eva
         {
             **row,
             **used,
+            "judge": None if row["judge"] is None else {**row["judge"], **figures.get("judge", {})},
             "figures": figures.get("all", {}),
             "by_label": figures.get("labels", {}) if by_label else {},
             "cost_usd": None if spent is None or spent.cost_nano_usd is None else _usd(spent.cost_nano_usd),

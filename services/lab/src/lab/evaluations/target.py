@@ -14,6 +14,7 @@ from contracts.core.errors import ErrorBody
 from contracts.improvement.evaluations import EvaluationTarget
 from contracts.improvement.question_sets import QuestionRecord
 from lab.evaluations.measures import Said
+from lab.evaluations.rubric import Judged
 from servicekit.core.errors import PeerError
 from servicekit.peers.client import Peer, PeerMalformed
 
@@ -44,6 +45,8 @@ class Answered:
     """Of documents, with `document_id`, `revision`, `start` and `end`."""
     refused: bool = False
     """Whether the request was refused for what it says, as any other of this target's might be."""
+    judged: Judged | None = None
+    """What a judge said of it, where one was asked."""
 
 
 class Target(Protocol):

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from services.lab.tests.evaluations.asking import ACME, UNSUPPORTED, Bench, right
+
+from contracts.improvement.evaluations import Evaluation, JudgeSpec
+from contracts.improvement.question_sets import QuestionRecord, QuestionSetCreate
+from lab.dependencies import Dependencies
+from lab.evaluations.judge import agreement, judge_row, judged_by_people
+from lab.evaluations.measures import Said
+from lab.evaluations.rubric import MOST_MATERIAL, RUBRIC, read_verdict, turns_of
+from lab.evaluations.target import Answered
+from servicekit.core.errors import NotFound, RateLimited, ServiceError, UpstreamFailed
+
+JUDGE = {"judge": {"model": "wise"}}
+Says = Callable[[dict[str, Any]], str | ServiceError | Answered]
+
+
+@pytest.fixture
+def bench(opened: Dependencies, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setattr("lab.evaluations.judge.PAUSE_SECONDS", 0)
+    return Bench(opened)
+
+
+def _material(question: QuestionRecord) -> dict[str, Any] | None:
+    """What a judge is asked about; none of a question that is asked of the target."""
+    turns = question.turns or []
+    return json.loads(turns[1].content) if turns and turns[0].content.startswith("You judge") else None
+
+
+def _by(says: Says) -> Callable[[QuestionRecord, int], Answered | ServiceError]:
+    def script(question: QuestionRecord, asked: int) -> Answered | ServiceError:
+        material = _material(question)
+        if material is None:
+            return right(question)
+        said = says(material)
+        return Answered(Said(said), 1.0) if isinstance(said, str) else said
+
+    return script
+
+
+def _verdict(found: bool, reason: str = "as the reference says") -> str:
+    return json.dumps({"reason": reason, "right": found})
+
+
+async def _run(bench: Bench, says: Says, count: int = 4, **more: Any) -> Evaluation:
+    bench.target.script = _by(says)
+    evaluation = await bench.start(count, **JUDGE, **more)
+    await bench.work()
+    return await bench.opened.evaluations.get(ACME, evaluation)
+
+
+async def test_a_judge_sees_question_references_and_answer_and_its_verdict_is_a_measure(bench: Bench) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def says(material: dict[str, Any]) -> str:
+        seen.append(material)
+        return _verdict(material["question"] != "Question 2?")
+
+    shown = await _run(bench, says)
+    assert (shown.status, shown.figures["judge_right"].mean, shown.figures["judge_right"].questions) == (
+        "completed",
+        0.75,
+        4,
+    )
+    assert shown.figures["judge_failed"].mean == 0
+    by_question = {one["question"]: one for one in seen}
+    assert by_question["Question 1?"] == {
+        "question": "Question 1?",
+        "reference_answers": ["answer 1"],
+        "answer": "answer 1",
+    }
+    assert by_question["Nobody knows?"]["reference"] == "This question can't be answered."
+    answers = (await bench.opened.evaluations.list_answers(ACME, shown.id, 10, None, "judge_right")).data
+    assert answers[0].question == "Question 2?"
+    assert answers[0].report["judge"] == {"right": False, "reason": "as the reference says"}
+    assert shown.judge is not None
+    assert (shown.judge.model, shown.judge.rubric, len(shown.judge.digest)) == ("wise", "answers@1", 64)
+    assert (shown.judge.people, shown.judge.kappa) == (0, None)
+
+
+async def test_its_calls_are_charged_to_the_evaluation(bench: Bench) -> None:
+    shown = await _run(bench, lambda _: _verdict(True))
+    assert all(name.startswith(f"{shown.id}.") for name in bench.target.requests)
+    assert len(bench.target.requests) == len(set(bench.target.requests)) == 8
+    assert shown.cost_usd == "0.008", "four answers and four verdicts"
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["It is right, I think.", '{"right": "yes"}', '{"reason": "x"}', "", UpstreamFailed("model"), "{" * 50],
+    ids=lambda said: str(said)[:12],
+)
+async def test_a_judge_that_fails_is_counted_and_gives_no_figure(bench: Bench, said: str | ServiceError) -> None:
+    shown = await _run(bench, lambda material: said if material["question"] == "Question 1?" else _verdict(True))
+    assert (shown.status, shown.done, shown.failed) == ("completed", 4, 0)
+    assert (shown.figures["judge_failed"].mean, shown.figures["judge_failed"].questions) == (0.25, 4)
+    assert (shown.figures["judge_right"].mean, shown.figures["judge_right"].questions) == (1, 3)
+    answers = (await bench.opened.evaluations.list_answers(ACME, shown.id, 10, None, "judge_failed")).data
+    assert answers[0].question == "Question 1?", "the worst first"
+    assert answers[0].report["judge"]["error"]["code"] in ("no_verdict", "upstream_error")
+    assert "answer_found" in answers[0].figures, "what needs no judge is measured all the same"
+
+
+async def test_a_judge_that_is_refused_what_it_is_asked_ends_the_run_with_what_to_do(bench: Bench) -> None:
+    refused = Answered(Said(""), 1.0, error=UNSUPPORTED, refused=True)
+    shown = await _run(bench, lambda _: refused, 12)
+    assert shown.status == "failed"
+    assert shown.error is not None
+    assert shown.error.code == "judge_refuses"
+    assert "Name another model" in shown.error.message
+    assert shown.done < 12
+
+
+async def test_a_judge_that_is_gone_ends_the_run_and_one_that_is_busy_is_waited_for(bench: Bench) -> None:
+    shown = await _run(bench, lambda _: NotFound("There is no model 'wise'."))
+    assert shown.status == "failed"
+    busy = await _run(bench, lambda _: RateLimited("Busy.", retry_after=5))
+    assert (busy.status, busy.done) == ("queued", 0)
+
+
+async def test_agreement_with_people_is_told_beside_the_figures(bench: Bench) -> None:
+    people = [("one", True, True), ("two", True, False), ("three", False, False), ("four", False, False)]
+    items = []
+    for name, is_right, _ in people:
+        known = {"judged": [{"answer": f"said {name}", "right": is_right}]}
+        items.append({"question": f"Is it {name}?", "answers": [name], "metadata": known})
+    await bench.opened.question_sets.save(ACME, QuestionSetCreate.model_validate({"name": "judged", "items": items}))
+    judged = {f"said {name}": verdict for name, _, verdict in people}
+    shown = await _run(bench, lambda material: _verdict(judged.get(material["answer"], True)), question_set="judged")
+    assert shown.judge is not None
+    assert (shown.judge.people, shown.judge.agreed) == (4, 3)
+    assert shown.judge.kappa == pytest.approx(0.5), "3 of 4, where chance gives 2"
+    assert shown.figures["judge_agrees"].mean == 0.75
+    assert shown.figures["judge_right"].mean == 1, "of what the target answered"
+
+
+def test_agreement_is_null_where_it_is_not_defined() -> None:
+    assert agreement([]) == {"people": 0, "agreed": 0, "kappa": None}
+    assert agreement([{"people": [[True, True]]}, {"right": True}]) == {"people": 1, "agreed": 1, "kappa": None}
+
+
+def test_metadata_that_is_no_list_of_judged_answers_is_none() -> None:
+    assert judged_by_people({"judged": "yes"}) == judged_by_people({"judged": [{"answer": "x"}]}) == []
+    assert judged_by_people({"judged": [{"answer": "x", "right": 1}]}) == []
+    assert len(judged_by_people({"judged": [{"answer": "x", "right": True}] * 9})) == 5
+
+
+@pytest.mark.parametrize(
+    ("said", "right"),
+    [
+        ('```json\n{"reason": "a {b}", "right": true}\n```', True),
+        ('Thinking {about it}. {"reason": "x", "right": false}', False),
+        ('{"right": 1}', None),
+        ("", None),
+    ],
+)
+def test_a_verdict_is_read_where_it_stands(said: str, right: bool | None) -> None:
+    assert read_verdict(said).right is right
+
+
+@pytest.mark.parametrize("letter", ["x", "\x01", '"'])
+def test_what_is_long_is_cut_so_that_it_can_be_asked(letter: str) -> None:
+    question = QuestionRecord(id="q", question=letter * 32_000, answers=[letter * 32_000] * 50)
+    turns = turns_of("r" * 8000, question, letter * 200_000)
+    assert len(turns[1].content) <= MOST_MATERIAL
+    assert json.loads(turns[1].content)["answer"].endswith("[cut]")
+
+
+def test_an_own_rubric_is_told_from_the_one_that_ships() -> None:
+    own = judge_row(JudgeSpec(model="wise", rubric="Is it polite?"))
+    assert (own["rubric"], own["text"]) == ("own", "Is it polite?")
+    assert judge_row(JudgeSpec(model="wise", rubric=RUBRIC))["rubric"] == "answers@1"
+
+
+@pytest.mark.parametrize("model", ["rag:handbook", "agent:helper", "prompt:judge"])
+def test_a_judge_is_a_plain_model(model: str) -> None:
+    with pytest.raises(ValueError, match="a judge is a model or a route"):
+        JudgeSpec(model=model)
+
+
+async def test_only_the_chosen_measures_are_taken(bench: Bench) -> None:
+    evaluation = await bench.start(4, measures=["answer_f1", "tokens"])
+    await bench.work()
+    shown = await bench.opened.evaluations.get(ACME, evaluation)
+    assert set(shown.figures) == {"succeeded", "answer_f1", "tokens"}
+    assert shown.measures == ["answer_f1", "tokens"]
