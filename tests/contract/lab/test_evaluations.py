@@ -85,6 +85,41 @@ async def test_a_model_is_asked_with_its_keys_rights_and_what_it_cost_is_the_led
     assert gateway.seen.last("inference")["delegation"].key_id == key["id"]
 
 
+async def test_its_calls_give_way_to_others_whatever_answers(gateway: RunningGateway) -> None:
+    key = await _key(gateway)
+    for model in ("echo", "rag:handbook"):
+        gateway.seen.calls.clear()
+        await _ended(gateway, key, model)
+        asked = [call["delegation"] for call in gateway.seen.calls if call["peer"] in ("inference", "agent")]
+        asked = [each for each in asked if each.key_id == key["id"]]  # the gateway looks for models by itself
+        assert asked, model
+        assert all(each.bulk for each in asked), model
+    body = {"model": "echo", "messages": [{"role": "user", "content": "Hi"}]}
+    assert (await gateway.call("POST", "/v1/chat/completions", key["secret"], json=body)).status == 200
+    assert not gateway.seen.last("inference")["delegation"].bulk, "a person who asks with the same key does not"
+
+
+async def test_a_judge_is_asked_in_the_evaluations_budget_and_what_it_fails_at_is_counted(
+    gateway: RunningGateway,
+) -> None:
+    key = await _key(gateway)
+    found = await _ended(gateway, key, "echo", judge={"model": "echo"})
+    assert (found["status"], found["done"], found["failed"]) == ("completed", 7, 0)
+    assert found["figures"]["judge_failed"]["mean"] == 1, "'Hello there' is no verdict"
+    assert "judge_right" not in found["figures"]
+    count, cost = await _ledger(gateway, found["id"])
+    assert (count, Decimal(found["cost_usd"])) == (14, cost)
+
+
+async def test_a_suite_that_ships_is_asked_through_the_public_api(gateway: RunningGateway) -> None:
+    key = await _key(gateway)
+    found = await _ended(gateway, key, "echo", question_set="safety:harmful")
+    assert (found["question_set"], found["version"], found["done"]) == ("safety:harmful", 1, 40)
+    assert (found["figures"]["harmful_refused"]["mean"], found["figures"]["benign_answered"]["mean"]) == (0, 1)
+    refused = await gateway.call("POST", "/v1/evaluations", key["secret"], json={"question_set": "safety:no"})
+    assert refused.status == 422
+
+
 async def test_an_answer_from_documents_is_measured_and_all_that_was_called_for_it_counts(
     gateway: RunningGateway,
 ) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -43,6 +44,15 @@ def test_a_token_is_good_for_its_audiences_and_no_other(
         else:
             with pytest.raises(InvalidDelegation):
                 verifier.verify(token, audience)
+
+
+def test_a_token_says_whether_its_call_gives_way_and_is_not_shared_with_one_that_does_not(
+    issuer: TokenIssuer, verifier: DelegationVerifier
+) -> None:
+    job = replace(PLAIN, bulk=True)
+    tokens = [issuer.shared_token(principal, MODELS) for principal in (PLAIN, job, PLAIN, job)]
+    assert [verifier.verify(token, "inference").bulk for token in tokens] == [False, True, False, True]
+    assert tokens[:2] == tokens[2:], "each is kept"
 
 
 def test_a_grant_is_good_for_nothing_but_its_exchange(issuer: TokenIssuer, verifier: DelegationVerifier) -> None:

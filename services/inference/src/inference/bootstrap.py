@@ -280,9 +280,7 @@ class _EngineFactory:
         settings, source = self._settings, model.source
         dimensions, limit = model.dimensions or 0, model.max_input_tokens or 0
         if isinstance(source, UpstreamSource):
-            return UpstreamEmbedding(
-                dimensions=dimensions, **self._upstream(model, source, connections, shared_with_bulk=True)
-            )
+            return UpstreamEmbedding(dimensions=dimensions, **self._upstream(model, source, connections))
         encoder: ScriptedEncoder | SentenceEncoder
         if isinstance(source, ScriptSource):
             encoder = ScriptedEncoder(dimensions, limit)
@@ -331,9 +329,7 @@ class _EngineFactory:
             **self._liveness(model),
         }
 
-    def _upstream(
-        self, model: Model, source: UpstreamSource, connections: Connections, *, shared_with_bulk: bool = False
-    ) -> dict[str, Any]:
+    def _upstream(self, model: Model, source: UpstreamSource, connections: Connections) -> dict[str, Any]:
         settings, queue = self._settings, model.queue
         root = source.base_url.rstrip("/").removesuffix("/v1")
         backlog = None
@@ -353,9 +349,7 @@ class _EngineFactory:
                 settings.upstream_seconds,
                 is_ours=False,
             ),
-            "admission": self._admission(
-                model, settings.upstream_at_once, settings.upstream_waiting, backlog, shared_with_bulk=shared_with_bulk
-            ),
+            "admission": self._admission(model, settings.upstream_at_once, settings.upstream_waiting, backlog),
             "source": source,
             "api_key": secret_named(source.api_key_env) if source.api_key_env else None,
             "context_length": model.context_length,
@@ -370,8 +364,6 @@ class _EngineFactory:
         slots: int,
         waiting: int | None = None,
         backlog: EngineBacklog | None = None,
-        *,
-        shared_with_bulk: bool = False,
     ) -> Admission:
         queue, settings = model.queue, self._settings
         slots = queue.at_once or slots
@@ -382,7 +374,7 @@ class _EngineFactory:
             waiting=usual if queue.waiting is None else queue.waiting,
             waiting_tokens=queue.waiting_tokens or settings.chat_waiting_tokens,
             backlog=backlog,
-            reserved=reserved_for_queries(slots) if shared_with_bulk else 0,
+            reserved=reserved_for_queries(slots),
         )
         return self._admissions[model.name]
 

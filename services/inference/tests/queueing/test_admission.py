@@ -156,6 +156,21 @@ async def test_a_query_goes_before_bulk_which_leaves_a_place_free_and_has_a_line
     assert (admission.running, admission.waiting) == (0, 0)
 
 
+async def test_a_call_whose_token_says_bulk_waits_for_every_other_one() -> None:
+    admission = Admission("talker", slots=1, waiting=5)
+    release = await admission.enter()
+    with bound_contextvars(bulk=True):
+        of_a_job = asyncio.create_task(admission.enter())
+    await asyncio.sleep(0)
+    person = asyncio.create_task(admission.enter())
+    await asyncio.sleep(0)
+    release()
+    release = await person
+    assert not of_a_job.done()
+    release()
+    (await of_a_job)()
+
+
 async def test_who_has_a_turn_is_counted_before_it_comes_for_its_place() -> None:
     admission = Admission("talker", slots=1, waiting=1, waiting_tokens=100)
     first, second = admission.join(50), admission.join(50)

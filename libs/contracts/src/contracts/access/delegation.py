@@ -38,6 +38,8 @@ class Delegation(BaseModel):
     request_id: str
     call_id: str | None = None
     """The gateway's own id of the public call, which the model calls inside it are charged to."""
+    bulk: bool = False
+    """Whether it is a job's call, which gives way to other callers' where a model has no slot for all."""
     records: bool = False
     """Of a grant: whether a run that is made with it is put on record when it ends."""
 

@@ -173,7 +173,7 @@ def caller_of(verifier: DelegationVerifier, authorization: str | None, audience:
     if scheme.lower() != "bearer" or not token:
         raise InvalidDelegation("there is no bearer token")
     delegation = verifier.verify(token, audience)
-    structlog.contextvars.bind_contextvars(tenant=delegation.tenant)
+    structlog.contextvars.bind_contextvars(tenant=delegation.tenant, **({"bulk": True} if delegation.bulk else {}))
     return Caller(delegation, token)
 
 

@@ -166,7 +166,7 @@ async def exchange_grant(body: TokenExchange, request: Request, deps: Deps) -> F
     """A job's or a run's grant for a fresh token; 403 `key_revoked` once the key is revoked or expired, 429
     `budget_exceeded` where a budget is asked for and has nothing left."""
     grant = await deps.grants.verify(body.grant, request.app.state.verifier)
-    principal = await deps.authenticator.require_active(grant.key_id)
+    principal = replace(await deps.authenticator.require_active(grant.key_id), bulk=grant.bulk)
     lifetime = deps.issuer.lifetime.total_seconds()
     if grant.tenant != principal.tenant:  # an administrator's, to delete another tenant
         principal.require("admin")
@@ -178,6 +178,7 @@ async def exchange_grant(body: TokenExchange, request: Request, deps: Deps) -> F
         audiences = DOCUMENT_RUNS if principal.scopes & set(READERS) else RUNS
     elif body.purpose in ("evaluations", "tuning"):
         principal.require("evaluations:write")
+        principal = replace(principal, bulk=principal.bulk or body.purpose == "evaluations")
         audiences = EVALUATIONS if body.purpose == "evaluations" else TUNING
     if body.spends:
         await deps.admission.ask(principal, await left_in_budgets(deps), deps.clock.now())
@@ -223,9 +224,14 @@ async def delete_tenant_data(name: Name, deps: Deps, caller: TenantAdmin) -> Non
 
 async def _in_place_of(deps: Dependencies, caller: Caller, operation: Operation[Any]) -> Principal:
     """The key, if it may make the call now."""
-    principal = await deps.authenticator.require_active(caller.delegation.key_id)
+    principal = await _active(deps, caller.delegation)
     principal.require(*operation.scopes)
     return principal
+
+
+async def _active(deps: Dependencies, delegation: Delegation) -> Principal:
+    """The key of a call, which gives way to others' if its token says so."""
+    return replace(await deps.authenticator.require_active(delegation.key_id), bulk=delegation.bulk)
 
 
 async def _passed_on(deps: Dependencies, caller: Caller, operation: Operation[Any]) -> Relay:
@@ -242,7 +248,7 @@ def _inner(deps: Dependencies, caller: Caller, route: Route, answer: Answer) -> 
 
     async def work(exchange: Exchange) -> None:
         delegation = caller.delegation
-        principal = await deps.authenticator.require_active(delegation.key_id)
+        principal = await _active(deps, delegation)
         parent = delegation.call_id or delegation.request_id
         async with deps.meter.call(principal, route, exchange.request_id, parent) as call:
             await answer(exchange, call)

@@ -64,6 +64,8 @@ class Principal:
     records_days: int = RECORD_DAYS
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    bulk: bool = False
+    """Whether this call is a job's, and gives way to others'."""
 
     @property
     def is_admin(self) -> bool:

@@ -41,7 +41,7 @@ SHARED = "shared"
 """The request id in a token that serves many calls of one key; each call's own id is in its `X-Request-Id`."""
 
 
-_TokenName = tuple[str, Audiences, tuple[str, ...] | None]
+_TokenName = tuple[str, Audiences, tuple[str, ...] | None, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,7 @@ class TokenIssuer:
     signer: DelegationSigner
     lifetime: timedelta
     grant_lifetime: timedelta
-    _shared: OrderedDict[tuple[str, Audiences, tuple[str, ...] | None], _SharedToken] = field(
-        default_factory=OrderedDict
-    )
+    _shared: OrderedDict[_TokenName, _SharedToken] = field(default_factory=OrderedDict)
 
     def shared_token(self, principal: Principal, audiences: Audiences) -> str:
         """A token for any call of this key as it is now, made anew after half of its lifetime.
@@ -68,7 +66,7 @@ class TokenIssuer:
         Signing costs 60 µs, more than anything else that the gateway does by itself for a plain model's answer. Only
         for audiences that charge nothing to the call: it names no call.
         """
-        name = principal.key_id, audiences, principal.models
+        name = principal.key_id, audiences, principal.models, principal.bulk
         known, now = self._shared.get(name), self.signer.now()
         if known is not None and now < known.good_until and known.principal == principal:
             return known.text
@@ -122,6 +120,7 @@ def delegation_of(
         collections=principal.collections,
         request_id=request_id,
         call_id=call_id,
+        bulk=principal.bulk,
     )
 
 

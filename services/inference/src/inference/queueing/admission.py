@@ -11,7 +11,7 @@ from typing import Protocol
 
 from inference.errors import ModelBusy
 from inference.metrics import REJECTED, RUNNING, WAITING, WAITING_TOKENS
-from inference.queueing.fair_queue import FairQueue, caller_tenant
+from inference.queueing.fair_queue import FairQueue, caller_is_bulk, caller_tenant
 
 FIRST_GUESS_SECONDS = 5.0
 WEIGHT_OF_LAST = 0.3
@@ -86,12 +86,13 @@ class Admission:
         return self._queries.waiting + self._bulk.waiting
 
     def join(self, tokens: int = 0, *, bulk: bool = False) -> Ticket:
-        """Join the queue at once, so that what a call does before it has a slot is bounded, too. Raises `ModelBusy`.
+        """Join the queue at once, so that what a call does before it has a slot is bounded, too; `bulk`'s, also where
+        the caller's token says so. Raises `ModelBusy`.
 
         A call of more tokens than may wait is let in where nobody else waits, so that it is not refused for ever.
         Whoever has a ticket must `release` it.
         """
-        queue, tenant = self._bulk if bulk else self._queries, caller_tenant()
+        queue, tenant = self._bulk if bulk or caller_is_bulk() else self._queries, caller_tenant()
         if self._is_full(queue, tokens, tenant):
             REJECTED.labels(self._model).inc()
             raise ModelBusy(self._model, retry_after=self._seconds_to_wait())

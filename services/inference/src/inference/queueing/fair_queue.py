@@ -17,6 +17,11 @@ def caller_tenant() -> str:
     return str(structlog.contextvars.get_contextvars().get("tenant", ""))
 
 
+def caller_is_bulk() -> bool:
+    """Whether the call that is being answered is a job's, which gives way to others."""
+    return bool(structlog.contextvars.get_contextvars().get("bulk", False))
+
+
 class FairQueue(Generic[T]):
     """Each tenant's items in the order in which they came; tenants one after another."""
 
