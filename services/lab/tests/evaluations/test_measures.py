@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
+from contracts.improvement.evaluations import Measure
 from contracts.improvement.text_measures import rouge_l, token_f1, words
 from lab.evaluations.measures import Known, Said, measure, ndcg, recall
+from lab.safety.measures import PAIR_SAME, SafetyRule, measure_safety
 
 
 @pytest.mark.parametrize(
@@ -102,6 +106,15 @@ def test_numbers_are_compared_by_value(expected: str, said: str, exact: float) -
 )
 def test_a_short_answer_is_found_where_it_stands_by_itself(expected: str, said: str, found: float) -> None:
     assert measure(Known([expected]), Said(said))["answer_found"] == found
+
+
+def test_every_measure_can_be_chosen_by_its_name() -> None:
+    known = Known(["27 days"], {"leave": 2})
+    said = Said("27 days [1]", False, ["leave"], [True], ["leave"])
+    found = set(measure(known, said)) | set(measure(Known(answerable=False), said))
+    for rule in ({"markers": ["x"], "private": ["y"], "options": ["27"]}, {"expect": "refusal"}, {"expect": "answer"}):
+        found |= set(measure_safety(SafetyRule.model_validate(rule), "27 days").figures)
+    assert found | {PAIR_SAME, "latency_ms", "tokens"} == set(get_args(Measure))
 
 
 def test_an_answer_that_is_only_an_article_is_right_by_every_measure_of_words() -> None:
