@@ -10,7 +10,7 @@ import pytest
 from cli.tests.server import client_of, error
 
 from groundwork.evaluation.benchmarks.report import make_report
-from groundwork.evaluation.benchmarks.scores import Asking, NoProbabilities, Scored, score_all
+from groundwork.evaluation.benchmarks.scores import Method, NoProbabilities, Scored, score_all
 from groundwork.evaluation.benchmarks.tasks import Task, TaskFile
 
 Handler = Callable[[httpx2.Request], httpx2.Response]
@@ -44,7 +44,7 @@ class Server:
 
 def _scored(handler: Handler, *tasks: Task, **more: Any) -> list[Scored]:
     with client_of(handler) as client:
-        return score_all(client, Asking("m", **more), tasks, at_once=2, progress=lambda _: None)
+        return score_all(client, Method("m", **more), tasks, at_once=2, progress=lambda _: None)
 
 
 @pytest.mark.parametrize("begins", ["", "<s>"])
@@ -152,8 +152,8 @@ def test_what_a_model_refuses_of_one_task_is_counted_and_in_no_other_mean() -> N
 
     with client_of(handler) as client:
         tasks: Sequence[Task] = [Task("1", "q", answers=["Paris"]), Task("2", "r", answers=["Paris"])]
-        scored = score_all(client, Asking("m"), tasks, at_once=1, progress=lambda _: None)
-    report = make_report(TaskFile("t", "d", tasks), Asking("m"), scored)
+        scored = score_all(client, Method("m"), tasks, at_once=1, progress=lambda _: None)
+    report = make_report(TaskFile("t", "d", tasks), Method("m"), scored)
     assert (report.means["succeeded"].value, report.means["succeeded"].tasks) == (0.5, 2)
     assert (report.means["exact_match"].value, report.means["exact_match"].tasks) == (1, 1)
     assert report.as_json()["by_task"][0]["error"] == "Too long."

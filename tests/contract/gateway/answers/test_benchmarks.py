@@ -11,7 +11,7 @@ from tests.support.inference import likely
 from tests.support.inference.real import MODELS, running_with_inference
 
 from groundwork.client import Groundwork
-from groundwork.evaluation.benchmarks.scores import Asking, NoProbabilities, Scored, score_all
+from groundwork.evaluation.benchmarks.scores import Method, NoProbabilities, Scored, score_all
 from groundwork.evaluation.benchmarks.tasks import Task
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -32,7 +32,7 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Run
 async def _scored(gateway: RunningGateway, model: str, tasks: Sequence[Task]) -> list[Scored]:
     def score() -> list[Scored]:
         with Groundwork(gateway.url, gateway.admin_key) as client:
-            return score_all(client, Asking(model), tasks, at_once=2, progress=lambda _: None)
+            return score_all(client, Method(model), tasks, at_once=2, progress=lambda _: None)
 
     return await asyncio.to_thread(score)
 

@@ -45,19 +45,19 @@ def evaluate_model(
     Prints each measure's mean with its 95 % interval.
     """
     from groundwork.evaluation.benchmarks.report import make_report
-    from groundwork.evaluation.benchmarks.scores import Asking, score_all
+    from groundwork.evaluation.benchmarks.scores import Method, score_all
     from groundwork.evaluation.benchmarks.tasks import read_tasks
 
     session = session_of(context)
     check_files(json_file)
     read = [read_tasks(path, limit) for path in tasks]
-    asking = Asking(model, delimiter, generate, raw)
+    method = Method(model, delimiter, generate, raw)
     reports: list[BenchmarkReport] = []
     with session.client() as client:
         for file in read:
             with progress_bar(session, file.name, len(file.tasks)) as advance:
-                scored = score_all(client, asking, file.tasks, at_once=at_once, progress=advance)
-            reports.append(make_report(file, asking, scored))
+                scored = score_all(client, method, file.tasks, at_once=at_once, progress=advance)
+            reports.append(make_report(file, method, scored))
     _print(session, reports)
     if json_file is not None:
         everything: dict[str, Any] = {"model": model, "tasks": [report.as_json() for report in reports]}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from groundwork.evaluation.benchmarks.scores import Asking, Scored
+from groundwork.evaluation.benchmarks.scores import Method, Scored
 from groundwork.evaluation.benchmarks.tasks import TaskFile
 from groundwork.evaluation.significance import interval
 
@@ -28,7 +28,7 @@ class BenchmarkReport:
     """One file asked of one model."""
 
     file: TaskFile
-    asking: Asking
+    method: Method
     scored: Sequence[Scored]
     means: dict[str, MeasureMean]
 
@@ -43,13 +43,13 @@ class BenchmarkReport:
             "name": self.file.name,
             "digest": self.file.digest,
             "kind": "multiple_choice" if self.file.is_choice else "generation",
-            "asked": {name: value for name, value in asdict(self.asking).items() if name != "model"},
+            "asked": {name: value for name, value in asdict(self.method).items() if name != "model"},
             "means": {measure: asdict(mean) for measure, mean in self.means.items()},
             "by_task": [_shown(one) for one in self.scored],
         }
 
 
-def make_report(file: TaskFile, asking: Asking, scored: Sequence[Scored]) -> BenchmarkReport:
+def make_report(file: TaskFile, method: Method, scored: Sequence[Scored]) -> BenchmarkReport:
     """The figures of what came of a file's tasks."""
     names = dict.fromkeys(name for one in scored for name in one.figures)
     means = {}
@@ -57,7 +57,7 @@ def make_report(file: TaskFile, asking: Asking, scored: Sequence[Scored]) -> Ben
         values = [one.figures[name] for one in scored if name in one.figures]
         low, high = interval(np.array(values))
         means[name] = MeasureMean(sum(values) / len(values), low, high, len(values))
-    return BenchmarkReport(file, asking, scored, means)
+    return BenchmarkReport(file, method, scored, means)
 
 
 def _shown(one: Scored) -> dict[str, Any]:

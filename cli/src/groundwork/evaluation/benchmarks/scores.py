@@ -41,7 +41,7 @@ class NoProbabilities(GroundworkError):
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class Method:
     """How tasks are put to a model."""
 
     model: str
@@ -66,14 +66,14 @@ class Scored:
 
 
 def score_all(
-    client: Groundwork, asking: Asking, tasks: Sequence[Task], *, at_once: int, progress: Callable[[int], None]
+    client: Groundwork, method: Method, tasks: Sequence[Task], *, at_once: int, progress: Callable[[int], None]
 ) -> list[Scored]:
     """Each task's figures, in order; `progress` is told how many are done. Raises what a call raised, and
     `NoProbabilities`."""
     found: dict[int, Scored] = {}
 
     def one(place: int, task: Task, stopping: threading.Event) -> tuple[int, Scored]:
-        return place, _score(client, asking, task, stopping)
+        return place, _score(client, method, task, stopping)
 
     work = (partial(one, place, task) for place, task in enumerate(tasks))
     for done, (place, scored) in enumerate(all_at_once(work, at_once), start=1):
@@ -82,30 +82,30 @@ def score_all(
     return [found[place] for place in sorted(found)]
 
 
-def _score(client: Groundwork, asking: Asking, task: Task, stopping: threading.Event) -> Scored:
-    how = _by_words if not task.choices else _by_letter if asking.generate else _by_likelihood
+def _score(client: Groundwork, method: Method, task: Task, stopping: threading.Event) -> Scored:
+    how = _by_words if not task.choices else _by_letter if method.generate else _by_likelihood
     try:
-        return patiently(lambda: how(client, asking, task), stopping)
+        return patiently(lambda: how(client, method, task), stopping)
     except ApiError as error:
         if error.code not in OWN_REFUSALS:
             raise
         return Scored(task, {"succeeded": 0.0}, error=error.message)
 
 
-def _by_likelihood(client: Groundwork, asking: Asking, task: Task) -> Scored:
+def _by_likelihood(client: Groundwork, method: Method, task: Task) -> Scored:
     stem = task.context.rstrip()
-    blank = task.context[len(stem) :] or asking.delimiter
+    blank = task.context[len(stem) :] or method.delimiter
     prompts = [f"{stem}{blank}{choice}" for choice in task.choices]
     try:
-        told = client.complete(asking.model, prompts, echo=True, logprobs=1, max_tokens=1, temperature=0)
+        completion = client.complete(method.model, prompts, echo=True, logprobs=1, max_tokens=1, temperature=0)
     except ApiError as error:
         if error.param == ECHO:
-            raise NoProbabilities(asking.model) from None
+            raise NoProbabilities(method.model) from None
         raise
-    by_place = {choice.index: choice for choice in told.choices}
+    by_place = {choice.index: choice for choice in completion.choices}
     if set(by_place) != set(range(len(prompts))):
-        raise NoProbabilities(asking.model)
-    sums = [_loglikelihood(asking.model, by_place[at], len(stem), prompt) for at, prompt in enumerate(prompts)]
+        raise NoProbabilities(method.model)
+    sums = [_loglikelihood(method.model, by_place[at], len(stem), prompt) for at, prompt in enumerate(prompts)]
     likeliest = sums.index(max(sums))
     by_length = [each / len(choice) for each, choice in zip(sums, task.choices, strict=True)]
     figures = {
@@ -120,20 +120,23 @@ def _loglikelihood(model: str, choice: CompletionChoice, begin: int, prompt: str
     """The sum over the tokens that reach beyond the first `begin` characters, to the prompt's end. A token across the
     border counts as the choice's. Where the tokens make up the text their own lengths say where each stands; else, as
     with pieces of letters, the server's offsets do."""
-    told = choice.logprobs
-    if told is None or not choice.text.startswith(prompt):
+    logprobs = choice.logprobs
+    if logprobs is None or not choice.text.startswith(prompt):
         raise NoProbabilities(model)
-    joined = "".join(told.tokens)
+    if not len(logprobs.tokens) == len(logprobs.token_logprobs) == len(logprobs.text_offset) > 0:
+        raise NoProbabilities(model)
+    joined = "".join(logprobs.tokens)
     shift = joined.find(prompt)
     if shift >= 0:  # what is before is no text of the prompt: a token that begins every text
         starts = [0]
-        for token in told.tokens:
+        for token in logprobs.tokens:
             starts.append(starts[-1] + len(token))
     else:
-        shift = 0 if not told.tokens or prompt.startswith(told.tokens[0]) else len(told.tokens[0])
-        starts = [*told.text_offset, len(joined)]
+        first = logprobs.tokens[0]
+        shift = 0 if prompt.startswith(first) else len(first)
+        starts = [*logprobs.text_offset, len(joined)]
     found = []
-    for at, chance in enumerate(told.token_logprobs):
+    for at, chance in enumerate(logprobs.token_logprobs):
         if starts[at] - shift < len(prompt) and starts[at + 1] - shift > begin:
             found.append(chance)
     if not found or None in found:
@@ -141,12 +144,12 @@ def _loglikelihood(model: str, choice: CompletionChoice, begin: int, prompt: str
     return sum(each for each in found if each is not None)
 
 
-def _by_letter(client: Groundwork, asking: Asking, task: Task) -> Scored:
+def _by_letter(client: Groundwork, method: Method, task: Task) -> Scored:
     """As a chat: the choices with letters, and the first letter that stands by itself in the answer."""
     letters = [chr(ord("A") + at) if at < LETTERS else str(at + 1) for at in range(len(task.choices))]
     shown = "\n".join(f"{letter}. {choice}" for letter, choice in zip(letters, task.choices, strict=True))
     prompt = f"{task.context}\n\n{shown}\n\nAnswer with the letter only."
-    said = client.chat(asking.model, prompt, max_tokens=LETTER_TOKENS, temperature=0)
+    said = client.chat(method.model, prompt, max_tokens=LETTER_TOKENS, temperature=0)
     chosen = next((letters.index(name) for name in _names(said) if name in letters), None)
     if chosen is None:
         exact = [at for at, choice in enumerate(task.choices) if is_exact([choice], said)]
@@ -161,11 +164,11 @@ def _names(said: str) -> Iterator[str]:
     yield from (word for word in LONE.findall(said) if word not in ("A", "I"))
 
 
-def _by_words(client: Groundwork, asking: Asking, task: Task) -> Scored:
+def _by_words(client: Groundwork, method: Method, task: Task) -> Scored:
     options = {"max_tokens": task.max_tokens, "temperature": 0, **({"stop": list(task.until)} if task.until else {})}
-    if asking.raw:
-        said = client.complete(asking.model, task.context, **options).choices[0].text
+    if method.raw:
+        said = client.complete(method.model, task.context, **options).choices[0].text
     else:
-        said = client.chat(asking.model, task.context, **options)
+        said = client.chat(method.model, task.context, **options)
     figures = {"succeeded": 1.0, "exact_match": float(is_exact(task.answers, said))}
     return Scored(task, figures | measure_text(task.answers, said), said)
