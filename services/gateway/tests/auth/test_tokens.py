@@ -53,6 +53,7 @@ def test_a_token_says_whether_its_call_gives_way_and_is_not_shared_with_one_that
     tokens = [issuer.shared_token(principal, MODELS) for principal in (PLAIN, job, PLAIN, job)]
     assert [verifier.verify(token, "inference").bulk for token in tokens] == [False, True, False, True]
     assert tokens[:2] == tokens[2:], "each is kept"
+    assert verifier.verify(issuer.grant(job, "req_1"), "grants").bulk, "of a run that an evaluation starts, too"
 
 
 def test_a_grant_is_good_for_nothing_but_its_exchange(issuer: TokenIssuer, verifier: DelegationVerifier) -> None:

@@ -265,7 +265,7 @@ class _EngineFactory:
         upstream = UpstreamChat(
             model.name,
             peer,
-            self._admission(model, slots, backlog=backlog),
+            self._admission(model, slots, backlog=backlog, reserved=slots - 1),  # all of them share the same cores
             source=nowhere,
             api_key=SecretStr(key),
             context_length=model.context_length,
@@ -364,6 +364,7 @@ class _EngineFactory:
         slots: int,
         waiting: int | None = None,
         backlog: EngineBacklog | None = None,
+        reserved: int | None = None,
     ) -> Admission:
         queue, settings = model.queue, self._settings
         slots = queue.at_once or slots
@@ -374,7 +375,7 @@ class _EngineFactory:
             waiting=usual if queue.waiting is None else queue.waiting,
             waiting_tokens=queue.waiting_tokens or settings.chat_waiting_tokens,
             backlog=backlog,
-            reserved=reserved_for_queries(slots),
+            reserved=reserved_for_queries(slots) if reserved is None else reserved,
         )
         return self._admissions[model.name]
 
