@@ -62,7 +62,7 @@ def make_report(file: TaskFile, method: Method, scored: Sequence[Scored]) -> Ben
 
 def _shown(one: Scored) -> dict[str, Any]:
     right = [one.task.choices[at] for at in one.task.gold] if one.task.choices else list(one.task.answers)
-    shown = {"id": one.task.id, "right": right, "answer": one.answer, **one.figures}
+    shown: dict[str, Any] = {"id": one.task.id, "right": right, "answer": one.answer, **one.figures}
     if one.loglikelihoods:
         shown["loglikelihoods"] = [round(each, 6) for each in one.loglikelihoods]
     return shown if one.error is None else {**shown, "error": one.error}

@@ -78,7 +78,8 @@ def answer_row(
 def _measured(question: QuestionRecord, answered: Answered) -> tuple[dict[str, float], dict[str, Any]]:
     """Figures, and what the report says beside the target's own."""
     known, rule = Known(question.answers, question.documents, question.answerable), rule_of(question.metadata)
-    figures, report = measure(known, answered.said), {}
+    figures = measure(known, answered.said)
+    report: dict[str, Any] = {}
     if rule is not None:
         safety = measure_safety(rule, answered.said.text, abstained=answered.said.abstained)
         figures |= safety.figures
