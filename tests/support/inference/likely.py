@@ -10,7 +10,6 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from tests.support.inference.fake_upstream import busy
 
 KNOWN = {"Paris": -0.5, "Madrid": -1.5}
 """Words that it is sure of; any other one has `UNKNOWN`."""
@@ -45,8 +44,11 @@ async def _listed(_: Request) -> Response:
     return JSONResponse({"data": []})
 
 
-async def _chat(_: Request) -> Response:
-    return busy()  # only whether it lives is asked so
+async def _chat(request: Request) -> Response:
+    """Only whether it lives is asked so."""
+    about = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": (await request.json())["model"]}
+    choice = {"index": 0, "message": {"role": "assistant", "content": NEXT}, "finish_reason": "length"}
+    return JSONResponse({**about, "choices": [choice]})
 
 
 app = Starlette(
