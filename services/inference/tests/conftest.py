@@ -59,12 +59,18 @@ class Running:
         self.client = client
         self._signer = signer
 
-    def headers(self, audience: str = "inference", models: tuple[str, ...] | None = None) -> dict[str, str]:
+    def headers(
+        self,
+        audience: str = "inference",
+        models: tuple[str, ...] | None = None,
+        tenant: str = "acme",
+        scopes: tuple[str, ...] = ("chat",),
+    ) -> dict[str, str]:
         claims = Delegation(
             audiences=(audience,),  # type: ignore[arg-type]
-            tenant="acme",
+            tenant=tenant,
             key_id="key_1",
-            scopes=("chat",),
+            scopes=scopes,  # type: ignore[arg-type]
             models=models,
             request_id="req_1",
         )

@@ -40,7 +40,7 @@ class Deletion:
     def __init__(self, installation: Installation) -> None:
         self.deps, self.agent, self.ingest = installation.deps, installation.agent, installation.ingest
         self.installation = installation
-        for peer in (self.agent, installation.lab):
+        for peer in (self.agent, installation.lab, installation.inference):
             peer.answers(PURGE, b"")
 
     async def use(self, *names: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from contracts.models.catalog import ModelInfo, ModelList, ModelPrice
+from contracts.models.tuning import TunedFrom
 from gateway.auth.keys import Principal
 from gateway.models.catalog import Catalog, Models
 from gateway.models.errors import ModelNotFound, NoReader, NoReranker, WrongModelKind
@@ -55,6 +56,32 @@ def test_a_key_limited_to_models_sees_and_uses_only_those() -> None:
         models.resolve("default", "chat", limited)
 
 
+TUNED = TunedFrom(parent="m", job="j", digest="sha256:a", method="supervised", training_set="set:s@1")
+OWN = ModelInfo(id="m+acme.s", kind="chat", tenant="acme", tuned=TUNED)
+HIDDEN = ModelInfo(id="m+acme.j", kind="chat", tenant="acme", tuned=TUNED.model_copy(update={"stage": "candidate"}))
+
+
+def test_a_tenant_s_own_model_is_found_by_its_keys_alone_and_a_candidate_by_nobody() -> None:
+    models = Models.of([CHAT, OWN, HIDDEN])
+    mine, theirs = models.of_tenant("acme"), models.of_tenant("other")
+    assert (set(mine.by_name), set(theirs.by_name)) == ({"m", "m+acme.s"}, {"m"})
+    assert (mine.hidden, theirs.hidden) == ({"m+acme.j"}, {"m+acme.j", "m+acme.s"})
+    assert mine.resolve("m+acme.s", "chat", KEY).id == "m+acme.s"
+    for name, seen in (("m+acme.s", theirs), ("m+acme.j", mine), ("m+acme.j", theirs)):
+        with pytest.raises(ModelNotFound):
+            seen.resolve(name, "chat", KEY)
+    assert models.of_tenant("another") is theirs
+
+
+def test_a_tenant_s_own_model_is_no_default_also_where_it_is_beside_the_only_other_one() -> None:
+    plain = CHAT.model_copy(update={"default": False})
+    head = ModelInfo(id="e+acme.h", kind="classification", tenant="acme")
+    models = Models.of([plain, OWN, FREE, head]).of_tenant("acme")
+    assert models.resolve("default", "chat", KEY).id == "m"
+    with pytest.raises(ModelNotFound):
+        models.resolve("default", "classification", KEY)
+
+
 class Inference:
     """Stands for the peer and for what signs calls of it: tells of one model after another."""
 
@@ -76,8 +103,8 @@ async def test_a_model_that_falls_asleep_or_does_not_answer_is_no_other_one() ->
     changed: list[str] = []
     catalog = Catalog(inference, inference, ManualClock(), 60.0, changed.append)
     for _ in range(4):
-        await catalog.models()
+        await catalog.models("acme")
         catalog.discard()
     assert changed == []
-    await catalog.models()
+    await catalog.models("acme")
     assert changed == ["m"]

@@ -102,10 +102,10 @@ async def test_nothing_that_is_charged_later_is_begun_with_a_spent_budget(instal
 async def test_what_is_left_in_budgets_is_asked_for_with_the_least_that_there_is(
     installation: Installation, clock: ManualClock
 ) -> None:
-    assert (await left_in_budgets(installation.deps)).cost == 1
+    assert (await left_in_budgets(installation.deps, "acme")).cost == 1
     installation.offer(EMBEDDER.model_copy(update={"price": None}))
     clock.advance(60)
-    assert (await left_in_budgets(installation.deps)).cost is None
+    assert (await left_in_budgets(installation.deps, "acme")).cost is None
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ async def test_texts_are_asked_for_after_a_public_call_has_taken_its_request(
 ) -> None:
     installation.inference.answers("/v1/token-texts", {"texts": ["a"]})
     caller, deps = Caller.of({}), installation.deps
-    model = (await deps.catalog.models()).of_any_kind("e", KEY)
+    model = (await deps.catalog.models(KEY.tenant)).of_any_kind("e", KEY)
     async with deps.meter.call(KEY, "embeddings", "req_1", parent) as call:
         assert await texts_of_tokens(caller.exchange, deps, call, model, [[1, 2]], "input") == ["a"]
         assert call.is_reserved == (parent is None)

@@ -5,9 +5,11 @@ from collections import Counter
 import pytest
 from services.gateway.tests.routing.routes import MODELS, key_of, route_of
 
+from contracts.models.catalog import ModelInfo
 from contracts.models.routes import RouteSpec
+from gateway.models.catalog import Models
 from gateway.routing.errors import RouteHasNoModel
-from gateway.routing.plan import FallbackSequence, Plan, plan_for
+from gateway.routing.plan import FallbackSequence, Plan, plan_for, route_named
 from gateway.routing.report import listed_models
 
 
@@ -54,3 +56,25 @@ def test_a_route_outlives_models_that_inference_no_longer_has() -> None:
     assert plan_for("smart", MODELS, {"smart": gone}, key_of()).first[0].id == "c"
     with pytest.raises(RouteHasNoModel):
         plan_for("smart", MODELS, {"smart": gone.model_copy(update={"on_error": []})}, key_of())
+
+
+def test_a_route_leads_a_tenant_to_no_model_of_another_one_nor_names_it() -> None:
+    own = ModelInfo(id="a+acme.s", kind="chat", tenant="acme")
+    models = Models.of([*MODELS.by_name.values(), own])
+    shadow = {"name": "shadow", "model": own.id, "share": 1, "key_id": "k"}
+    split = RouteSpec.model_validate({"targets": [{"model": own.id}, {"model": "b"}], "shadow": shadow})
+    last = RouteSpec.model_validate({"targets": [{"model": own.id}, {"model": "b", "weight": 0}]})
+    only = RouteSpec.model_validate({"targets": [{"model": own.id}]})
+    routes = {"split": split, "last": last, "only": only}
+    for name in routes:
+        plans = [plan_for(name, models.of_tenant("acme"), routes, key_of(number)) for number in range(40)]
+        assert own.id in {plan.first[0].id for plan in plans}
+    theirs = models.of_tenant("other")
+    for number in range(40):
+        assert [one.id for one in plan_for("split", theirs, routes, key_of(number)).models] == ["b"]
+        assert [one.id for one in plan_for("last", theirs, routes, key_of(number)).models] == ["b"]
+    with pytest.raises(RouteHasNoModel):
+        plan_for("only", theirs, routes, key_of())
+    seen = route_named("split", theirs, routes)[1]
+    assert seen is not None
+    assert ([target.model for target in seen.targets], seen.shadow) == (["b"], None)

@@ -22,11 +22,10 @@ from inference.catalog.models_file import Model, load_models_file
 from inference.catalog.packages import models_folder
 from inference.catalog.prices import add_list_prices
 from inference.catalog.sources import ChatSource, ScriptSource, UpstreamSource
+from inference.declarations.adapters import AdapterRepository
 from inference.declarations.connections import Connections, unpooled
-from inference.declarations.repository import DeclarationRepository
 from inference.declarations.restrictions import Restrictions
-from inference.declarations.service import DeclaredModels
-from inference.declarations.vectors import NamesOfVectors
+from inference.declarations.runtime import open_declared
 from inference.dependencies import Dependencies
 from inference.engines.batched.embedding import BatchedEmbedding
 from inference.engines.batched.worker_pool import WorkerPoolLimits
@@ -58,6 +57,7 @@ from inference.serving import composed
 from inference.serving.models import ServedModels
 from inference.serving.served_model import Declaration, ServedModel
 from inference.settings import InferenceSettings, key_hosts, secret_named
+from inference.tuned.adapter_files import AdapterFiles
 from servicekit.core.clock import SystemClock
 from servicekit.peers.client import Peer, open_session
 from servicekit.peers.connection_guard import SystemLookUp
@@ -84,25 +84,16 @@ async def open_dependencies(settings: InferenceSettings) -> AsyncGenerator[Depen
     try:
         await migrate(database, MIGRATIONS)
         async with open_session(connections=0) as session, unpooled() as children:  # admission bounds the calls
-            factory = _EngineFactory(settings, session, children, lambda: served)
+            factory = _EngineFactory(settings, database, session, children, lambda: served)
             served = ServedModels(factory.served, probe_seconds=settings.probe_seconds)
-            repository = DeclarationRepository(database, SystemClock())
-            declared = DeclaredModels(
-                [Declaration(model, created) for model in catalog.models],
-                repository,
-                factory.restrictions,
-                served,
-                NamesOfVectors(repository, factory.identity),
-                settings.follow_seconds,
-            )
-            try:
-                await declared.open()
-                hub = factory.sources.hub_dir
-                async with open_pulls(settings, database, declared, factory.restrictions, hub) as asked:
-                    yield Dependencies(database, declared, served, asked, settings.reader_seconds)
-            finally:
-                await declared.close()
-                await served.close()
+            models = [Declaration(model, created) for model in catalog.models]
+            restrictions = factory.restrictions
+            opening = open_declared(settings, database, models, served, restrictions, factory.identity)
+            async with (
+                opening as (declared, published),
+                open_pulls(settings, database, declared, restrictions, factory.sources.hub_dir) as asked,
+            ):
+                yield Dependencies(database, declared, published, served, asked, settings.reader_seconds)
     finally:
         await database.close()
 
@@ -130,6 +121,7 @@ class _EngineFactory:
     def __init__(
         self,
         settings: InferenceSettings,
+        database: Database,
         session: aiohttp.ClientSession,
         children: aiohttp.ClientSession,
         models: Callable[[], ServedModels],
@@ -146,7 +138,10 @@ class _EngineFactory:
             allow_downloads=settings.allow_downloads,
             hub_url=settings.hub_url,
             hub_dir=settings.hub_dir,
+            adapters_dir=settings.data_dir / "adapters",
         )
+        pieces = AdapterRepository(database, SystemClock()).pieces
+        self._adapters = AdapterFiles(settings.data_dir / "adapters", pieces, lambda: models().adapters())
         self._digests = Digests(settings.data_dir / "digests.json")
         folders = [Path(word.strip()) for word in settings.added_folders.split(",") if word.strip()]
         self.restrictions = Restrictions(
@@ -170,8 +165,8 @@ class _EngineFactory:
             engine,
             self._probing(model, ask),
             lambda: self.identity(model),
-            connections.close,
-            self.sources.fetching(model),
+            self._adapters.closing(model, connections.close),
+            self._adapters.fetching(model, self.sources.fetching(model)),
             self._llamas.pop(model.name, None),
         )
 
@@ -225,7 +220,7 @@ class _EngineFactory:
         engine = LlamaChat(
             model.name,
             upstream,
-            locate=lambda: gguf_files(model, self.sources.hub),
+            locate=lambda: gguf_files(model, self.sources.hub, self.sources.adapters_dir),
             moved=moved,
             key=key,
             model=LlamaModel(context, model.generation, native_tools=native),

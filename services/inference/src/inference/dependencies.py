@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from inference.declarations.publication import PublishedModels
 from inference.declarations.service import DeclaredModels
 from inference.pulls.service import Pulls
 from inference.serving.models import ServedModels
@@ -18,6 +19,7 @@ class Dependencies:
 
     database: Database
     declared: DeclaredModels
+    published: PublishedModels
     models: ServedModels
     pulls: Pulls
     reader_seconds: float = 60.0

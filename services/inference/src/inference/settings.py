@@ -71,6 +71,9 @@ class InferenceSettings(ServiceSettings, SqlSettings):
     long and computes nothing is started again."""
     follow_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
     """How often it is looked whether another replica added or removed a model."""
+    tuned_models_per_tenant: Annotated[int, Field(ge=0)] = 20
+    """Most models of one tenant that its tuning jobs have published. Each that is asked is a process with its own
+    memory; one that nobody asks sleeps."""
     added_hosts: str = "localhost:11434,127.0.0.1:11434,localhost:8000,127.0.0.1:8000"
     """Hosts of servers, as `host` or `host:port`, that a model may name that is added while it runs, though their
     addresses are private: at first Ollama and vLLM on this machine. Public addresses may be named anyway."""

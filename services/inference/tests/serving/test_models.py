@@ -143,9 +143,9 @@ class Download:
         self.begun, self.is_let_go = threading.Event(), threading.Event()
         self.failure = failure
 
-    def fetch(self) -> None:
+    async def fetch(self) -> None:
         self.begun.set()
-        self.is_let_go.wait()
+        await asyncio.to_thread(self.is_let_go.wait)
         if self.failure is not None:
             raise self.failure
 

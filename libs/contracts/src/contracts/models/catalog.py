@@ -14,6 +14,7 @@ from contracts.models.classification import ModerationRules
 from contracts.models.languages import Languages
 from contracts.models.reading import Reads
 from contracts.models.tokens import TokenId, check_texts_or_tokens
+from contracts.models.tuning import TunedFrom
 
 ModelKind = Literal["chat", "embedding", "rerank", "reading", "classification", "rag", "agent", "prompt"]
 ToolProtocol = Literal["native", "constrained"]
@@ -112,6 +113,12 @@ class ModelInfo(Reply):
     """The commit or the release that its files are of; null where nobody knows."""
     fingerprint: str | None = None
     """Another one when its declaration, its server or its files are others; null until its files are known."""
+    tenant: str | None = None
+    """The tenant whose keys alone may see and ask it; null for one that is everybody's."""
+    parent: str | None = None
+    """Of a tuned model, the one that it began as."""
+    tuned: TunedFrom | None = None
+    """Of a tuned model, which job made it of what, and what it is worth."""
     added: bool = False
     """Whether it was added while the service runs, not declared in the models file."""
     state: ModelState | None = None
@@ -129,6 +136,7 @@ class ModelInfo(Reply):
     def _also_in_the_words_of_others(self) -> ModelInfo:
         self.root = self.root or self.id
         self.max_model_len = self.context_length
+        self.parent = self.tuned.parent if self.tuned is not None else None
         return self
 
 

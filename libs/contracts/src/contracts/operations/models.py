@@ -34,7 +34,8 @@ PUT_MODEL = Operation(
     carries="json",
 )
 DELETE_MODEL = Operation(
-    "DELETE", "/v1/models/{id}", NoneType, _ADMIN, _TAGS, NO_MODEL, status=204, name="remove_model",
+    "DELETE", "/v1/models/{id}", NoneType, (*_ADMIN, "evaluations:write"), _TAGS, NO_MODEL, status=204,
+    name="remove_model",
 )
 SET_DEFAULT_MODEL = Operation(
     "PUT", "/v1/models/{id}/default", ModelInfo, _ADMIN, _TAGS, NO_MODEL, name="set_default_model",

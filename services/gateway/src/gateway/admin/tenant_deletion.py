@@ -58,12 +58,13 @@ async def begin(deps: Dependencies, name: str, admin: Principal, request_id: str
 
 
 async def end(deps: Dependencies, name: str, admin: Principal, request_id: str) -> None:
-    """Remove what agents, the lab and the gateway have. Nothing but a tenant whose deletion was begun is touched."""
+    """Remove what agents, the lab, inference and the gateway have. Nothing but a tenant whose deletion was begun is
+    touched."""
     key_ids = await deps.tenants.keys_of_deleting(name)
     if key_ids is None:
         return  # it was done before
     token = deps.issuer.deletion_token(admin, name, request_id)
-    for peer in (deps.peers.agent, deps.peers.lab):
+    for peer in (deps.peers.agent, deps.peers.lab, deps.peers.inference):
         await peer.send("POST", f"/v1/tenants/{name}/purge", token=token, body=TenantKeys(key_ids=key_ids))
     try:
         await deps.limiter.delete_counters([("tenant", name), *(("key", key_id) for key_id in key_ids)])

@@ -12,7 +12,7 @@ from contracts.operations import models as operations
 from gateway.api.openapi_parts import ERRORS, serve
 from gateway.auth.tokens import MODELS
 from gateway.cache.store import StoreUnavailable
-from gateway.dependencies import Admin, Dependencies, Deps
+from gateway.dependencies import Admin, Dependencies, Deps, Key
 from gateway.storage.audit_log import Actor, note
 from servicekit.web.router import Router
 
@@ -51,10 +51,22 @@ async def put_model(
 
 
 @serve(router, operations.DELETE_MODEL)
-async def delete_model(id: str, request: Request, deps: Deps, admin: Admin) -> None:  # noqa: A002  # the path's
-    """Remove a model that was added. Calls under way end on it."""
-    await note_action(deps, Actor(admin.key_id, request.state.request_id), "model.delete", id, {})
-    await deps.peers.inference.send("DELETE", _path(id), token=token_for_models(deps))
+async def delete_model(id: str, request: Request, deps: Deps, key: Key) -> None:  # noqa: A002  # the path's
+    """Remove a model that was added, or one that a tuning job of the key's tenant has published. Calls under way end on
+    it."""
+    key.require(*operations.DELETE_MODEL.scopes)
+    deps.catalog.discard()  # it may have been published a moment ago
+    model = (await deps.catalog.models(key.tenant)).by_name.get(id)
+    is_own = model is not None and model.tuned is not None and key.allows_model(id)
+    if is_own:
+        key.require("evaluations:write")
+        path = f"/v1/tuned-models/{quote(id, safe='')}"
+        token = deps.issuer.token(key, MODELS, request.state.request_id)
+    else:
+        key.require("admin")
+        path, token = _path(id), token_for_models(deps)
+    await note_action(deps, Actor(key.key_id, request.state.request_id), "model.delete", id, {})
+    await deps.peers.inference.send("DELETE", path, token=token)
     await _discard_cached(deps, id)
 
 

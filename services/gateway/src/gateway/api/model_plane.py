@@ -181,7 +181,7 @@ async def exchange_grant(body: TokenExchange, request: Request, deps: Deps) -> F
         principal = replace(principal, bulk=principal.bulk or body.purpose == "evaluations")
         audiences = EVALUATIONS if body.purpose == "evaluations" else TUNING
     if body.spends:
-        await deps.admission.ask(principal, await left_in_budgets(deps), deps.clock.now())
+        await deps.admission.ask(principal, await left_in_budgets(deps, principal.tenant), deps.clock.now())
     token = deps.issuer.token(principal, audiences, grant.request_id, body.call_id)
     return FreshToken(token=token, expires_in=lifetime, scopes=tuple(sorted(principal.scopes)))
 

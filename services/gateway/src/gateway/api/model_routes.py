@@ -12,6 +12,7 @@ from contracts.models.routes import Route, RouteName, RouteSpec, RouteVersion
 from contracts.operations import administration as operations
 from gateway.api.administration import Cursor, Limit
 from gateway.api.openapi_parts import ERRORS, serve
+from gateway.auth.keys import Principal
 from gateway.cache.store import CacheUnreachable, StoreUnavailable
 from gateway.chat.route_check import RouteCheck
 from gateway.dependencies import Admin, Dependencies, Deps
@@ -26,9 +27,9 @@ Version = Annotated[int, Path(ge=1, lt=10**9)]
 
 
 @serve(router, operations.LIST_ROUTES)
-async def list_routes(deps: Deps, _: Admin) -> Page[Route]:
+async def list_routes(deps: Deps, admin: Admin) -> Page[Route]:
     """Every public chat model: what is behind it, its health, its circuits and its fallbacks."""
-    return Page[Route](data=await _routes(deps))
+    return Page[Route](data=await _routes(deps, admin))
 
 
 @serve(router, operations.PUT_ROUTE)
@@ -38,7 +39,7 @@ async def update_route(name: RouteName, body: RouteSpec, request: Request, deps:
         raise RouteNameTaken(name)
     await (await RouteCheck.open(deps, admin, name)).run(body)
     await deps.routes.update_route(name, body, Actor(admin.key_id, request.state.request_id))
-    return await _route(deps, name)
+    return await _route(deps, admin, name)
 
 
 @serve(router, operations.LIST_ROUTE_VERSIONS)
@@ -55,7 +56,7 @@ async def activate_route(name: RouteName, version: Version, request: Request, de
     found = await deps.routes.get_version(name, version)
     await (await RouteCheck.open(deps, admin, name)).run(found.spec)
     await deps.routes.activate_version(name, version, Actor(admin.key_id, request.state.request_id))
-    return await _route(deps, name)
+    return await _route(deps, admin, name)
 
 
 @serve(router, operations.DELETE_ROUTE)
@@ -73,14 +74,14 @@ async def delete_answers(deps: Deps, _: Admin, tenant: Name | None = None) -> No
         raise CacheUnreachable from None
 
 
-async def _route(deps: Dependencies, name: str) -> Route:
-    found = next((route for route in await _routes(deps) if route.name == name), None)
+async def _route(deps: Dependencies, admin: Principal, name: str) -> Route:
+    found = next((route for route in await _routes(deps, admin) if route.name == name), None)
     if found is None:  # it was put, and taken away since
         raise RouteNotFound(name)
     return found
 
 
-async def _routes(deps: Dependencies) -> list[Route]:
+async def _routes(deps: Dependencies, admin: Principal) -> list[Route]:
     routes, changed = await deps.routes.list_routes(), await deps.routes.get_update_times()
-    found = report(await deps.catalog.known(), routes, deps.breakers, await deps.health.now())
+    found = report(await deps.catalog.known(admin.tenant), routes, deps.breakers, await deps.health.now())
     return [route.model_copy(update={"updated_at": changed.get(route.name)}) for route in found]

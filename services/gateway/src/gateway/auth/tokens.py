@@ -31,7 +31,7 @@ TUNING: Audiences = ("inference",)
 """What a tuning job may call: inference, whose models it learns on."""
 QUOTED: Audiences = ("lab",)
 """Who else has made something of a document that is deleted."""
-DELETION: Audiences = ("retriever", "agent", "lab", "models")
+DELETION: Audiences = ("retriever", "agent", "lab", "inference", "models")
 MODELS: Audiences = ("inference",)
 COLLECTIONS: Audiences = ("retriever",)
 GRANTS: Audiences = ("grants",)

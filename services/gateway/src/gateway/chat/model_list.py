@@ -52,7 +52,7 @@ async def get_model(exchange: Exchange, deps: Dependencies, principal: Principal
 
 async def plain_models(deps: Dependencies, principal: Principal) -> list[ModelInfo]:
     """The plain models that a key may use, routes among them: those that answer first."""
-    listed = listed_models(await deps.catalog.models(), await deps.routes.list_routes())
+    listed = listed_models(await deps.catalog.models(principal.tenant), await deps.routes.list_routes())
     return sorted(
         (model for model in listed if principal.allows_model(model.id)), key=lambda m: ORDER.get(m.kind, len(ORDER))
     )
@@ -65,7 +65,7 @@ async def _find(exchange: Exchange, deps: Dependencies, principal: Principal, na
         return await _agent_model_named(exchange, deps, principal, name)
     if name.startswith(PROMPT) and _answers_from_documents(principal):
         return await _prompt_model_named(exchange, deps, principal, name)
-    default = (await deps.catalog.models()).only("chat") if name == DEFAULT else None
+    default = (await deps.catalog.models(principal.tenant)).only("chat") if name == DEFAULT else None
     wanted = default.id if default is not None else name
     for model in await plain_models(deps, principal):
         if model.id == wanted:

@@ -46,7 +46,7 @@ class RouteCheck:
     @classmethod
     async def open(cls, deps: Dependencies, admin: Principal, name: str) -> RouteCheck:
         """With the models and routes of now."""
-        return cls(deps, admin, name, await deps.catalog.models(), await deps.routes.list_routes())
+        return cls(deps, admin, name, await deps.catalog.models(admin.tenant), await deps.routes.list_routes())
 
     async def run(self, spec: RouteSpec) -> None:
         """Raises `RouteModelUnknown`, `RouteTargetUnknown` or `RouteCyclic`."""

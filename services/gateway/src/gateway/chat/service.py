@@ -164,7 +164,7 @@ async def _resolve_target(deps: Dependencies, call: MeteredCall, request: ChatRe
     """Raises where the name stands for nothing that the key may use."""
     principal, assignment = call.principal, call.assignment
     variant = None if assignment is None else assignment.variant
-    models, routes = await deps.catalog.models(), await deps.routes.list_routes()
+    models, routes = await deps.catalog.models(call.principal.tenant), await deps.routes.list_routes()
     fingerprints = {model.id: model.fingerprint for model in models.by_name.values()}
     if not request.model.startswith(RAG):
         plan = plan_for(request.model, models, routes, principal, assignment)
@@ -182,7 +182,7 @@ async def answer_from_model(exchange: Exchange, deps: Dependencies, call: Metere
     """A plain model's answer, or that of one behind a route; what we don't know in the request is the model's."""
     if question.request.groundwork is not None:
         raise OptionsNeedDocuments
-    models, routes = await deps.catalog.models(), await deps.routes.list_routes()
+    models, routes = await deps.catalog.models(call.principal.tenant), await deps.routes.list_routes()
     plan = plan_for(question.request.model, models, routes, call.principal, call.assignment)
     sequence = FallbackSequence(plan, _preferred(plan, deps))
     attempts = Attempts(plan, deps.breakers, RetryPolicy(deps.settings.attempts, deps.settings.attempts_seconds))
@@ -254,8 +254,15 @@ async def answer_from_documents(exchange: Exchange, deps: Dependencies, call: Me
     call.model = RAG + ",".join(names)
     options = request.groundwork or AnswerOptions()
     if options.model is not None:
-        plan_for(options.model, await deps.catalog.models(), await deps.routes.list_routes(), call.principal)
-    await deps.ask(exchange, call, search_max_usage(await deps.catalog.known(), request.question()))
+        plan_for(
+            options.model,
+            await deps.catalog.models(call.principal.tenant),
+            await deps.routes.list_routes(),
+            call.principal,
+        )
+    await deps.ask(
+        exchange, call, search_max_usage(await deps.catalog.known(call.principal.tenant), request.question())
+    )
     show_receipt = "receipt" in options.include
     show_sources = question.recording is None or "sources" in options.include
     more: list[Literal["receipt", "sources"]] = [] if show_receipt else ["receipt"]

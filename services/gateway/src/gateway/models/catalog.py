@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from contracts.models.catalog import ModelInfo, ModelList, ModelPrice
@@ -31,14 +31,29 @@ OPENAI_S = re.compile(r"(omni|text)-moderation-[a-z0-9-]{1,40}")
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """One reading of the list."""
+    """One reading of the list: of all models, or of those that one tenant may see."""
 
     by_name: Mapping[str, ModelInfo]
+    hidden: frozenset[str] = frozenset()
+    """Names of models that are not this tenant's."""
+    _by_tenant: dict[str, Models] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, models: Sequence[ModelInfo]) -> Models:
         """From inference's answer."""
         return cls({model.id: model for model in models})
+
+    def of_tenant(self, tenant: str) -> Models:
+        """Everybody's models and the tenant's own: the one place where it is decided what a key can see. What a tuning
+        job still looks at is nobody's."""
+        owners = {model.tenant for model in self.by_name.values() if model.tenant is not None}
+        if not owners:
+            return self
+        owner = tenant if tenant in owners else ""
+        if owner not in self._by_tenant:
+            seen = {name: model for name, model in self.by_name.items() if _is_seen(model, owner)}
+            self._by_tenant[owner] = Models(seen, frozenset(self.by_name.keys() - seen.keys()))
+        return self._by_tenant[owner]
 
     def resolve(self, name: str, kind: PlainKind, principal: Principal | None) -> ModelInfo:
         """The model that a caller means, or (None) a service of ours.
@@ -66,7 +81,7 @@ class Models:
 
         OpenAI's names mean the configured one, too. Raises `NoModeration` or `ModelNotFound`.
         """
-        able = [model for model in self.by_name.values() if model.moderation is not None]
+        able = [model for model in self.by_name.values() if model.moderation is not None and model.tenant is None]
         if not able:
             raise NoModeration
         if name in self.by_name or not (name == DEFAULT or OPENAI_S.fullmatch(name)):
@@ -105,9 +120,16 @@ class Models:
         return model.price if model else None
 
     def only(self, kind: PlainKind) -> ModelInfo | None:
-        """The one model that a service meant when it named none: the default of a kind, or the only one."""
-        of_kind = [model for model in self.by_name.values() if model.kind == kind]
+        """The one model that a service meant when it named none: the default of a kind, or the only one. A tenant's
+        own is asked by its name."""
+        of_kind = [model for model in self.by_name.values() if model.kind == kind and model.tenant is None]
         return next((model for model in of_kind if model.default), of_kind[0] if len(of_kind) == 1 else None)
+
+
+def _is_seen(model: ModelInfo, tenant: str) -> bool:
+    if model.tuned is not None and model.tuned.stage == "candidate":
+        return False
+    return model.tenant in (None, tenant)
 
 
 _PASSING: dict[str, object] = {"state": None, "reason": None, "asleep": False}
@@ -131,16 +153,16 @@ class Catalog:
         self._last = Models.of([])
         self._models: TtlCache[None, Models] = TtlCache(self._read, seconds=seconds, capacity=1, clock=clock)
 
-    async def models(self) -> Models:
-        """The models now; raises what inference answered if they can't be had."""
-        return await self._models.get(None)
+    async def models(self, tenant: str) -> Models:
+        """The models that a tenant's keys may see now; raises what inference answered if they can't be had."""
+        return (await self._models.get(None)).of_tenant(tenant)
 
-    async def known(self) -> Models:
-        """The models now or, while inference is away, as last read: for prices, which nothing should wait for."""
+    async def known(self, tenant: str) -> Models:
+        """The same or, while inference is away, as last read: for prices, which nothing should wait for."""
         try:
-            return await self._models.get(None)
+            return await self.models(tenant)
         except ServiceError:
-            return self._last
+            return self._last.of_tenant(tenant)
 
     def discard(self) -> None:
         """Ask anew next time."""

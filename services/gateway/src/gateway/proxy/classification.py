@@ -31,7 +31,7 @@ async def classify(exchange: Exchange, deps: Dependencies, call: MeteredCall) ->
     """The likeliest label of each text."""
     body = await exchange.body()
     request = await screened(exchange, call, await parse(ClassifyRequest, body), len(body))
-    models = await deps.catalog.models()
+    models = await deps.catalog.models(call.principal.tenant)
     model = models.classifier(request.model, call.principal, by_labels=request.labels is not None)
     reply = await _classified(exchange, deps, call, model, request)
     await give(exchange, call, reply)
@@ -41,7 +41,7 @@ async def moderate(exchange: Exchange, deps: Dependencies, call: MeteredCall) ->
     """Whether each text is one that should not be let through, in OpenAI's form. All of a text is read."""
     body = await exchange.body()
     request = await screened(exchange, call, await parse(ModerationRequest, body), len(body))
-    model = (await deps.catalog.models()).moderator(request.model, call.principal)
+    model = (await deps.catalog.models(call.principal.tenant)).moderator(request.model, call.principal)
     asked = ClassifyRequest(input=request.texts(), long_inputs="highest")
     reply = await _classified(exchange, deps, call, model, asked)
     assert model.moderation is not None
@@ -58,7 +58,7 @@ async def _classified(
 ) -> bytes:
     """Inference's answer, charged as what the model reads: a head embeds, a guard is a chat model that writes, too."""
     call.model = model.id
-    works = (await deps.catalog.models()).worker(model)
+    works = (await deps.catalog.models(call.principal.tenant)).worker(model)
     texts, labels = request.texts(), request.label_texts().values()
     is_embedded = model.kind == "embedding" or model.embedding_model is not None
     written = 0 if is_embedded else JUDGEMENT_TOKENS * len(texts)

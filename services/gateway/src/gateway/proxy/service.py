@@ -52,15 +52,15 @@ async def proxy(exchange: Exchange, deps: Dependencies, principal: Principal, sp
         return
     async with deps.metered(exchange, principal, spec.route) as call:
         if spec.spends:
-            await deps.ask(exchange, call, await left_in_budgets(deps))
+            await deps.ask(exchange, call, await left_in_budgets(deps, principal.tenant))
         else:
             await deps.reserve(exchange, call)
         await _carry(exchange, deps, principal, spec, path, call)
 
 
-async def left_in_budgets(deps: Dependencies) -> MaxUsage:
+async def left_in_budgets(deps: Dependencies, tenant: str) -> MaxUsage:
     """Of what is embedded and charged later: now one can only ask whether budgets have anything left."""
-    cost = search_max_usage(await deps.catalog.known(), "?").cost
+    cost = search_max_usage(await deps.catalog.known(tenant), "?").cost
     return MaxUsage(cost=None if cost is None else min(cost, 1))
 
 

@@ -56,7 +56,9 @@ async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, pu
     """
     body = await exchange.body()
     request = await parse(EmbeddingRequest, body)
-    model = (await deps.catalog.models()).resolve(request.model, "embedding", call.principal if public else None)
+    model = (await deps.catalog.models(call.principal.tenant)).resolve(
+        request.model, "embedding", call.principal if public else None
+    )
     call.model = model.id
     if (tokens := token_lists(request.input)) is not None:
         texts = await texts_of_tokens(exchange, deps, call, model, tokens, "input")
@@ -79,7 +81,7 @@ async def rerank(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> N
     """Documents in the order of their relevance."""
     body = await exchange.body()
     request = await screened(exchange, call, await parse(RerankRequest, body), len(body))
-    model = (await deps.catalog.models()).resolve(request.model, "rerank", call.principal)
+    model = (await deps.catalog.models(call.principal.tenant)).resolve(request.model, "rerank", call.principal)
     call.model = model.id
     read = tokens_of(*request.documents) + len(request.documents) * tokens_of(request.query)
     await deps.reserve(exchange, call, MaxUsage.of_model(model, read))
@@ -98,7 +100,7 @@ async def read(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> Non
     """Whether passages answer and premises support. A service asks it for an answer, so that a key that may not choose
     the reading model has its answers read, too."""
     request = await parse(ReadingRequest, await exchange.body())
-    model = (await deps.catalog.models()).resolve(request.model, "reading", None)
+    model = (await deps.catalog.models(call.principal.tenant)).resolve(request.model, "reading", None)
     call.model = model.id
     pairs = [text for pair in request.pairs for text in (pair.premise, pair.sentence)]
     tokens = tokens_of(*request.passages, *pairs) + len(request.passages) * tokens_of(request.question or "")
@@ -134,11 +136,11 @@ async def search(
     exchange: Exchange, deps: Dependencies, call: MeteredCall, request: SearchRequest, screen: Screen
 ) -> None:
     """Hits; the retriever holds the caller to its collections."""
-    await deps.reserve(exchange, call, search_max_usage(await deps.catalog.known(), request.query))
+    await deps.reserve(exchange, call, search_max_usage(await deps.catalog.known(call.principal.tenant), request.query))
     seconds = deps.settings.call_timeout_seconds
     reply = await ask(exchange, deps, call, deps.peers.retriever, "/v1/search", SEARCH, request, seconds)
     usage = usage_of(reply)
-    models = await deps.catalog.known()
+    models = await deps.catalog.known(call.principal.tenant)
     call.embedding_model = call.model = usage.get("embedding_model")
     call.tokens.embedding = count(usage, "embedding_tokens")
     call.tokens.prompt = count(usage, "rerank_tokens")

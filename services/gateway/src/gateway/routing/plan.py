@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from contracts.models.catalog import ModelInfo
-from contracts.models.routes import RouteSpec
+from contracts.models.routes import RouteSpec, RouteTarget
 from gateway.auth.keys import Principal
 from gateway.models.catalog import DEFAULT, Models
 from gateway.models.errors import ModelNotFound, WrongModelKind
@@ -60,8 +60,8 @@ def plan_for(
     mine = assignment.target if assignment is not None and assignment.route == public else None
     if not (spec if mine is None else mine).is_plain:
         raise RouteNotPlain(public)
-    drawn = draw(spec, unit_of(public, principal.key_id)) if mine is None else mine
-    names = dict.fromkeys([drawn.model, *(target.model for target in spec.targets if target.is_plain)])
+    drawn = [draw(spec, unit_of(public, principal.key_id)) if mine is None else mine] if spec.targets else []
+    names = dict.fromkeys(target.model for target in (*drawn, *spec.targets) if target.is_plain)
     first = _chat_models(public, list(names), models)
     errors = _chat_models(public, spec.on_error, models)
     if not first and not errors:
@@ -75,10 +75,26 @@ def plan_for(
 
 
 def route_named(name: str, models: Models, routes: Mapping[str, Spec]) -> tuple[str, Spec | None]:
-    """What `default` is called, or the name itself; and the route of that name, if there is one."""
+    """What `default` is called, or the name itself; and the route of that name, if there is one, without what is
+    another tenant's."""
     meant = models.only("chat") if name == DEFAULT else None
     public = meant.id if meant is not None else name
-    return public, routes.get(public)
+    spec = routes.get(public)
+    return public, spec if spec is None or not models.hidden else _without(spec, models.hidden)
+
+
+def _without(spec: Spec, hidden: frozenset[str]) -> Spec:
+    """A route as a tenant has it that may not see some of its models: no call is drawn for those, or told of them."""
+    targets = [target for target in spec.targets if not _names(target, hidden)]
+    if not any(target.weight for target in targets):
+        targets = targets[:1]
+    shadow = None if spec.shadow is not None and _names(spec.shadow.target, hidden) else spec.shadow
+    unchanged = len(targets) == len(spec.targets) and shadow == spec.shadow
+    return spec if unchanged else spec.model_copy(update={"targets": targets, "shadow": shadow})
+
+
+def _names(target: RouteTarget, hidden: frozenset[str]) -> bool:
+    return bool(hidden & {target.model, target.groundwork.model if target.groundwork is not None else None})
 
 
 def _chat_models(route: str, names: Sequence[str], models: Models) -> tuple[ModelInfo, ...]:

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from contracts.models.chat import ChatCompletion, ChatRequest
 from inference.api.access import Deps
 from inference.api.event_stream import EventStream
+from inference.catalog.models_file import Model
 from inference.errors import ModelNotAllowed
 from inference.protocol import codec
 from inference.serving.chat import ChatStream, complete_answer
@@ -24,12 +25,12 @@ router = Router(tags=["chat"])
 async def chat(
     body: ChatRequest,
     request: Request,
-    caller: Annotated[Caller, require("inference", "chat", "agents")],
+    caller: Annotated[Caller, require("inference", "chat", "agents", "evaluations:write")],
     deps: Deps,
 ) -> Response:
-    """Answer a conversation, whole or (`stream`) as server-sent events."""
-    served = deps.models.chat(body.model)
-    if not caller.delegation.allows_model(served.name):
+    """Answer a conversation, whole or (`stream`) as server-sent events. A tuning job asks what it has learnt, too."""
+    served = deps.models.visible_to(caller.tenant).chat(body.model)
+    if not caller.delegation.allows_model(_right_to(served.model)):
         raise ModelNotAllowed(served.name)
     if not body.stream:
         async with while_connected(disconnected(request.receive)):
@@ -43,3 +44,9 @@ async def chat(
         await stream.close()
         raise
     return EventStream(stream, deps.reader_seconds)
+
+
+def _right_to(model: Model) -> str:
+    """The model that a key must be allowed: a candidate is asked by the job alone that may tune its parent."""
+    is_candidate = model.tuned is not None and model.tuned.stage == "candidate"
+    return model.tuned.parent if model.tuned is not None and is_candidate else model.name

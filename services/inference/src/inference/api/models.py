@@ -23,15 +23,15 @@ TAR = "application/x-tar"
 
 
 @router.get("/v1/models")
-async def models(_: User, deps: Deps) -> ModelList:
+async def models(caller: User, deps: Deps) -> ModelList:
     """Every declared model, whether it is loaded yet or not."""
-    return ModelList(data=[served.info() for served in deps.models.all])
+    return ModelList(data=[served.info() for served in deps.models.visible_to(caller.tenant).all])
 
 
 @router.get("/v1/models/{model}")
-async def get_model(_: User, model: str, deps: Deps) -> ModelInfo:
+async def get_model(caller: User, model: str, deps: Deps) -> ModelInfo:
     """One model: what it is, and what it does now."""
-    return deps.declared.get(model)
+    return deps.declared.get(model, caller.tenant)
 
 
 @router.put("/v1/models/{model}/default")
@@ -61,12 +61,12 @@ async def backup(_: Installation, deps: Deps) -> OpenedStream:
 @router.get("/v1/models/{model}/tokenizer", response_class=Response)
 async def tokenizer(
     model: str,
-    _: Counter,
+    caller: Counter,
     deps: Deps,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The model's `tokenizer.json`, without truncation and padding. `default` is the default embedding model's."""
-    served = deps.models.any(model)
+    served = deps.models.visible_to(caller.tenant).any(model)
     await served.load()
     content, etag = served.tokenizer()
     known = {tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")}

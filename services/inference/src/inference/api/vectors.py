@@ -5,24 +5,26 @@ work.
 from __future__ import annotations
 
 import asyncio
+from typing import Annotated
 
 from fastapi import Request
 from fastapi.responses import Response
 
 from contracts.models.catalog import EmbeddingReply, EmbeddingRequest, RerankReply, RerankRequest
-from inference.api.access import Deps
+from inference.api.access import models_for
 from inference.serving import vectors
-from servicekit.auth.delegation import require
+from inference.serving.lookup import ModelLookup
 from servicekit.streams.disconnect import disconnected, while_connected
 from servicekit.web.router import Router
 
-router = Router(tags=["vectors"], dependencies=[require("inference", "documents", "search", "chat", "agents")])
+router = Router(tags=["vectors"])
+Seen = Annotated[ModelLookup, models_for("documents", "search", "chat", "agents")]
 
 
 @router.post("/v1/embeddings", response_model=EmbeddingReply)
-async def embeddings(body: EmbeddingRequest, request: Request, deps: Deps) -> Response:
+async def embeddings(body: EmbeddingRequest, request: Request, models: Seen) -> Response:
     """Vectors of one text or of many."""
-    served = deps.models.embedding(body.model)
+    served = models.embedding(body.model)
     async with while_connected(disconnected(request.receive)):
         embedded = await vectors.embed(served, body)
     content = await asyncio.to_thread(vectors.embedding_reply, served.name, embedded, body.encoding_format)
@@ -30,9 +32,9 @@ async def embeddings(body: EmbeddingRequest, request: Request, deps: Deps) -> Re
 
 
 @router.post("/v1/rerank", response_model_exclude_none=True)
-async def rerank(body: RerankRequest, request: Request, response: Response, deps: Deps) -> RerankReply:
+async def rerank(body: RerankRequest, request: Request, response: Response, models: Seen) -> RerankReply:
     """Documents in descending relevance to a query."""
-    served = deps.models.rerank(body.model)
+    served = models.rerank(body.model)
     async with while_connected(disconnected(request.receive)):
         ranked = await vectors.rank(served, body)
     response.headers.update(served.version.headers())

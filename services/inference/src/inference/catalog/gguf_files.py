@@ -9,7 +9,7 @@ from inference.catalog.hub import Hub, part_names
 from inference.catalog.model_folders import check_digest
 from inference.catalog.models_file import Model
 from inference.catalog.packages import package_folder
-from inference.catalog.sources import HubSource, PackageSource, PathSource
+from inference.catalog.sources import HubSource, JobSource, PackageSource, PathSource
 from inference.errors import CannotLoad, FileTruncated
 
 
@@ -47,14 +47,31 @@ class GgufFiles:
         return [*(self.weights.with_name(name) for name in part_names(self.weights.name)), *self.all()[1:]]
 
 
-def gguf_files(model: Model, hub: Hub) -> GgufFiles:
-    """Where a model's files are; raises `CannotLoad` with what to do. Blocks."""
+def gguf_files(model: Model, hub: Hub, adapters: Path | None = None) -> GgufFiles:
+    """Where a model's files are; `adapters` is the folder of those that tuning jobs made. Raises `CannotLoad` with what
+    to do. Blocks."""
     options = model.llamacpp
     return GgufFiles(
         _file(model.source, hub),
         _file(options.mmproj, hub) if options.mmproj else None,
-        tuple((_file(adapter.source, hub), adapter.scale) for adapter in options.adapters),
+        tuple((_adapter(adapter.source, hub, adapters), adapter.scale) for adapter in options.adapters),
     )
+
+
+def _adapter(source: object, hub: Hub, folder: Path | None) -> Path:
+    """One that a job made was checked when it came, bears its digest as name, and may have been spoilt since."""
+    if not isinstance(source, JobSource):
+        return _file(source, hub)
+    file = adapter_file(folder or Path(), source)
+    if not file.is_file():
+        raise CannotLoad(f"what the tuning job {source.job} has learnt is not here. Publish that job again")
+    check_digest(file, source.sha256)
+    return file
+
+
+def adapter_file(folder: Path, source: JobSource) -> Path:
+    """Where what a tuning job has learnt is kept on this host."""
+    return folder / f"{source.sha256}.gguf"
 
 
 def _file(source: object, hub: Hub) -> Path:

@@ -97,7 +97,7 @@ def identity_of(model: Model, sources: ModelSources, digests: Digests) -> Identi
         return Identity(f"sha256:{digests.of(source.path)}")
     declared = source.sha256 if isinstance(source, PathSource | PackageSource | HubSource) else None
     if model.engine == "llamacpp":
-        files = gguf_files(model, sources.hub)
+        files = gguf_files(model, sources.hub, sources.adapters_dir)
         weights, *others = files.all()
         parts = [*(weights.with_name(name) for name in part_names(weights.name)), *others]
         digest = declared if declared and len(parts) == 1 else _together(parts, digests)

@@ -7,7 +7,15 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from inference.catalog.sources import Declared, GgufSource, HubSource, PathSource, gguf_problem
+from inference.catalog.sources import (
+    AdapterSource,
+    Declared,
+    GgufSource,
+    HubSource,
+    JobSource,
+    PathSource,
+    gguf_problem,
+)
 
 MOST_NAME = 200
 WEEK = 7 * 24 * 3600
@@ -16,13 +24,15 @@ WEEK = 7 * 24 * 3600
 class Adapter(Declared):
     """A LoRA adapter in GGUF, applied to every answer."""
 
-    source: GgufSource
+    source: AdapterSource
     scale: Annotated[float, Field(ge=-10, le=10)] = 1.0
 
     @property
     def name(self) -> str:
         """Its file's name without the ending, of the Hub with its repository's before it."""
         source = self.source
+        if isinstance(source, JobSource):
+            return source.job
         file = source.path.stem if isinstance(source, PathSource) else Path(source.file or "").stem
         return f"{source.huggingface}/{file}" if isinstance(source, HubSource) else file
 

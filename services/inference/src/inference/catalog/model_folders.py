@@ -30,7 +30,10 @@ class ModelSources:
         allow_downloads: bool = False,
         hub_url: str = "",
         hub_dir: Path | None = None,
+        adapters_dir: Path | None = None,
     ) -> None:
+        """`adapters_dir` holds what tuning jobs have learnt."""
+        self.adapters_dir = adapters_dir
         self._models_dir = models_dir or models_folder()
         self.hub_dir = hub_dir or self._models_dir / "hub"
         self.hub = Hub(self.hub_dir, allow_downloads=allow_downloads, url=hub_url)

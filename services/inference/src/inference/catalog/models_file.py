@@ -10,9 +10,11 @@ import yaml
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 
 from contracts.access.keys import Limits
+from contracts.core.base import Name
 from contracts.models.catalog import ModelPrice, ToolProtocol
 from contracts.models.classification import ModerationRules
 from contracts.models.languages import Languages
+from contracts.models.tuning import TunedFrom
 from inference.catalog.llama_options import GenerationDefaults, LlamaOptions
 from inference.catalog.sources import (
     FORMS,
@@ -163,6 +165,10 @@ class Model(Declared):
     """What holds where a request says nothing else; of engine llamacpp."""
     moderation: ModerationRules | None = None
     """Of a classification model: which of its labels are which category of `POST /v1/moderations`."""
+    tenant: Name | None = None
+    """Whose keys alone may see and ask it; unsaid, everybody's."""
+    tuned: TunedFrom | None = None
+    """Of a model that a tuning job has published: no declaration by hand says it."""
     default: bool = False
     packaged: bool = False
 
@@ -224,6 +230,8 @@ class Model(Declared):
         missing = [name for name in needed if getattr(self, name) is None]
         if missing:
             raise ValueError(f"a model of kind {self.kind} needs {' and '.join(missing)}")
+        if self.tenant is not None and self.default:
+            raise ValueError("default: a tenant's own model can't be everybody's default")
         self._check_upstream()
         self._check_files()
         self._check_queue()

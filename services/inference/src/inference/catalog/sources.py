@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from contracts.models.catalog import InputType
+from contracts.models.tuning import JobId
 from inference.catalog.heads import Head
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -143,13 +144,20 @@ GUARD_LABELS = (SAFE, UNSAFE, *HAZARDS)
 """Of a chat model that judges texts as Llama Guard does."""
 
 
+class JobSource(Declared):
+    """An adapter that a tuning job has made, whose bytes the lab has put beside the declarations."""
+
+    job: JobId
+    sha256: Sha256
+
+
 class HeadSource(Declared):
     """A head that stands in its declaration: it is where the declaration is, on every replica and in every backup."""
 
     head: Head
 
 
-FORMS = frozenset(("<upstream>", "<chat_model>", "<head>", "<package>", "<path>", "<huggingface>", "<script>"))
+FORMS = frozenset(("<upstream>", "<chat_model>", "<head>", "<package>", "<path>", "<huggingface>", "<job>", "<script>"))
 """Names of the forms inside of validation errors."""
 _NAMED = {
     "package": "PackageSource",
@@ -157,6 +165,7 @@ _NAMED = {
     "huggingface": "HubSource",
     "chat_model": "ChatSource",
     "head": "HeadSource",
+    "job": "JobSource",
 }
 
 
@@ -190,10 +199,20 @@ GgufSource = Annotated[
     Discriminator(_form),
 ]
 """Where one GGUF file comes from."""
+AdapterSource = Annotated[
+    Annotated[PackageSource, Tag("<package>")]
+    | Annotated[PathSource, Tag("<path>")]
+    | Annotated[HubSource, Tag("<huggingface>")]
+    | Annotated[JobSource, Tag("<job>")],
+    Discriminator(_form),
+]
+"""And an adapter's."""
 
 
 def gguf_problem(source: Declared) -> str | None:
     """Why a source names no single GGUF file; None where it does."""
+    if isinstance(source, JobSource):
+        return None
     if isinstance(source, PathSource):
         return None if source.path.suffix == ".gguf" else "path must be a .gguf file"
     if not isinstance(source, PackageSource | HubSource):

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from contracts.models.catalog import ModelDeclaration
 from inference.declarations.tables import CHANGES, DEFAULTS, MODELS, VECTORS
 from inference.errors import ModelNotFound, TooManyModels
+from inference.tuned.errors import TooManyTunedModels, TunedNameTaken
 from servicekit.core.clock import Clock
 from servicekit.sql.database import Database
 from servicekit.sql.upserts import upsert
 
 MOST = 200
-"""Models that may be added."""
+"""Models that may be added, beside those of tuning jobs."""
+CANDIDATE = timedelta(days=1)
+"""How long a job may look at what it has learnt."""
 ONLY = 1
 """The id of the row that counts the changes."""
 Entry = Mapping[str, Any]
@@ -41,6 +44,15 @@ class Vectors:
 
     declaration: Entry
     digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """Whose tuning job declares a model, and how many such models the tenant may have; None for a candidate, which is
+    gone before its job ends."""
+
+    tenant: str
+    most: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +94,19 @@ class DeclarationRepository:
         declaration: ModelDeclaration,
         check: Callable[[Vectors | None], None],
         write: Write | None = None,
+        publisher: Publisher | None = None,
     ) -> None:
         """Add or replace a model, and make it the default or end that it is, if the declaration says so.
 
-        `check` is given what vectors the name has given, and may raise; raises `TooManyModels`.
+        `check` is given what vectors the name has given, and may raise. `publisher`: of a tuned model, whose job
+        declares it. Raises `TooManyModels`, `TooManyTunedModels`, or `TunedNameTaken` where the name is not theirs.
         """
         entry = declaration.model_dump(mode="json", exclude_unset=True, exclude={"name", "default"})
 
         def put(connection: Connection) -> None:
             _raise_number(connection)
             check(_vectors(connection, name))
+            _check_owner(connection, name, publisher)
             if _is_new(connection, name):
                 row = {"name": name, "declaration": entry, "created_at": self._clock.now()}
                 connection.execute(insert(MODELS).values(row))
@@ -114,15 +129,53 @@ class DeclarationRepository:
 
         await self._database.read(look)
 
-    async def delete(self, name: str) -> None:
-        """Remove a model; what the models file says is the default again, if this was. Raises `ModelNotFound`."""
+    async def delete(self, name: str, tenant: str | None = None) -> None:
+        """Remove a model; what the models file says is the default again, if this was. A tuned one is removed by its
+        tenant alone. Raises `ModelNotFound`."""
 
         def remove(connection: Connection) -> None:
             _raise_number(connection)
+            if _publisher_of(connection, name) != tenant:
+                raise ModelNotFound(name, "")
             gone = connection.execute(delete(MODELS).where(MODELS.c.name == name).returning(MODELS.c.name)).first()
             if gone is None:
                 raise ModelNotFound(name, "")
             connection.execute(delete(DEFAULTS).where(DEFAULTS.c.model == name))
+
+        await self._database.write(remove)
+
+    async def delete_tuned(self, tenant: str, job: str | None = None) -> None:
+        """Remove what a tenant's tuning job has published, or with None all that is a tenant's own."""
+
+        def remove(connection: Connection) -> None:
+            names = [
+                name
+                for name, entry in _entries(connection)
+                if entry.get("tenant") == tenant and (job is None or (entry.get("tuned") or {}).get("job") == job)
+            ]
+            if names:
+                _raise_number(connection)
+                connection.execute(delete(MODELS).where(MODELS.c.name.in_(names)))
+                connection.execute(delete(DEFAULTS).where(DEFAULTS.c.model.in_(names)))
+
+        await self._database.write(remove)
+
+    async def delete_candidates(self, tenant: str, job: str) -> None:
+        """Remove those of a job, whose workers may have died, and any that nobody can be looking at any more."""
+
+        def remove(connection: Connection) -> None:
+            old = self._clock.now() - CANDIDATE
+            rows = connection.execute(select(MODELS.c.name, MODELS.c.declaration, MODELS.c.created_at)).all()
+            names = [
+                row.name
+                for row in rows
+                if (tuned := row.declaration.get("tuned")) is not None
+                and tuned["stage"] == "candidate"
+                and (row.created_at < old or (row.declaration["tenant"], tuned["job"]) == (tenant, job))
+            ]
+            if names:
+                _raise_number(connection)
+                connection.execute(delete(MODELS).where(MODELS.c.name.in_(names)))
 
         await self._database.write(remove)
 
@@ -153,11 +206,40 @@ class DeclarationRepository:
         await self._database.write(choose)
 
 
+def _entries(connection: Connection) -> list[tuple[str, Entry]]:
+    rows = connection.execute(select(MODELS.c.name, MODELS.c.declaration))
+    return [(row.name, row.declaration) for row in rows]
+
+
+def _publisher_of(connection: Connection, name: str) -> str | None:
+    """The tenant whose job declared a model."""
+    entry = connection.execute(select(MODELS.c.declaration).where(MODELS.c.name == name)).scalar_one_or_none() or {}
+    return entry.get("tenant") if entry.get("tuned") else None
+
+
+def _check_owner(connection: Connection, name: str, publisher: Publisher | None) -> None:
+    """Whether the name is free, or of a model that this one may replace."""
+    tuned = {each: entry for each, entry in _entries(connection) if entry.get("tuned")}
+    tenant = None if publisher is None else publisher.tenant
+    exists = connection.execute(select(MODELS.c.name).where(MODELS.c.name == name)).first() is not None
+    if exists and tuned.get(name, {}).get("tenant") != tenant:
+        raise TunedNameTaken(name)
+    if publisher is None or publisher.most is None:
+        return
+    own = [
+        each
+        for each, entry in tuned.items()
+        if entry["tenant"] == tenant and entry["tuned"]["stage"] == "published" and each != name
+    ]
+    if len(own) >= publisher.most:
+        raise TooManyTunedModels(publisher.most)
+
+
 def _is_new(connection: Connection, name: str) -> bool:
     """Whether there is no such model yet; raises `TooManyModels` where no other may be added."""
     if connection.execute(select(MODELS.c.name).where(MODELS.c.name == name)).first() is not None:
         return False
-    if connection.execute(select(func.count()).select_from(MODELS)).scalar_one() >= MOST:
+    if sum(not entry.get("tuned") for _, entry in _entries(connection)) >= MOST:
         raise TooManyModels(MOST)
     return True
 

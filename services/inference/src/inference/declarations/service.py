@@ -15,7 +15,15 @@ from inference.catalog.prices import with_list_price
 from inference.catalog.sources import Declared as Source
 from inference.catalog.sources import UpstreamSource
 from inference.declarations.entry import MOST_BYTES, MOST_BYTES_OF_HEAD, read_entry
-from inference.declarations.repository import AddedModel, DeclarationRepository, Declared, Entry, Vectors, Write
+from inference.declarations.repository import (
+    AddedModel,
+    DeclarationRepository,
+    Declared,
+    Entry,
+    Publisher,
+    Vectors,
+    Write,
+)
 from inference.declarations.restrictions import Restrictions
 from inference.declarations.vectors import NamesOfVectors
 from inference.errors import (
@@ -77,8 +85,9 @@ class DeclaredModels:
             self._following.cancel()
             await asyncio.gather(self._following, return_exceptions=True)
 
-    def get(self, name: str) -> ModelInfo:
-        """One model as it was declared last; raises `ModelNotFound`."""
+    def get(self, name: str, tenant: str) -> ModelInfo:
+        """One model as it was declared last, if the tenant's keys may see it; raises `ModelNotFound`."""
+        self._served.visible_to(tenant).any(name)
         return self._served.declared(name).info()
 
     async def check(self, name: str, declaration: ModelDeclaration) -> Model:
@@ -88,12 +97,16 @@ class DeclaredModels:
         """
         if name in self._file:
             raise DeclaredInFile(name)
+        if "tuned" in (declaration.model_extra or {}):
+            raise DeclarationInvalid("tuned", "tuning jobs alone say it: POST /v1/fine_tuning/jobs/{id}/publish")
         most = MOST_BYTES_OF_HEAD if declaration.engine == "head" else MOST_BYTES
         if len(declaration.model_dump_json()) > most:
             raise DeclarationInvalid("model", f"it is longer than {most} bytes")
         if declaration.name not in (None, name):
             raise DeclarationInvalid("name", f"it is '{declaration.name}' in the body and '{name}' in the path")
         model = read_entry(name, declaration.model_dump(exclude_unset=True, exclude={"name", "default"}))
+        if model.tenant is not None and declaration.default:
+            raise DeclarationInvalid("default", "a tenant's own model can't be everybody's default")
         await self._restrictions.check(model)
         if isinstance(model.source, UpstreamSource) and (key := model.source.api_key_env) and not secret_named(key):
             raise ApiKeyUnset(key)
@@ -121,11 +134,21 @@ class DeclaredModels:
         `write` is what it is declared by, where more belongs to it. Raises what `check` does, `EmbeddingModelFixed` or
         `TooManyModels`.
         """
-        model = await self.check(name, declaration)
+        return await self.declare(await self.check(name, declaration), declaration, write)
+
+    async def declare(
+        self,
+        model: Model,
+        declaration: ModelDeclaration,
+        write: Write | None = None,
+        publisher: Publisher | None = None,
+    ) -> ModelInfo:
+        """The same for one that was checked."""
+        name = model.name
         check = await self._held_to(model)
         is_chosen = declaration.default is True  # not before it is known whether it can be loaded
         as_yet = declaration.model_copy(update={"default": None} if is_chosen else {})
-        await self._repository.put(name, as_yet, check, write)
+        await self._repository.put(name, as_yet, check, write, publisher)
         await self._refresh()
         served = self._served.declared(name)
         await _try_out(served)
@@ -139,12 +162,24 @@ class DeclaredModels:
         await self._vectors.remember(self._served.all)
         return await self._vectors.held_to(model)
 
-    async def delete(self, name: str) -> None:
-        """Remove a model that was added; raises `DeclaredInFile` or `ModelNotFound`."""
+    async def delete(self, name: str, tenant: str | None = None) -> None:
+        """Remove a model that was added, a tuned one for its tenant alone; raises `DeclaredInFile` or
+        `ModelNotFound`."""
         if name in self._file:
             raise DeclaredInFile(name)
         await self._vectors.remember(self._served.all)
-        await self._repository.delete(name)
+        await self._repository.delete(name, tenant)
+        await self._refresh()
+
+    async def delete_candidates(self, tenant: str, job: str) -> None:
+        """Remove those that a job looked at."""
+        await self._repository.delete_candidates(tenant, job)
+        await self._refresh()
+
+    async def delete_tuned(self, tenant: str, job: str | None = None) -> None:
+        """Remove what one of a tenant's jobs has published, or all that is a tenant's own."""
+        await self._vectors.remember(self._served.all)
+        await self._repository.delete_tuned(tenant, job)
         await self._refresh()
 
     async def set_default(self, name: str) -> ModelInfo:
@@ -155,13 +190,15 @@ class DeclaredModels:
         if name in RESERVED:
             raise ModelNotFound(name, "")
         served = self._served.declared(name)
+        if served.model.tenant is not None:
+            raise ModelNotUsable(name, "it is one tenant's own")
         if served.state == "failed":
             raise ModelNotUsable(name, served.info().reason or "")
         declared = self._file.get(name)
         chosen = None if declared is not None and declared.model.default else name
         await self._repository.set_default(served.model.kind, chosen)
         await self._refresh()
-        return self.get(name)
+        return self._served.declared(name).info()
 
     def probes(self) -> Mapping[str, Probe]:
         """One for each entry that can't be read any more."""
@@ -186,7 +223,7 @@ class DeclaredModels:
             declared = await self._repository.read()
             if declared.number != self._number:
                 added = [found for row in declared.models if (found := await self._read(row)) is not None]
-                self._served.apply(_with_defaults([*self._file.values(), *added], declared))
+                self._served.apply(_priced(_with_defaults([*self._file.values(), *added], declared)))
                 self._number = declared.number
 
     async def _read(self, row: AddedModel) -> Declaration | None:
@@ -209,7 +246,8 @@ class DeclaredModels:
 
 def _with_defaults(declarations: Sequence[Declaration], declared: Declared) -> list[Declaration]:
     """With the default that was chosen for a kind in place of the file's, where that model is still there."""
-    kinds = {declaration.model.name: declaration.model.kind for declaration in declarations}
+    models = [declaration.model for declaration in declarations]
+    kinds = {model.name: model.kind for model in models if model.tenant is None}
     chosen = {kind: name for kind, name in declared.defaults.items() if kinds.get(name) == kind}
 
     def decided(declaration: Declaration) -> Declaration:
@@ -219,6 +257,21 @@ def _with_defaults(declarations: Sequence[Declaration], declared: Declared) -> l
         return Declaration(changed, declaration.created, declaration.is_added)
 
     return [decided(declaration) for declaration in declarations]
+
+
+def _priced(declarations: Sequence[Declaration]) -> list[Declaration]:
+    """A tuned model costs, and is limited, as the one that it began as, for as long as that is there."""
+    known = {declaration.model.name: declaration.model for declaration in declarations}
+
+    def priced(declaration: Declaration) -> Declaration:
+        model = declaration.model
+        parent = known.get(model.tuned.parent) if model.tuned is not None else None
+        if parent is None:
+            return declaration
+        changed = model.model_copy(update={"price": parent.price, "limits": parent.limits})
+        return Declaration(changed, declaration.created, declaration.is_added)
+
+    return [priced(declaration) for declaration in declarations]
 
 
 async def _try_out(served: ServedModel[Engine]) -> None:

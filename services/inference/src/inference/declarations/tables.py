@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Integer, MetaData, String, Table
+from sqlalchemy import JSON, Column, Integer, LargeBinary, MetaData, String, Table
 
 from servicekit.sql.database import UtcTime
 
@@ -41,3 +41,14 @@ VECTORS = Table(
     Column("digest", String(80)),
 )
 """The embedding models that have given vectors, also those that were removed since: collections are bound to a name."""
+
+ADAPTER_PIECES = Table(
+    "adapter_pieces",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("job", String(40), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+"""What tuning jobs have learnt, in pieces of a megabyte: here, so that each replica has it though the lab is away."""

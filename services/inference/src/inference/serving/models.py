@@ -4,39 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import nullcontext
-from typing import Any, TypeVar, cast
 
 import structlog
 
-from inference.catalog.models_file import Kind
-from inference.errors import EngineMissing, ModelNotFound, NoReader, NoReranker
+from contracts.access.delegation import INSTALLATION_TENANT
+from inference.catalog.sources import JobSource
+from inference.errors import EngineMissing
 from inference.metrics import end_model
-from inference.protocol.engines import (
-    ChatEngine,
-    ClassificationEngine,
-    EmbeddingEngine,
-    Engine,
-    ReadingEngine,
-    RerankEngine,
-)
+from inference.protocol.engines import Engine
 from inference.queueing.liveness import LivenessMonitor
+from inference.serving.lookup import ModelLookup, in_order
 from inference.serving.served_model import Declaration, ServedModel
 from servicekit.core.errors import ServiceError
 from servicekit.core.probes import Degraded, Probe
 
 log = structlog.get_logger(__name__)
-AnyEngine = TypeVar("AnyEngine", bound=Engine)
-LOADED_FIRST: tuple[Kind, ...] = ("embedding", "rerank", "reading", "classification", "chat")
-"""Embeddings first: documents can be ingested while the chat model is still loading."""
 ARRIVAL_SECONDS = 1.0
 """A call that has found its model begins within it."""
 LONGEST_CALL_SECONDS = 900.0
 """How long calls under way keep a model that was removed or replaced."""
 
 
-class ServedModels:
+class ServedModels(ModelLookup):
     """All served models. `make` makes one of a declaration, not loaded yet.
 
     One takes the place of another of its name once it is loaded, or has failed to; calls under way end on the old one.
@@ -45,9 +36,9 @@ class ServedModels:
     def __init__(
         self, make: Callable[[Declaration], ServedModel[Engine]] | None = None, *, probe_seconds: float = 20.0
     ) -> None:
+        super().__init__({})
         self._make = make
         self._probe_seconds = probe_seconds
-        self._serving: dict[str, ServedModel[Engine]] = {}
         self._coming: dict[str, ServedModel[Engine]] = {}
         self._work: dict[ServedModel[Engine], asyncio.Task[None]] = {}
         """Of each, what loads it and then watches over it."""
@@ -55,39 +46,17 @@ class ServedModels:
         self._one_at_a_time = asyncio.Lock()
         self._one_download = asyncio.Lock()
 
-    @property
-    def all(self) -> Sequence[ServedModel[Engine]]:
-        """Every model, in the order in which they are loaded."""
-        return _in_order(self._serving.values())
+    def visible_to(self, tenant: str) -> ModelLookup:
+        """What a tenant's keys may see: its own models, and everybody's. The gateway, for nobody, sees all."""
+        if tenant == INSTALLATION_TENANT:
+            return self
+        return ModelLookup({name: one for name, one in self._serving.items() if one.model.tenant in (None, tenant)})
 
-    def chat(self, name: str) -> ServedModel[ChatEngine]:
-        """The chat model of that name, or the default one; raises `ModelNotFound`."""
-        return cast("ServedModel[ChatEngine]", self._find(name, "chat"))
-
-    def embedding(self, name: str) -> ServedModel[EmbeddingEngine]:
-        """The embedding model of that name, or the default one; raises `ModelNotFound`."""
-        return cast("ServedModel[EmbeddingEngine]", self._find(name, "embedding"))
-
-    def rerank(self, name: str) -> ServedModel[RerankEngine]:
-        """The rerank model of that name, or the default one; raises `NoReranker` or `ModelNotFound`."""
-        return cast("ServedModel[RerankEngine]", self._find(name, "rerank", NoReranker))
-
-    def reading(self, name: str) -> ServedModel[ReadingEngine]:
-        """The reading model of that name, or the default one; raises `NoReader` or `ModelNotFound`."""
-        return cast("ServedModel[ReadingEngine]", self._find(name, "reading", NoReader))
-
-    def classification(self, name: str) -> ServedModel[ClassificationEngine]:
-        """The classification model of that name, or the default one; raises `ModelNotFound`."""
-        return cast("ServedModel[ClassificationEngine]", self._find(name, "classification"))
-
-    def any(self, name: str) -> ServedModel[Engine]:
-        """The model of that name, whatever its kind; `default` means the default embedding model."""
-        found = self._serving.get(name)
-        if found is not None:
-            return found
-        if name == "default":
-            return self._find(name, "embedding")
-        raise ModelNotFound(name, "")
+    def adapters(self) -> set[str]:
+        """The digests, in hexadecimal, of what tuning jobs have learnt that models are declared with."""
+        models = [served.model for served in (*self._serving.values(), *self._coming.values())]
+        sources = [adapter.source for model in models for adapter in model.llamacpp.adapters]
+        return {source.sha256 for source in sources if isinstance(source, JobSource)}
 
     def declared(self, name: str) -> ServedModel[Engine]:
         """The model as it was declared last, though it may be loading while another of its name still answers."""
@@ -107,7 +76,7 @@ class ServedModels:
                 self._let_go(coming)
             end_model(name)
         new = [served for declaration in wanted.values() if (served := self._taken_up(declaration)) is not None]
-        for served in _in_order(new):
+        for served in in_order(new):
             self._work[served] = asyncio.create_task(self._serve(served))
 
     async def loaded(self) -> None:
@@ -123,16 +92,6 @@ class ServedModels:
         await asyncio.gather(*background, return_exceptions=True)
         for served in open_still:
             await served.close()
-
-    def _find(self, name: str, kind: Kind, none: Callable[[], ServiceError] | None = None) -> ServedModel[Engine]:
-        """Raises `none()` where there is no model of the kind at all."""
-        of_kind = [served for served in self._serving.values() if served.model.kind == kind]
-        for served in of_kind:
-            if served.name == name or (name == "default" and served.model.default):
-                return served
-        if none is not None and not of_kind:
-            raise none()
-        raise ModelNotFound(name, kind)
 
     def _taken_up(self, declaration: Declaration) -> ServedModel[Engine] | None:
         """The model that has to be loaded for a declaration; None where what there is does. One that failed is tried
@@ -190,13 +149,8 @@ class ServedModels:
         """An added model is not: a call must not make the whole service unready."""
         if served.declaration.is_added:
             return False
-        alike = [other for other in self.all if other.model.kind == served.model.kind]
+        alike = [one for one in self.all if one.model.kind == served.model.kind and not one.declaration.is_added]
         return served.model.default or len(alike) == 1
-
-
-def _in_order(models: Iterable[ServedModel[Any]]) -> list[ServedModel[Any]]:
-    """Added models last: no call may keep the operator's own from being loaded."""
-    return sorted(models, key=lambda served: (served.declaration.is_added, LOADED_FIRST.index(served.model.kind)))
 
 
 def _probe(served: ServedModel[Engine], needed: bool) -> Callable[[], Awaitable[None]]:

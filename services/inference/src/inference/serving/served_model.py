@@ -53,7 +53,7 @@ class Declaration:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-_BESIDE = {"default": False, "price": None, "limits": None, "packaged": False}
+_BESIDE = {"default": False, "price": None, "limits": None, "packaged": False, "tuned": None}
 """What a declaration says beside what the engine is made from."""
 
 
@@ -86,11 +86,11 @@ class ServedModel(Generic[AnyEngine]):
         liveness: Liveness | None = None,
         identify: Callable[[], Identity] | None = None,
         closing: Callable[[], Awaitable[None]] | None = None,
-        fetch: Callable[[], object] | None = None,
+        fetch: Callable[[], Awaitable[object]] | None = None,
         child: Child | None = None,
     ) -> None:
         """`identify` reads which files the model is of, and blocks; `closing` is called after the engine is closed;
-        `fetch` downloads what may be missing of the files, and blocks, too; `child` holds the model, where another
+        `fetch` downloads what may be missing of the files; `child` holds the model, where another
         process than this one does."""
         self._closing = closing
         self._fetch = fetch
@@ -180,7 +180,7 @@ class ServedModel(Generic[AnyEngine]):
         """Have the files on this machine; what goes wrong is as if loading did."""
         if self._fetch is not None:
             self._why = FETCHING
-            await self._attempt(asyncio.to_thread(self._fetch))
+            await self._attempt(self._fetch())
 
     async def open(self) -> None:
         """Load; a failure is logged and remembered, so that the other models still serve."""
@@ -314,6 +314,8 @@ class ServedModel(Generic[AnyEngine]):
             labels=list(labels) if (labels := classifier and classifier.labels()) else None,
             embedding_model=classifier and classifier.embedding_model(),
             moderation=self.model.moderation,
+            tenant=self.model.tenant,
+            tuned=self.model.tuned,
             default=self.model.default,
             packaged=self.model.packaged,
             tool_protocol=self.model.tools_by,

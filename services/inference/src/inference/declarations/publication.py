@@ -1,0 +1,99 @@
+"""Models that tuning jobs publish: declared from the model that they began as and what was learnt, for one tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from contracts.models.catalog import ModelDeclaration, ModelInfo
+from contracts.models.tuning import TunedFrom, TunedModel, tuned_name
+from inference.catalog.models_file import Model
+from inference.declarations.adapters import AdapterRepository
+from inference.declarations.entry import read_entry
+from inference.declarations.repository import Publisher
+from inference.declarations.service import DeclaredModels
+from inference.errors import DeclarationInvalid
+from inference.protocol.engines import Engine
+from inference.serving.models import ServedModels
+from inference.serving.served_model import ServedModel
+from inference.tuned.errors import ParentReplaced
+from inference.tuned.weights import weights_of
+
+IDLE_SECONDS = 300
+"""Each is a process of its own while somebody asks it: it sleeps where the model it began as says nothing else."""
+OF_THE_PARENT = {"name", "default", "tenant", "tuned", "load", "languages", "vllm", "moderation"}
+"""What is not taken over from it."""
+
+
+class PublishedModels:
+    """Those of all tenants."""
+
+    def __init__(self, declared: DeclaredModels, served: ServedModels, adapters: AdapterRepository, most: int) -> None:
+        """`most`: of one tenant."""
+        self._declared = declared
+        self._served = served
+        self.adapters = adapters
+        self._most = most
+
+    async def put(self, tenant: str, suffix: str, wanted: TunedModel) -> ModelInfo:
+        """Declare one, in place of what this tenant's name meant before; how it does after the first seconds.
+
+        Raises `ModelNotFound`, `NotTunable`, `ModelNotReady`, `ParentReplaced`, `AdapterIncomplete`,
+        `DeclarationInvalid`, `TunedNameTaken` or `TooManyTunedModels`.
+        """
+        parent = self._served.visible_to(tenant).any(wanted.parent)
+        name = tuned_name(parent.name, tenant, suffix)
+        entry = await (self._head(parent, wanted) if wanted.head is not None else self._chat(tenant, parent, wanted))
+        tuned = TunedFrom.model_validate({**wanted.model_dump(exclude={"head"}), "parent": parent.name})
+        entry |= {"tenant": tenant, "tuned": tuned.model_dump(mode="json")}
+        declaration = ModelDeclaration.model_validate(entry)
+        model = read_entry(name, entry)
+        most = self._most if wanted.stage == "published" else None
+        put = await self._declared.declare(model, declaration, publisher=Publisher(tenant, most))
+        if wanted.stage == "published":
+            await self._declared.delete_candidates(tenant, wanted.job)
+        await self.adapters.prune()
+        return put
+
+    async def delete(self, tenant: str, name: str) -> None:
+        """Remove one, with what it has learnt; raises `ModelNotFound`."""
+        tuned = self._served.visible_to(tenant).any(name).model.tuned
+        await self._declared.delete(name, tenant)
+        if tuned is not None and tuned.stage == "published":  # a candidate's is about to be published
+            await self.adapters.delete_unused(tenant, tuned.job)
+        await self.adapters.prune()
+
+    async def delete_job(self, tenant: str, job: str) -> None:
+        """Remove what one of the tenant's jobs has published, and what it learnt."""
+        await self._declared.delete_tuned(tenant, job)
+        await self.adapters.delete(tenant, job)
+
+    async def delete_tenant(self, tenant: str) -> None:
+        """Remove all that is a tenant's own."""
+        await self._declared.delete_tuned(tenant)
+        await self.adapters.delete(tenant)
+
+    async def _chat(self, tenant: str, parent: ServedModel[Engine], wanted: TunedModel) -> dict[str, Any]:
+        weights = await weights_of(parent)
+        if wanted.parent_digest != weights.digest:
+            raise ParentReplaced(parent.name)
+        await self.adapters.check(tenant, wanted.job, wanted.digest)
+        entry = _entry_of(parent.model)
+        entry["source"] |= {"sha256": weights.digest.removeprefix("sha256:")}
+        options = {"idle_seconds": IDLE_SECONDS, **entry.get("llamacpp", {})}
+        adapter = {"source": {"job": wanted.job, "sha256": wanted.digest.removeprefix("sha256:")}}
+        return entry | {"llamacpp": options | {"adapters": [adapter]}}
+
+    async def _head(self, parent: ServedModel[Engine], wanted: TunedModel) -> dict[str, Any]:
+        head = wanted.head or {}
+        if head.get("embedding_model") != parent.name or parent.model.kind != "embedding":
+            raise DeclarationInvalid("head", f"it is no head over the vectors of {parent.name}")
+        if wanted.parent_digest is not None and parent.version.digest not in (None, wanted.parent_digest):
+            raise ParentReplaced(parent.name)
+        return {"kind": "classification", "engine": "head", "source": {"head": head}}
+
+
+def _entry_of(parent: Model) -> dict[str, Any]:
+    """What a model was declared as, for another one beside it."""
+    entry: Mapping[str, Any] = parent.model_dump(mode="json", exclude_unset=True, exclude=OF_THE_PARENT)
+    return dict(entry)

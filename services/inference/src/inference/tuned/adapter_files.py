@@ -1,0 +1,127 @@
+"""What tuning jobs have learnt as files on this host, where engines read them: each replica fetches its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import IO
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from inference.catalog.gguf_files import adapter_file
+from inference.catalog.model_folders import check_digest
+from inference.catalog.models_file import Model
+from inference.catalog.sources import JobSource
+from inference.errors import CannotLoad, FileChanged
+from servicekit.core.errors import ServiceError
+from servicekit.core.identifiers import new_id
+
+log = structlog.get_logger(__name__)
+PAUSES = (1.0, 2.0, 4.0, 8.0, 0.0)
+"""Seconds after each attempt."""
+KEPT_SECONDS = 3600.0
+"""How long a file stays that no model is declared with: another replica may share the folder, and know of one."""
+Pieces = Callable[[str, str], AsyncIterator[bytes]]
+"""The bytes of what a tenant's job has learnt."""
+
+
+class AdapterFiles:
+    """A folder of them, by their digests: those of the models that are declared, and of the last hour."""
+
+    def __init__(self, folder: Path, pieces: Pieces, in_use: Callable[[], set[str]]) -> None:
+        """`in_use` gives the digests, in hexadecimal, of all that models are declared with."""
+        self._folder = folder
+        self._pieces = pieces
+        self._in_use = in_use
+
+    def fetching(self, model: Model, download: Callable[[], object] | None) -> Callable[[], Awaitable[object]] | None:
+        """What has all files of a model here, and raises `CannotLoad`: `download`, which blocks, those of a hub. None
+        where none have to come from anywhere."""
+        sources = [one.source for one in model.llamacpp.adapters if isinstance(one.source, JobSource)]
+        if not sources and download is None:
+            return None
+
+        async def fetch() -> None:
+            if download is not None:
+                await asyncio.to_thread(download)
+            for source in sources:
+                await self._fetch(model.tenant or "", source)
+            await asyncio.to_thread(self._prune)
+
+        return fetch
+
+    def closing(self, model: Model, close: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """`close`, and then without the adapters of a model that is declared no more."""
+        files = [
+            adapter_file(self._folder, one.source)
+            for one in model.llamacpp.adapters
+            if isinstance(one.source, JobSource)
+        ]
+
+        async def closed() -> None:
+            await close()
+            for file in files:
+                if file.stem not in self._in_use():
+                    await asyncio.to_thread(file.unlink, missing_ok=True)
+
+        return closed
+
+    async def _fetch(self, tenant: str, source: JobSource) -> None:
+        """Raises `CannotLoad` with what to do."""
+        file = adapter_file(self._folder, source)
+        if await asyncio.to_thread(_is_whole, file, source.sha256):
+            return
+        for pause in PAUSES:
+            try:
+                await self._write(tenant, source, file)
+                return
+            except (SQLAlchemyError, ServiceError, OSError) as error:
+                log.warning("an adapter can't be fetched yet", job=source.job, error=repr(error)[:200])
+            await asyncio.sleep(pause)
+        raise CannotLoad(
+            f"what the tuning job {source.job} has learnt can't be read from the database; inference's log says why. "
+            "Publish that job again"
+        )
+
+    async def _write(self, tenant: str, source: JobSource, file: Path) -> None:
+        await asyncio.to_thread(lambda: self._folder.mkdir(parents=True, exist_ok=True))
+        part = file.with_name(new_id("part"))
+        seen = hashlib.sha256()
+        try:
+            with part.open("wb") as written:
+                async for piece in self._pieces(tenant, source.job):
+                    seen.update(piece)
+                    await asyncio.to_thread(written.write, piece)
+                await asyncio.to_thread(_to_disk, written)
+            if seen.hexdigest() != source.sha256:
+                raise CannotLoad(f"what the tuning job {source.job} has learnt is gone. Publish that job again")
+            await asyncio.to_thread(part.replace, file)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _prune(self) -> None:
+        in_use, before = self._in_use(), time.time() - KEPT_SECONDS
+        for file in self._folder.glob("*"):
+            if file.stem not in in_use:
+                with contextlib.suppress(FileNotFoundError):
+                    if file.stat().st_mtime < before:
+                        file.unlink()
+
+
+def _to_disk(written: IO[bytes]) -> None:
+    written.flush()
+    os.fsync(written.fileno())
+
+
+def _is_whole(file: Path, digest: str) -> bool:
+    try:
+        check_digest(file, digest)
+    except (FileNotFoundError, FileChanged):
+        return False
+    return True

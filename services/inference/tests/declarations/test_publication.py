@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+from services.inference.tests.api.calls import error_of
+from services.inference.tests.conftest import CHAT, EMBEDDING, StartApp
+from services.inference.tests.declarations.test_service import ADDED, put, remove, until
+from services.inference.tests.heads import encoded, head
+
+HEAD = head(weights=encoded([2.0, *[0.0] * 31], [0.0, 2.0, *[0.0] * 30]))
+DIGEST = f"sha256:{hashlib.sha256(b'head').hexdigest()}"
+OTHER = "sha256:" + "0" * 64
+NAME = "words+acme.triage"
+
+
+def tuner(app: Any, tenant: str = "acme", **more: Any) -> dict[str, str]:
+    headers: dict[str, str] = app.headers(tenant=tenant, scopes=("chat", "evaluations:write"), **more)
+    return headers
+
+
+def publish(app: Any, suffix: str = "triage", tenant: str = "acme", **more: Any) -> Any:
+    body = {
+        "parent": "words",
+        "job": "ftjob_1",
+        "digest": DIGEST,
+        "head": HEAD,
+        "method": "classification",
+        "training_set": "set:tickets@1",
+        "verdict": "better: +0.4",
+        "figures": {"accuracy": 0.9},
+        **more,
+    }
+    return app.client.put(f"/v1/tuned-models/{suffix}", json=body, headers=tuner(app, tenant))
+
+
+def names(app: Any, tenant: str = "acme") -> list[str]:
+    listed = app.client.get("/v1/models", headers=app.headers(tenant=tenant)).json()["data"]
+    return [one["id"] for one in listed if one["tenant"]]
+
+
+def classify(app: Any, tenant: str, name: str = NAME) -> Any:
+    body = {"model": name, "input": "where is it"}
+    return app.client.post("/v1/classify", json=body, headers=app.headers(tenant=tenant))
+
+
+def test_a_published_model_is_told_with_where_it_comes_from(running: Any) -> None:
+    told = publish(running)
+    assert told.status_code == 200, told.text
+    model = running.get(f"/v1/models/{NAME}").json()
+    assert (model["kind"], model["state"], model["tenant"], model["parent"]) == (
+        "classification",
+        "ready",
+        "acme",
+        "words",
+    )
+    tuned = model["tuned"]
+    assert (tuned["job"], tuned["digest"], tuned["training_set"], tuned["stage"]) == (
+        "ftjob_1",
+        DIGEST,
+        "set:tickets@1",
+        "published",
+    )
+    assert (tuned["verdict"], tuned["figures"]) == ("better: +0.4", {"accuracy": 0.9})
+    assert classify(running, "acme").status_code == 200
+
+
+def test_another_tenant_neither_sees_nor_asks_nor_removes_it_nor_learns_that_it_is_there(running: Any) -> None:
+    publish(running)
+    assert (names(running), names(running, "other")) == ([NAME], [])
+    gone = {
+        "show": running.client.get(f"/v1/models/{NAME}", headers=running.headers(tenant="other")),
+        "ask": classify(running, "other"),
+        "count": running.client.post(
+            "/v1/tokenize", json={"model": NAME, "prompt": "x"}, headers=running.headers(tenant="other")
+        ),
+        "tokenizer": running.client.get(f"/v1/models/{NAME}/tokenizer", headers=running.headers(tenant="other")),
+        "remove": running.client.delete(f"/v1/tuned-models/{NAME}", headers=tuner(running, "other")),
+    }
+    none = classify(running, "other", "words+acme.nothing")
+    assert {what: (answer.status_code, error_of(answer)["code"]) for what, answer in gone.items()} == dict.fromkeys(
+        gone, (404, "model_not_found")
+    )
+    assert error_of(gone["ask"])["message"].replace("triage", "nothing") == error_of(none)["message"]
+    assert names(running) == [NAME]
+
+
+def test_two_tenants_may_use_one_suffix_and_the_default_tenant_s_names_are_short(running: Any) -> None:
+    ids = [publish(running, tenant=tenant).json()["id"] for tenant in ("acme", "other", "default")]
+    assert ids == [NAME, "words+other.triage", "words+triage"]
+    assert names(running, "other") == ["words+other.triage"]
+
+
+def test_publishing_a_suffix_again_replaces_the_version_and_the_old_one_comes_back_in_one_call(running: Any) -> None:
+    publish(running)
+    other = HEAD | {"bias": [9.0, 0.0]}
+    publish(running, job="ftjob_2", head=other)
+    until(lambda: running.get(f"/v1/models/{NAME}").json()["tuned"]["job"] == "ftjob_2")
+    publish(running)
+    until(lambda: running.get(f"/v1/models/{NAME}").json()["tuned"]["job"] == "ftjob_1")
+    assert names(running) == [NAME]
+
+
+def test_a_tuned_model_costs_what_the_one_it_began_as_costs_now(start: StartApp) -> None:
+    running = start(CHAT)
+    words = {key: value for key, value in EMBEDDING.items() if key not in ("name", "default")}
+    put(running, "words", words | {"price": {"prompt_usd_per_million": 3}})
+    publish(running)
+    assert running.get(f"/v1/models/{NAME}").json()["price"]["prompt_usd_per_million"] == "3"
+    put(running, "words", words | {"price": {"prompt_usd_per_million": 5}})
+    assert running.get(f"/v1/models/{NAME}").json()["price"]["prompt_usd_per_million"] == "5"
+
+
+def test_what_a_job_published_goes_with_the_job_and_all_of_a_tenant_with_the_tenant(running: Any) -> None:
+    publish(running)
+    publish(running, "second", job="ftjob_2")
+    publish(running, tenant="other")
+    deleted = running.client.delete("/v1/tuning-jobs/ftjob_1", headers=tuner(running))
+    assert deleted.status_code == 204
+    assert (names(running), names(running, "other")) == (["words+acme.second"], ["words+other.triage"])
+    admin = running.headers(tenant="acme", scopes=("admin",))
+    refused = running.client.post("/v1/tenants/other/purge", json={"key_ids": []}, headers=admin)
+    assert refused.status_code == 403
+    assert running.client.post("/v1/tenants/acme/purge", json={"key_ids": []}, headers=admin).status_code == 204
+    assert (names(running), names(running, "other")) == ([], ["words+other.triage"])
+
+
+def test_an_administrator_s_call_neither_replaces_nor_removes_a_tenant_s_tuned_model(running: Any) -> None:
+    publish(running)
+    assert (put(running, NAME, ADDED).status_code, remove(running, NAME).status_code) == (409, 404)
+    chosen = running.client.put(f"/v1/models/{NAME}/default", headers=running.installation())
+    assert chosen.status_code == 409
+    put(running, "words+acme.mine", ADDED)
+    taken = publish(running, "mine")
+    assert (taken.status_code, error_of(taken)["code"]) == (409, "model_name_taken")
+    assert running.client.delete(f"/v1/tuned-models/{NAME}", headers=tuner(running)).status_code == 204
+    assert names(running) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "code"),
+    [
+        ({"parent": "nobody"}, 404, "model_not_found"),
+        ({"head": HEAD | {"embedding_model": "another"}}, 422, "invalid_model"),
+        ({"head": None}, 400, "model_not_tunable"),
+        ({"job": "../up"}, 422, "invalid_body"),
+        ({"digest": "md5:1"}, 422, "invalid_body"),
+    ],
+)
+def test_what_can_t_be_published_is_refused_with_the_reason(
+    running: Any, more: dict[str, Any], status: int, code: str
+) -> None:
+    refused = publish(running, **more)
+    assert (refused.status_code, error_of(refused)["code"]) == (status, code), refused.text
+    assert names(running) == []
+
+
+def test_a_tenant_has_so_many_and_may_still_replace_one(start: StartApp) -> None:
+    running = start(CHAT, EMBEDDING, tuned_models_per_tenant=1)
+    running.until_ready()
+    assert publish(running).status_code == 200
+    refused = publish(running, "second")
+    assert (refused.status_code, error_of(refused)["code"]) == (409, "too_many_tuned_models")
+    assert publish(running).status_code == 200
+    assert publish(running, tenant="other").status_code == 200
+
+
+def test_no_declaration_by_hand_pretends_to_be_tuned_or_reads_what_a_job_learnt(running: Any) -> None:
+    tuned = {"parent": "words", "job": "j", "digest": DIGEST, "method": "m", "training_set": "s"}
+    refused = put(running, "fake", ADDED | {"tuned": tuned})
+    assert (refused.status_code, error_of(refused)["param"]) == (422, "tuned")
+    adapter = {"source": {"job": "ftjob_1", "sha256": "0" * 64}}
+    llama = {"kind": "chat", "engine": "llamacpp", "context_length": 64, "source": {"path": "/m.gguf"}}
+    refused = put(running, "fake", llama | {"llamacpp": {"adapters": [adapter]}})
+    assert (refused.status_code, error_of(refused)["param"]) == (400, "llamacpp.adapters")
+
+
+def test_a_model_that_is_declared_for_one_tenant_is_nobody_elses(running: Any) -> None:
+    assert put(running, "theirs", ADDED | {"tenant": "acme"}).status_code == 200
+    refused = put(running, "theirs", ADDED | {"tenant": "acme", "default": True})
+    assert (refused.status_code, error_of(refused)["param"]) == (422, "default")
+    assert (names(running), names(running, "other")) == (["theirs"], [])
+    assert remove(running, "theirs").status_code == 204
+
+
+def test_another_replica_follows_and_a_restart_keeps_it(start: StartApp) -> None:
+    one, other = (start(CHAT, EMBEDDING, follow_seconds=0.05) for _ in range(2))
+    one.until_ready()
+    other.until_ready()
+    publish(one)
+    until(lambda: names(other) == [NAME])
+    until(lambda: classify(other, "acme").status_code == 200)
+    again = start(CHAT, EMBEDDING)
+    until(lambda: classify(again, "acme").status_code == 200)
+    one.client.delete("/v1/tuning-jobs/ftjob_1", headers=tuner(one))
+    until(lambda: names(other) == [])
+
+
+def test_only_a_key_that_may_tune_publishes_and_only_from_a_model_that_it_may_use(running: Any) -> None:
+    body = {"parent": "words", "job": "j", "digest": DIGEST, "head": HEAD, "method": "m", "training_set": "s"}
+    for headers, status in ((running.headers(), 403), (tuner(running, models=("talker",)), 404)):
+        assert running.client.put("/v1/tuned-models/x", json=body, headers=headers).status_code == status
+
+
+def test_a_candidate_is_no_published_model_and_goes_when_its_job_publishes(start: StartApp) -> None:
+    running = start(CHAT, EMBEDDING, tuned_models_per_tenant=1)
+    running.until_ready()
+    for suffix in ("try1-ftjob_1", "try2-ftjob_1"):
+        assert publish(running, suffix, stage="candidate").json()["tuned"]["stage"] == "candidate"
+    publish(running, "try1-ftjob_2", job="ftjob_2", stage="candidate")
+    assert publish(running).status_code == 200
+    assert sorted(names(running)) == [NAME, "words+acme.try1-ftjob_2"]
