@@ -1063,6 +1063,7 @@ declare namespace Api {
     object: "model";
     owned_by: string;
     packaged: boolean;
+    parent: string | null;
     price: ModelPrice | null;
     quantization: string | null;
     reads: ("answers" | "spans" | "relevance" | "support" | "contradiction")[] | null;
@@ -1070,7 +1071,9 @@ declare namespace Api {
     revision: string | null;
     root: string | null;
     state: "loading" | "ready" | "not_answering" | "failed" | null;
+    tenant: string | null;
     tool_protocol: "native" | "constrained" | null;
+    tuned: TunedFrom | null;
     unrelated_cosine: number;
   };
   type ModelList = {
@@ -1124,6 +1127,10 @@ declare namespace Api {
     groundwork?: Record<string, JsonValue> | null;
     metadata?: Record<string, JsonValue> | null;
     role: "user" | "assistant";
+  };
+  type NotPublished = {
+    code: string;
+    message: string;
   };
   type PartState = {
     detail: string;
@@ -1847,13 +1854,26 @@ declare namespace Api {
     id: string;
     name: string;
   };
+  type TunedFrom = {
+    digest: string;
+    figures: Record<string, number>;
+    job: string;
+    method: string;
+    parent: string;
+    parent_digest: string | null;
+    stage: "candidate" | "published";
+    training_set: string;
+    verdict: string | null;
+  };
   type TuningMethod = {
     classification?: ClassificationMethod;
     supervised?: SupervisedMethod;
     type?: string;
   };
   type TuningOptions = {
+    general_file?: string | null;
     leaks?: "refuse" | "skip";
+    publish?: boolean;
   };
   type TuningReport = {
     artifact: string | null;
@@ -1862,7 +1882,10 @@ declare namespace Api {
     card: DatasetCard | null;
     done: number;
     figures: Record<string, number>;
+    general: string | null;
     kind: "chat" | "embedding" | "rerank" | "reading" | "classification" | "rag" | "agent" | "prompt";
+    not_published: NotPublished | null;
+    parity: string | null;
     steps: number;
     verdict: "better" | "worse" | "no difference" | null;
     waiting_on: string | null;
@@ -2052,6 +2075,7 @@ declare namespace Api {
     (method: "POST", path: readonly ["feedback"], options?: Options<{}, FeedbackCreate>): Promise<Feedback>;
     (method: "POST", path: readonly ["fine_tuning", "jobs"], options?: Options<{}, FineTuningCreate>): Promise<FineTuningJob>;
     (method: "POST", path: readonly ["fine_tuning", "jobs", string, "cancel"], options?: Options<{}, never>): Promise<FineTuningJob>;
+    (method: "POST", path: readonly ["fine_tuning", "jobs", string, "publish"], options?: Options<{}, never>): Promise<FineTuningJob>;
     (method: "POST", path: readonly ["jobs", string, "cancel"], options?: Options<{}, never>): Promise<Job>;
     (method: "POST", path: readonly ["jobs", string, "retry"], options?: Options<{}, never>): Promise<Job>;
     (method: "POST", path: readonly ["keys"], options?: Options<{}, KeyCreate>): Promise<KeyCreated>;

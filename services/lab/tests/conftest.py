@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pytest_socket import disable_socket
 from services.lab.tests.generation.asking import Library, Meter
-from services.lab.tests.tuning.learning import ScriptedMethod
+from services.lab.tests.tuning.learning import ScriptedMethod, ScriptedPublisher
 
 from lab.bootstrap import MIGRATIONS, open_sets
 from lab.dependencies import Dependencies
@@ -58,7 +58,7 @@ async def opened(settings: LabSettings, clock: ManualClock, method: ScriptedMeth
     evaluations = Evaluations(asked, settings.evaluations_per_tenant)
     generations = Generations(made, Publication(sets, Library()), Meter(), settings.generations_per_tenant)
     folders = JobFolders(settings.data_dir / "tuning")
-    tuning = Tuning(tuned, {method.name: method}, folders, room_of(settings), works_here=True)
+    tuning = Tuning(tuned, {method.name: method}, folders, room_of(settings), ScriptedPublisher(), works_here=True)
     probes = {"evaluations": database.probe, "tuning": database.probe}
     yield Dependencies(database, sets, evaluations, generations, tuning, probes)
     await database.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +11,7 @@ import httpx2
 import pytest
 from openai import OpenAI
 from tests.support.home.stack import RunningHome
-
-from contracts.models.catalog import ModelDeclaration
+from tests.support.ingest.peers import until
 
 TICKETS = Path(__file__).resolve().parents[3] / "examples" / "support-tickets.csv"
 SECONDS = 300
@@ -23,7 +21,7 @@ NAME = "minilm+triage"
 @pytest.fixture
 def head(home: RunningHome) -> Iterator[str]:
     yield NAME
-    home.client.delete_model(NAME)
+    home.client.delete_model(NAME)  # its job stays, with what it learnt
 
 
 def test_a_head_learnt_from_sixteen_tickets_of_each_topic_is_served(
@@ -42,11 +40,11 @@ def test_a_head_learnt_from_sixteen_tickets_of_each_topic_is_served(
             time.sleep(0.2)
         events = [event.message for event in jobs.list_events(job.id, limit=3)]
     assert job.error is None, job.error
-    assert events[0].startswith("Of the tuned model against the one before: better"), events
-    artifact = json.loads(http.get(f"/v1/fine_tuning/jobs/{job.id}/artifact").content)
-    declared = ModelDeclaration(kind="classification", engine="head", source={"head": artifact})
-    put = home.client.put_model(head, declared)
-    assert (put.state, put.embedding_model) == ("ready", "minilm")
+    assert events[1].startswith("Of the tuned model against the one before: better"), events
+    assert (job.fine_tuned_model, events[0]) == (head, f"It is served as '{head}'.")
+    until(lambda: http.get(f"/v1/models/{head}").status_code == 200, "a published model")
+    model = home.client.model(head)
+    assert (model.state, model.embedding_model, model.parent) == ("ready", "minilm", "minilm")
     held_out = [row for row in _tickets() if row["split"] == "test"]
     found = home.client.classify([row["text"] for row in held_out], model=head)
     right = [one.label == row["label"] for one, row in zip(found, held_out, strict=True)]

@@ -10,7 +10,9 @@ import httpx2
 import pytest
 from gguf import GGUFReader
 from openai import BadRequestError, NotFoundError, OpenAI
+from openai.types.fine_tuning import FineTuningJob
 from tests.support.home.stack import RunningHome
+from tests.support.ingest.peers import until
 
 SECONDS = 900
 TOPICS = ("refund", "delivery", "warranty", "invoice", "password", "account", "discount", "repair", "payment", "visit")
@@ -38,7 +40,7 @@ def test_the_packaged_model_learns_the_answers_of_a_file(
     file = {"format": "messages", "name": "train.jsonl", "text": lines}
     saved = http.post("/v1/question-sets", json={"name": "lessons", "file": file})
     assert saved.status_code == 201, saved.text
-    hyperparameters = {"n_epochs": 1, "batch_size": 4}
+    hyperparameters = {"n_epochs": 2, "batch_size": 4}
     job = openai.fine_tuning.jobs.create(
         model="smollm2",
         training_file="set:lessons@1",
@@ -56,11 +58,13 @@ def test_the_packaged_model_learns_the_answers_of_a_file(
     assert job.error is None, job.error
     assert (job.status, job.metadata, job.seed) == ("succeeded", {"team": "support"}, 7)
     assert (job.trained_tokens or 0) > 0
-    events = [event.message for event in openai.fine_tuning.jobs.list_events(job.id, limit=3)]
-    assert events[0].startswith("Of the tuned model against the one before: better"), events
-    assert "14 questions to learn from, 6 held out" in events[-1]
-    (checkpoint,) = openai.fine_tuning.jobs.checkpoints.list(job.id)
-    assert checkpoint.step_number == 4
+    events = [event.message for event in openai.fine_tuning.jobs.list_events(job.id, limit=4)]
+    assert events[0] == "It is served as 'smollm2+support'.", events
+    assert events[1].startswith("Of the served model: passed: "), events
+    assert events[2].startswith("The same on the general set: "), events
+    assert events[3].startswith("Of the tuned model against the one before: better"), events
+    assert [one.step_number for one in openai.fine_tuning.jobs.checkpoints.list(job.id)] == [8, 4]
+    assert answer_of_the_published(home, http, openai, job)
     listed = [one.id for one in openai.fine_tuning.jobs.list(limit=1)]  # the home's other tests have jobs, too
     assert [one for one in listed if one in (waiting.id, job.id)] == [waiting.id, job.id]
     adapter = http.get(f"/v1/fine_tuning/jobs/{job.id}/artifact").content
@@ -72,6 +76,29 @@ def test_the_packaged_model_learns_the_answers_of_a_file(
         assert http.delete(f"/v1/fine_tuning/jobs/{each}").status_code == 204
     with pytest.raises(NotFoundError):
         openai.fine_tuning.jobs.retrieve(job.id)
+    until(lambda: http.get("/v1/models/smollm2+support").status_code == 404, "that the model is gone with its job")
+
+
+def answer_of_the_published(home: RunningHome, http: httpx2.Client, openai: OpenAI, job: FineTuningJob) -> str:
+    """By the name that the job tells, for its tenant's keys alone."""
+    assert job.fine_tuned_model == "smollm2+support"
+    until(lambda: http.get("/v1/models/smollm2+support").json().get("state") == "ready", "a published model")
+    model = http.get("/v1/models/smollm2+support").json()
+    assert (model["parent"], model["tuned"]["job"], model["tuned"]["training_set"]) == (
+        "smollm2",
+        job.id,
+        "set:lessons@1",
+    )
+    assert model["price"] == http.get("/v1/models/smollm2").json()["price"]
+    asked = [{"role": "user", "content": "Whom do I ask about my refund?"}]
+    stranger = home.client.keys.create("stranger", tenant="another-tenant", scopes=("chat", "evaluations:write"))
+    with OpenAI(base_url=f"{home.base_url}/v1", api_key=stranger.secret, max_retries=0) as theirs:
+        with pytest.raises(NotFoundError):
+            theirs.chat.completions.create(model=job.fine_tuned_model, messages=asked)  # type: ignore[arg-type]
+        assert job.fine_tuned_model not in [one.id for one in theirs.models.list()]
+    said = openai.chat.completions.create(model=job.fine_tuned_model, messages=asked, max_tokens=24, temperature=0)  # type: ignore[arg-type]
+    assert said.model == job.fine_tuned_model
+    return said.choices[0].message.content or ""
 
 
 def test_what_can_t_be_tuned_says_so(openai: OpenAI) -> None:

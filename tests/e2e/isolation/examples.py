@@ -7,6 +7,8 @@ from typing import Any
 
 VAULT, SHARED, OPEN, AGENT, PROMPT = "vault-of-victim", "both-have-this", "open-to-all-keys", "keeper", "greeter"
 QUESTIONS = "what-they-ask"
+TUNED = "minilm+victim-tenant.triage"
+"""A model that the victim's tuning job has published."""
 DOSSIER, TITLE, TEXT = "secret-dossier", "Zanzibar dossier", "The wombat password is xylophone quartz."
 MAKES_QUESTIONS = "POST /v1/question-sets/{name}/generate"
 """Whose set need not be there: the name may be anybody's."""
@@ -44,7 +46,13 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
     rag = [{**CHAT, "model": f"rag:{names}"} for names in (VAULT, SHARED, f"{SHARED},{VAULT}")]
     asked = [{**rag[1], "groundwork": {"filter": one, "include": ["sources", "receipt"]}} for one in [*filters()][:2]]
     return {
-        "POST /v1/chat/completions": [*rag, *asked, {**CHAT, "model": "default"}, {**rag[1], "stream": True}],
+        "POST /v1/chat/completions": [
+            *rag,
+            *asked,
+            {**CHAT, "model": "default"},
+            {**rag[1], "stream": True},
+            {**CHAT, "model": TUNED},
+        ],
         "POST /v1/completions": [{"model": "default", "prompt": "The wombat password is", "max_tokens": 4}],
         "POST /v1/responses": [
             {"model": f"rag:{names}", "input": "What is the wombat password?", "stream": stream}
@@ -52,9 +60,9 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
             for stream in (False, True)
         ],
         "POST /v1/embeddings": [{"input": "wombat"}],
-        "POST /v1/classify": [{"input": "wombat", "labels": ["a", "b"]}],
+        "POST /v1/classify": [{"input": "wombat", "labels": ["a", "b"]}, {"model": TUNED, "input": "wombat"}],
         "POST /v1/moderations": [{"input": "wombat"}],
-        "POST /v1/tokenize": [{"prompt": "wombat"}],
+        "POST /v1/tokenize": [{"prompt": "wombat"}, {"model": TUNED, "prompt": "wombat"}],
         "POST /v1/detokenize": [{"tokens": [5]}],
         "POST /v1/rerank": [{"query": "wombat", "documents": ["x"]}],
         "POST /v2/rerank": [{"query": "wombat", "documents": ["x"]}],

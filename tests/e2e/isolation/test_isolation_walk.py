@@ -28,6 +28,7 @@ from tests.e2e.isolation.examples import (
     SHARED,
     TEXT,
     TITLE,
+    TUNED,
     VAULT,
     bodies,
     filters,
@@ -105,6 +106,21 @@ def recorded(http: httpx2.Client) -> str:
     return str(asked[0])
 
 
+def publish(http: httpx2.Client) -> None:
+    """A model of the victim's own, learnt from its tickets."""
+    words = (("late", "where my parcel is"), ("odd", "why my lamp hums"))
+    items = [{"question": f"Say {about}, number {n}.", "labels": [label]} for n in range(12) for label, about in words]
+    assert http.post("/v1/question-sets", json={"name": "tickets", "items": items}).status_code == 201
+    body = {"model": "minilm", "training_file": "set:tickets", "suffix": "triage", "groundwork": {"leaks": "skip"}}
+    started = http.post("/v1/fine_tuning/jobs", json={**body, "method": {"type": "classification"}})
+    assert started.status_code == 200, started.text
+    job = f"/v1/fine_tuning/jobs/{started.json()['id']}"
+    until(lambda: http.get(job).json()["status"] in ("succeeded", "failed"), "a tuned model")
+    published = http.post(f"{job}/publish")
+    assert (published.status_code, published.json().get("fine_tuned_model")) == (200, TUNED), published.text
+    until(lambda: http.get(f"/v1/models/{TUNED}").status_code == 200, "a published model")
+
+
 @pytest.fixture(scope="module")
 def victim(home: RunningHome) -> Iterator[Victim]:
     key_id, secret = key(home, "victim", "victim-tenant")
@@ -138,6 +154,7 @@ def victim(home: RunningHome) -> Iterator[Victim]:
         tuning = http.post(
             "/v1/fine_tuning/jobs", json={"model": "no-such-wombat", "training_file": "set:lessons"}
         ).json()["id"]
+        publish(http)
         said = {"answer_id": ANSWER, "rating": "down", "comment": TEXT, "user": "wombat-keeper"}
         feedback = http.post("/v1/feedback", json=said).json()["id"]
         record = recorded(http)
@@ -234,7 +251,7 @@ def path_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "pull": ("pull_0123456789ab",),
         "feedback": (victim.feedback,),
         "reviews": (victim.feedback.replace("fb_", "rev_"),),
-        "models": (f"rag:{VAULT}", f"rag:{SHARED},{VAULT}", f"agent:{AGENT}", f"prompt:{PROMPT}"),
+        "models": (f"rag:{VAULT}", f"rag:{SHARED},{VAULT}", f"agent:{AGENT}", f"prompt:{PROMPT}", TUNED),
     }
 
 
@@ -301,8 +318,8 @@ def is_foreign(given: dict[str, str], attacker: Attacker) -> bool:
     """Whether the path names something that is not the attacker's."""
     shared_alone = given == {"collections": SHARED} and attacker.name == "another tenant"
     shared = given.get("agents") == AGENT or given.get("prompts") == PROMPT
-    shared = shared or given.get("models") in (f"agent:{AGENT}", f"prompt:{PROMPT}")
-    of_own_tenant = shared and attacker.name != "another tenant"  # agents and prompts are the tenant's
+    shared = shared or given.get("models") in (f"agent:{AGENT}", f"prompt:{PROMPT}", TUNED)
+    of_own_tenant = shared and attacker.name != "another tenant"  # agents, prompts and models are the tenant's
     return bool(given) and not shared_alone and not of_own_tenant
 
 

@@ -54,7 +54,8 @@ def learnt(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "settings": {**SETTINGS, "max_tokens": 128},
         "train": examples[:14],
         "held_out": examples[14:],
-        "longer": {"train": 0, "held_out": 0},
+        "general": [],
+        "longer": {"train": 0, "held_out": 0, "general": 0},
     }
     run(folder, job, lambda event, **more: None)
     return folder

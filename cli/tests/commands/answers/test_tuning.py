@@ -16,6 +16,7 @@ CARD = {**COUNTS, "training_set": "set:support@2", "digest": "d", "split_by": "b
 JOB: dict[str, Any] = {
     "id": "ftjob_1", "created_at": 1, "status": "succeeded", "model": "smollm2", "training_file": "set:support@2",
     "hyperparameters": {}, "method": {"type": "supervised"}, "seed": 7, "organization_id": "acme",
+    "fine_tuned_model": "smollm2+support",
     "groundwork": {"steps": 6, "done": 6, "words": "better: -1 loss", "card": CARD},
 }  # fmt: skip
 FAILED = {**JOB, "status": "failed", "error": {"code": "training_leaks", "message": "Take them out."}}
@@ -65,11 +66,24 @@ def test_a_job_is_started_and_what_came_of_it_is_shown(server: Server) -> None:
 
 
 def test_jobs_are_listed_shown_followed_ended_and_deleted(server: Server, tmp_path: Path) -> None:
-    assert "ftjob_1 succeeded smollm2 set:support@2 6 of 6" in _output("list")
+    assert "ftjob_1 succeeded smollm2 set:support@2 6 of 6 smollm2+support" in _output("list")
     assert "14" not in _output("show", "ftjob_1")
     assert "Step 1/6" in _output("events", "ftjob_1")
     _output("download", "ftjob_1", str(tmp_path / "adapter.gguf"))
     assert (tmp_path / "adapter.gguf").read_bytes() == b"GGUF"
     assert _output("cancel", "ftjob_1") == "succeeded"
+    assert _output("publish", "ftjob_1") == "smollm2+support"
+    assert server.calls[-1] == "POST /v1/fine_tuning/jobs/ftjob_1/publish"
     _output("delete", "ftjob_1")
     assert server.calls[-1] == "DELETE /v1/fine_tuning/jobs/ftjob_1"
+
+
+def test_a_job_says_what_it_is_served_as_or_why_it_is_not(server: Server) -> None:
+    assert "served as smollm2+support" in _output("show", "ftjob_1")
+    why = {"code": "not_better", "message": "It is not better."}
+    report = {**JOB["groundwork"], "general": "no difference: +0.01 loss", "not_published": why}
+    server.job = {**JOB, "fine_tuned_model": None, "groundwork": report}
+    shown = _output("show", "ftjob_1")
+    assert "not served It is not better." in shown
+    assert "in general no difference: +0.01 loss" in shown
+    assert "6 of 6 -" in _output("list")

@@ -39,6 +39,7 @@ async def test_what_is_not_there_is_not_found(api: Api) -> None:
         ("GET", "/ftjob_1/checkpoints"),
         ("GET", "/ftjob_1/artifact"),
         ("POST", "/ftjob_1/cancel"),
+        ("POST", "/ftjob_1/publish"),
         ("DELETE", "/ftjob_1"),
     ):
         assert error(await api.call(method, PATH + path)) == (404, "fine_tuning_job_not_found")

@@ -110,8 +110,9 @@ def write_job(folder: Path, **settings: Any) -> dict[str, Any]:
         "threads": 1,
         "most_tokens": 1_000_000,
         "settings": {**usual, "schedule": "cosine", "max_tokens": 128, **settings},
-        "longer": {"train": 0, "held_out": 0},
+        "longer": {"train": 0, "held_out": 0, "general": 0},
         "train": [_example(number) for number in range(12)],
+        "general": [_example(number) for number in range(30, 36)],
         "held_out": [_example(number) for number in range(20, 26)],
     }
     (folder / "job.json").write_text(json.dumps(job))

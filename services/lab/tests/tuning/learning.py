@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.improvement.question_sets import QuestionRecord, QuestionSetCreate
 from contracts.improvement.tuning import FineTuningCreate, FineTuningJob
+from contracts.models.tuning import Stage, tuned_name
 from lab.dependencies import Dependencies
 from lab.questions.repository import Viewer
+from lab.tuning.gates.parity import Agreement, Said
 from lab.tuning.jobs import TuningJobs
 from lab.tuning.method import Trained, Work
+from lab.tuning.publication import Learnt, Token
 from servicekit.core.errors import ServiceError
 from servicekit.jobs.queue import Queue
 from servicekit.jobs.runner import Runner
@@ -74,6 +77,27 @@ class ScriptedMethod:
 
 
 @dataclass
+class CheckedMethod(ScriptedMethod):
+    """One whose trainer looks at what served models say."""
+
+    shares: tuple[float, float] = (0.95, 0.94)
+    """Of tokens that it would have chosen, too: the base's, the tuned one's."""
+    checks: int = 0
+    breaks: Exception | None = None
+
+    async def agreement(self, work: Work, base: Sequence[Said], tuned: Sequence[Said]) -> Agreement:
+        self.checks += 1
+        assert (work.folder / "adapter.gguf").read_bytes() == b"GGUF" * 10
+        if self.breaks is not None:
+            raise self.breaks
+        figures = [
+            {one.question.id: share + at / 1000 for at, one in enumerate(said)}
+            for said, share in zip((base, tuned), self.shares, strict=True)
+        ]
+        return Agreement(*figures)
+
+
+@dataclass
 class ScriptedGrants:
     refused: ServiceError | None = None
 
@@ -84,6 +108,48 @@ class ScriptedGrants:
 
 
 @dataclass
+class ScriptedPublisher:
+    """Inference, as far as tuned models go: what is served of which job, by its name."""
+
+    served: dict[str, str] = field(default_factory=dict)
+    contents: dict[str, bytes] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    raises: Exception | None = None
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+    """What happens while it is declared."""
+
+    async def publish(self, learnt: Learnt, token: Token, stage: Stage = "published") -> str:
+        await token()
+        if self.raises is not None:
+            raise self.raises
+        suffix = learnt.suffix if stage == "published" else f"candidate-{learnt.row['id']}"
+        name = tuned_name(learnt.row["model"], learnt.row["tenant"], suffix)
+        self.served[name] = learnt.row["id"]
+        self.contents[name] = b"".join([piece async for piece in learnt.pieces()])
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        return name
+
+    async def ask(self, token: Token, model: str, question: QuestionRecord) -> Said:
+        await token()
+        self.asked.append(model)
+        return Said(question, f"{model} says", is_whole=True)
+
+    async def discard(self, name: str, token: Token) -> None:
+        await token()
+        self.served.pop(name, None)
+
+    async def unpublish(self, job_id: str, token: Token) -> None:
+        await token()
+        self.served = {name: job for name, job in self.served.items() if job != job_id}
+
+
+async def a_token() -> str:
+    """Of whoever calls."""
+    return "token"
+
+
+@dataclass
 class Bench:
     """A lab whose jobs a scripted method works on."""
 
@@ -91,6 +157,12 @@ class Bench:
     method: ScriptedMethod
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     grants: ScriptedGrants = field(default_factory=ScriptedGrants)
+
+    @property
+    def publisher(self) -> ScriptedPublisher:
+        found = self.opened.tuning.publisher
+        assert isinstance(found, ScriptedPublisher)
+        return found
 
     async def save(self, name: str = "support", count: int = 20, viewer: Viewer = ACME, **more: Any) -> None:
         """A set with so many questions that have answers, and one that has none."""
@@ -113,7 +185,8 @@ class Bench:
     async def work(self, owner: str = "worker") -> bool:
         """Claim a job and work on it until it is over or requeued; whether there was one."""
         tuning = self.opened.tuning
-        queue = Queue(tuning.store, TuningJobs({self.method.name: self.method}, self.grants, tuning.folders))
+        jobs = TuningJobs({self.method.name: self.method}, self.grants, tuning.folders, self.publisher)
+        queue = Queue(tuning.store, jobs)
         job = await queue.claim(owner)
         if job is None:
             return False

@@ -17,6 +17,7 @@ ALL: list[tuple[ServiceError, int, str]] = [
     (errors.TuningJobsKept("100 tuning jobs of this tenant are kept"), 409, "too_many_fine_tuning_jobs_kept"),
     (errors.ArtifactTooLarge(2_000_000_000, 1 << 30), 400, "artifact_too_large"),
     (errors.ArtifactMissing("ftjob_1", "failed"), 404, "artifact_missing"),
+    (errors.PublicationRefused("too_many_tuned_models", "Remove one of them first."), 409, "too_many_tuned_models"),
     (errors.MethodUnknown(LONG, ["supervised"]), 400, "method_unknown"),
     (errors.TuningUnavailable("torch"), 400, "tuning_unavailable"),
     (errors.ModelNotAllowed(LONG), 403, "model_not_allowed"),

@@ -41,8 +41,9 @@ async def test_progress_is_told_in_events_and_checkpoints_newest_first(bench: Be
     rest = await bench.opened.tuning.list_events(ACME, made.id, 10, first.data[-1].id)
     assert (first.has_more, rest.has_more) == (True, False)
     events = [*first.data, *rest.data]
-    assert [one.type for one in events] == ["message", *["metrics"] * STEPS, "message"]
-    assert events[1].data == {"step": 3, "train_loss": 0.0}
+    assert [one.type for one in events] == ["message", "message", *["metrics"] * STEPS, "message"]
+    assert events[0].message == f"It is served as 'smollm2+acme.{made.id}'."
+    assert events[2].data == {"step": 3, "train_loss": 0.0}
     checkpoints = await bench.opened.tuning.list_checkpoints(ACME, made.id, 10, None)
     assert [(one.step_number, one.metrics["valid_loss"]) for one in checkpoints.data] == [(STEPS, 1.0)]
 
@@ -219,6 +220,11 @@ async def test_what_is_no_better_is_kept_and_said_so(bench: Bench) -> None:
     await bench.work()
     found = await bench.get(made.id)
     assert (found.status, found.groundwork.verdict, found.fine_tuned_model) == ("succeeded", "no difference", None)
+    why = found.groundwork.not_published
+    assert why is not None
+    assert (why.code, bench.publisher.served) == ("not_better", {})
+    assert f"POST /v1/fine_tuning/jobs/{made.id}/publish" in why.message
+    assert await bench.learnt(made.id) == b"GGUF" * 10
 
 
 async def test_a_loss_that_is_no_number_fails_the_job_and_is_written_nowhere(bench: Bench) -> None:

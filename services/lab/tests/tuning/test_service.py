@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from prometheus_client import REGISTRY
-from services.lab.tests.tuning.learning import ACME, Bench, better
+from services.lab.tests.tuning.learning import ACME, Bench, a_token, better
 
+from contracts.improvement.tuning import NotPublished
 from lab.errors import QuestionSetNotFound, QuestionSetVersionNotFound
 from lab.questions.repository import Viewer
 from lab.tuning import repository
 from lab.tuning.errors import (
     ArtifactMissing,
     MethodUnknown,
+    PublicationRefused,
     TooManyTuningJobs,
     TuningJobFinished,
     TuningJobNotFound,
@@ -19,6 +22,8 @@ from lab.tuning.errors import (
     TuningJobUnfinished,
     TuningUnavailable,
 )
+from lab.tuning.publication import Refused
+from servicekit.core.errors import NotReady
 
 KEPT = 6
 
@@ -63,7 +68,7 @@ async def test_a_tenant_keeps_so_many_jobs_and_deletes_one_to_make_room(bench: B
         await bench.opened.tuning.cancel(ACME, made.id)
     with pytest.raises(TuningJobsKept, match="6 tuning jobs of this tenant are kept, which is the most"):
         await bench.start()
-    await bench.opened.tuning.delete(ACME, made.id)
+    await bench.opened.tuning.delete(ACME, made.id, a_token)
     await bench.start()
 
 
@@ -75,7 +80,7 @@ async def test_a_tenant_that_has_learnt_so_many_bytes_starts_no_other_job_until_
         await bench.work()
     with pytest.raises(TuningJobsKept, match="takes 100 bytes"):
         await bench.start()
-    await bench.opened.tuning.delete(ACME, made.id)
+    await bench.opened.tuning.delete(ACME, made.id, a_token)
     await bench.start()
 
 
@@ -92,7 +97,7 @@ async def test_what_is_larger_than_a_piece_comes_back_as_it_was_and_is_read_piec
     assert (found.size, [len(piece) async for piece in found.pieces]) == (23, [10, 10, 3])
     assert await bench.learnt(made.id) == content
     found = await bench.opened.tuning.get_artifact(ACME, made.id)
-    await bench.opened.tuning.delete(ACME, made.id)
+    await bench.opened.tuning.delete(ACME, made.id, a_token)
     with pytest.raises(ArtifactMissing):
         await anext(found.pieces)
 
@@ -138,7 +143,8 @@ async def test_others_see_and_end_nothing(bench: Bench) -> None:
     for stranger in (Viewer("other", "key_1"), Viewer("acme", "key_2", limited=True)):
         tuning = bench.opened.tuning
         assert (await tuning.list(stranger, 5, None)).data == []
-        for call in (tuning.get, tuning.cancel, tuning.delete, tuning.get_artifact):
+        ends = [partial(call, token=a_token) for call in (tuning.delete, tuning.publish)]
+        for call in (tuning.get, tuning.cancel, *ends, tuning.get_artifact):
             with pytest.raises(TuningJobNotFound):
                 await call(stranger, made.id)
         for lists in (tuning.list_events, tuning.list_checkpoints):
@@ -150,20 +156,79 @@ async def test_only_a_job_that_has_ended_is_deleted_with_what_it_learnt(bench: B
     await bench.save()
     made = await bench.start()
     with pytest.raises(TuningJobUnfinished):
-        await bench.opened.tuning.delete(ACME, made.id)
+        await bench.opened.tuning.delete(ACME, made.id, a_token)
     await bench.work()
-    await bench.opened.tuning.delete(ACME, made.id)
+    await bench.opened.tuning.delete(ACME, made.id, a_token)
     with pytest.raises(TuningJobNotFound):
         await bench.get(made.id)
 
 
-async def test_no_model_is_named_that_nothing_serves(bench: Bench) -> None:
+async def test_no_state_on_the_way_is_named_as_a_model(bench: Bench) -> None:
     await bench.save()
     made = await bench.start(suffix="support")
     await bench.work()
     (checkpoint,) = (await bench.opened.tuning.list_checkpoints(ACME, made.id, 5, None)).data
-    job = await bench.get(made.id)
-    assert (checkpoint.fine_tuned_model_checkpoint, job.fine_tuned_model, job.suffix) == (None, None, "support")
+    assert checkpoint.fine_tuned_model_checkpoint is None
+
+
+async def test_what_passed_no_gate_is_published_by_hand_and_a_replaced_version_comes_back_in_one_call(
+    bench: Bench,
+) -> None:
+    await bench.save()
+    made = [await bench.start(suffix="support", groundwork={"publish": publish}) for publish in (False, True)]
+    for _ in made:
+        await bench.work()
+    jobs = [await bench.get(one.id) for one in made]
+    assert [one.fine_tuned_model for one in jobs] == [None, "smollm2+acme.support"]
+    assert jobs[0].groundwork.not_published is not None
+    assert jobs[0].groundwork.not_published.code == "publish_off"
+    told = await bench.opened.tuning.publish(ACME, made[0].id, a_token)
+    assert (told.fine_tuned_model, told.groundwork.not_published) == ("smollm2+acme.support", None)
+    other = await bench.get(made[1].id)
+    assert other.groundwork.not_published is not None
+    assert (other.fine_tuned_model, other.groundwork.not_published.code) == (None, "replaced")
+    assert bench.publisher.served == {"smollm2+acme.support": made[0].id}
+    await bench.opened.tuning.publish(ACME, made[1].id, a_token)
+    assert bench.publisher.served == {"smollm2+acme.support": made[1].id}
+
+
+async def test_what_inference_refuses_by_hand_is_told_with_its_code_and_changes_nothing(bench: Bench) -> None:
+    await bench.save()
+    made = await bench.start(groundwork={"publish": False})
+    with pytest.raises(ArtifactMissing):
+        await bench.opened.tuning.publish(ACME, made.id, a_token)
+    await bench.work()
+    bench.publisher.raises = Refused(NotPublished(code="base_model_replaced", message="Another one."))
+    with pytest.raises(PublicationRefused) as refused:
+        await bench.opened.tuning.publish(ACME, made.id, a_token)
+    assert refused.value.code == "base_model_replaced"
+    assert (await bench.get(made.id)).fine_tuned_model is None
+
+
+async def test_a_job_that_is_deleted_while_it_is_published_leaves_no_model(bench: Bench) -> None:
+    await bench.save()
+    made = await bench.start(groundwork={"publish": False})
+    await bench.work()
+    bench.publisher.meanwhile = partial(bench.opened.tuning.delete_tenant, "acme")
+    with pytest.raises(TuningJobNotFound):
+        await bench.opened.tuning.publish(ACME, made.id, a_token)
+    assert bench.publisher.served == {}
+
+
+async def test_a_job_is_not_deleted_while_its_model_can_t_be_unpublishn(bench: Bench) -> None:
+    await bench.save()
+    made = await bench.start()
+    await bench.work()
+    assert bench.publisher.served
+
+    async def away() -> str:
+        raise NotReady("Inference is away.")
+
+    with pytest.raises(NotReady):
+        await bench.opened.tuning.delete(ACME, made.id, away)
+    assert (await bench.get(made.id)).fine_tuned_model is not None
+    await bench.opened.tuning.delete(ACME, made.id, a_token)
+    assert bench.publisher.served == {}
 
 
 async def test_two_jobs_wait_in_turn_of_their_tenants(bench: Bench) -> None:

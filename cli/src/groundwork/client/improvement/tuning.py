@@ -34,8 +34,13 @@ class Tuning:
         suffix: str | None = None,
         seed: int | None = None,
         skip_leaks: bool = False,
+        publish: bool = True,
+        general: str | None = None,
     ) -> FineTuningJob:
-        """Queue a job; `wait` for what comes of it. `validation` is `NAME` or `NAME@N`."""
+        """Queue a job; `wait` for what comes of it. `validation` and `general` are `NAME` or `NAME@N`."""
+        options: dict[str, Any] = {"leaks": "skip" if skip_leaks else "refuse", "publish": publish}
+        if general is not None:
+            options["general_file"] = f"set:{general}"
         body = {
             "model": model,
             "training_file": f"set:{question_set}" if version is None else f"set:{question_set}@{version}",
@@ -43,7 +48,7 @@ class Tuning:
             "method": {"type": method, method: {"hyperparameters": dict(hyperparameters or {})}},
             "suffix": suffix,
             "seed": seed,
-            "groundwork": {"leaks": "skip" if skip_leaks else "refuse"},
+            "groundwork": options,
         }
         given = {field: value for field, value in body.items() if value is not None}
         return self._connection.model(operations.CREATE_FINE_TUNING_JOB, json=given)
@@ -93,6 +98,10 @@ class Tuning:
     def cancel(self, job_id: str) -> FineTuningJob:
         """End one."""
         return self._connection.model(operations.CANCEL_FINE_TUNING_JOB, job_id)
+
+    def publish(self, job_id: str) -> FineTuningJob:
+        """Have what it has learnt served, also where it was not better, or in place of a newer one."""
+        return self._connection.model(operations.PUBLISH_FINE_TUNING_JOB, job_id)
 
     def delete(self, job_id: str) -> None:
         """One that has ended, with what it learnt."""

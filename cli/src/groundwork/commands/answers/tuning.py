@@ -25,7 +25,7 @@ def start(
     context: typer.Context,
     questions: SetArgument,
     model: Annotated[str, typer.Argument(help="A chat model that llama.cpp serves, such as smollm2.")],
-    suffix: Annotated[str | None, typer.Option(help="A name for what is learnt, kept with the job.")] = None,
+    suffix: Annotated[str | None, typer.Option(help="What is learnt is served as MODEL+SUFFIX.")] = None,
     validation: Annotated[str | None, typer.Option(metavar="NAME[@N]", help="A question set to be judged by.")] = None,
     epochs: Annotated[int | None, typer.Option(help="How often each question is learnt.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Questions of one step.")] = None,
@@ -34,6 +34,8 @@ def start(
     skip_leaks: Annotated[
         bool, typer.Option("--skip-leaks", help="Leave out what other sets ask, too, instead of ending.")
     ] = False,
+    general: Annotated[str | None, typer.Option(metavar="NAME[@N]", help="What it must not be worse at.")] = None,
+    publish: Annotated[bool, typer.Option(help="Serve what is learnt, where it is better.")] = True,
     wait: Annotated[float | None, typer.Option(help="Wait so many seconds for what comes of it.")] = None,
 ) -> None:
     """Have a model learn the answers of a set; prints the id, and with --wait what came of it."""
@@ -41,16 +43,10 @@ def start(
     which, version = set_reference(questions)
     given = {"n_epochs": epochs, "batch_size": batch_size, "learning_rate_multiplier": rate}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    more: dict[str, Any] = {"validation": validation, "suffix": suffix, "seed": seed, "general": general}
     with session.client() as client:
         made = client.tuning.start(
-            which,
-            model,
-            version=version,
-            validation=validation,
-            hyperparameters=chosen,
-            suffix=suffix,
-            seed=seed,
-            skip_leaks=skip_leaks,
+            which, model, version=version, hyperparameters=chosen, skip_leaks=skip_leaks, publish=publish, **more
         )
         session.out.print(made.id)
         if wait is not None:
@@ -67,7 +63,8 @@ def listed(context: typer.Context) -> None:
     with session.client() as client:
         for one in client.tuning.list():
             progress = f"{one.groundwork.done} of {one.groundwork.steps}"
-            session.out.print(f"{one.id}\t{one.status}\t{one.model}\t{one.training_file}\t{progress}")
+            served = one.fine_tuned_model or "-"
+            session.out.print(f"{one.id}\t{one.status}\t{one.model}\t{one.training_file}\t{progress}\t{served}")
 
 
 @commands.command()
@@ -102,6 +99,14 @@ def download(
 
 
 @commands.command()
+def publish(context: typer.Context, job: IdArgument) -> None:
+    """Serve what a job has learnt, also where it was not better, or in place of a newer one."""
+    session = session_of(context)
+    with session.client() as client:
+        session.out.print(client.tuning.publish(job).fine_tuned_model)
+
+
+@commands.command()
 def cancel(context: typer.Context, job: IdArgument) -> None:
     """End a job."""
     session = session_of(context)
@@ -128,6 +133,9 @@ def _show(session: Session, one: FineTuningJob) -> None:
         "tokens": one.trained_tokens,
         "waits for": report.waiting_on,
         "verdict": report.words,
+        "in general": report.general,
+        "served as": one.fine_tuned_model,
+        "not served": None if report.not_published is None else report.not_published.message,
         "artifact": report.artifact,
         "error": None if one.error is None else f"{one.error.message} [{one.error.code}]",
     }

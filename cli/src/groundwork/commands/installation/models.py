@@ -47,11 +47,17 @@ def show(context: typer.Context) -> None:
             model.kind,
             "default" if model.default else "",
             str(model.context_length or ""),
-            "added" if model.added else "models.yaml",
+            _origin(model),
             (model.digest or "")[:SHOWN_DIGEST],
             state,
         )
     session.out.print(table)
+
+
+def _origin(model: ModelInfo) -> str:
+    if model.tuned is not None:
+        return f"{model.tuned.parent} tuned by {model.tuned.job}"
+    return "added" if model.added else "models.yaml"
 
 
 def add(
@@ -118,7 +124,7 @@ def pull(
 
 def remove(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A model that was added.", metavar="NAME")],
+    name: Annotated[str, typer.Argument(help="An added model, or one that a job has tuned.", metavar="NAME")],
 ) -> None:
     """Remove a model that was added. What it is answering now it answers to the end."""
     session = session_of(context)

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 
 from contracts.core.base import Count, Line, Reply, Request
 from contracts.models.catalog import ModelKind
+from contracts.models.tuning import Suffix
 
 MOST_METADATA = 16
 FineTuningStatus = Literal["validating_files", "queued", "running", "succeeded", "failed", "cancelled"]
@@ -16,7 +17,6 @@ Auto = Literal["auto"]
 Schedule = Literal["cosine", "linear", "constant"]
 TrainingSet = Annotated[str, StringConstraints(pattern=r"^set:[a-z0-9][a-z0-9_-]{0,62}(@[1-9][0-9]{0,8})?$")]
 """`set:NAME@VERSION`, or `set:NAME` for its newest version."""
-Suffix = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 
 
 class SupervisedHyperparameters(Request):
@@ -66,6 +66,11 @@ class TuningOptions(Request):
     leaks: Literal["refuse", "skip"] = "refuse"
     """What becomes of a question that another question set asks, too, outside its split `train`: the job ends, or the
     question is left out."""
+    publish: bool = True
+    """Whether what was learnt is served as a model of its own, where it passes the gates."""
+    general_file: TrainingSet | None = None
+    """Other questions than those of the training set, on which the tuned model must not be worse. Unsaid, of a chat
+    model, a small set that comes with the lab."""
 
 
 class FineTuningCreate(Request):
@@ -80,7 +85,8 @@ class FineTuningCreate(Request):
     hyperparameters: SupervisedHyperparameters | None = None
     """Where OpenAI's older clients have those of `supervised`."""
     suffix: Suffix | None = None
-    """A name for what is learnt, kept with the job. No model is served under it: the adapter is declared by hand."""
+    """What is learnt is served as `MODEL+SUFFIX`, of other tenants than `default` as `MODEL+TENANT.SUFFIX`; unsaid, the
+    job's id is the suffix. A suffix that is used again stands for the newer one."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
     metadata: Annotated[
         dict[Annotated[str, StringConstraints(max_length=64)], Annotated[Line, StringConstraints(max_length=512)]],
@@ -120,6 +126,14 @@ class DatasetCard(Reply):
     """How what is held out was chosen."""
 
 
+class NotPublished(Reply):
+    """Why what was learnt is kept, and not served."""
+
+    code: str
+    message: str
+    """With what to do."""
+
+
 class TuningReport(Reply):
     """What came of a job, in figures and in words."""
 
@@ -138,6 +152,12 @@ class TuningReport(Reply):
     base: str | None = None
     """Digest of the weights that it belongs to."""
     kind: ModelKind = "chat"
+    general: str | None = None
+    """The verdict on the general set, in words; null where none was asked."""
+    parity: str | None = None
+    """How far the served model answers as the trainer would, in words; null for methods without such a check."""
+    not_published: NotPublished | None = None
+    """Null while the job is at work, and where `fine_tuned_model` is served."""
 
 
 class FineTuningJob(Reply):
@@ -151,7 +171,7 @@ class FineTuningJob(Reply):
     status: FineTuningStatus
     model: str
     fine_tuned_model: str | None = None
-    """What to ask for. Always null as yet: no job has its adapter served."""
+    """What to ask for; null until it is published, and where the report's `not_published` says why it is not."""
     training_file: str
     validation_file: str | None = None
     result_files: list[str] = Field(default_factory=list)

@@ -36,8 +36,14 @@ CANCEL_FINE_TUNING_JOB = Operation(
     route="evaluations",
 )
 DELETE_FINE_TUNING_JOB = Operation(
-    "DELETE", _ONE, NoneType, WRITERS, _TAGS, NO_MODEL, "Delete a tuning job that has ended, with what it learnt", 204,
-    owner="lab", route="evaluations",
+    "DELETE", _ONE, NoneType, WRITERS, _TAGS, NO_MODEL,
+    "Delete a tuning job that has ended, with what it learnt, also where that is served", 204, owner="lab",
+    route="evaluations", also_for=("inference",),
+)
+PUBLISH_FINE_TUNING_JOB = Operation(
+    "POST", f"{_ONE}/publish", FineTuningJob, WRITERS, _TAGS, NO_MODEL,
+    "Serve what a tuning job has learnt, also where it was not significantly better, or in place of a newer one",
+    owner="lab", route="evaluations", also_for=("inference",),
 )
 LIST_FINE_TUNING_EVENTS = Operation(
     "GET", f"{_ONE}/events", FineTuningEvents, READERS, _TAGS, NO_MODEL, "What happened in a tuning job, newest first",

@@ -26,6 +26,8 @@ from lab.api.access import (
     viewer,
 )
 from lab.tuning.errors import ModelNotAllowed
+from lab.tuning.publication import Token
+from servicekit.auth.delegation import Caller
 from servicekit.web.router import Router
 
 router = Router(prefix="/v1/fine_tuning/jobs", tags=["tuning"])
@@ -70,8 +72,23 @@ async def cancel_fine_tuning_job(job_id: JobId, caller: EvaluationWriter, tuning
 
 @router.delete("/{job_id}", status_code=204)
 async def delete_fine_tuning_job(job_id: JobId, caller: EvaluationWriter, tuning: Tunings) -> None:
-    """Remove one that has ended, with what it learnt."""
-    await tuning.delete(viewer(caller), job_id)
+    """Remove one that has ended, with what it learnt, which is served no more."""
+    await tuning.delete(viewer(caller), job_id, _token_of(caller))
+
+
+@router.post("/{job_id}/publish", response_model=FineTuningJob)
+async def publish_fine_tuning_job(job_id: JobId, caller: EvaluationWriter, tuning: Tunings) -> FineTuningJob:
+    """Have what it has learnt served."""
+    return await tuning.publish(viewer(caller), job_id, _token_of(caller))
+
+
+def _token_of(caller: Caller) -> Token:
+    """For inference, with the caller's right."""
+
+    async def token() -> str:
+        return caller.token
+
+    return token
 
 
 @router.get("/{job_id}/events", response_model=FineTuningEvents)

@@ -1,6 +1,7 @@
 """`python -m lab.training FOLDER`: learn what `job.json` there says, in a process that loads torch and is gone after.
 
 It writes a line of JSON for each thing that happened; `result.json` and `adapter.gguf` are there once it ends with 0.
+Where the job is what served models said (`said`), it looks at that instead, and writes `parity.json`.
 It ends when its stdin does, so that none is left behind by a lab that was killed.
 """
 
@@ -60,12 +61,13 @@ def main(folder: Path) -> None:
     prepare()
     try:
         # Not before: they load torch.
+        from lab.training import loop, parity
         from lab.training.impossible import Impossible
-        from lab.training.loop import run
     except ImportError as error:
         fail("tuning_unavailable", f"{error}. Have the operator install 'groundwork-lab[tuning]' beside the lab.")
     try:
-        run(folder, json.loads((folder / "job.json").read_text(encoding="utf-8")), tell)
+        job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+        (parity if "said" in job else loop).run(folder, job, tell)
     except Impossible as impossible:
         fail(impossible.code, str(impossible))
     except OSError as error:

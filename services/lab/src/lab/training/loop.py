@@ -59,6 +59,13 @@ class Plan:
 def run(folder: Path, job: Mapping[str, Any], tell: Tell) -> None:
     """Learn, and write `adapter.gguf` and `result.json`; raises `Impossible`."""
     torch.set_num_threads(job["threads"])
+    header = tunable_header(job)
+    training = Training(folder, job, tell, _encoded(folder, job, header, tell), header)
+    training.run()
+
+
+def tunable_header(job: Mapping[str, Any]) -> Header:
+    """Of the weights that a job learns on; raises `Impossible` for those that nothing here can learn on."""
     header = read_header(Path(job["weights"]))
     if header.architecture != ARCHITECTURE or not header.template:
         raise Impossible(
@@ -73,18 +80,15 @@ def run(folder: Path, job: Mapping[str, Any], tell: Tell) -> None:
             "its file does not say whether a text begins with a token of its own (tokenizer.ggml.add_bos_token), so "
             "that it could be served otherwise than it learnt"
         )
-    train, held_out = _encoded(folder, job, header, tell)
-    training = Training(folder, job, tell, train, held_out, header)
-    training.run()
+    return header
 
 
-def _encoded(
-    folder: Path, job: Mapping[str, Any], header: Header, tell: Tell
-) -> tuple[Sequence[Encoded], Sequence[Encoded]]:
+def _encoded(folder: Path, job: Mapping[str, Any], header: Header, tell: Tell) -> Mapping[str, Sequence[Encoded]]:
+    """The examples to learn from, those that are held out, and the general ones."""
     chats = Chats(str(folder / "tokenizer.json"), header.template, header.end, header.begin, header.adds_begin)
     most, settings = job["settings"]["max_tokens"], job["settings"]
     found = {}
-    for which in ("train", "held_out"):
+    for which in ("train", "held_out", "general"):
         encoded = []
         for number, example in enumerate(job[which]):
             if number % SIGN_EVERY == 0:
@@ -101,8 +105,9 @@ def _encoded(
             f"{LEAST_TRAIN} and {LEAST_HELD_OUT} are needed. Raise 'max_tokens', or add shorter ones.",
         )
     epochs = settings["n_epochs"]
-    # What is held out is read after each epoch, before the first, and at the end.
-    tokens = sum(len(one.ids) for one in train) * epochs + sum(len(one.ids) for one in held_out) * (epochs + 2)
+    # What is held out is read after each epoch, before the first, and at the end; the general before and at the end.
+    sizes = {which: sum(len(one.ids) for one in examples) for which, examples in found.items()}
+    tokens = sizes["train"] * epochs + sizes["held_out"] * (epochs + 2) + sizes["general"] * 2
     if tokens > job["most_tokens"]:
         raise Impossible(
             "too_many_tokens",
@@ -110,10 +115,11 @@ def _encoded(
             f"{job['most_tokens']:,} (LAB_TUNING_TOKENS). "
             "Choose fewer examples or a smaller 'n_epochs'.",
         )
-    return train, held_out
+    return found
 
 
-def _loaded(path: Path, header: Header) -> Any:
+def loaded(path: Path, header: Header) -> Any:
+    """The model; raises `Impossible` for a file that is not one of llama's."""
     try:
         return load_model(path, header)
     except ValueError as error:
@@ -128,16 +134,15 @@ class Training:
         folder: Path,
         job: Mapping[str, Any],
         tell: Tell,
-        train: Sequence[Encoded],
-        held_out: Sequence[Encoded],
+        examples: Mapping[str, Sequence[Encoded]],
         header: Header,
     ) -> None:
-        self._folder, self._tell, self._held_out = folder, tell, held_out
+        self._folder, self._tell = folder, tell
+        self._held_out, self._general = examples["held_out"], examples["general"]
         settings = job["settings"]
         self._settings = settings
-        self._plan = Plan.of(train, settings["n_epochs"], settings["batch_size"], job["seed"])
-        self._model: Any = _loaded(Path(job["weights"]), header)
-        self._end_embedding = self._model.get_output_embeddings()
+        self._plan = Plan.of(examples["train"], settings["n_epochs"], settings["batch_size"], job["seed"])
+        self._model: Any = loaded(Path(job["weights"]), header)
         self._alpha = 2.0 * settings["rank"]
         self._lora = add_lora(self._model.model, settings["rank"], self._alpha, job["seed"])
         self._heads = (header.heads, header.key_value_heads)
@@ -170,7 +175,8 @@ class Training:
             self._tell("message", message="It begins anew: the last checkpoint is of other examples.")
             found = None
         if found is None:
-            self._state.before = self._losses()
+            self._state.before = self._losses(self._held_out)
+            self._state.general_before = self._losses(self._general)
             self._save()
             return
         self._state, parts = found
@@ -214,28 +220,14 @@ class Training:
         return highest * shares[self._settings["schedule"]]
 
     def _token_losses(self, examples: Sequence[Encoded]) -> tuple[Tensor, Tensor]:
-        """(n,), (n,): of each answer's token, and the number of its example. Only those go through the last layer,
-        whose width is that of the vocabulary."""
-        width = max(len(one.ids) for one in examples)
-        ids = torch.zeros(len(examples), width, dtype=torch.long)
-        mask = torch.zeros(len(examples), width, dtype=torch.long)
-        targets: list[int] = []
-        rows: list[int] = []
-        places: list[int] = []
-        for row, one in enumerate(examples):
-            ids[row, : len(one.ids)] = torch.tensor(one.ids)
-            mask[row, : len(one.ids)] = 1
-            targets += one.ids[one.prompt :]
-            rows += [row] * one.learnt
-            places += range(one.prompt - 1, len(one.ids) - 1)
-        hidden = self._model.model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
-        logits = self._end_embedding(hidden[rows, places]).float()
-        return functional.cross_entropy(logits, torch.tensor(targets), reduction="none"), torch.tensor(rows)
+        """(n,), (n,): of each answer's token, and the number of its example."""
+        logits, targets, rows = answer_logits(self._model, examples)
+        return functional.cross_entropy(logits, targets, reduction="none"), rows
 
-    def _losses(self) -> dict[str, float]:
-        """Mean loss of a token of each held-out example; raises `Impossible` where one is no number."""
+    def _losses(self, asked: Sequence[Encoded]) -> dict[str, float]:
+        """Mean loss of a token of each of these examples; raises `Impossible` where one is no number."""
         found: dict[str, float] = {}
-        for examples in passes(self._held_out):
+        for examples in passes(asked):
             self._tell("alive")
             with torch.no_grad():
                 losses, rows = self._token_losses(examples)
@@ -261,23 +253,50 @@ class Training:
         return float(self._optimizer.param_groups[0]["lr"])
 
     def _end_epoch(self) -> None:
-        losses = self._losses()
+        losses = self._losses(self._held_out)
         figures = {"train_loss": self._state.loss, "valid_loss": sum(losses.values()) / len(losses)}
         self._tell("checkpoint", step=self._state.step, figures=figures)
 
     def _finish(self) -> None:
-        after = self._losses()
+        after, general = self._losses(self._held_out), self._losses(self._general)
         write_adapter(self._folder / "adapter.gguf", self._lora, self._alpha, *self._heads)
         figures = {"train_loss": self._state.loss, "seconds": round(self._state.seconds, 1)}
-        result = {"before": self._state.before, "after": after, "tokens": self._state.tokens, "figures": figures}
+        result = {
+            "before": self._state.before,
+            "after": after,
+            "general_before": self._state.general_before,
+            "general_after": general,
+            "tokens": self._state.tokens,
+            "figures": figures,
+        }
         part = self._folder / "result.json.part"
         part.write_text(json.dumps(result, allow_nan=False), encoding="utf-8")
         part.replace(self._folder / "result.json")
 
 
+def answer_logits(model: Any, examples: Sequence[Encoded]) -> tuple[Tensor, Tensor, Tensor]:
+    """(n, vocabulary), (n,), (n,): what the model expects at the place of each answer's token, the token, and the
+    number of its example. Only those places go through the last layer, whose width is that of the vocabulary."""
+    width = max(len(one.ids) for one in examples)
+    ids = torch.zeros(len(examples), width, dtype=torch.long)
+    mask = torch.zeros(len(examples), width, dtype=torch.long)
+    targets: list[int] = []
+    rows: list[int] = []
+    places: list[int] = []
+    for row, one in enumerate(examples):
+        ids[row, : len(one.ids)] = torch.tensor(one.ids)
+        mask[row, : len(one.ids)] = 1
+        targets += one.ids[one.prompt :]
+        rows += [row] * one.learnt
+        places += range(one.prompt - 1, len(one.ids) - 1)
+    hidden = model.model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+    logits = model.get_output_embeddings()(hidden[rows, places]).float()
+    return logits, torch.tensor(targets), torch.tensor(rows)
+
+
 def digest_of(job: Mapping[str, Any]) -> str:
     """Of all that steps depend on: the examples in their order, the weights, and the seed."""
-    parts = {name: job[name] for name in ("train", "held_out", "base", "seed")}
+    parts = {name: job[name] for name in ("train", "held_out", "general", "base", "seed")}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

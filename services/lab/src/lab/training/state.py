@@ -21,6 +21,8 @@ class State:
     tokens: int = 0
     before: dict[str, float] = field(default_factory=dict)
     """Loss of each held-out example before anything was learnt."""
+    general_before: dict[str, float] = field(default_factory=dict)
+    """The same of the general ones."""
     seconds: float = 0.0
     loss: float = 0.0
     """Of the last step."""

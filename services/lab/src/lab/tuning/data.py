@@ -15,6 +15,8 @@ LEAST_TRAIN, LEAST_HELD_OUT = 10, 6
 """With fewer held out no difference could be told from luck: all six signs alike come up by chance once in 32."""
 HELD_OUT, MOST_HELD_OUT = 0.1, 500
 """More would tell little more, and are read again after every epoch."""
+MOST_GENERAL = 200
+"""Questions of a general set that are asked."""
 TRAIN, TEST = "train", "test"
 Pair = tuple[QuestionRecord, QuestionRecord]
 
@@ -75,6 +77,11 @@ def split_questions(
         "split_by": how,
     }
     return Split(train, held_out, card.model_copy(update=counts)).checked()
+
+
+def draw_general(questions: Sequence[QuestionRecord], seed: int) -> Sequence[QuestionRecord]:
+    """Those with answers, of many `MOST_GENERAL`."""
+    return _drawn([one for one in questions if one.answers], seed, MOST_GENERAL)[1]
 
 
 def _drawn(

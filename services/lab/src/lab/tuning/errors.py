@@ -93,6 +93,16 @@ class MethodUnknown(InvalidRequest):
         )
 
 
+class PublicationRefused(Conflict):
+    """What a job has learnt can't be served."""
+
+    code = "not_published"
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class TuningUnavailable(InvalidRequest):
     """Nothing here can learn."""
 

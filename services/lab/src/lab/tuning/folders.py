@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,14 @@ class JobFolders:
     def bases(self) -> Path:
         """Where the weights are that jobs learn on."""
         return self.root / "bases"
+
+    async def write(self, job_id: str, name: str, pieces: AsyncIterator[bytes]) -> None:
+        """A file of a job's."""
+        folder = self.of(job_id)
+        await asyncio.to_thread(lambda: folder.mkdir(parents=True, exist_ok=True))
+        with (folder / name).open("wb") as file:
+            async for piece in pieces:
+                await asyncio.to_thread(file.write, piece)
 
     async def remove(self, job_id: str) -> None:
         """Delete a job's."""

@@ -6,36 +6,36 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import structlog
-from sqlalchemy import Connection
 
 from contracts.improvement.question_sets import QuestionRecord
-from contracts.improvement.tuning import DatasetCard
+from contracts.improvement.tuning import NotPublished
 from lab.evaluations.comparison import Difference, compare
 from lab.metrics import TUNED_TOKENS, TUNING_ENDED, TUNING_LOSS
-from lab.questions import repository as question_sets
-from lab.questions.likeness import Words
-from lab.questions.repository import Viewer
 from lab.tuning import repository
-from lab.tuning.data import TRAIN, Pair, Split, find_leaks, split_questions, words_of_question
-from lab.tuning.errors import BaseReplaced, LossNotFinite, TrainingLeaks
+from lab.tuning.data import Split
+from lab.tuning.errors import BaseReplaced, LossNotFinite
 from lab.tuning.folders import JobFolders
+from lab.tuning.gates.parity import ParityCheck, ask_both, draw_asked, parity_gate, parity_of
+from lab.tuning.gates.quality import general_of, quality_gate
+from lab.tuning.lessons import read_general, read_split
 from lab.tuning.method import Figures, Method, Trained, Work
-from lab.tuning.wire import name_of
+from lab.tuning.publication import Learnt, Publisher, Refused, Token
+from servicekit.core.errors import ServiceError
 from servicekit.jobs.events import Event
 from servicekit.jobs.kind import JobKind
 from servicekit.jobs.leased_job import JobStore, LeasedJob
-from servicekit.jobs.leases import Lease
+from servicekit.jobs.leases import Lease, LeaseLost
 from servicekit.jobs.outcomes import Cancel, Ending, Fail, RetryPolicy
 from servicekit.sql.transaction import Transaction
 
 log = structlog.get_logger(__name__)
-LEFT_OUT = "left_out"
-"""In a job's result: the ids of the questions that are not learnt, as another set asks them."""
+Result = TypeVar("Result")
 EXHAUSTED = (
     "The trainer was ended {} times without getting further: by the system, as it does where memory is short, or by "
     "the lab, as it said nothing for LAB_TUNING_SILENT_SECONDS. The lab's log says which, with its last words. Choose "
@@ -57,6 +57,7 @@ class TuningJobs(JobKind[LeasedJob]):
     methods: Mapping[str, Method]
     grants: Grants
     folders: JobFolders
+    publisher: Publisher
     retry = RetryPolicy(max_attempts=3, max_wait=3600, exhausted=EXHAUSTED)
     name = "tuning"
 
@@ -65,30 +66,41 @@ class TuningJobs(JobKind[LeasedJob]):
         return LeasedJob(store, lease, row)
 
     async def run(self, job: LeasedJob) -> None:
-        """From the questions to what was learnt from them."""
-        method = self.methods[job.row["method"]]
-        split = await self._split(job, method)
+        """From the questions to what was learnt from them, and to a model that answers by it."""
+        if not _has_learnt(job):
+            method = self.methods[job.row["method"]]
+            split = await read_split(job, method)
+            general = await read_general(job)
+            job.checkpoint()
+            work = self._work(job, split, general)
+            await self._keep(job, await job.unless_giving_way(_unless_stopping(job, method.train(work))))
         job.checkpoint()
-        trained = await job.unless_giving_way(_unless_stopping(job, method.train(self._work(job, split))))
-        await self._keep(job, trained)
+        await self._publish(job)
 
     async def end(self, job: LeasedJob, ending: Ending) -> None:
-        """What it had learnt until then is gone."""
-        status = "failed" if isinstance(ending, Fail) else "cancelled"
+        """What it had learnt until then is gone. Where it has learnt all and could not be published, it is kept."""
         failure = ending.failure
+        if _has_learnt(job):
+            await self._unpublish(job)
+            if isinstance(ending, Fail):
+                why = NotPublished(code=ending.failure.code, message=ending.failure.message)
+                return await self._succeed(job, None, why, unless_cancelled=False)
+        status = "failed" if isinstance(ending, Fail) else "cancelled"
         said = "The job was cancelled." if failure is None else failure.message
         level = "info" if isinstance(ending, Cancel) else "error"
         reason = None if failure is None else failure.model_dump()
         values = {"status": status, "error": reason, "finished_at": job.clock.now(), "grant_token": None}
-        async with job.releasing(values, Event("message", {"message": said, "level": level})):
+        async with job.releasing(values, Event("message", {"message": said, "level": level})) as connection:
+            await connection.run(repository.delete_artifact, job.id)
             log.info("tuning ended", status=status, reason=None if failure is None else failure.code)
         TUNING_ENDED.labels(status).inc()
         await self.folders.remove(job.id)
+        return None
 
-    def _work(self, job: LeasedJob, split: Split) -> Work:
-        async def token() -> str:
-            return await self.grants.token(job.row["grant_token"], call_id=job.id)
+    def _token(self, job: LeasedJob) -> Token:
+        return partial(self.grants.token, job.row["grant_token"], call_id=job.id)
 
+    def _work(self, job: LeasedJob, split: Split, general: Sequence[QuestionRecord]) -> Work:
         row = job.row
         return Work(
             job_id=job.id,
@@ -97,106 +109,138 @@ class TuningJobs(JobKind[LeasedJob]):
             settings=row["settings"],
             train=split.train,
             held_out=split.held_out,
+            general=general,
             folder=self.folders.of(job.id),
             known_base=(row["result"] or {}).get("base"),
-            token=token,
+            token=self._token(job),
             report=_JobReport(job),
         )
 
-    async def _split(self, job: LeasedJob, method: Method) -> Split:
-        """The data, checked. What is left out of it is decided once, and written down with its card: another attempt
-        learns from the same, whatever other sets ask by then."""
-        row = job.row
-        viewer = Viewer(row["tenant"], row["grant_key_id"], row["limited"])
-
-        def read(connection: Connection) -> Any:
-            first = question_sets.get_version(connection, viewer, row["training_set"], row["training_version"])
-            questions = question_sets.all_questions(connection, viewer, first.name, first.version, None)
-            validation = None
-            if row["validation_set"] is not None:
-                named = (row["validation_set"], row["validation_version"])
-                validation = question_sets.all_questions(connection, viewer, *named, None)
-            return first, questions, validation
-
-        version, questions, validation = await job.store.database.read(read)
-        card = DatasetCard(
-            training_set=name_of(version.name, version.version) or "",
-            validation_set=name_of(row["validation_set"], row["validation_version"]),
-            digest=version.digest,
-            questions=0,
-            train=0,
-            held_out=0,
-            split_by="",
-        )
-        split = await asyncio.to_thread(split_questions, questions, validation, method.teaches, row["seed"], card)
-        if row["card"] is not None:
-            left_out = (row["result"] or {}).get(LEFT_OUT)
-            return split.without(left_out) if left_out else split
-        leaked = await self._find_leaked(job, viewer, split)
-        split = split.without(leaked) if leaked else split
-        shown = split.card
-        job.emit("message", {"message": _words_of(shown), **shown.model_dump()})
-        result = {**(row["result"] or {}), LEFT_OUT: sorted(leaked)}
-        await job.write(values={"card": shown.model_dump(), "result": result}, progress=True)
-        return split
-
-    async def _find_leaked(self, job: LeasedJob, viewer: Viewer, split: Split) -> Collection[str]:
-        """By comparison with every other set that the key sees, one at a time; raises `TrainingLeaks`."""
-        database, row = job.store.database, job.row
-        words = await asyncio.to_thread(lambda: [words_of_question(one) for one in split.train])
-        leaked: dict[str, str] = {}
-        pairs = await asyncio.to_thread(find_leaks, split.train, words, split.held_out)
-        leaked |= {one.id: f"the held-out question '{other.id}'" for one, other in pairs}
-        names = await database.read(lambda one: question_sets.newest_versions(one, viewer))
-        for name, version in names:
-            job.checkpoint()
-            if name != row["training_set"]:
-                pairs = await self._asked_by(job, viewer, (name, version), split, words)
-                leaked |= {one.id: f"'{other.id}' of the question set '{name}'" for one, other in pairs}
-        if leaked and row["options"]["leaks"] == "refuse":
-            raise TrainingLeaks(sorted(leaked.items()))
-        return leaked.keys()
-
-    async def _asked_by(
-        self, job: LeasedJob, viewer: Viewer, which: tuple[str, int], split: Split, words: Sequence[Words]
-    ) -> list[Pair]:
-        """Questions to learn from that another set's version asks outside its split `train`."""
-
-        def read(connection: Connection) -> list[QuestionRecord]:
-            return question_sets.all_questions(connection, viewer, *which, None)
-
-        judged = [one for one in await job.store.database.read(read) if one.split != TRAIN]
-        return await asyncio.to_thread(find_leaks, split.train, words, judged)
-
     async def _keep(self, job: LeasedJob, trained: Trained) -> None:
-        """The artifact and the verdict, with the end of the job; raises `LossNotFinite`."""
-        for figures in (trained.before, trained.after, trained.figures):
+        """The artifact and the verdicts, so that an attempt after this one does not learn again; raises
+        `LossNotFinite`."""
+        general = (trained.general_after, trained.general_before)
+        for figures in (trained.before, trained.after, *general, trained.figures):
             for name, value in figures.items():
                 if not math.isfinite(value):
                     raise LossNotFinite(f"{name}: {value}")
         await self.grants.token(job.row["grant_token"], fresh=True, call_id=job.id)  # its key may be revoked since
         difference = await asyncio.to_thread(compare, trained.measure, trained.after, trained.before)
+        forgotten = await asyncio.to_thread(compare, trained.measure, *general)
         digest = f"sha256:{await asyncio.to_thread(lambda: hashlib.sha256(trained.artifact).hexdigest())}"
         figures = {**trained.figures, **({} if difference is None else _figures_of(difference))}
         result = {
             **(job.row["result"] or {}),
             "verdict": None if difference is None else difference.verdict,
             "words": None if difference is None else difference.words,
+            **general_of(forgotten),
             "figures": figures,
             "artifact": digest,
             "artifact_bytes": len(trained.artifact),
             "kind": trained.kind,
         }
-        values = {"status": "succeeded", "result": result, "trained_tokens": trained.tokens, "grant_token": None}
-        said = Event("message", {"message": f"Of the tuned model against the one before: {result['words']}"})
-        async with job.releasing({**values, "finished_at": job.clock.now()}, said, unless_cancelled=True) as connection:
-            await connection.run(repository.put_artifact, job.id, job.tenant, digest, trained.artifact)
-        TUNING_ENDED.labels("succeeded").inc()
+        job.emit("message", {"message": f"Of the tuned model against the one before: {result['words']}"})
+        if forgotten is not None:
+            job.emit("message", {"message": f"The same on the general set: {result['general']}"})
+        put = partial(
+            repository.put_artifact, job_id=job.id, tenant=job.tenant, digest=digest, content=trained.artifact
+        )
+        values = {"result": result, "trained_tokens": trained.tokens}
+        await job.write(put, values=values, progress=True, unless_cancelled=True)
         TUNED_TOKENS.inc(trained.tokens)
         await self.folders.remove(job.id)
 
+    async def _publish(self, job: LeasedJob) -> None:
+        """Have it served, if it passes the gates, and end the job with it."""
+        learnt = Learnt(job.row, partial(repository.pieces, job.store.database, job.id))
+        try:
+            await self._check_parity(job, learnt)
+        except Refused as refused:
+            return await self._succeed(job, None, refused.why)
+        why = parity_gate(job.row["result"]) or quality_gate(job.row)
+        if why is not None:
+            await self._unpublish(job)  # of the candidate something may be left
+            return await self._succeed(job, None, why)
+        try:
+            name = await _to_its_end(self.publisher.publish(learnt, self._token(job)))
+        except Refused as refused:
+            return await self._succeed(job, None, refused.why)
+        try:
+            await self._succeed(job, name, None)
+        except LeaseLost:
+            if not await job.store.database.read(lambda one: repository.exists(one, job.id)):
+                await self._unpublish(job)  # its tenant was deleted meanwhile
+            raise
+        return None
 
-async def _unless_stopping(job: LeasedJob, doing: Any) -> Trained:
+    async def _check_parity(self, job: LeasedJob, learnt: Learnt) -> None:
+        """Ask the served model, while nobody else sees it, and have the trainer look at what it says; once."""
+        method = self.methods[job.row["method"]]
+        if "parity" in job.row["result"] or not isinstance(method, ParityCheck):
+            return
+        split, token = await read_split(job, method), self._token(job)
+        work = self._work(job, split, ())
+        candidate = await _to_its_end(self.publisher.publish(learnt, token, stage="candidate"))
+        try:
+            questions = draw_asked(split.held_out, job.row["seed"])
+            ask = partial(self.publisher.ask, token)
+            base, tuned = await _unless_stopping(job, ask_both(ask, (job.row["model"], candidate), questions))
+            await self.folders.write(job.id, "adapter.gguf", learnt.pieces())
+            found = await _unless_stopping(job, method.agreement(work, base, tuned))
+        finally:
+            await self._discard(candidate, token)
+        parity = await asyncio.to_thread(parity_of, found)
+        job.emit("message", {"message": f"Of the served model: {parity['parity']}."})
+        await job.write(values={"result": {**job.row["result"], **parity}}, progress=True)
+        await self.folders.remove(job.id)
+
+    async def _discard(self, candidate: str, token: Token) -> None:
+        try:
+            await self.publisher.discard(candidate, token)
+        except ServiceError as error:
+            log.warning("a candidate could not be removed", model=candidate, error=error.code)
+
+    async def _succeed(
+        self, job: LeasedJob, name: str | None, why: NotPublished | None, *, unless_cancelled: bool = True
+    ) -> None:
+        """The end of a job that has learnt: served by a name, or kept."""
+        result = {
+            **job.row["result"],
+            "served_as": name,
+            "not_published": None if why is None else why.model_dump(),
+        }
+        values = {"status": "succeeded", "result": result, "grant_token": None, "finished_at": job.clock.now()}
+        words = f"It is served as '{name}'." if why is None else f"It is kept, and not served: {why.message}"
+        said = Event("message", {"message": words})
+        async with job.releasing(values, said, unless_cancelled=unless_cancelled) as connection:
+            if name is not None:
+                await connection.run(repository.replace_published, job.tenant, name, job.id)
+        TUNING_ENDED.labels("succeeded").inc()
+
+    async def _unpublish(self, job: LeasedJob) -> None:
+        """Serve it no more; where that can't be said, a later job of its name, or its tenant's deletion, does."""
+        try:
+            await self.publisher.unpublish(job.id, self._token(job))
+        except ServiceError as error:
+            log.warning("a tuned model could not be withdrawn", job=job.id, error=error.code)
+
+
+async def _to_its_end(doing: Coroutine[Any, Any, str]) -> str:
+    """What comes of it, also where this is cancelled, which goes on only then: what is declared can be withdrawn, what
+    is on its way to be declared can't."""
+    task = asyncio.create_task(doing)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
+
+
+def _has_learnt(job: LeasedJob) -> bool:
+    return "artifact" in (job.row["result"] or {})
+
+
+async def _unless_stopping(job: LeasedJob, doing: Awaitable[Result]) -> Result:
     """What comes of it; raises `Stopping` as soon as the worker is to end, and ends it then: it goes on from its last
     checkpoint."""
     task, leaving = asyncio.ensure_future(doing), asyncio.ensure_future(job.stopping.wait())
@@ -204,8 +248,7 @@ async def _unless_stopping(job: LeasedJob, doing: Any) -> Trained:
         await asyncio.wait({task, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             job.checkpoint()
-        trained: Trained = await task
-        return trained
+        return await task
     finally:
         leaving.cancel()
         if not task.done():
@@ -242,15 +285,6 @@ class _JobReport:
     async def checkpoint(self, step: int, figures: Figures) -> None:
         now = self.job.clock.now()
         await self.job.write(lambda one: repository.add_checkpoint(one, self.job.id, step, figures, now))
-
-
-def _words_of(card: DatasetCard) -> str:
-    left_out = {"without an answer": card.unanswered, "of other splits": card.other_splits, "leaked": card.leaked}
-    reasons = ", ".join(f"{count} {why}" for why, count in left_out.items() if count)
-    return (
-        f"{card.training_set}: {card.train} questions to learn from, {card.held_out} held out ({card.split_by})"
-        f"{f'; left out: {reasons}' if reasons else ''}."
-    )
 
 
 def _figures_of(one: Difference) -> dict[str, float]:

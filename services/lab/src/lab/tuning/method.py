@@ -29,6 +29,8 @@ class Work:
     """As `Method.settings` gave them."""
     train: Sequence[QuestionRecord]
     held_out: Sequence[QuestionRecord]
+    general: Sequence[QuestionRecord]
+    """What is not learnt, and must not be forgotten."""
     folder: Path
     """The job's own; what is in it is there again after an interruption on the same host, and gone once it ends."""
     known_base: str | None
@@ -72,6 +74,9 @@ class Trained:
     """That were learnt from, each as often as it was."""
     figures: Figures = field(default_factory=dict)
     """Of the whole, beside the comparison: `train_loss`, `seconds`."""
+    general_before: Figures = field(default_factory=dict)
+    """As `before`, of the general questions; none where the method asks none."""
+    general_after: Figures = field(default_factory=dict)
 
 
 class Method(Protocol):

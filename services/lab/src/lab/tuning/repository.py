@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, delete, func, insert, select
+from sqlalchemy import Connection, RowMapping, Select, delete, func, insert, select, update
 
-from contracts.improvement.tuning import FINAL_FINE_TUNING_STATUSES
+from contracts.improvement.tuning import FINAL_FINE_TUNING_STATUSES, NotPublished
 from lab.questions.repository import Viewer
 from lab.tables import ARTIFACT_PIECES, ARTIFACTS, TUNING, TUNING_CHECKPOINTS, TUNING_EVENTS
 from lab.tuning.errors import (
@@ -22,6 +23,7 @@ from lab.tuning.errors import (
 )
 from servicekit.core.identifiers import new_id
 from servicekit.jobs.tables import JobOwner, is_live
+from servicekit.sql.database import Database
 
 COLUMNS = TUNING.c
 PARTS = (TUNING_EVENTS, TUNING_CHECKPOINTS, ARTIFACT_PIECES, ARTIFACTS)
@@ -108,12 +110,47 @@ def add_checkpoint(connection: Connection, job_id: str, step: int, figures: Mapp
         connection.execute(insert(table).values(job_id=job_id, step=step, figures=dict(figures), created_at=now))
 
 
+def exists(connection: Connection, job_id: str) -> bool:
+    """Whether a job is there."""
+    return connection.execute(select(COLUMNS.id).where(COLUMNS.id == job_id)).first() is not None
+
+
+def replace_published(connection: Connection, tenant: str, name: str, job_id: str) -> None:
+    """Note of other jobs of the tenant that a name stands for this one's model now."""
+    query = select(COLUMNS.id, COLUMNS.result).where(COLUMNS.tenant == tenant, COLUMNS.id != job_id)
+    for row in connection.execute(query).all():
+        if (row.result or {}).get("served_as") == name:
+            why = NotPublished(
+                code="replaced",
+                message=f"'{name}' stands for what the job '{job_id}' has learnt. POST "
+                f"/v1/fine_tuning/jobs/{row.id}/publish has this one served again.",
+            )
+            result = {**row.result, "served_as": None, "not_published": why.model_dump()}
+            connection.execute(update(TUNING).where(COLUMNS.id == row.id).values(result=result))
+
+
+def set_published(connection: Connection, tenant: str, job_id: str, name: str) -> bool:
+    """Note that a job's result is served; False where it is gone."""
+    result = connection.execute(select(COLUMNS.result).where(COLUMNS.id == job_id)).scalar_one_or_none()
+    if result is None:
+        return False
+    served = {**result, "served_as": name, "not_published": None}
+    connection.execute(update(TUNING).where(COLUMNS.id == job_id).values(result=served))
+    replace_published(connection, tenant, name, job_id)
+    return True
+
+
+def delete_artifact(connection: Connection, job_id: str) -> None:
+    """What a job had learnt."""
+    for table in (ARTIFACT_PIECES, ARTIFACTS):
+        connection.execute(delete(table).where(table.c.job_id == job_id))
+
+
 def put_artifact(connection: Connection, job_id: str, tenant: str, digest: str, content: bytes) -> None:
     """What a job has learnt, in place of what it had; raises `ArtifactTooLarge`."""
     if len(content) > MOST_ARTIFACT_BYTES:
         raise ArtifactTooLarge(len(content), MOST_ARTIFACT_BYTES)
-    for table in (ARTIFACTS, ARTIFACT_PIECES):
-        connection.execute(delete(table).where(table.c.job_id == job_id))
+    delete_artifact(connection, job_id)
     connection.execute(insert(ARTIFACTS).values(job_id=job_id, tenant=tenant, digest=digest, bytes=len(content)))
     for number, first in enumerate(range(0, len(content), PIECE_BYTES)):
         piece = {"job_id": job_id, "number": number, "content": content[first : first + PIECE_BYTES]}
@@ -137,6 +174,16 @@ def get_piece(connection: Connection, job_id: str, number: int) -> bytes:
     if found is None:
         raise ArtifactMissing(job_id, "deleted")
     return bytes(found)
+
+
+async def pieces(database: Database, job_id: str) -> AsyncIterator[bytes]:
+    """Of an artifact, each read when it is asked for; raises `ArtifactMissing` once its job is deleted."""
+    query = select(ARTIFACTS.c.bytes).where(ARTIFACTS.c.job_id == job_id)
+    size = await database.read(lambda one: one.execute(query).scalar_one_or_none())
+    if size is None:
+        raise ArtifactMissing(job_id, "deleted")
+    for number in range(-(-size // PIECE_BYTES)):
+        yield await database.read(partial(get_piece, job_id=job_id, number=number))
 
 
 def delete_job(connection: Connection, viewer: Viewer, job_id: str) -> None:

@@ -11,6 +11,7 @@ from lab.tuning.jobs import TuningJobs
 from lab.tuning.method import Method
 from lab.tuning.methods.classification import Classification
 from lab.tuning.methods.supervised import Limits, Supervised
+from lab.tuning.publication import InferencePublisher
 from lab.tuning.repository import Room
 from lab.tuning.service import Tuning
 from servicekit.auth.grants import GrantExchange
@@ -46,5 +47,7 @@ def tuning_parts(
         await folders.prune(store.database)
 
     works_here = settings.tuning_slots > 0
-    tuning = Tuning(store, methods, folders, room_of(settings), works_here)
-    return tuning, TuningJobs(methods, GrantExchange(gateway, "tuning"), folders), Chore(PRUNE_SECONDS, prune)
+    publisher = InferencePublisher(inference)
+    tuning = Tuning(store, methods, folders, room_of(settings), publisher, works_here)
+    jobs = TuningJobs(methods, GrantExchange(gateway, "tuning"), folders, publisher)
+    return tuning, jobs, Chore(PRUNE_SECONDS, prune)

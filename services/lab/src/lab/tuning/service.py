@@ -24,9 +24,17 @@ from lab.questions import repository as question_sets
 from lab.questions.repository import Viewer
 from lab.tables import TUNING, TUNING_JOBS, TUNING_LOG
 from lab.tuning import repository
-from lab.tuning.errors import MethodUnknown, TuningJobFinished, TuningUnavailable
+from lab.tuning.errors import (
+    MethodUnknown,
+    PublicationRefused,
+    TuningJobFinished,
+    TuningJobUnfinished,
+    TuningUnavailable,
+)
 from lab.tuning.folders import JobFolders
+from lab.tuning.gates.parity import parity_gate
 from lab.tuning.method import Method
+from lab.tuning.publication import Learnt, Publisher, Refused, Token
 from lab.tuning.repository import Room
 from lab.tuning.wire import checkpoint_of, event_of, job_of
 from servicekit.jobs.cancellation import request_cancel, revoke
@@ -59,6 +67,7 @@ class Tuning:
     methods: Mapping[str, Method]
     folders: JobFolders
     room: Room
+    publisher: Publisher
     works_here: bool
     """Whether this process works on jobs, and so must have what that needs."""
 
@@ -71,13 +80,14 @@ class Tuning:
         if method is None:
             raise MethodUnknown(wanted.method.type, self.methods)
         self._check_installed(method)
+        options = wanted.groundwork.model_dump()
         columns = {
             "method": method.name,
             "model": wanted.model,
             "suffix": wanted.suffix,
             "seed": _CHANCE.randrange(2**31) if wanted.seed is None else wanted.seed,
             "settings": method.settings(wanted),
-            "options": wanted.groundwork.model_dump(),
+            "options": options,
             "labels": wanted.metadata,
             "limited": viewer.limited,
         }
@@ -88,6 +98,8 @@ class Tuning:
             columns.update(_version(connection, viewer, wanted.training_file, "training"))
             if wanted.validation_file is not None:
                 columns.update(_version(connection, viewer, wanted.validation_file, "validation"))
+            if wanted.groundwork.general_file is not None:
+                options.update(_version(connection, viewer, wanted.groundwork.general_file, "general"))
             made = repository.create_job(connection, owner, columns, now)
             return job_of(repository.get_job(connection, viewer, made))
 
@@ -131,12 +143,7 @@ class Tuning:
     async def get_artifact(self, viewer: Viewer, job_id: str) -> Artifact:
         """What a job has learnt; raises `TuningJobNotFound` or `ArtifactMissing`."""
         found = await self.store.database.read(lambda one: repository.get_artifact(one, viewer, job_id))
-
-        async def pieces() -> AsyncIterator[bytes]:
-            for number in range(-(-found["bytes"] // repository.PIECE_BYTES)):
-                yield await self.store.database.read(partial(repository.get_piece, job_id=job_id, number=number))
-
-        return Artifact(found["digest"], found["bytes"], pieces())
+        return Artifact(found["digest"], found["bytes"], repository.pieces(self.store.database, job_id))
 
     async def cancel(self, viewer: Viewer, job_id: str) -> FineTuningJob:
         """End one, at once or once its worker hears of it; raises `TuningJobNotFound` or `TuningJobFinished`."""
@@ -156,6 +163,7 @@ class Tuning:
     async def _end_queued(self, connection: Transaction, job_id: str) -> RowMapping | None:
         """As its worker would, had it one; its row, or None where it has ended already."""
         now = self.store.clock.now()
+        await connection.run(repository.delete_artifact, job_id)
         number = TUNING.c.last_event + 1
         ended = {"status": "cancelled", "finished_at": now, "grant_token": None, "last_event": number}
         rows = await revoke(connection, TUNING_JOBS, TUNING.c.id == job_id, ended, ("queued",))
@@ -164,8 +172,29 @@ class Tuning:
         await TUNING_LOG.add(connection, job_id, rows[0]["last_event"], [CANCELLED], now)
         return rows[0]
 
-    async def delete(self, viewer: Viewer, job_id: str) -> None:
-        """One that has ended."""
+    async def publish(self, viewer: Viewer, job_id: str, token: Token) -> FineTuningJob:
+        """Have what a job has learnt served, whatever it is worth, in place of what its name stands for; raises
+        `ArtifactMissing`, `PublicationRefused`, or what is in the way at inference."""
+        database = self.store.database
+        row = await database.read(lambda one: repository.get_job(one, viewer, job_id))
+        await database.read(lambda one: repository.get_artifact(one, viewer, job_id))
+        if row["status"] != "succeeded":
+            raise TuningJobUnfinished(job_id)
+        if (why := parity_gate(row["result"])) is not None:
+            raise PublicationRefused(why.code, why.message)
+        try:
+            name = await self.publisher.publish(Learnt(dict(row), partial(repository.pieces, database, job_id)), token)
+        except Refused as refused:
+            raise PublicationRefused(refused.why.code, refused.why.message) from None
+        if not await database.write(lambda one: repository.set_published(one, viewer.tenant, job_id, name)):
+            await self.publisher.unpublish(job_id, token)  # deleted meanwhile
+        return await self.get(viewer, job_id)
+
+    async def delete(self, viewer: Viewer, job_id: str, token: Token) -> None:
+        """One that has ended; what it learnt is served no more."""
+        row = await self.store.database.read(lambda one: repository.get_job(one, viewer, job_id))
+        if row["status"] == "succeeded":
+            await self.publisher.unpublish(job_id, token)
         await self.store.database.write(lambda one: repository.delete_job(one, viewer, job_id))
 
     async def delete_tenant(self, tenant: str) -> None:

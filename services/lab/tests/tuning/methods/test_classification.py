@@ -77,7 +77,9 @@ def _work(train: Sequence[QuestionRecord], held_out: Sequence[QuestionRecord], s
     async def token() -> str:
         return "a token"
 
-    return Work("ftjob_1", "words", 7, {"l2": "auto", **settings}, train, held_out, Path("/nowhere"), None, token, said)
+    return Work(
+        "ftjob_1", "words", 7, {"l2": "auto", **settings}, train, held_out, [], Path("/nowhere"), None, token, said
+    )
 
 
 async def test_labels_are_learnt_and_compared_with_the_most_frequent_one_and_with_the_labels_alone() -> None:

@@ -60,13 +60,13 @@ def test_auto_is_a_value_and_older_clients_say_theirs_beside_the_method() -> Non
 def test_texts_that_are_far_too_long_are_counted_and_not_written(tmp_path: Path) -> None:
     short = QuestionRecord(id="short", question="Who?", answers=["Ann"])
     long = QuestionRecord(id="long", question="Who? " * 10_000, answers=["Ann"])
-    work = Work("job", "m", 1, {"max_tokens": 32}, [short, long], [long], tmp_path / "job", None, None, None)
+    work = Work("job", "m", 1, {"max_tokens": 32}, [short, long], [long], [short], tmp_path / "job", None, None, None)
     supervised._write_job(work, Base(tmp_path / "w.gguf", b"{}", "sha256:0"), Limits(1, 1000, 10.0))
     written = (tmp_path / "job" / "job.json").read_text()
     assert len(written) < 1000
     job = json.loads(written)
     assert ([one["id"] for one in job["train"]], job["held_out"]) == (["short"], [])
-    assert job["longer"] == {"train": 1, "held_out": 1}
+    assert job["longer"] == {"train": 1, "held_out": 1, "general": 0}
 
 
 def test_a_result_with_a_figure_that_is_no_number_is_refused(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ async def test_weights_that_are_replaced_while_it_learns_are_noticed_before_the_
 
     monkeypatch.setattr(supervised, "run_child", learn)
     bases, report = Replaced(tmp_path), Report()
-    work = Work("job", "m", 1, {"max_tokens": 32}, [], [], tmp_path, None, token, report)
+    work = Work("job", "m", 1, {"max_tokens": 32}, [], [], [], tmp_path, None, token, report)
     with pytest.raises(BaseReplaced):
         await Supervised(bases, Limits(1, 1000, 10.0)).train(work)
     assert report.digests == ["sha256:0", "sha256:1"]

@@ -17,6 +17,7 @@ from contracts.improvement.tuning import FineTuningCreate, SupervisedHyperparame
 from lab.tuning.bases import DISK_FULL, Base, Bases
 from lab.tuning.child import run_child
 from lab.tuning.errors import HyperparametersTwice, LossNotFinite
+from lab.tuning.gates.parity import Agreement, Said
 from lab.tuning.method import Trained, Work
 from servicekit.core.errors import is_disk_full
 
@@ -75,6 +76,21 @@ class Supervised:
         await work.report.based_on(again.digest)
         return trained
 
+    async def agreement(self, work: Work, base: Sequence[Said], tuned: Sequence[Said]) -> Agreement:
+        """As `ParityCheck` says: the trainer reads the adapter's file, as it was kept."""
+        weights = await self.bases.get(work.model, work.token)
+        await work.report.based_on(weights.digest)
+        try:
+            await asyncio.to_thread(_write_check, work, weights, self.limits, base, tuned)
+            await run_child(MODULE, work.folder, _Listener(work).hear, self.limits.silent_seconds)
+            text = await asyncio.to_thread((work.folder / "parity.json").read_text, encoding="utf-8")
+        except OSError as error:
+            if is_disk_full(error):
+                raise DISK_FULL from None
+            raise
+        found = json.loads(text, parse_constant=_refuse)
+        return Agreement(found["base"], found["tuned"])
+
 
 @dataclass(slots=True)
 class _Listener:
@@ -106,9 +122,25 @@ def _write_job(work: Work, base: Base, limits: Limits) -> None:
         "longer": {},
     }
     most = work.settings["max_tokens"] * MOST_CHARACTERS
-    for name, questions in (("train", work.train), ("held_out", work.held_out)):
+    for name, questions in (("train", work.train), ("held_out", work.held_out), ("general", work.general)):
         job[name] = [_example(one) for one in questions if _length(one) <= most]
         job["longer"][name] = len(questions) - len(job[name])
+    with (work.folder / "job.json").open("w", encoding="utf-8") as file:
+        json.dump(job, file)
+
+
+def _write_check(work: Work, base: Base, limits: Limits, plain: Sequence[Said], tuned: Sequence[Said]) -> None:
+    work.folder.mkdir(parents=True, exist_ok=True)
+    (work.folder / "tokenizer.json").write_bytes(base.tokenizer)
+    job = {
+        "weights": str(base.weights),
+        "threads": limits.threads,
+        "settings": dict(work.settings),
+        "said": {
+            name: [{**_example(one.question), "answer": one.text, "is_whole": one.is_whole} for one in said]
+            for name, said in (("base", plain), ("tuned", tuned))
+        },
+    }
     with (work.folder / "job.json").open("w", encoding="utf-8") as file:
         json.dump(job, file)
 
@@ -132,6 +164,8 @@ def _read_result(folder: Path) -> Trained:
         artifact=(folder / "adapter.gguf").read_bytes(),
         before=result["before"],
         after=result["after"],
+        general_before=result.get("general_before", {}),
+        general_after=result.get("general_after", {}),
         measure="loss",
         tokens=result["tokens"],
         figures=result["figures"],
