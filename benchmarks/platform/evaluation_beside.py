@@ -34,6 +34,8 @@ TARGETS = (f"rag:{COLLECTION}", "default")
 """Asked in turn, so that searches and models have both."""
 GOAL = 1.10
 SET = "beside"
+EDITIONS = 10_000
+"""Notes that one round may send."""
 
 
 def main() -> None:
@@ -67,16 +69,17 @@ async def measure(home: Home) -> dict[str, Any]:
                     done[name] += await _round(home, session, number)
                     continue
                 async with api.evaluating() as answered:
-                    done[name] += await _round(home, session, number)
+                    done[name] += await _round(home, session, number, 1)
                 asked += answered[0]
             print(f"round {number} of {ROUNDS}: {len(done['alone'])} and {len(done['beside'])} calls", flush=True)
     errors = {name: [one.error for one in calls if one.error] for name, calls in done.items()}
     return {"rounds": ROUNDS, "rate": RATE, "asked": asked, "errors": errors, "kinds": _compared(done)}
 
 
-async def _round(home: Home, session: aiohttp.ClientSession, number: int) -> list[Done]:
-    """One round's calls: the same for the same number."""
+async def _round(home: Home, session: aiohttp.ClientSession, number: int, times: int = 0) -> list[Done]:
+    """One round's calls: the same for the same number, but that no document comes twice with the same text."""
     callers = Callers(home.base_url, home.key, session, random.Random(number))
+    callers.documents = (2 * number + times + 1) * EDITIONS
     await callers.arrive(RATE, ROUND_SECONDS)
     await callers.settle(SETTLE_SECONDS)
     return callers.done
