@@ -6,6 +6,7 @@ import { may } from "../app/session.js";
 import { download } from "../parts/download.js";
 import { counted, when } from "../parts/format.js";
 import { say } from "../parts/notice.js";
+import { GenerationList } from "../generated/list.js";
 import { Away } from "./away.js";
 import { Curve } from "./curve.js";
 import { Questions } from "./questions.js";
@@ -27,7 +28,7 @@ export function QuestionSetPage({ name, changed }) {
     }
   };
   useEffect(() => void read(), []);
-  if (problem.value) return html`<h1>${name}</h1><${Away} error=${problem.value} />`;
+  if (problem.value) return html`<h1>${name}</h1><${Away} error=${problem.value} /><${GenerationList} set=${name} />`;
   if (!versions.value) return html`<p class="hint" role="status">Looking …</p>`;
   const wanted = Number(route.value.query.get("version"));
   const shown = versions.value.find(({ version }) => version === wanted) ?? versions.value[0];
@@ -38,6 +39,7 @@ export function QuestionSetPage({ name, changed }) {
   return html`
     <${Head} set=${shown} versions=${versions.value} saved=${saved} changed=${changed} />
     <${Questions} key=${shown.version} set=${shown} isNewest=${shown === versions.value[0]} saved=${saved} />
+    <${GenerationList} set=${name} />
     <section aria-labelledby="set-runs"><h2 id="set-runs">Evaluations by this set</h2><${RunList} set=${name} /></section>
     <${Curve} set=${name} />`;
 }
@@ -60,7 +62,8 @@ function Head({ set, versions, saved, changed }) {
       </select></label>
       ${may("evaluations:write") && html`
         <a class="button primary" href=${addressWith(["evaluations", "start"], { set: name, version })}>Evaluate</a>
-        <a class="button" href=${addressOf("evaluations", "add", name)}>Add from a file</a>`}
+        <a class="button" href=${addressOf("evaluations", "add", name)}>Add from a file</a>
+        <a class="button" href=${addressWith(["evaluations", "generate"], { set: name })}>Add from documents</a>`}
       <button class="quiet" onClick=${() => exportSet(set).catch(say)}>Download</button>
       ${may("evaluations:write") && html`
         ${versions.length > 1 && html`<button class="quiet" onClick=${removeVersion}>Delete version</button>`}

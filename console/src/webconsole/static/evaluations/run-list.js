@@ -77,12 +77,12 @@ export function State({ run }) {
     <span class="hint"> ${done.toLocaleString()} of ${questions.toLocaleString()}${failed > 0 && `, ${failed.toLocaleString()} without an answer`}${waits && isLive(run) && `, waits for ${waits}`}</span>`;
 }
 
-/** @param {Api.Evaluation} run */
+/** @param {{ status: string }} run */
 export function isLive({ status }) {
   return status === "queued" || status === "running";
 }
 
-/** What the ledger has of it so far. @param {Api.Evaluation} run */
+/** What the ledger has of it so far. @param {{ cost_usd: string | null, prompt_tokens: number, status: string }} run */
 export function costOf({ cost_usd: cost, prompt_tokens: read, status }) {
   if (cost !== null) return dollars(toNano(cost));
   return status === "queued" || (status === "running" && !read) ? "" : "no price known";

@@ -9,6 +9,8 @@ import { QuestionSetPage } from "../evaluations/question-set.js";
 import { Run } from "../evaluations/run.js";
 import { RunList } from "../evaluations/run-list.js";
 import { Start } from "../evaluations/start.js";
+import { GenerationPage } from "../generated/run.js";
+import { StartGeneration } from "../generated/start.js";
 
 /** The page. The address holds which set or run is open. */
 export function Evaluations() {
@@ -24,7 +26,7 @@ export function Evaluations() {
   }
   if (problem.value) return html`<div class="alone"><h1>Evaluations</h1><${Away} error=${problem.value} again=${read} /></div>`;
   if (sets.value === null) return html`<p class="hint alone" role="status">Looking …</p>`;
-  const [, what = "runs", name = ""] = route.value.path;
+  const [, what = "runs", name = "", part = ""] = route.value.path;
   return html`
     <div class="sided">
       <nav class="collections" aria-label="Question sets">
@@ -34,22 +36,25 @@ export function Evaluations() {
           <li><a href=${addressOf("evaluations", "sets", one.name)} aria-current=${what === "sets" && one.name === name ? "page" : null}>
             <span>${one.name}</span><span class="number">${one.questions.toLocaleString()}</span></a></li>`)}</ul>
         ${!sets.value.length && html`<p class="hint">There are none yet.</p>`}
-        ${may("evaluations:write") && html`<a class="button quiet" href=${addressOf("evaluations", "add")}>New question set</a>`}
+        ${may("evaluations:write") && html`<a class="button quiet" href=${addressOf("evaluations", "add")}>New question set</a>
+          <a class="button quiet" href=${addressOf("evaluations", "generate")}>Questions from documents</a>`}
       </nav>
-      <section class="inside evaluations" aria-label="Evaluations"><${Inside} key=${`${what} ${name}`} what=${what} name=${name} sets=${sets.value} changed=${read} /></section>
+      <section class="inside evaluations" aria-label="Evaluations"><${Inside} key=${`${what} ${name} ${part}`} what=${what} name=${name} part=${part} sets=${sets.value} changed=${read} /></section>
     </div>`;
 }
 
-/** @param {{ what: string, name: string, sets: Api.QuestionSet[], changed: () => Promise<void> }} props */
-function Inside({ what, name, sets, changed }) {
+/** @param {{ what: string, name: string, part: string, sets: Api.QuestionSet[], changed: () => Promise<void> }} props */
+function Inside({ what, name, part, sets, changed }) {
   if (what === "sets" && name) return html`<${QuestionSetPage} name=${name} changed=${changed} />`;
   if (what === "add") return html`<${QuestionFile} name=${name} sets=${sets} changed=${changed} />`;
+  if (what === "generate") return html`<${StartGeneration} sets=${sets} />`;
+  if (what === "generated" && part) return html`<${GenerationPage} set=${name} id=${part} changed=${changed} />`;
   if (what === "start") return html`<${Start} sets=${sets} />`;
   if (what === "runs" && name) return html`<${Run} id=${name} />`;
   return html`
     <header class="bar-of-choices"><h1>Evaluations</h1>
       ${may("evaluations:write") && sets.length > 0 && html`<a class="button primary" href=${addressOf("evaluations", "start")}>New evaluation</a>`}</header>
-    ${!sets.length && html`<p class="hint">An evaluation asks the questions of a set, and measures the answers. Make a question set first: from a file, or with
-      “Add to question set” in the search lab and in records.</p>`}
+    ${!sets.length && html`<p class="hint">An evaluation asks the questions of a set, and measures the answers. Make a question set first: from a file, from
+      documents, or with “Add to question set” in the search lab and in records.</p>`}
     <${RunList} />`;
 }
