@@ -6,13 +6,11 @@ Each is learnt in seconds from the split `train` of the tickets, with 16 of each
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.improvement.question_sets import QuestionSet
-from contracts.models.catalog import ModelDeclaration
 from contracts.models.classification import Classification
 from groundwork.client import Groundwork, GroundworkError
 
@@ -54,18 +52,14 @@ def train(client: Groundwork) -> dict[str, str]:
 
 
 def learn(client: Groundwork, tickets: QuestionSet, head: Head, suffix: str) -> str:
-    """Learn and serve one, in words; raises `GroundworkError` where it is no better than the most frequent label."""
+    """Learn one, which its job publishes where it is better than the most frequent label; how good it is, in words."""
     job = client.tuning.start(
         tickets.name, head.embedding_model, version=tickets.version, method="classification", suffix=suffix, seed=7
     )
     ended = client.tuning.wait(job.id, timeout=SECONDS)
-    if ended.error is not None or ended.groundwork.verdict != "better":
-        why = ended.error.message if ended.error else ended.groundwork.words
-        raise GroundworkError(f"The head '{suffix}' is not served: {why}")
     if ended.fine_tuned_model is None:
-        learnt = {"head": json.loads(client.tuning.artifact(job.id))}
-        declared = ModelDeclaration(kind="classification", engine="head", source=learnt)
-        client.put_model(f"{head.embedding_model}+{suffix}", declared)
+        why = ended.error.message if ended.error else f"{ended.groundwork.not_published}, {ended.groundwork.words}"
+        raise GroundworkError(f"The head '{suffix}' is not served: {why}")
     right, frequent = (ended.groundwork.figures[name] for name in ("accuracy", "majority_accuracy"))
     return f"right on {right:.0%} of held-out tickets (always the most frequent label: {frequent:.0%})"
 
