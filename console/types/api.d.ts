@@ -1702,6 +1702,7 @@ declare namespace Api {
   type SearchUsage = {
     embedding_model: string | null;
     embedding_tokens: number;
+    embeddings: Record<string, number>;
     rerank_tokens: number;
   };
   type Session = {

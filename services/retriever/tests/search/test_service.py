@@ -227,3 +227,43 @@ class TestCompressedCosines:
         assert (far.scores.dense or 1) < 0.5
         assert (hits[0].score, far.score) == (1.0, 0.0)
         assert (await bench.search("lantern oil", mode="dense")).hits[0].score == hits[0].scores.dense
+
+
+class TestSeveralModels:
+    """With collections of different embedding models."""
+
+    @pytest.fixture
+    def more_models(self) -> Sequence[EmbeddingModel]:
+        return (EmbeddingModel("narrow", 64, 256),)
+
+    @pytest.fixture
+    async def both(self, bench: Bench) -> Bench:
+        await _fill(bench, "first", 2)
+        wanted = CollectionCreate(name="second", embedding_model="narrow")
+        await bench.parts.collections.create_collection(TENANT, wanted, "token")
+        record = await bench.parts.collection_repository.get_collection(TENANT, "second")
+        await bench.index(record, "d", 1, ["The lantern burns oil."])
+        return bench
+
+    async def test_the_usage_has_the_tokens_of_each(self, both: Bench) -> None:
+        usage = (await both.search("lantern oil", ["first", "second"])).usage
+        assert usage.embeddings == {"hashed": 2, "narrow": 2}
+        assert (usage.embedding_tokens, usage.embedding_model) == (4, None)
+
+    async def test_what_one_read_is_told_though_the_next_one_failed(self, both: Bench) -> None:
+        both.embedder.broken["narrow"] = PeerUnreachable("inference")
+        reply = await both.search("lantern oil", ["first", "second"])
+        assert reply.degraded == ["dense_unavailable"]
+        assert reply.usage.embeddings == {"hashed": 2}
+        assert (reply.usage.embedding_tokens, reply.usage.embedding_model) == (2, "hashed")
+
+    async def test_what_one_read_is_told_though_nothing_could_be_learnt_of_it(
+        self, both: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def fails(name: str, token: str) -> EmbeddingModel:
+            raise PeerUnreachable("inference")
+
+        monkeypatch.setattr(both.embedder, "get_model", fails)
+        reply = await both.search("lantern oil", ["first"])
+        assert reply.degraded == ["dense_unavailable"]
+        assert reply.usage.embeddings == {"hashed": 2}

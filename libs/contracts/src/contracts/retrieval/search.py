@@ -151,10 +151,15 @@ class Hit(Reply):
 
 
 class SearchUsage(Reply):
-    """Metered work of one search."""
+    """Metered work of one search, also of what failed later.
+
+    `embeddings` has the tokens that each embedding model read, `embedding_tokens` their sum; `embedding_model` is the
+    one model of them, null of several or none.
+    """
 
     embedding_tokens: Count = 0
     embedding_model: str | None = None
+    embeddings: dict[str, Count] = Field(default_factory=dict)
     rerank_tokens: Count = 0
 
 

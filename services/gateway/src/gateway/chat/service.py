@@ -260,9 +260,8 @@ async def answer_from_documents(exchange: Exchange, deps: Dependencies, call: Me
             await deps.routes.list_routes(),
             call.principal,
         )
-    await deps.ask(
-        exchange, call, search_max_usage(await deps.catalog.known(call.principal.tenant), request.question())
-    )
+    known = await deps.catalog.known(call.principal.tenant)
+    await deps.ask(exchange, call, search_max_usage(known, request.question(), len(set(names))))
     show_receipt = "receipt" in options.include
     show_sources = question.recording is None or "sources" in options.include
     more: list[Literal["receipt", "sources"]] = [] if show_receipt else ["receipt"]

@@ -81,9 +81,12 @@ def chat_max_usage(model: ModelInfo, request: ChatRequest, request_bytes: int, a
     return MaxUsage.of_model(model, prompt, length * min(request.answers(), MOST_ANSWERS), open_ended=most is None)
 
 
-def search_max_usage(models: Models, query: str) -> MaxUsage:
-    """A search: its query is embedded, by a model that only the collection knows; the dearest stands for it."""
+def search_max_usage(models: Models, query: str, collections: int) -> MaxUsage:
+    """A search: its query is embedded by each model of its collections, which only they know; the dearest stand for
+    them, one a collection."""
     tokens = tokens_of(query)
     costs = [cost_nano_usd(model.price, tokens) for model in models.by_name.values() if model.kind == "embedding"]
-    known = [cost for cost in costs if cost is not None]
-    return MaxUsage(embedding_tokens=tokens, cost=max(known, default=0) if len(known) == len(costs) else None)
+    known = sorted((cost for cost in costs if cost is not None), reverse=True)
+    readers = max(1, min(collections, len(costs)))
+    cost = sum(known[:readers]) if len(known) == len(costs) else None
+    return MaxUsage(embedding_tokens=tokens * readers, cost=cost)

@@ -60,7 +60,7 @@ async def proxy(exchange: Exchange, deps: Dependencies, principal: Principal, sp
 
 async def left_in_budgets(deps: Dependencies, tenant: str) -> MaxUsage:
     """Of what is embedded and charged later: now one can only ask whether budgets have anything left."""
-    cost = search_max_usage(await deps.catalog.known(tenant), "?").cost
+    cost = search_max_usage(await deps.catalog.known(tenant), "?", 1).cost
     return MaxUsage(cost=None if cost is None else min(cost, 1))
 
 

@@ -24,6 +24,7 @@ from gateway.dependencies import Dependencies
 from gateway.guardrails.screen import Asked, Screen
 from gateway.limits.max_usage import search_max_usage, tokens_of
 from gateway.limits.reservations import MaxUsage
+from gateway.models.catalog import Models
 from gateway.models.cost import cost_nano_usd
 from gateway.proxy.paths import is_name
 from gateway.proxy.token_calls import texts_of_tokens
@@ -35,7 +36,7 @@ from servicekit.peers.client import Peer
 from servicekit.telemetry.spans import model_call
 from servicekit.web.json_bodies import parse
 
-_USAGE = re.compile(rb'"usage"\s*:\s*(\{[^{}]*\})')
+_USAGE = re.compile(rb'"usage"\s*:\s*(?=\{)')
 TAIL_BYTES = 1000
 _OPERATIONS = {
     "/v1/embeddings": "embeddings",
@@ -136,17 +137,11 @@ async def search(
     exchange: Exchange, deps: Dependencies, call: MeteredCall, request: SearchRequest, screen: Screen
 ) -> None:
     """Hits; the retriever holds the caller to its collections."""
-    await deps.reserve(exchange, call, search_max_usage(await deps.catalog.known(call.principal.tenant), request.query))
+    known = await deps.catalog.known(call.principal.tenant)
+    await deps.reserve(exchange, call, search_max_usage(known, request.query, len(set(request.collections))))
     seconds = deps.settings.call_timeout_seconds
     reply = await ask(exchange, deps, call, deps.peers.retriever, "/v1/search", SEARCH, request, seconds)
-    usage = usage_of(reply)
-    models = await deps.catalog.known(call.principal.tenant)
-    call.embedding_model = call.model = usage.get("embedding_model")
-    call.tokens.embedding = count(usage, "embedding_tokens")
-    call.tokens.prompt = count(usage, "rerank_tokens")
-    call.add_cost(cost_nano_usd(models.price(call.embedding_model), call.tokens.embedding))
-    reranker = models.only("rerank")
-    call.add_cost(cost_nano_usd(reranker.price if reranker else None, call.tokens.prompt))
+    bill_searched(call, await deps.catalog.known(call.principal.tenant), usage_of(reply))
     reply = await screen.answer(reply)
     exchange.headers.update(screen.header())
     await give(exchange, call, reply)
@@ -192,6 +187,32 @@ def bill_embedded(call: MeteredCall, model: ModelInfo, reply: bytes) -> None:
         call.bill_as_reserved()  # nothing is read for nothing
 
 
+def bill_searched(call: MeteredCall, models: Models, usage: Mapping[str, Any]) -> None:
+    """Each embedding model at its own price, then the reranker. The row's model names all that embedded, `a,b`: their
+    cost is one sum, and nobody's alone."""
+    embedded = embedded_by_model(usage)
+    call.embedded, call.tokens.embedding = embedded, sum(embedded.values())
+    call.model = ",".join(sorted(filter(None, embedded))) or None
+    for model, tokens in embedded.items():
+        call.add_cost(cost_nano_usd(models.price(model), tokens))
+    call.tokens.prompt = count(usage, "rerank_tokens")
+    reranker = models.only("rerank")
+    call.add_cost(cost_nano_usd(reranker.price if reranker else None, call.tokens.prompt))
+
+
+def embedded_by_model(usage: Mapping[str, Any]) -> dict[str, int]:
+    """A search's embedding tokens by model. Those that `embeddings` does not tell (an older retriever's are all such)
+    are the one model's, or `""`'s, which has no price."""
+    told = usage.get("embeddings")
+    embedded = {model: count(told, model) for model in told} if isinstance(told, dict) else {}
+    rest = count(usage, "embedding_tokens") - sum(embedded.values())
+    name = usage.get("embedding_model")
+    if rest > 0:
+        only = name if isinstance(name, str) else ""
+        embedded[only] = embedded.get(only, 0) + rest
+    return embedded
+
+
 async def give(exchange: Exchange, call: MeteredCall, body: bytes) -> None:
     """Answer, with the call's end in the ledger before."""
     await call.finish()
@@ -203,9 +224,13 @@ def usage_of(body: bytes) -> Mapping[str, Any]:
 
     The last match counts: a document's metadata, which comes before, may look the same.
     """
-    found = _USAGE.findall(body, max(0, len(body) - TAIL_BYTES))
+    found = list(_USAGE.finditer(body, max(0, len(body) - TAIL_BYTES)))
     try:
-        usage = json.loads(found[-1]) if found else json.loads(body).get("usage")
+        usage = _first_value(body[found[-1].end() :]) if found else json.loads(body).get("usage")
     except (ValueError, AttributeError):
         return {}
     return usage if isinstance(usage, dict) else {}
+
+
+def _first_value(text: bytes) -> Any:
+    return json.JSONDecoder().raw_decode(text.decode())[0]

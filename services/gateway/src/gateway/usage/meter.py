@@ -134,7 +134,8 @@ class MeteredCall:
         self.request_id = request_id
         self.parent_id = parent_id
         self.model: str | None = None
-        self.embedding_model: str | None = None
+        self.embedded: Mapping[str, int] = {}
+        """A search's embedding tokens by model; those of other calls are their model's."""
         self.answered_by = ModelVersion()
         self.prompt: str | None = None
         """The version of the prompt that the model was asked by: `greeting@3`."""
@@ -346,9 +347,9 @@ class MeteredCall:
             TOKENS.labels(label, "prompt", tenant).inc(tokens.prompt)
         if tokens.completion:
             TOKENS.labels(label, "completion", tenant).inc(tokens.completion)
-        if tokens.embedding:
-            embedder = self._meter.label(self.embedding_model or self.model)
-            TOKENS.labels(embedder, "embedding", tenant).inc(tokens.embedding)
+        for embedder, read in (self.embedded or {self.model: tokens.embedding}).items():
+            if read:
+                TOKENS.labels(self._meter.label(embedder), "embedding", tenant).inc(read)
         if self.cost is None:
             UNPRICED.labels(label).inc()
         elif self.cost:

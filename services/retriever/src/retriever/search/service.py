@@ -56,7 +56,8 @@ class Query:
     where: filters.Where | None
     stages: Stages = field(default_factory=lambda: Stages(SEARCH_SECONDS))
     degraded: list[str] = field(default_factory=list)
-    tokens: int = 0
+    embedded: dict[str, int] = field(default_factory=dict)
+    """The tokens that each embedding model read: they are paid, whatever fails later."""
     truncated: bool = False
     """Whether a model read only the beginning of the query. The words count whole in any case."""
     rerank_tokens: int = 0
@@ -178,6 +179,8 @@ class SearchService:
             try:
                 with query.stages.timed("embed"):
                     made = await self._embedder.embed(model, [query.request.query], "query", query.token)
+                    query.embedded[model] = made.tokens
+                    EMBEDDING_TOKENS.labels("query").inc(made.tokens)
                     query.unrelated[model] = await self._unrelated(model, query.token)
             except ServiceError as error:
                 if query.request.mode == "dense" or not _is_passing(error):
@@ -189,9 +192,7 @@ class SearchService:
             if len(made.vectors[0]) != length:
                 raise EmbeddingMismatch(model, length, len(made.vectors[0]))
             query.dense[model] = made.vectors[0]
-            query.tokens += made.tokens
             query.truncated = query.truncated or made.truncated > 0
-            EMBEDDING_TOKENS.labels("query").inc(made.tokens)
 
     async def _unrelated(self, model: str, token: str) -> float:
         """What inference says of the model, asked once a minute: models change while it runs."""
@@ -269,14 +270,15 @@ class SearchService:
     def _reply(self, query: Query, records: Sequence[CollectionRecord], hits: list[Hit]) -> SearchReply:
         if query.truncated and query.dense:
             query.degraded.append("query_truncated")
-        models = list(query.dense)
+        models = list(query.embedded)
         return SearchReply(
             hits=hits,
             degraded=query.degraded,
             timings=query.stages.finish(),
             usage=SearchUsage(
-                embedding_tokens=query.tokens,
+                embedding_tokens=sum(query.embedded.values()),
                 embedding_model=models[0] if len(models) == 1 else None,
+                embeddings=query.embedded,
                 rerank_tokens=query.rerank_tokens,
             ),
             collection_revision=sum(record.revision for record in records),
