@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 from decimal import Decimal
@@ -15,6 +16,8 @@ from contracts.models.catalog import ModelInfo, ModelPrice
 from contracts.operations.reach import SEARCH
 from contracts.retrieval.search import SearchRequest
 from gateway.auth.keys import Principal
+from gateway.chat.answer_start import PATH
+from gateway.chat.service import chat
 from gateway.guardrails.screen import Screen
 from gateway.limits.errors import LimitReached
 from gateway.proxy.vector_calls import search, usage_of
@@ -90,6 +93,34 @@ async def test_a_budget_must_hold_every_model_that_may_read_the_query(installati
         await _search(installation, short, "a", "b")
     await _search(installation, short, "a", "a")  # one collection has one model
     await _search(installation, enough, "a", "b")
+
+
+async def test_the_receipt_of_an_answer_from_two_collections_the_usage_and_the_ledger_agree(
+    installation: Installation,
+) -> None:
+    key = await _key(installation)
+    installation.retriever.answers("/v1/search", {"hits": [], "usage": BOTH})
+    whole = {"choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}]}
+    receipt = {"request_id": "r", "tokens": {}, "collection_revisions": {}}
+    installation.agent.answers(PATH, {**whole, "groundwork": {"grounded": True, "receipt": receipt}})
+    sizes = {"dimensions": 8, "max_input_tokens": 64, "revision": 1, "chunking": {}}
+    for name, model in (("a", "e"), ("b", "dear")):
+        shown = {"name": name, "embedding_model": model, **sizes, "created_at": "2026-11-01T00:00:00Z"}
+        installation.retriever.answers(f"/v1/collections/{name}", shown)
+    installation.agent.may_answer.clear()
+    messages = [{"role": "user", "content": "hello"}]
+    caller = Caller.of({"model": "rag:a,b", "messages": messages, "groundwork": {"include": ["receipt"]}})
+    asking = asyncio.create_task(chat(caller.exchange, installation.deps, key))
+    await asyncio.wait_for(installation.agent.was_asked.wait(), 10)
+    outer = installation.verifier.verify(installation.agent.asked[-1].token, "agent").call_id
+    await _search(installation, key, "a", "b", parent=outer)
+    installation.agent.may_answer.set()
+    await asking
+    told = caller.json["groundwork"]["receipt"]
+    rows = await installation.rows()
+    assert told["tokens"]["embedding"] == sum(row["embedding_tokens"] for row in rows) == 8
+    assert Decimal(told["cost_usd"]) == Decimal(sum(row["cost_nano_usd"] for row in rows)).scaleb(-9)
+    assert Decimal(told["cost_usd"]) == Decimal(COST).scaleb(-9)
 
 
 @pytest.mark.parametrize("name", ["a}b{", 'quo"te', "usage", "é"])
