@@ -67,6 +67,19 @@ async def test_what_is_sent_again_replaces_what_was_there_also_where_it_is_short
     await kept.repository.check("acme", "ftjob_1", DIGEST)
 
 
+async def test_what_a_model_replaced_is_kept_as_long_as_it_may_come_back(kept: Kept) -> None:
+    await kept.send()
+    await kept.send(job="ftjob_2")
+    entry: dict[str, Any] = {"tenant": "acme", "tuned": {"job": "ftjob_2"}}
+    entry["previous"] = {"tenant": "acme", "tuned": {"job": "ftjob_1"}}
+    async with kept.database.write() as connection:
+        row = {"name": "m+acme.x", "declaration": entry, "created_at": kept.clock.now()}
+        await connection.execute(insert(MODELS).values(row))
+    kept.clock.advance(UNUSED.total_seconds() + 1)
+    await kept.repository.prune()
+    assert (await kept.content(), await kept.content(job="ftjob_2")) == (b"GGUF", b"GGUF")
+
+
 async def test_no_piece_and_no_adapter_is_larger_than_it_may_be(kept: Kept) -> None:
     for number, content in ((0, b"x" * (PIECE_BYTES + 1)), (MOST_PIECES, b"x")):
         with pytest.raises(AdapterTooLarge):

@@ -9,6 +9,10 @@ from services.inference.tests.conftest import CHAT, EMBEDDING, StartApp
 from services.inference.tests.declarations.test_service import ADDED, put, remove, until
 from services.inference.tests.heads import encoded, head
 
+from contracts.models.catalog import ModelInfo
+from inference.protocol.engines import Engine
+from inference.serving.served_model import ServedModel
+
 HEAD = head(weights=encoded([2.0, *[0.0] * 31], [0.0, 2.0, *[0.0] * 30]))
 DIGEST = f"sha256:{hashlib.sha256(b'head').hexdigest()}"
 OTHER = "sha256:" + "0" * 64
@@ -211,3 +215,55 @@ def test_a_candidate_is_no_published_model_and_goes_when_its_job_publishes(start
     publish(running, "try1-ftjob_2", job="ftjob_2", stage="candidate")
     assert publish(running).status_code == 200
     assert sorted(names(running)) == [NAME, "words+acme.try1-ftjob_2"]
+
+
+BROKEN = HEAD | {"weights": encoded([2.0], [0.0])}
+"""A head over other vectors than the model's."""
+
+
+def version(app: Any) -> str:
+    job: str = app.get(f"/v1/models/{NAME}").json()["tuned"]["job"]
+    return job
+
+
+def test_a_version_that_can_t_be_used_leaves_the_one_before_served(running: Any) -> None:
+    publish(running)
+    refused = publish(running, job="ftjob_2", head=BROKEN)
+    assert refused.json()["state"] in ("failed", "not_answering"), refused.text
+    until(lambda: classify(running, "acme").status_code == 200)
+    assert (names(running), version(running)) == ([NAME], "ftjob_1")
+    assert publish(running, "new", job="ftjob_3", head=BROKEN).json()["state"] in ("failed", "not_answering")
+    assert names(running) == [NAME]
+
+
+def test_what_a_job_replaced_comes_back_when_the_job_takes_its_own_away_again(running: Any) -> None:
+    publish(running)
+    publish(running, job="ftjob_2", head=HEAD | {"bias": [9.0, 0.0]})
+    publish(running, job="ftjob_2", head=HEAD | {"bias": [9.0, 0.0]})
+    assert running.client.delete("/v1/tuning-jobs/ftjob_2", headers=tuner(running)).status_code == 204
+    until(lambda: version(running) == "ftjob_1" and classify(running, "acme").status_code == 200)
+    assert running.client.delete("/v1/tuning-jobs/ftjob_1", headers=tuner(running)).status_code == 204
+    assert names(running) == []
+
+
+def test_a_job_that_is_gone_does_not_come_back_as_the_version_before(running: Any) -> None:
+    publish(running)
+    publish(running, job="ftjob_2", head=HEAD | {"bias": [9.0, 0.0]})
+    for job, left in (("ftjob_1", [NAME]), ("ftjob_2", [])):
+        running.client.delete(f"/v1/tuning-jobs/{job}", headers=tuner(running))
+        assert names(running) == left
+
+
+def test_a_served_version_that_is_published_again_in_a_bad_second_stays(
+    running: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(running)
+
+    def told(served: ServedModel[Engine]) -> ModelInfo:
+        return info(served).model_copy(update={"state": "not_answering"})
+
+    info = ServedModel.info
+    with monkeypatch.context() as patch:
+        patch.setattr(ServedModel, "info", told)
+        assert publish(running).json()["state"] == "not_answering"
+    assert (names(running), classify(running, "acme").status_code) == ([NAME], 200)

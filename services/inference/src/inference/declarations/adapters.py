@@ -10,7 +10,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, delete, insert, select
 
 from contracts.models.tuning import MOST_PIECES, PIECE_BYTES
-from inference.declarations.tables import ADAPTER_PIECES, MODELS
+from inference.declarations.tables import ADAPTER_PIECES, MODELS, PREVIOUS
 from inference.tuned.errors import AdapterIncomplete, AdapterTooLarge
 from servicekit.core.clock import Clock
 from servicekit.sql.database import Database, rows_of
@@ -91,4 +91,5 @@ class AdapterRepository:
 def _in_use(connection: Connection) -> set[tuple[str, str]]:
     """Tenants and jobs that models are declared with."""
     entries = connection.execute(select(MODELS.c.declaration)).scalars()
-    return {(entry["tenant"], entry["tuned"]["job"]) for entry in entries if entry.get("tuned")}
+    held = [one for entry in entries for one in (entry, entry.get(PREVIOUS) or {})]
+    return {(one["tenant"], one["tuned"]["job"]) for one in held if one.get("tuned")}

@@ -21,6 +21,8 @@ from inference.tuned.weights import weights_of
 
 IDLE_SECONDS = 300
 """Each is a process of its own while somebody asks it: it sleeps where the model it began as says nothing else."""
+UNUSABLE = frozenset(("failed", "not_answering"))
+"""States in which a new version does not take an older one's place."""
 OF_THE_PARENT = {"name", "default", "tenant", "tuned", "load", "languages", "vllm", "moderation"}
 """What is not taken over from it."""
 
@@ -36,7 +38,8 @@ class PublishedModels:
         self._most = most
 
     async def put(self, tenant: str, suffix: str, wanted: TunedModel) -> ModelInfo:
-        """Declare one, in place of what this tenant's name meant before; how it does after the first seconds.
+        """Declare one, in place of what this tenant's name meant before; how it does after the first seconds. One that
+        can't be used then is withdrawn, and what it replaced is served again, unless it was served before.
 
         Raises `ModelNotFound`, `NotTunable`, `ModelNotReady`, `ParentReplaced`, `AdapterIncomplete`,
         `DeclarationInvalid`, `TunedNameTaken` or `TooManyTunedModels`.
@@ -49,8 +52,13 @@ class PublishedModels:
         declaration = ModelDeclaration.model_validate(entry)
         model = read_entry(name, entry)
         most = self._most if wanted.stage == "published" else None
+        was = await self._declared.version(name)
         put = await self._declared.declare(model, declaration, publisher=Publisher(tenant, most))
-        if wanted.stage == "published":
+        if put.state in UNUSABLE:
+            if was != (wanted.job, wanted.digest):
+                await self._declared.delete_tuned(tenant, wanted.job)
+                await self.adapters.delete_unused(tenant, wanted.job)
+        elif wanted.stage == "published":
             await self._declared.delete_candidates(tenant, wanted.job)
         await self.adapters.prune()
         return put

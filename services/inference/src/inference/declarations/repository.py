@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from contracts.models.catalog import ModelDeclaration
-from inference.declarations.tables import CHANGES, DEFAULTS, MODELS, VECTORS
+from inference.declarations.tables import CHANGES, DEFAULTS, MODELS, PREVIOUS, VECTORS
 from inference.errors import ModelNotFound, TooManyModels
 from inference.tuned.errors import TooManyTunedModels, TunedNameTaken
 from servicekit.core.clock import Clock
@@ -82,7 +82,9 @@ class DeclarationRepository:
         def read(connection: Connection) -> Declared:
             number = _number(connection)
             rows = connection.execute(select(MODELS).order_by(MODELS.c.created_at, MODELS.c.name)).mappings()
-            models = tuple(AddedModel(row["name"], row["declaration"], row["created_at"]) for row in rows)
+            models = tuple(
+                AddedModel(row["name"], _without_previous(row["declaration"]), row["created_at"]) for row in rows
+            )
             chosen = {row["kind"]: row["model"] for row in connection.execute(select(DEFAULTS)).mappings()}
             return Declared(number, models, chosen)
 
@@ -111,7 +113,7 @@ class DeclarationRepository:
                 row = {"name": name, "declaration": entry, "created_at": self._clock.now()}
                 connection.execute(insert(MODELS).values(row))
             else:
-                connection.execute(update(MODELS).where(MODELS.c.name == name).values(declaration=entry))
+                _replace(connection, name, entry)
             kind = declaration.kind
             elsewhere = (DEFAULTS.c.model == name) & (DEFAULTS.c.kind != kind)
             connection.execute(delete(DEFAULTS).where(elsewhere))
@@ -145,20 +147,27 @@ class DeclarationRepository:
         await self._database.write(remove)
 
     async def delete_tuned(self, tenant: str, job: str | None = None) -> None:
-        """Remove what a tenant's tuning job has published, or with None all that is a tenant's own."""
+        """Remove what a tenant's tuning job has published, or with None all that is a tenant's own. What the job's
+        model had replaced is served again."""
 
         def remove(connection: Connection) -> None:
-            names = [
-                name
-                for name, entry in _entries(connection)
-                if entry.get("tenant") == tenant and (job is None or (entry.get("tuned") or {}).get("job") == job)
-            ]
-            if names:
+            own = [(name, entry) for name, entry in _entries(connection) if entry.get("tenant") == tenant]
+            touched = [(name, entry) for name, entry in own if job is None or job in _jobs_of(entry)]
+            if touched:
                 _raise_number(connection)
-                connection.execute(delete(MODELS).where(MODELS.c.name.in_(names)))
-                connection.execute(delete(DEFAULTS).where(DEFAULTS.c.model.in_(names)))
+            for name, entry in touched:
+                _take_out(connection, name, entry, job)
 
         await self._database.write(remove)
+
+    async def version(self, name: str) -> tuple[str, str] | None:
+        """The job and the digest of what it learnt, of the tuned model that has a name."""
+
+        def read(connection: Connection) -> tuple[str, str] | None:
+            tuned = _entry_of(connection, name).get("tuned")
+            return None if not tuned else (tuned["job"], tuned["digest"])
+
+        return await self._database.read(read)
 
     async def delete_candidates(self, tenant: str, job: str) -> None:
         """Remove those of a job, whose workers may have died, and any that nobody can be looking at any more."""
@@ -211,9 +220,43 @@ def _entries(connection: Connection) -> list[tuple[str, Entry]]:
     return [(row.name, row.declaration) for row in rows]
 
 
+def _entry_of(connection: Connection, name: str) -> Entry:
+    """Empty where there is none."""
+    return connection.execute(select(MODELS.c.declaration).where(MODELS.c.name == name)).scalar_one_or_none() or {}
+
+
+def _without_previous(entry: Entry) -> Entry:
+    return {key: value for key, value in entry.items() if key != PREVIOUS}
+
+
+def _jobs_of(entry: Entry) -> set[str]:
+    """The jobs whose models a row holds: the one that is served, and the one before."""
+    return {one["tuned"]["job"] for one in (entry, entry.get(PREVIOUS) or {}) if one.get("tuned")}
+
+
+def _replace(connection: Connection, name: str, entry: Entry) -> None:
+    """A tuned model remembers the last of another job, and no others before that."""
+    was = _entry_of(connection, name)
+    if entry.get("tuned") and was.get("tuned"):
+        is_same = was["tuned"]["job"] == entry["tuned"]["job"]
+        previous = was.get(PREVIOUS) if is_same else _without_previous(was)
+        entry = entry if previous is None else {**entry, PREVIOUS: previous}
+    connection.execute(update(MODELS).where(MODELS.c.name == name).values(declaration=entry))
+
+
+def _take_out(connection: Connection, name: str, entry: Entry, job: str | None) -> None:
+    """Take what a job published out of a row, or with None the row."""
+    left = _without_previous(entry) if job is None or entry["tuned"]["job"] != job else entry.get(PREVIOUS)
+    if job is None or left is None:
+        connection.execute(delete(MODELS).where(MODELS.c.name == name))
+        connection.execute(delete(DEFAULTS).where(DEFAULTS.c.model == name))
+    else:
+        connection.execute(update(MODELS).where(MODELS.c.name == name).values(declaration=left))
+
+
 def _publisher_of(connection: Connection, name: str) -> str | None:
     """The tenant whose job declared a model."""
-    entry = connection.execute(select(MODELS.c.declaration).where(MODELS.c.name == name)).scalar_one_or_none() or {}
+    entry = _entry_of(connection, name)
     return entry.get("tenant") if entry.get("tuned") else None
 
 

@@ -177,10 +177,15 @@ class DeclaredModels:
         await self._refresh()
 
     async def delete_tuned(self, tenant: str, job: str | None = None) -> None:
-        """Remove what one of a tenant's jobs has published, or all that is a tenant's own."""
+        """Remove what one of a tenant's jobs has published, or all that is a tenant's own; what the job's model had
+        replaced is served again."""
         await self._vectors.remember(self._served.all)
         await self._repository.delete_tuned(tenant, job)
         await self._refresh()
+
+    async def version(self, name: str) -> tuple[str, str] | None:
+        """The job and the digest of the tuned model that has a name, on whichever replica it was declared."""
+        return await self._repository.version(name)
 
     async def set_default(self, name: str) -> ModelInfo:
         """Make a model the default of its kind, on every replica; raises `ModelNotFound` or `ModelNotUsable`.

@@ -16,6 +16,8 @@ MODELS = Table(
     Column("created_at", UtcTime, nullable=False),
 )
 """`declaration` is an entry of the models file without its name and `default`."""
+PREVIOUS = "previous"
+"""In the declaration of a tuned model the entry of another job that it replaced, which comes back with its end."""
 
 DEFAULTS = Table(
     "defaults",

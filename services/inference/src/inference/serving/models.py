@@ -31,6 +31,7 @@ class ServedModels(ModelLookup):
     """All served models. `make` makes one of a declaration, not loaded yet.
 
     One takes the place of another of its name once it is loaded, or has failed to; calls under way end on the old one.
+    A tuned one that has failed does not: its version before is about to be declared again.
     """
 
     def __init__(
@@ -97,6 +98,8 @@ class ServedModels(ModelLookup):
         """The model that has to be loaded for a declaration; None where what there is does. One that failed is tried
         again: its files may have come."""
         name = declaration.model.name
+        if self._comes_back(declaration):
+            return None
         latest = self._coming.get(name) or self._serving.get(name)
         is_alike = latest is not None and latest.declaration.is_served_alike(declaration)
         if latest is not None and is_alike and latest.state != "failed":
@@ -112,13 +115,26 @@ class ServedModels(ModelLookup):
         self._coming[name] = served
         return served
 
+    def _comes_back(self, declaration: Declaration) -> bool:
+        """Whether the model that still answers is meant again, in place of one that was to follow it."""
+        name = declaration.model.name
+        serving = self._serving.get(name)
+        if name not in self._coming or serving is None or serving.state == "failed":
+            return False
+        if not serving.declaration.is_served_alike(declaration):
+            return False
+        self._let_go(self._coming.pop(name))
+        serving.declaration = declaration
+        return True
+
     async def _serve(self, served: ServedModel[Engine]) -> None:
         if served.has_to_fetch:  # before it has its turn: a slow download keeps no other from being loaded
             async with self._one_download:
                 await served.fetch()
         async with nullcontext() if served.model.is_light else self._one_at_a_time:
             await served.open()
-        if self._coming.get(served.name) is served:
+        is_kept_out = served.state == "failed" and served.model.tuned is not None
+        if self._coming.get(served.name) is served and not is_kept_out:
             del self._coming[served.name]
             self._let_go(self._serving[served.name])
             self._serving[served.name] = served
