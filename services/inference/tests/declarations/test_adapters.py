@@ -67,6 +67,16 @@ async def test_what_is_sent_again_replaces_what_was_there_also_where_it_is_short
     await kept.repository.check("acme", "ftjob_1", DIGEST)
 
 
+async def test_what_is_sent_again_as_it_is_leaves_all_of_it_in_place_on_the_way(kept: Kept) -> None:
+    await kept.send()
+    kept.clock.advance(UNUSED.total_seconds() + 1)
+    await kept.send(pieces=PIECES[:1])
+    assert await kept.content() == b"GGUF"
+    await kept.send()
+    await kept.repository.prune()
+    assert await kept.content() == b"GGUF"
+
+
 async def test_what_a_model_replaced_is_kept_as_long_as_it_may_come_back(kept: Kept) -> None:
     await kept.send()
     await kept.send(job="ftjob_2")

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from contracts.models.tuning import MOST_PIECES, PIECE_BYTES
 from inference.declarations.tables import ADAPTER_PIECES, MODELS, PREVIOUS
@@ -28,12 +28,18 @@ class AdapterRepository:
         self._clock = clock
 
     async def put_piece(self, tenant: str, job: str, number: int, content: bytes) -> None:
-        """One piece, in place of what it was; raises `AdapterTooLarge`."""
+        """One piece, in place of what it was; raises `AdapterTooLarge`. One that is there already changes nothing: a
+        model may be served from it."""
         if number >= MOST_PIECES or len(content) > PIECE_BYTES:
             raise AdapterTooLarge(MOST_PIECES * PIECE_BYTES)
         which = (COLUMNS.tenant == tenant) & (COLUMNS.job == job)
 
         def put(connection: Connection) -> None:
+            same = connection.execute(select(COLUMNS.content).where(which, COLUMNS.number == number)).scalar()
+            if same is not None and bytes(same) == content:
+                kept = update(ADAPTER_PIECES).where(which, COLUMNS.number == number)
+                connection.execute(kept.values(created_at=self._clock.now()))
+                return
             later = COLUMNS.number >= number  # of another adapter, if there are any: pieces come in their order
             connection.execute(delete(ADAPTER_PIECES).where(which, later))
             row = {"tenant": tenant, "job": job, "number": number, "content": content}
