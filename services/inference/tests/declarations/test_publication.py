@@ -267,3 +267,11 @@ def test_a_served_version_that_is_published_again_in_a_bad_second_stays(
         patch.setattr(ServedModel, "info", told)
         assert publish(running).json()["state"] == "not_answering"
     assert (names(running), classify(running, "acme").status_code) == ([NAME], 200)
+
+
+def test_the_calls_of_a_published_head_count_for_the_model_that_it_began_as(start: StartApp) -> None:
+    running = start(CHAT)
+    words = {key: value for key, value in EMBEDDING.items() if key not in ("name", "default")}
+    put(running, "words", words | {"limits": {"requests_per_minute": 3}})
+    publish(running)
+    assert running.get(f"/v1/models/{NAME}").json()["limits"] is None

@@ -273,7 +273,8 @@ def _priced(declarations: Sequence[Declaration]) -> list[Declaration]:
         parent = known.get(model.tuned.parent) if model.tuned is not None else None
         if parent is None:
             return declaration
-        changed = model.model_copy(update={"price": parent.price, "limits": parent.limits})
+        limits = {} if model.engine == "head" else {"limits": parent.limits}  # a head's calls count as its parent's
+        changed = model.model_copy(update={"price": parent.price, **limits})
         return Declaration(changed, declaration.created, declaration.is_added)
 
     return [priced(declaration) for declaration in declarations]
