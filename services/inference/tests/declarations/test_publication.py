@@ -269,6 +269,13 @@ def test_a_served_version_that_is_published_again_in_a_bad_second_stays(
     assert (names(running), classify(running, "acme").status_code) == ([NAME], 200)
 
 
+def test_a_name_of_the_models_file_is_no_tuned_model_s(start: StartApp) -> None:
+    running = start(CHAT, EMBEDDING, EMBEDDING | {"name": NAME, "default": False})
+    running.until_ready()
+    taken = publish(running)
+    assert (taken.status_code, error_of(taken)["code"]) == (409, "model_name_taken")
+
+
 def test_the_calls_of_a_published_head_count_for_the_model_that_it_began_as(start: StartApp) -> None:
     running = start(CHAT)
     words = {key: value for key, value in EMBEDDING.items() if key not in ("name", "default")}

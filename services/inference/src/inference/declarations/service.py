@@ -38,6 +38,7 @@ from inference.protocol.engines import Engine
 from inference.serving.models import ServedModels
 from inference.serving.served_model import Declaration, ServedModel
 from inference.settings import secret_named
+from inference.tuned.errors import TunedNameTaken
 from servicekit.core.errors import ServiceError
 from servicekit.core.probes import Degraded, Probe
 
@@ -145,6 +146,8 @@ class DeclaredModels:
     ) -> ModelInfo:
         """The same for one that was checked."""
         name = model.name
+        if publisher is not None and name in self._file:
+            raise TunedNameTaken(name)
         check = await self._held_to(model)
         is_chosen = declaration.default is True  # not before it is known whether it can be loaded
         as_yet = declaration.model_copy(update={"default": None} if is_chosen else {})
