@@ -14,6 +14,7 @@ from gateway.admin.tenant_deletion import RedisNeeded, begin, digest, end
 from gateway.auth.errors import KeyRevoked, TenantInUse, TenantNotFound
 from gateway.auth.keys import Principal
 from gateway.limits.limiter import Gate, LimiterUnavailable
+from gateway.storage.audit_log import Actor, note
 from gateway.storage.tables import audit, metadata, reservations, tenants, usage
 from gateway.usage.records import GONE, ReservationRecord, UsageRecord
 from servicekit.core.errors import NotReady
@@ -109,6 +110,26 @@ async def test_what_is_left_of_a_tenant_names_nobody_and_another_tenants_is_as_i
         (noted,) = (await connection.execute(select(audit).where(audit.c.action == "tenant.deleted"))).mappings()
     assert [(row["cost_nano_usd"], row["key_id"], row["model"]) for row in rows] == [(10, GONE, f"rag:{GONE}")]
     assert (noted["subject"], noted["actor_key_id"]) == (digest("acme"), "key_admin")
+
+
+async def test_neither_the_ledger_nor_the_audit_log_goes_on_naming_its_tuned_models(deletion: Deletion) -> None:
+    async with deletion.deps.database.write() as connection:
+        for number, tenant in enumerate(("acme", "stays")):
+            model = f"words+{tenant}.triage"
+            known = {**_known(f"c{number}", tenant), "model": model}
+            row = UsageRecord(**known, status=200, error_type=None, streamed=False, ms=1).row()
+            await connection.execute(insert(usage), [row])
+            for subject, detail in ((model, {}), ("split", {"targets": [{"model": model}]})):
+                await note(connection, NOW, Actor("key_admin", None), "model.removed", subject, detail)
+    await deletion.begun()
+    stays = await deletion.tables_naming("stays")
+    await end(deletion.deps, "acme", ADMIN, "req_1")
+    assert await deletion.tables_naming("acme") == set()
+    async with deletion.deps.database.read() as connection:
+        models = set((await connection.execute(select(usage.c.model))).scalars())
+        kept = set((await connection.execute(select(audit.c.subject))).scalars())
+    assert models == {f"words+{GONE}", "words+stays.triage"}
+    assert (kept >= {"words+stays.triage", "split"}, await deletion.tables_naming("stays")) == (True, stays)
 
 
 async def test_many_rows_are_made_nameless_in_steps_to_the_last(

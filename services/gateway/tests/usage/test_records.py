@@ -18,6 +18,9 @@ def test_a_row_of_a_deleted_tenant_names_nobody_and_keeps_what_it_cost(clock: Ma
     assert {name for name in row if row[name] != left[name]} == {"tenant", "key_id", "request_id", "model"}
     assert left["model"] == f"rag:{GONE}"
     assert anonymous(row | {"model": "smollm2"})["model"] == "smollm2"
+    assert anonymous(row | {"model": "words+acme.triage"})["model"] == f"words+{GONE}"
+    assert anonymous(row | {"model": "words+other.acme"})["model"] == "words+other.acme"
+    assert anonymous(row | {"model": None})["model"] is None
     call = new_id("call")
     assert anonymous(row | {"parent_id": call})["parent_id"] == call
     assert anonymous(row | {"parent_id": "acme-request"})["parent_id"] == GONE

@@ -105,8 +105,10 @@ async def _anonymise_usage(deps: Dependencies, name: str) -> None:
 
 
 async def _audit(connection: Transaction, name: str, key_ids: Sequence[str]) -> None:
-    about = cast(audit.c.detail, String).contains(f'"{name}"', autoescape=True)
-    await connection.execute(delete(audit).where(or_(audit.c.subject == name, about)))
+    detail, tuned = cast(audit.c.detail, String), f"+{name}."  # part of the names of its tuned models
+    about = [detail.contains(word, autoescape=True) for word in (f'"{name}"', tuned)]
+    models = audit.c.subject.contains(tuned, autoescape=True)
+    await connection.execute(delete(audit).where(or_(audit.c.subject == name, models, *about)))
     for first in range(0, len(key_ids), ROWS):
         some = key_ids[first : first + ROWS]
         await connection.execute(delete(audit).where(audit.c.subject.in_(some)))

@@ -124,21 +124,27 @@ _RESERVATION_FIELDS = tuple(field.name for field in fields(ReservationRecord))
 
 
 def anonymous(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of usage or of a reservation that names no tenant, key, request, collection or agent any more.
+    """A row of usage or of a reservation that names no tenant, key, request, collection, agent or tuned model any more.
 
     Its parent is named by a call's id, which says nothing, or by the request's, which is the caller's own word.
     """
     model, parent = row["model"], row["parent_id"]
-    kind = str(model).partition(":")[0] if model is not None and ":" in model else None
     return {
         **row,
         "tenant": GONE,
         "key_id": GONE,
         "request_id": GONE,
         "parent_id": parent if parent is None or _CALL.fullmatch(parent) else GONE,
-        "model": f"{kind}:{GONE}" if kind else model,
+        "model": None if model is None else _nameless(str(model), row["tenant"]),
         **({"unit": None, "answer_id": None} if "unit" in row else {}),
     }
+
+
+def _nameless(model: str, tenant: str) -> str:
+    """`rag:(deleted)`; of a tuned model, `BASE+TENANT.SUFFIX`, what it began as."""
+    kind, colon, _ = model.partition(":")
+    base, own, _ = model.partition(f"+{tenant}.")
+    return f"{kind}:{GONE}" if colon else f"{base}+{GONE}" if own else model
 
 
 MOST_BELIEVED = 100_000_000
