@@ -41,9 +41,9 @@ async def test_progress_is_told_in_events_and_checkpoints_newest_first(bench: Be
     rest = await bench.opened.tuning.list_events(ACME, made.id, 10, first.data[-1].id)
     assert (first.has_more, rest.has_more) == (True, False)
     events = [*first.data, *rest.data]
-    assert [one.type for one in events] == ["message", "message", *["metrics"] * STEPS, "message"]
+    assert [one.type for one in events] == [*["message"] * 3, *["metrics"] * STEPS, "message"]
     assert events[0].message == f"It is served as 'smollm2+acme.{made.id}'."
-    assert events[2].data == {"step": 3, "train_loss": 0.0}
+    assert events[3].data == {"step": 3, "train_loss": 0.0}
     checkpoints = await bench.opened.tuning.list_checkpoints(ACME, made.id, 10, None)
     assert [(one.step_number, one.metrics["valid_loss"]) for one in checkpoints.data] == [(STEPS, 1.0)]
 

@@ -163,6 +163,30 @@ async def test_a_check_that_was_interrupted_is_made_again_and_leaves_no_candidat
     assert (len(checked.works), checked.checks) == (1, 2)
 
 
+async def test_what_ended_before_it_was_looked_at_is_not_published_by_hand(
+    bench: Bench, checked: CheckedMethod, clock: ManualClock
+) -> None:
+    checked.breaks = TrainerDied(-9)
+    await bench.save()
+    made = await bench.start()
+    for _ in range(6):
+        await bench.work()
+        clock.advance(600)
+    with pytest.raises(PublicationRefused) as refused:
+        await bench.opened.tuning.publish(ACME, made.id, a_token)
+    assert (refused.value.code, bench.publisher.served) == ("parity_unknown", {})
+
+
+async def test_what_was_asked_hardly_any_general_question_is_kept(bench: Bench) -> None:
+    bench.method.outcome = lambda work: replace(better(work), general_before={"a": 1.0}, general_after={"a": 1.0})
+    await bench.save()
+    made = await bench.start()
+    await bench.work()
+    why = (await bench.get(made.id)).groundwork.not_published
+    assert why is not None
+    assert (why.code, bench.publisher.served) == ("general_unknown", {})
+
+
 async def test_a_check_that_dies_again_and_again_ends_with_the_artifact_kept(
     bench: Bench, checked: CheckedMethod, clock: ManualClock
 ) -> None:

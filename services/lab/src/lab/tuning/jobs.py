@@ -157,7 +157,8 @@ class TuningJobs(JobKind[LeasedJob]):
             await self._check_parity(job, learnt)
         except Refused as refused:
             return await self._succeed(job, None, refused.why)
-        why = parity_gate(job.row["result"]) or quality_gate(job.row)
+        is_checked = isinstance(self.methods[job.row["method"]], ParityCheck)
+        why = parity_gate(job.row["result"], is_checked=is_checked) or quality_gate(job.row)
         if why is not None:
             await self._unpublish(job)  # of the candidate something may be left
             return await self._succeed(job, None, why)

@@ -32,7 +32,7 @@ from lab.tuning.errors import (
     TuningUnavailable,
 )
 from lab.tuning.folders import JobFolders
-from lab.tuning.gates.parity import parity_gate
+from lab.tuning.gates.parity import ParityCheck, parity_gate
 from lab.tuning.method import Method
 from lab.tuning.publication import Learnt, Publisher, Refused, Token
 from lab.tuning.repository import Room
@@ -180,7 +180,8 @@ class Tuning:
         await database.read(lambda one: repository.get_artifact(one, viewer, job_id))
         if row["status"] != "succeeded":
             raise TuningJobUnfinished(job_id)
-        if (why := parity_gate(row["result"])) is not None:
+        is_checked = isinstance(self.methods.get(row["method"]), ParityCheck)
+        if (why := parity_gate(row["result"], is_checked=is_checked)) is not None:
             raise PublicationRefused(why.code, why.message)
         try:
             name = await self.publisher.publish(Learnt(dict(row), partial(repository.pieces, database, job_id)), token)

@@ -32,7 +32,7 @@ def test_what_is_significantly_below_its_base_or_far_from_the_trainer_is_refused
     assert found["parity_failed"] is not passes
     assert found["parity"].startswith("passed: " if passes else "failed: ")
     assert f"{base:.1%} of the base's" in found["parity"]
-    why = parity_gate(found)
+    why = parity_gate(found, is_checked=True)
     assert (why is None) == passes
     assert why is None or (why.code, found["parity"] in why.message) == ("parity_failed", True)
 
@@ -44,7 +44,13 @@ def test_a_difference_that_luck_would_make_passes() -> None:
 
 
 def test_a_method_without_the_check_is_not_held_to_it() -> None:
-    assert parity_gate({}) is None
+    assert parity_gate({}, is_checked=False) is None
+
+
+def test_what_was_never_looked_at_has_not_passed() -> None:
+    why = parity_gate({}, is_checked=True)
+    assert why is not None
+    assert why.code == "parity_unknown"
 
 
 def test_the_same_few_questions_are_drawn_for_a_seed() -> None:

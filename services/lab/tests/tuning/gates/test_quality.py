@@ -7,11 +7,22 @@ import pytest
 from lab.evaluations.comparison import compare
 from lab.tuning.gates.quality import general_of, quality_gate
 
-RESULT = {"verdict": "better", "words": "better: -1 loss", "forgotten": False, "general": "no difference"}
+RESULT = {
+    "verdict": "better",
+    "words": "better: -1 loss",
+    "forgotten": False,
+    "general": "no difference",
+    "general_questions": 40,
+}
 
 
-def row(options: dict[str, Any] | None = None, **result: Any) -> dict[str, Any]:
-    return {"id": "ftjob_1", "options": {"publish": True} if options is None else options, "result": RESULT | result}
+def row(options: dict[str, Any] | None = None, method: str = "supervised", **result: Any) -> dict[str, Any]:
+    return {
+        "id": "ftjob_1",
+        "method": method,
+        "options": {"publish": True} if options is None else options,
+        "result": RESULT | result,
+    }
 
 
 @pytest.mark.parametrize(
@@ -19,7 +30,10 @@ def row(options: dict[str, Any] | None = None, **result: Any) -> dict[str, Any]:
     [
         (row(), None),
         (row({}), None),
-        (row(general=None), None),
+        (row(method="classification", general=None, general_questions=0), None),
+        (row(general=None, general_questions=0), "general_unknown"),
+        (row(general_questions=5), "general_unknown"),
+        (row(general_questions=6), None),
         (row({"publish": False}), "publish_off"),
         (row(verdict="no difference"), "not_better"),
         (row(verdict=None, words=None), "not_better"),
@@ -43,4 +57,4 @@ def test_a_little_more_loss_in_general_is_told_and_only_much_more_is_held_agains
     found = general_of(compare("loss", {name: loss * after for name, loss in before.items()}, before))
     assert found["forgotten"] is forgotten
     assert ("allowed" in found["general"]) == (after > 1)
-    assert general_of(None) == {"general": None, "forgotten": False}
+    assert general_of(None) == {"general": None, "general_questions": 0, "forgotten": False}

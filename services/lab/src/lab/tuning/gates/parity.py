@@ -93,8 +93,14 @@ def _words(one: Difference, *, failed: bool) -> str:
     )
 
 
-def parity_gate(result: Mapping[str, Any]) -> NotPublished | None:
-    """Why it is not served, by hand either; None where it passed, or its method has no such check."""
+def parity_gate(result: Mapping[str, Any], *, is_checked: bool) -> NotPublished | None:
+    """Why it is not served, by hand either; None where it passed, or its method has no such check (`is_checked`)."""
+    if is_checked and "parity" not in result:
+        return NotPublished(
+            code="parity_unknown",
+            message="Nobody has looked at whether the model answers, as it is served, as the trainer measured it: the "
+            "job ended before. It is not served. Start another job.",
+        )
     if not result.get("parity_failed"):
         return None
     return NotPublished(

@@ -12,14 +12,19 @@ MARGIN = 0.1
 """By which share of its loss on the general set a model may be worse: any training moves every loss a little, and some
 forty questions are enough to see it."""
 
+LEAST = 6
+"""General questions that must have been compared: of fewer not even all together can be significantly worse."""
+ASKED = frozenset(("supervised",))
+"""Methods whose models are asked in general."""
+
 
 def general_of(found: Difference | None) -> Mapping[str, Any]:
     """What a job's result says of the general set; nothing where none was asked."""
     if found is None:
-        return {"general": None, "forgotten": False}
+        return {"general": None, "general_questions": 0, "forgotten": False}
     forgotten = found.verdict == "worse" and abs(found.difference) > MARGIN * abs(found.second)
     allowed = f", of which {MARGIN * abs(found.second):.2g} are allowed" if found.verdict == "worse" else ""
-    return {"general": found.words + allowed, "forgotten": forgotten}
+    return {"general": found.words + allowed, "general_questions": found.questions, "forgotten": forgotten}
 
 
 def quality_gate(row: Mapping[str, Any]) -> NotPublished | None:
@@ -33,6 +38,13 @@ def quality_gate(row: Mapping[str, Any]) -> NotPublished | None:
             code="not_better",
             message=f"On what was held out it is not significantly better than the model that it began as ({said}). "
             f"Add questions, or change how it learns. {by_hand}",
+        )
+    if row["method"] in ASKED and result.get("general_questions", 0) < LEAST:
+        return NotPublished(
+            code="general_unknown",
+            message=f"Fewer than {LEAST} questions of the general set could be compared, so that nobody knows what it "
+            "has forgotten: the others have no answer, or are longer than 'max_tokens'. Name another 'general_file', "
+            f"or choose more 'max_tokens'. {by_hand}",
         )
     if result.get("forgotten"):
         return NotPublished(
