@@ -134,6 +134,15 @@ async def test_what_can_t_be_loaded_is_unpublishn_and_told(lab: Lab) -> None:
     assert lab.served() == {}
 
 
+async def test_what_can_t_be_loaded_leaves_the_version_before_served(lab: Lab) -> None:
+    assert await lab.publisher.publish(learnt(), lab.token()) == "words+acme.triage"
+    head = HEAD | {"weights": base64.b64encode(np.zeros(2 * 7, dtype="<f4").tobytes()).decode()}
+    with pytest.raises(Refused):
+        await lab.publisher.publish(learnt("ftjob_2", json.dumps(head).encode()), lab.token())
+    assert lab.served() == {"words+acme.triage": "ftjob_1"}
+    assert lab.inference.models.any("words+acme.triage").state == "ready"
+
+
 async def test_what_is_wrong_with_the_token_now_is_not_what_is_wrong_with_what_was_learnt(lab: Lab) -> None:
     async def old() -> str:
         return "expired"

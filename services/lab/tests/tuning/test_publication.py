@@ -91,6 +91,15 @@ async def test_a_refusal_of_inference_is_no_failure_of_the_job(bench: Bench) -> 
     assert (found.status, found.groundwork.not_published.code) == ("succeeded", "too_many_tuned_models")
 
 
+async def test_what_an_earlier_attempt_published_goes_where_a_later_one_is_refused(bench: Bench) -> None:
+    await bench.save()
+    made = await bench.start(suffix="support")
+    bench.publisher.served["smollm2+acme.support"] = made.id
+    bench.publisher.raises = Refused(NotPublished(code="model_not_loaded", message="It does not answer."))
+    await bench.work()
+    assert ((await bench.get(made.id)).fine_tuned_model, bench.publisher.served) == (None, {})
+
+
 async def test_a_job_that_is_cancelled_while_it_is_published_leaves_no_model(bench: Bench) -> None:
     await bench.save()
     made = await bench.start()

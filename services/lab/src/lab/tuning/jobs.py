@@ -165,6 +165,7 @@ class TuningJobs(JobKind[LeasedJob]):
         try:
             name = await _to_its_end(self.publisher.publish(learnt, self._token(job)))
         except Refused as refused:
+            await self._unpublish(job)  # an attempt before this one may have published it
             return await self._succeed(job, None, refused.why)
         try:
             await self._succeed(job, name, None)

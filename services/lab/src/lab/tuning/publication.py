@@ -99,8 +99,7 @@ class InferencePublisher:
             if error.http_status >= 500 or error.http_status in LATER:
                 raise
             raise Refused(NotPublished(code=error.code, message=error.message)) from None
-        if put.state in ("failed", "not_answering"):
-            await self.unpublish(learnt.row["id"], token)
+        if put.state in ("failed", "not_answering"):  # inference has taken it away again, if it was new
             raise Refused(NotPublished(code="model_not_loaded", message=f"It can't be served: {put.reason}."))
         return put.id
 
