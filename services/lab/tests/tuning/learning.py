@@ -85,10 +85,13 @@ class CheckedMethod(ScriptedMethod):
     shares: tuple[float, float] = (0.95, 0.94)
     """Of tokens that it would have chosen, too: the base's, the tuned one's."""
     checks: int = 0
+    said: list[str] = field(default_factory=list)
+    """The questions whose answers it looked at last, by id."""
     breaks: Exception | None = None
 
     async def agreement(self, work: Work, base: Sequence[Said], tuned: Sequence[Said]) -> Agreement:
         self.checks += 1
+        self.said = [one.question.id for one in tuned]
         assert (work.folder / "adapter.gguf").read_bytes() == b"GGUF" * 10
         if self.breaks is not None:
             raise self.breaks

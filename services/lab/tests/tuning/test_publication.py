@@ -139,6 +139,25 @@ async def test_both_models_are_asked_before_anybody_sees_the_tuned_one(bench: Be
     assert checked.checks == 1
 
 
+async def test_questions_that_the_trainer_left_out_are_not_asked(bench: Bench, checked: CheckedMethod) -> None:
+    def without_the_longest(work: Work) -> Trained:
+        trained = better(work)
+        left_out.append(work.held_out[2].id)
+        before, after = (
+            {name: loss for name, loss in figures.items() if name not in left_out}
+            for figures in (trained.before, trained.after)
+        )
+        return replace(trained, before=before, after=after)
+
+    left_out: list[str] = []
+    checked.outcome = without_the_longest
+    await bench.save()
+    await bench.start()
+    await bench.work()
+    (work,) = checked.works
+    assert checked.said == [one.id for one in work.held_out if one.id not in left_out]
+
+
 async def test_what_is_served_otherwise_than_it_was_measured_is_not_published_by_hand_either(
     bench: Bench, checked: CheckedMethod
 ) -> None:

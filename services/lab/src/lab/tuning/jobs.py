@@ -36,6 +36,8 @@ from servicekit.sql.transaction import Transaction
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
+ASKED = "asked"
+"""In a job's result: the ids of the questions that the served models are asked."""
 EXHAUSTED = (
     "The trainer was ended {} times without getting further: by the system, as it does where memory is short, or by "
     "the lab, as it said nothing for LAB_TUNING_SILENT_SECONDS. The lab's log says which, with its last words. Choose "
@@ -73,7 +75,7 @@ class TuningJobs(JobKind[LeasedJob]):
             general = await read_general(job)
             job.checkpoint()
             work = self._work(job, split, general)
-            await self._keep(job, await job.unless_giving_way(_unless_stopping(job, method.train(work))))
+            await self._keep(job, await job.unless_giving_way(_unless_stopping(job, method.train(work))), split)
         job.checkpoint()
         await self._publish(job)
 
@@ -116,7 +118,7 @@ class TuningJobs(JobKind[LeasedJob]):
             report=_JobReport(job),
         )
 
-    async def _keep(self, job: LeasedJob, trained: Trained) -> None:
+    async def _keep(self, job: LeasedJob, trained: Trained, split: Split) -> None:
         """The artifact and the verdicts, so that an attempt after this one does not learn again; raises
         `LossNotFinite`."""
         general = (trained.general_after, trained.general_before)
@@ -135,6 +137,7 @@ class TuningJobs(JobKind[LeasedJob]):
             "words": None if difference is None else difference.words,
             **general_of(forgotten),
             "figures": figures,
+            ASKED: [one.id for one in draw_asked(split.held_out, trained.after, job.row["seed"])],
             "artifact": digest,
             "artifact_bytes": len(trained.artifact),
             "kind": trained.kind,
@@ -182,9 +185,12 @@ class TuningJobs(JobKind[LeasedJob]):
             return
         split, token = await read_split(job, method), self._token(job)
         work = self._work(job, split, ())
+        asked = set(job.row["result"].get(ASKED) or ())
+        questions = [one for one in split.held_out if one.id in asked]
+        if not questions:
+            return
         candidate = await _to_its_end(self.publisher.publish(learnt, token, stage="candidate"))
         try:
-            questions = draw_asked(split.held_out, job.row["seed"])
             ask = partial(self.publisher.ask, token)
             base, tuned = await _unless_stopping(job, ask_both(ask, (job.row["model"], candidate), questions))
             await self.folders.write(job.id, "adapter.gguf", learnt.pieces())

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 
 from contracts.improvement.question_sets import QuestionRecord
@@ -54,9 +56,14 @@ def test_what_was_never_looked_at_has_not_passed() -> None:
 
 
 def test_the_same_few_questions_are_drawn_for_a_seed() -> None:
-    drawn = [one.id for one in draw_asked(QUESTIONS, 7)]
-    assert drawn == [one.id for one in draw_asked(QUESTIONS[::-1], 7)] != [one.id for one in draw_asked(QUESTIONS, 8)]
-    assert (len(set(drawn)), len(draw_asked(QUESTIONS[:6], 7))) == (MOST_ASKED, 6)
+    every = {one.id for one in QUESTIONS}
+
+    def drawn(seed: int, order: int = 1, measured: Collection[str] = every) -> list[str]:
+        return [one.id for one in draw_asked(QUESTIONS[::order], measured, seed)]
+
+    assert drawn(7) == drawn(7, -1) != drawn(8)
+    assert len(set(drawn(7))) == MOST_ASKED
+    assert sorted(drawn(7, measured=("q1", "q3"))) == ["q1", "q3"]
 
 
 async def test_both_models_are_asked_the_same_one_after_another() -> None:

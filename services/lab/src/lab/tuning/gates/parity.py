@@ -8,7 +8,7 @@ trainer's tokens, either. So the tuned model is held to what its base comes to.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -58,9 +58,13 @@ Ask = Callable[[str, QuestionRecord], Awaitable[Said]]
 """Asks a served model."""
 
 
-def draw_asked(held_out: Sequence[QuestionRecord], seed: int) -> Sequence[QuestionRecord]:
-    """`MOST_ASKED` of what was held out, the same ones for a seed."""
-    order = sorted(held_out, key=lambda one: hashlib.sha256(f"parity {seed} {one.id}".encode()).digest())
+def draw_asked(held_out: Sequence[QuestionRecord], measured: Collection[str], seed: int) -> Sequence[QuestionRecord]:
+    """`MOST_ASKED` of what was held out, the same ones for a seed, and only of those that the trainer could measure: it
+    reads none that is longer than `max_tokens`."""
+    order = sorted(
+        (one for one in held_out if one.id in measured),
+        key=lambda one: hashlib.sha256(f"parity {seed} {one.id}".encode()).digest(),
+    )
     return order[:MOST_ASKED]
 
 
