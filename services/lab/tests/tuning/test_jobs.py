@@ -4,7 +4,7 @@ import asyncio
 import math
 
 import pytest
-from services.lab.tests.tuning.learning import ACME, STEPS, Bench, better
+from services.lab.tests.tuning.learning import ACME, STEPS, Bench, a_token, better
 from sqlalchemy import update
 
 from contracts.improvement.question_sets import QuestionSetCreate
@@ -139,7 +139,7 @@ async def test_a_running_job_is_cancelled_and_its_trainer_ended(bench: Bench) ->
     bench.method.open.clear()
     working = asyncio.create_task(bench.work())
     await bench.method.began.wait()
-    await bench.opened.tuning.cancel(ACME, made.id)
+    await bench.opened.tuning.cancel(ACME, made.id, a_token)
     await working
     assert bench.method.ended.is_set()
     assert (await bench.get(made.id)).status == "cancelled"

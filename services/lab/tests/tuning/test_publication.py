@@ -103,7 +103,7 @@ async def test_what_an_earlier_attempt_published_goes_where_a_later_one_is_refus
 async def test_a_job_that_is_cancelled_while_it_is_published_leaves_no_model(bench: Bench) -> None:
     await bench.save()
     made = await bench.start()
-    bench.publisher.meanwhile = lambda: bench.opened.tuning.cancel(ACME, made.id)
+    bench.publisher.meanwhile = lambda: bench.opened.tuning.cancel(ACME, made.id, a_token)
     await bench.work()
     assert ((await bench.get(made.id)).status, bench.publisher.served) == ("cancelled", {})
     with pytest.raises(ArtifactMissing):

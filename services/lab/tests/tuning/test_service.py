@@ -65,7 +65,7 @@ async def test_a_tenant_keeps_so_many_jobs_and_deletes_one_to_make_room(bench: B
     await bench.save()
     for _ in range(KEPT):
         made = await bench.start()
-        await bench.opened.tuning.cancel(ACME, made.id)
+        await bench.opened.tuning.cancel(ACME, made.id, a_token)
     with pytest.raises(TuningJobsKept, match="6 tuning jobs of this tenant are kept, which is the most"):
         await bench.start()
     await bench.opened.tuning.delete(ACME, made.id, a_token)
@@ -120,12 +120,12 @@ async def test_a_queued_job_is_cancelled_at_once_and_only_once(bench: Bench) -> 
     await bench.save()
     made = await bench.start()
     before = counted("cancelled")
-    assert (await bench.opened.tuning.cancel(ACME, made.id)).status == "cancelled"
+    assert (await bench.opened.tuning.cancel(ACME, made.id, a_token)).status == "cancelled"
     events = await bench.opened.tuning.list_events(ACME, made.id, 10, None)
     assert [(one.message, one.level) for one in events.data] == [("The job was cancelled.", "info")]
     assert counted("cancelled") == before + 1
     with pytest.raises(TuningJobFinished):
-        await bench.opened.tuning.cancel(ACME, made.id)
+        await bench.opened.tuning.cancel(ACME, made.id, a_token)
     assert not await bench.work()
 
 
@@ -143,8 +143,8 @@ async def test_others_see_and_end_nothing(bench: Bench) -> None:
     for stranger in (Viewer("other", "key_1"), Viewer("acme", "key_2", limited=True)):
         tuning = bench.opened.tuning
         assert (await tuning.list(stranger, 5, None)).data == []
-        ends = [partial(call, token=a_token) for call in (tuning.delete, tuning.publish)]
-        for call in (tuning.get, tuning.cancel, *ends, tuning.get_artifact):
+        ends = [partial(call, token=a_token) for call in (tuning.cancel, tuning.delete, tuning.publish)]
+        for call in (tuning.get, *ends, tuning.get_artifact):
             with pytest.raises(TuningJobNotFound):
                 await call(stranger, made.id)
         for lists in (tuning.list_events, tuning.list_checkpoints):
@@ -213,6 +213,48 @@ async def test_a_job_that_is_deleted_while_it_is_published_leaves_no_model(bench
     with pytest.raises(TuningJobNotFound):
         await bench.opened.tuning.publish(ACME, made.id, a_token)
     assert bench.publisher.served == {}
+
+
+async def test_a_withdrawal_that_was_lost_is_made_up_for_when_the_job_is_deleted(bench: Bench) -> None:
+    await bench.save()
+    made = await bench.start(suffix="support")
+    await bench.opened.tuning.cancel(ACME, made.id, a_token)
+    bench.publisher.served["smollm2+acme.support"] = made.id
+    await bench.opened.tuning.delete(ACME, made.id, a_token)
+    assert bench.publisher.served == {}
+
+
+async def test_what_is_published_while_its_job_is_deleted_goes_too(bench: Bench) -> None:
+    await bench.save()
+    made = await bench.start(suffix="support")
+    await bench.work()
+    asked: list[str] = []
+
+    async def late() -> str:
+        asked.append("token")
+        if len(asked) == 2:
+            bench.publisher.served["smollm2+acme.support"] = made.id
+        return "token"
+
+    await bench.opened.tuning.delete(ACME, made.id, late)
+    assert (len(asked), bench.publisher.served) == (2, {})
+
+
+async def test_a_job_that_waits_to_be_published_is_cancelled_with_what_is_served_of_it(bench: Bench) -> None:
+    await bench.save()
+    made = await bench.start(suffix="support")
+    bench.publisher.raises = NotReady("Inference is away.")
+    await bench.work()
+    bench.publisher.served["smollm2+acme.support"] = made.id  # the answer was lost
+
+    async def away() -> str:
+        raise NotReady("Inference is away.")
+
+    assert (await bench.opened.tuning.cancel(ACME, made.id, a_token)).status == "cancelled"
+    assert bench.publisher.served == {}
+    other = await bench.start()
+    await bench.work()
+    assert (await bench.opened.tuning.cancel(ACME, other.id, away)).status == "cancelled"
 
 
 async def test_a_job_is_not_deleted_while_its_model_can_t_be_unpublishn(bench: Bench) -> None:

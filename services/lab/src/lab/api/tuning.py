@@ -67,7 +67,7 @@ async def get_fine_tuning_job(job_id: JobId, caller: EvaluationReader, tuning: T
 @router.post("/{job_id}/cancel", response_model=FineTuningJob)
 async def cancel_fine_tuning_job(job_id: JobId, caller: EvaluationWriter, tuning: Tunings) -> FineTuningJob:
     """End one."""
-    return await tuning.cancel(viewer(caller), job_id)
+    return await tuning.cancel(viewer(caller), job_id, _token_of(caller))
 
 
 @router.delete("/{job_id}", status_code=204)

@@ -9,9 +9,11 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, RowMapping
 
 from contracts.improvement.tuning import (
+    FINAL_FINE_TUNING_STATUSES,
     FineTuningCheckpoints,
     FineTuningCreate,
     FineTuningEvents,
@@ -37,6 +39,7 @@ from lab.tuning.method import Method
 from lab.tuning.publication import Learnt, Publisher, Refused, Token
 from lab.tuning.repository import Room
 from lab.tuning.wire import checkpoint_of, event_of, job_of
+from servicekit.core.errors import ServiceError
 from servicekit.jobs.cancellation import request_cancel, revoke
 from servicekit.jobs.events import Event
 from servicekit.jobs.leased_job import JobStore
@@ -44,6 +47,7 @@ from servicekit.jobs.tables import JobOwner
 from servicekit.sql.transaction import Transaction
 from servicekit.web.idempotency import CallKey
 
+log = structlog.get_logger(__name__)
 CANCELLED = Event("message", {"message": "The job was cancelled.", "level": "info"})
 _CHANCE = random.SystemRandom()
 
@@ -145,8 +149,9 @@ class Tuning:
         found = await self.store.database.read(lambda one: repository.get_artifact(one, viewer, job_id))
         return Artifact(found["digest"], found["bytes"], repository.pieces(self.store.database, job_id))
 
-    async def cancel(self, viewer: Viewer, job_id: str) -> FineTuningJob:
-        """End one, at once or once its worker hears of it; raises `TuningJobNotFound` or `TuningJobFinished`."""
+    async def cancel(self, viewer: Viewer, job_id: str, token: Token) -> FineTuningJob:
+        """End one, at once or once its worker hears of it; raises `TuningJobNotFound` or `TuningJobFinished`. What one
+        that waits had published, or looked at, is served no more."""
         await self.get(viewer, job_id)
         async with self.store.database.write() as connection:
             asked = row = await request_cancel(connection, TUNING_JOBS, job_id)
@@ -157,6 +162,8 @@ class Tuning:
             raise TuningJobFinished(job_id, found.status)
         if asked is None:
             TUNING_ENDED.labels("cancelled").inc()
+            if (row["result"] or {}).get("artifact") is not None:
+                await self._unpublish(job_id, token)
         self.store.notifier.notify(job_id, due=True)
         return found
 
@@ -194,9 +201,18 @@ class Tuning:
     async def delete(self, viewer: Viewer, job_id: str, token: Token) -> None:
         """One that has ended; what it learnt is served no more."""
         row = await self.store.database.read(lambda one: repository.get_job(one, viewer, job_id))
-        if row["status"] == "succeeded":
-            await self.publisher.unpublish(job_id, token)
+        if row["status"] not in FINAL_FINE_TUNING_STATUSES:
+            raise TuningJobUnfinished(job_id)
+        await self.publisher.unpublish(job_id, token)  # whatever its end was: a withdrawal may have been lost
         await self.store.database.write(lambda one: repository.delete_job(one, viewer, job_id))
+        await self._unpublish(job_id, token)  # somebody may have published it between the two
+
+    async def _unpublish(self, job_id: str, token: Token) -> None:
+        """Where it has been decided already, and can't be taken back."""
+        try:
+            await self.publisher.unpublish(job_id, token)
+        except ServiceError as error:
+            log.warning("a tuned model could not be withdrawn", job=job_id, error=error.code)
 
     async def delete_tenant(self, tenant: str) -> None:
         """All that a tenant has; other replicas delete their files of it within a minute."""
