@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from lab.tuning.errors import ArtifactMissing, PublicationRefused, TrainerDied
 from lab.tuning.method import Trained, Work
 from lab.tuning.publication import Refused
 from servicekit.core.clock import ManualClock
-from servicekit.core.errors import NotReady
+from servicekit.core.errors import Forbidden, NotReady
 
 
 async def test_what_is_better_is_served_under_its_suffix_to_its_tenant(bench: Bench) -> None:
@@ -118,6 +119,23 @@ async def test_a_tenant_that_is_deleted_while_its_job_is_published_leaves_no_mod
     assert bench.publisher.served == {}
 
 
+@pytest.mark.parametrize("answer", [None, NotReady("The answer was lost.")])
+async def test_what_reaches_inference_after_its_tenant_was_purged_is_withdrawn_with_the_token_of_before(
+    bench: Bench, answer: Exception | None
+) -> None:
+    async def purged() -> None:
+        await bench.opened.tuning.delete_tenant("acme")
+        bench.grants.refused = Forbidden("The key was revoked.")
+        if answer is not None:
+            raise answer
+
+    await bench.save()
+    await bench.start()
+    bench.publisher.meanwhile = purged
+    await bench.work()
+    assert bench.publisher.served == {}
+
+
 @pytest.fixture
 def checked(bench: Bench) -> CheckedMethod:
     """The bench's method, with a trainer that looks at what served models say."""
@@ -156,6 +174,21 @@ async def test_questions_that_the_trainer_left_out_are_not_asked(bench: Bench, c
     await bench.work()
     (work,) = checked.works
     assert checked.said == [one.id for one in work.held_out if one.id not in left_out]
+
+
+async def test_a_worker_that_ends_while_it_declares_a_candidate_takes_it_away(
+    bench: Bench, checked: CheckedMethod
+) -> None:
+    async def ends() -> None:
+        working.cancel()
+        await asyncio.sleep(0)
+
+    await bench.save()
+    await bench.start()
+    bench.publisher.meanwhile = ends
+    working = asyncio.create_task(bench.work())
+    await asyncio.gather(working, return_exceptions=True)
+    assert (working.cancelled(), bench.publisher.served, checked.checks) == (True, {}, 0)
 
 
 async def test_what_is_served_otherwise_than_it_was_measured_is_not_published_by_hand_either(

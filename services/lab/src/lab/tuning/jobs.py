@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -15,6 +15,7 @@ import structlog
 
 from contracts.improvement.question_sets import QuestionRecord
 from contracts.improvement.tuning import NotPublished
+from contracts.models.tuning import Stage
 from lab.evaluations.comparison import Difference, compare
 from lab.metrics import TUNED_TOKENS, TUNING_ENDED, TUNING_LOSS
 from lab.tuning import repository
@@ -166,15 +167,14 @@ class TuningJobs(JobKind[LeasedJob]):
             await self._unpublish(job)  # of the candidate something may be left
             return await self._succeed(job, None, why)
         try:
-            name = await _to_its_end(self.publisher.publish(learnt, self._token(job)))
+            name = await _to_its_end(self._declare(job, learnt, "published"))
         except Refused as refused:
             await self._unpublish(job)  # an attempt before this one may have published it
             return await self._succeed(job, None, refused.why)
         try:
             await self._succeed(job, name, None)
         except LeaseLost:
-            if not await job.store.database.read(lambda one: repository.exists(one, job.id)):
-                await self._unpublish(job)  # its tenant was deleted meanwhile
+            await self._unpublish_if_gone(job, self._token(job))
             raise
         return None
 
@@ -189,18 +189,42 @@ class TuningJobs(JobKind[LeasedJob]):
         questions = [one for one in split.held_out if one.id in asked]
         if not questions:
             return
-        candidate = await _to_its_end(self.publisher.publish(learnt, token, stage="candidate"))
+        discard = partial(self._discard, token=token)
+        candidate = await _to_its_end(self._declare(job, learnt, "candidate"), discard)
         try:
             ask = partial(self.publisher.ask, token)
             base, tuned = await _unless_stopping(job, ask_both(ask, (job.row["model"], candidate), questions))
             await self.folders.write(job.id, "adapter.gguf", learnt.pieces())
             found = await _unless_stopping(job, method.agreement(work, base, tuned))
         finally:
-            await self._discard(candidate, token)
+            await discard(candidate)
         parity = await asyncio.to_thread(parity_of, found)
         job.emit("message", {"message": f"Of the served model: {parity['parity']}."})
         await job.write(values={"result": {**job.row["result"], **parity}}, progress=True)
         await self.folders.remove(job.id)
+
+    async def _declare(self, job: LeasedJob, learnt: Learnt, stage: Stage) -> str:
+        """Have it served. Where the job's row is gone by then, its tenant was purged while this was under way: what
+        came after the purge is withdrawn, with the token of before it, as the key is no more. Raises `LeaseLost`."""
+        held = await self._token(job)()
+
+        async def token() -> str:
+            return held
+
+        try:
+            name = await self.publisher.publish(learnt, self._token(job), stage)
+        except BaseException:
+            await self._unpublish_if_gone(job, token)
+            raise
+        if await self._unpublish_if_gone(job, token):
+            raise LeaseLost
+        return name
+
+    async def _unpublish_if_gone(self, job: LeasedJob, token: Token) -> bool:
+        is_gone = not await job.store.database.read(lambda one: repository.exists(one, job.id))
+        if is_gone:
+            await self._unpublish(job, token)
+        return is_gone
 
     async def _discard(self, candidate: str, token: Token) -> None:
         try:
@@ -225,22 +249,24 @@ class TuningJobs(JobKind[LeasedJob]):
                 await connection.run(repository.replace_published, job.tenant, name, job.id)
         TUNING_ENDED.labels("succeeded").inc()
 
-    async def _unpublish(self, job: LeasedJob) -> None:
+    async def _unpublish(self, job: LeasedJob, token: Token | None = None) -> None:
         """Serve it no more; where that can't be said, a later job of its name, or its tenant's deletion, does."""
         try:
-            await self.publisher.unpublish(job.id, self._token(job))
+            await self.publisher.unpublish(job.id, token or self._token(job))
         except ServiceError as error:
             log.warning("a tuned model could not be withdrawn", job=job.id, error=error.code)
 
 
-async def _to_its_end(doing: Coroutine[Any, Any, str]) -> str:
-    """What comes of it, also where this is cancelled, which goes on only then: what is declared can be withdrawn, what
-    is on its way to be declared can't."""
+async def _to_its_end(doing: Coroutine[Any, Any, str], undo: Callable[[str], Awaitable[None]] | None = None) -> str:
+    """What comes of it, also where this is cancelled, which goes on only then, and where there is `undo` with it: what
+    is declared can be withdrawn, what is on its way to be declared can't."""
     task = asyncio.create_task(doing)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait({task})
+        if undo is not None and not task.cancelled() and task.exception() is None:
+            await undo(task.result())
         raise
 
 
