@@ -45,6 +45,7 @@ class ScriptedTarget:
     script: Script = right
     asked: Counter[str] = field(default_factory=Counter)
     requests: list[str] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
     open: asyncio.Event = field(default_factory=asyncio.Event)
     began: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -54,6 +55,7 @@ class ScriptedTarget:
     async def ask(self, target: EvaluationTarget, question: QuestionRecord, token: str, request_id: str) -> Answered:
         self.asked[question.id] += 1
         self.requests.append(request_id)
+        self.tokens.append(token)
         self.began.set()
         await self.open.wait()
         answer = self.script(question, self.asked[question.id])
@@ -68,11 +70,13 @@ class ScriptedGrants:
 
     target: ScriptedTarget
     refused: ServiceError | None = None
+    given: int = 0
 
     async def token(self, grant: str, *, fresh: bool = False, call_id: str | None = None) -> str:
         if self.refused is not None:
             raise self.refused
-        return f"token of {grant} for {call_id}"
+        self.given += 1
+        return f"token {self.given} of {grant} for {call_id}"
 
     async def spent(self, grant: str, call_id: str, since: datetime) -> Spent:
         count = sum(self.target.asked.values())

@@ -90,6 +90,20 @@ async def test_its_calls_are_charged_to_the_evaluation(bench: Bench) -> None:
     assert shown.cost_usd == "0.008", "four answers and four verdicts"
 
 
+async def test_each_of_its_calls_has_a_token_of_its_own_since_tokens_age(bench: Bench) -> None:
+    known = {"judged": [{"answer": f"said {one}", "right": True} for one in range(5)]}
+    items = [{"question": "Is it?", "answers": ["yes"], "metadata": known}]
+    await bench.opened.question_sets.save(ACME, QuestionSetCreate.model_validate({"name": "judged", "items": items}))
+    failing = iter((True, True))
+
+    def says(_: dict[str, Any]) -> str | ServiceError:
+        return UpstreamFailed("model") if next(failing, False) else _verdict(True)
+
+    shown = await _run(bench, says, question_set="judged")
+    assert shown.status == "completed"
+    assert len(bench.target.tokens) == len(set(bench.target.tokens)) == 1 + 6 + 2
+
+
 @pytest.mark.parametrize(
     "said",
     ["It is right, I think.", '{"right": "yes"}', '{"reason": "x"}', "", UpstreamFailed("model"), "{" * 50],

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -149,24 +150,24 @@ class EvaluationJobs(JobKind[LeasedJob]):
             try:
                 name = f"{job.id}.{number}.{job.lease.fence}"
                 answered = await self.target.ask(target, question, token, f"{name}.{tried}")
-                return await self._judged(job, question, answered, token, name), tried
             except ServiceError as error:
                 if error.http_status in GONE or error.http_status in LATER or tried == TRIES:
                     if error.http_status in GONE or error.http_status in LATER:
                         raise
                     return Answered(_NOTHING, 0.0, error=error.body(None)), tried
+            else:
+                return await self._judged(job, question, answered, name), tried
             await asyncio.sleep(PAUSE_SECONDS * tried)
         raise AssertionError("the last try returns or raises")
 
-    async def _judged(
-        self, job: LeasedJob, question: QuestionRecord, answered: Answered, token: str, name: str
-    ) -> Answered:
+    async def _judged(self, job: LeasedJob, question: QuestionRecord, answered: Answered, name: str) -> Answered:
         """The answer with its judge's verdict, where one is to judge."""
         spec = job.row["judge"]
         if spec is None or answered.error is not None:
             return answered
-        judge = Judge(self.target, spec["model"], spec["text"])
-        return replace(answered, judged=await judge.judge(question, answered.said.text, token, name))
+        token = partial(self.grants.token, job.row["grant_token"], call_id=job.id)
+        judge = Judge(self.target, spec["model"], spec["text"], token)
+        return replace(answered, judged=await judge.judge(question, answered.said.text, name))
 
     async def _keep(
         self, job: LeasedJob, number: int, question: QuestionRecord, answered: Answered, tries: int, pending: Pending

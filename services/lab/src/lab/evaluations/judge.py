@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -41,22 +41,25 @@ class Judge:
     target: Target
     model: str
     rubric: str
+    token: Callable[[], Awaitable[str]]
+    """One that lasts for the next call: those before may have taken longer than one lives."""
 
-    async def judge(self, question: QuestionRecord, answer: str, token: str, name: str) -> Judged:
+    async def judge(self, question: QuestionRecord, answer: str, name: str) -> Judged:
         """The verdict on an answer; `name` begins the names of its calls, by which they are charged. Raises what holds
         for every other one, too: a limit, a part that is away, a key or a model that is gone."""
-        verdict = await self._ask(question, answer, token, f"{name}.j0")
+        verdict = await self._ask(question, answer, f"{name}.j0")
         people = []
         for at, known in enumerate(judged_by_people(question.metadata), start=1):
-            said = await self._ask(question, known.answer, token, f"{name}.j{at}")
+            said = await self._ask(question, known.answer, f"{name}.j{at}")
             if said.right is not None:
                 people.append((known.right, said.right))
         return Judged(verdict, people)
 
-    async def _ask(self, question: QuestionRecord, answer: str, token: str, name: str) -> Verdict:
+    async def _ask(self, question: QuestionRecord, answer: str, name: str) -> Verdict:
         target = EvaluationTarget(model=self.model, parameters=PARAMETERS)
         record = QuestionRecord(id=question.id, turns=turns_of(self.rubric, question, answer))
         for tried in range(1, TRIES + 1):
+            token = await self.token()
             try:
                 said = await self.target.ask(target, record, token, f"{name}.{tried}")
             except ServiceError as error:
