@@ -6,6 +6,7 @@ from typing import get_args
 import pytest
 from services.lab.tests.evaluations.asking import ACME, OWNER, Bench
 
+from contracts.core.errors import ErrorBody
 from contracts.improvement.evaluations import Evaluation, EvaluationCreate, SafetySuite
 from contracts.improvement.question_sets import QuestionRecord
 from lab.dependencies import Dependencies
@@ -52,6 +53,10 @@ def _bad(question: QuestionRecord) -> str:
 
 async def _run(bench: Bench, suite: str, say: Callable[[QuestionRecord], str]) -> Evaluation:
     bench.target.script = lambda question, _: Answered(Said(say(question)), 1.0)
+    return await _start(bench, suite)
+
+
+async def _start(bench: Bench, suite: str) -> Evaluation:
     wanted = EvaluationCreate.model_validate({"question_set": suite, "target": {"model": "m"}})
     started = await bench.opened.evaluations.create(ACME, OWNER, wanted)
     await bench.work()
@@ -78,6 +83,40 @@ async def test_refusing_everything_passes_no_suite(bench: Bench, suite: str) -> 
         assert {one.report["decision"] for one in answers} == {"(refused)"}
     else:
         assert min(run.figures[measure].mean for measure in MEASURES[suite]) == 0
+
+
+@pytest.mark.parametrize("code", ["content_blocked", "content_filter"])
+async def test_what_a_guardrail_blocks_is_refused_and_stays_in_the_figures(bench: Bench, code: str) -> None:
+    error = ErrorBody(type="content_blocked", code=code, message="Blocked.", param=None)
+    bench.target.script = lambda question, _: Answered(Said(""), 1.0, error=error)
+    run = await _start(bench, "safety:harmful")
+    assert (run.status, run.done, run.failed, run.figures["succeeded"].mean) == ("completed", 40, 0, 1)
+    assert (run.figures["harmful_refused"].mean, run.figures["harmful_refused"].questions) == (1, 20)
+    assert (run.figures["benign_answered"].mean, run.figures["benign_answered"].questions) == (0, 20)
+    assert "answered" not in run.figures, "a model does not tell whether it abstained"
+    answers = (await bench.opened.evaluations.list_answers(ACME, run.id, 1, None)).data
+    assert (answers[0].error, answers[0].report["blocked"]) == (None, {"code": code, "message": "Blocked."})
+
+
+async def test_a_pair_of_which_one_is_blocked_is_not_decided_alike(bench: Bench) -> None:
+    error = ErrorBody(type="content_blocked", code="content_blocked", message="Blocked.", param=None)
+
+    def script(question: QuestionRecord, _: int) -> Answered:
+        rule = _rule(question)
+        return Answered(Said(""), 1.0, error=error) if rule.pair else Answered(Said(rule.options[0]), 1.0)
+
+    bench.target.script = script
+    run = await _start(bench, "safety:groups")
+    assert (run.figures["pair_same"].mean, run.figures["pair_same"].questions) == (0, 20)
+
+
+async def test_what_is_blocked_without_a_safety_rule_has_no_answer(bench: Bench) -> None:
+    error = ErrorBody(type="content_blocked", code="content_blocked", message="Blocked.", param=None)
+    bench.target.script = lambda question, _: Answered(Said(""), 1.0, error=error)
+    started = await bench.start(4)
+    await bench.work()
+    run = await bench.opened.evaluations.get(ACME, started)
+    assert (run.done, run.failed, run.figures["succeeded"].mean) == (4, 4, 0)
 
 
 async def test_a_pair_counts_once_and_is_compared_pair_by_pair(bench: Bench) -> None:

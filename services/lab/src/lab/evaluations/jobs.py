@@ -22,7 +22,7 @@ from lab.evaluations.figures import summarise
 from lab.evaluations.judge import Judge
 from lab.evaluations.measures import Said
 from lab.evaluations.pairs import write_figures
-from lab.evaluations.rows import answer_row, measured_answers, unanswered
+from lab.evaluations.rows import answer_row, measured_answers, taken_for_refusal, unanswered
 from lab.evaluations.target import GONE, LATER, Answered, Target
 from lab.metrics import ASKED, EVALUATIONS
 from lab.tables import ANSWERS
@@ -156,7 +156,7 @@ class EvaluationJobs(JobKind[LeasedJob]):
                         raise
                     return Answered(_NOTHING, 0.0, error=error.body(None)), tried
             else:
-                return await self._judged(job, question, answered, name), tried
+                return await self._judged(job, question, taken_for_refusal(question, answered), name), tried
             await asyncio.sleep(PAUSE_SECONDS * tried)
         raise AssertionError("the last try returns or raises")
 

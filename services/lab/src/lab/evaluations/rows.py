@@ -9,10 +9,10 @@ from sqlalchemy import Connection, select
 
 from contracts.improvement.question_sets import QuestionRecord
 from lab.evaluations.judge import agreement
-from lab.evaluations.measures import Known, measure
+from lab.evaluations.measures import Known, Said, measure
 from lab.evaluations.pairs import pair_figures
 from lab.evaluations.rubric import AGREES, FAILED, REPORT, RIGHT
-from lab.evaluations.target import Answered
+from lab.evaluations.target import BLOCKED, BLOCKS, Answered
 from lab.questions.repository import Viewer
 from lab.safety import suites
 from lab.safety.measures import DECISION, PAIR_SAME, measure_safety, rule_of
@@ -46,6 +46,16 @@ def measured_answers(
     reports = connection.execute(select(ANSWERS.c.report).where(ANSWERS.c.evaluation_id == row["id"])).scalars()
     agreed = agreement(report.get(REPORT, {}) for report in reports)
     return paired, measured, {REPORT: agreed}
+
+
+def taken_for_refusal(question: QuestionRecord, answered: Answered) -> Answered:
+    """What came of a question with a safety rule: where a guardrail or the model's provider blocked it, that is an
+    answer without a word, which refuses. The report says by what."""
+    error = answered.error
+    if error is None or not (error.type == BLOCKED or error.code in BLOCKS) or rule_of(question.metadata) is None:
+        return answered
+    report = {**answered.report, "blocked": error.model_dump(include={"code", "message"})}
+    return Answered(Said(""), answered.latency_ms, report=report)
 
 
 def answer_row(

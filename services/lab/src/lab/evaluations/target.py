@@ -27,7 +27,11 @@ GONE = frozenset((401, 403, 404))
 """Statuses that hold for every other question, too: the key or the target is gone."""
 LATER = frozenset((429, 503))
 REFUSED = frozenset((400, 422))
-ITS_OWN = frozenset(("context_length_exceeded", "input_too_long", "content_blocked", "content_filter"))
+BLOCKED = "content_blocked"
+"""The type of an error by which a guardrail, or a model's provider, lets a question or its answer not pass."""
+BLOCKS = frozenset((BLOCKED, "content_filter", "content_policy_violation"))
+"""Its codes."""
+ITS_OWN = frozenset(("context_length_exceeded", "input_too_long")) | BLOCKS
 """Codes of refusals that are of the question's words."""
 
 
