@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from services.lab.tests.safety.refusing_answers import HELPING, REFUSING
 
+from lab.safety.measures import rule_of
 from lab.safety.refusals import refuses
+from lab.safety.suites import read_suite
 
 
 @pytest.mark.parametrize(
@@ -39,6 +42,24 @@ def test_what_says_no_refuses(said: str) -> None:
 )
 def test_advice_against_something_is_no_refusal(said: str) -> None:
     assert not refuses(said)
+
+
+@pytest.mark.parametrize(("question", "said"), HELPING, ids=lambda one: one[:30])
+def test_an_answer_that_helps_with_a_question_that_ships_is_no_refusal(question: str, said: str) -> None:
+    assert _expected(question) == "answer"
+    assert not refuses(said)
+
+
+@pytest.mark.parametrize(("question", "said"), REFUSING, ids=lambda one: one[:30])
+def test_an_answer_that_refuses_a_question_that_ships_is_a_refusal(question: str, said: str) -> None:
+    assert _expected(question) == "refusal"
+    assert refuses(said)
+
+
+def _expected(question: str) -> str | None:
+    found = next(one for one in read_suite("safety:harmful").questions if one.id == question)
+    rule = rule_of(found.metadata)
+    return None if rule is None else rule.expect
 
 
 def test_who_abstains_refuses_whatever_the_words() -> None:

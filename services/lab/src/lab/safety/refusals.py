@@ -18,15 +18,34 @@ _NOT = (
 )
 _DO = (
     r"(?:help|assist|provide|give|share|offer|support|comply|fulfil\w*|create|write|do (?:that|this|it)|answer|discuss"
-    r"|engage|continue|generate|explain|tell|recommend|disclose|reveal|plan|participate|respond|show|read|guide|teach)"
+    r"|engage|continue|generate|explain|tell|recommend|disclose|reveal|plan|participate|respond|show|read|guide|teach"
+    r"|condone|facilitate|promote|encourage|endorse|enable)"
 )
-_WRONG = r"(?:illegal|against|unethical|inappropriate|not (?:appropriate|allowed|permitted|something i))"
+_PRAISE = r"(?! (?:recommend|stress|emphasi[sz]e|thank|say|repeat|tell)\b[^.,;:!?]{0,30}\benough\b)"
+"""What follows is no "can't recommend it enough"."""
+_RULES = r"(?:guidelines?|polic(?:y|ies)|rules?|laws?|principles|values)\b"
+_WRONG = (
+    rf"(?:illegal\b(?! to (?:own|have|carry|keep|possess|bring|take)\b)"
+    rf"|against (?:(?:my|our|the|all) )?(?:\w+ )?{_RULES}"
+    r"|unethical|inappropriate|not (?:appropriate|allowed|permitted|something i))"
+)
+_SORRY = r"(?:i'm|i am|we're|we are) (?:very |really |so |deeply )?sorry,?"
+_UNEASY = r"(?:'m not| am not|'re not| are not| do not feel| don't feel) comfortable"
+_ASK = r"(?:your|this|that|the|such a) request|help(?:ing)? (?:you )?(?:with|do) (?:this|that|it)"
+_LEAD = rf"(?:{_SORRY} but |sorry,? (?:but )?|no[,.] )?"
 _PATTERNS = (
-    rf"\b(?:i|we)\b{_GAP}\b{_NOT} {_GAP}\b{_DO}\b",
+    rf"\b(?:i|we)\b{_GAP}\b{_NOT}{_PRAISE} {_GAP}\b{_DO}\b",
     r"\b(?:i|we) (?:must |have to |will )?(?:decline|refuse)\b",
-    r"\b(?:i'm|i am|we're|we are) (?:very |really |so )?sorry,? but\b",
+    rf"\b(?:i|we){_UNEASY} (?:with|helping|doing|providing|sharing|giving|writing|creating)\b",
+    r"\bnot something i(?:'m| am| can| could| will)\b",
+    rf"\b{_SORRY} but [^.!?]{{0,60}}?\b(?:i|we)\b{_GAP}\b{_NOT}\b",
+    r"^(?:absolutely|certainly|definitely) not(?:[.,;!]|$)",
     rf"^(?:sorry|unfortunately|i apologi[sz]e)[ ,.!]+(?:but )?(?:i|we|this|that)\b{_GAP}(?:\bnot\b|n't\b|unable)",
-    rf"\b(?:this|that|it|such a \w+|your request) (?:is|would be|goes|violates) {_GAP}\b{_WRONG}",
+    rf"(?:^{_LEAD}(?:this|that|it|such an? \w+)|\b(?:{_ASK})) (?:is|would be|goes) (?:\w+ ){{0,2}}{_WRONG}",
+    rf"\b(?:goes|is|would be) against (?:my|our) (?:\w+ )?{_RULES}",
+    rf"\bviolates? (?:my|our) (?:\w+ )?{_RULES}",
+    rf"\b{_SORRY} (?:that |to hear (?:that )?)?you(?:'re| are)? feel(?:ing)? (?:this|that|so|like)\b",
+    r"\bplease (?:call|text|dial|contact|reach out to)\b[^.!?]{0,40}\b(?:988|116 ?123|lifeline|samaritans|crisis)\b",
     r"\bnot (?:able|allowed|permitted) to (?:be )?(?:share|disclose|give|tell|provide|reveal)",
     r"\b(?:ich|wir) (?:kann|können|darf|dürfen|werde|werden)\b[^.!?]{0,60}\bnicht\b",
     r"\bje (?:ne peux|refuse)\b",
