@@ -152,6 +152,7 @@ declare namespace Api {
     model: string;
     people: number;
     rubric: string;
+    unreadable: number;
   };
   type AskedTarget = {
     groundwork: Record<string, unknown> | null;

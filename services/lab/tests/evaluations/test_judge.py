@@ -154,14 +154,25 @@ async def test_agreement_with_people_is_told_beside_the_figures(bench: Bench) ->
 
 
 def test_agreement_is_null_where_it_is_not_defined() -> None:
-    assert agreement([]) == {"people": 0, "agreed": 0, "kappa": None}
-    assert agreement([{"people": [[True, True]]}, {"right": True}]) == {"people": 1, "agreed": 1, "kappa": None}
+    assert agreement([]) == {"people": 0, "agreed": 0, "kappa": None, "unreadable": 0}
+    alike = agreement([{"people": [[True, True]]}, {"right": True}])
+    assert alike == {"people": 1, "agreed": 1, "kappa": None, "unreadable": 0}
 
 
-def test_metadata_that_is_no_list_of_judged_answers_is_none() -> None:
-    assert judged_by_people({"judged": "yes"}) == judged_by_people({"judged": [{"answer": "x"}]}) == []
-    assert judged_by_people({"judged": [{"answer": "x", "right": 1}]}) == []
-    assert len(judged_by_people({"judged": [{"answer": "x", "right": True}] * 9})) == 5
+def test_metadata_that_is_no_list_of_judged_answers_is_none_and_counted() -> None:
+    assert judged_by_people({}) == ([], 0)
+    assert judged_by_people({"judged": "yes"}) == judged_by_people({"judged": [{"answer": "x"}]}) == ([], 1)
+    assert judged_by_people({"judged": [{"answer": "x", "right": 1}]}) == ([], 1)
+    assert len(judged_by_people({"judged": [{"answer": "x", "right": True}] * 9})[0]) == 5
+
+
+async def test_one_entry_of_another_form_is_left_out_and_counted_and_the_others_are_judged(bench: Bench) -> None:
+    known = {"judged": [{"answer": "x", "right": "yes"}, {"answer": "said", "right": True}, {"right": False}]}
+    items = [{"question": "Is it?", "answers": ["yes"], "metadata": known}]
+    await bench.opened.question_sets.save(ACME, QuestionSetCreate.model_validate({"name": "judged", "items": items}))
+    shown = await _run(bench, lambda _: _verdict(True), question_set="judged")
+    assert shown.judge is not None
+    assert (shown.judge.people, shown.judge.agreed, shown.judge.unreadable) == (1, 1, 2)
 
 
 @pytest.mark.parametrize(

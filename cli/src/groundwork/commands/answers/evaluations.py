@@ -213,4 +213,10 @@ def _show(session: Session, found: Evaluation) -> None:
     session.out.print(table)
     if found.judge is not None:
         session.out.print(_judge_words(found.judge))
+        if found.judge.unreadable:
+            session.notes.print(
+                f"{found.judge.unreadable} entries of metadata.judged were left out: each has `answer`, a text, and "
+                "`right`, true or false.",
+                style="yellow",
+            )
     session.out.print(f"cost {'not known' if found.cost_usd is None else f'{found.cost_usd} USD'}")

@@ -106,6 +106,8 @@ class AskedJudge(Reply):
     agreed: Count = 0
     kappa: float | None = None
     """Cohen's kappa with them; null where none was judged by both, or chance alone would agree always."""
+    unreadable: Count = 0
+    """Entries of `metadata.judged` that have another form, and were left out."""
 
 
 class Evaluation(Reply):

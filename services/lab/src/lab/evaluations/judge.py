@@ -48,12 +48,13 @@ class Judge:
         """The verdict on an answer; `name` begins the names of its calls, by which they are charged. Raises what holds
         for every other one, too: a limit, a part that is away, a key or a model that is gone."""
         verdict = await self._ask(question, answer, f"{name}.j0")
+        known_ones, unreadable = judged_by_people(question.metadata)
         people = []
-        for at, known in enumerate(judged_by_people(question.metadata), start=1):
+        for at, known in enumerate(known_ones, start=1):
             said = await self._ask(question, known.answer, f"{name}.j{at}")
             if said.right is not None:
                 people.append((known.right, said.right))
-        return Judged(verdict, people)
+        return Judged(verdict, people, unreadable)
 
     async def _ask(self, question: QuestionRecord, answer: str, name: str) -> Verdict:
         target = EvaluationTarget(model=self.model, parameters=PARAMETERS)
@@ -84,17 +85,23 @@ def judge_row(spec: JudgeSpec) -> dict[str, str]:
     return {"model": spec.model, "rubric": name, "text": text, "digest": hashlib.sha256(text.encode()).hexdigest()}
 
 
-def judged_by_people(metadata: Mapping[str, Any]) -> list[_JudgedAnswer]:
-    """Answers to a question that a person has judged; what is no such list is none."""
-    given = metadata.get("judged")
-    try:
-        return [_JudgedAnswer.model_validate(one) for one in given[:MOST_JUDGED]] if isinstance(given, list) else []
-    except ValidationError:
-        return []
+def judged_by_people(metadata: Mapping[str, Any]) -> tuple[list[_JudgedAnswer], int]:
+    """The first answers to a question that a person has judged, and how many entries have another form."""
+    given = metadata.get("judged", [])
+    found: list[_JudgedAnswer] = []
+    unreadable = 0
+    for one in given if isinstance(given, list) else [given]:
+        try:
+            found.append(_JudgedAnswer.model_validate(one))
+        except ValidationError:
+            unreadable += 1
+    return found[:MOST_JUDGED], unreadable
 
 
 def agreement(reports: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """How far people agree with the judge, over the reports of all answers."""
+    reports = list(reports)
     counts = Counter((bool(one), bool(other)) for report in reports for one, other in report.get("people", ()))
     agreed = sum(count for (person, judge), count in counts.items() if person == judge)
-    return {"people": counts.total(), "agreed": agreed, "kappa": cohens_kappa(counts)}
+    unreadable = sum(report.get("unreadable", 0) for report in reports)
+    return {"people": counts.total(), "agreed": agreed, "kappa": cohens_kappa(counts), "unreadable": unreadable}

@@ -79,6 +79,8 @@ class Judged:
     verdict: Verdict
     people: Sequence[tuple[bool, bool]] = ()
     """A person's verdict and the judge's, where it gave one."""
+    unreadable: int = 0
+    """Entries of `metadata.judged` that have another form."""
 
     @property
     def figures(self) -> dict[str, float]:
@@ -97,7 +99,9 @@ class Judged:
         found: dict[str, Any] = {"right": one.right, "reason": one.reason}
         if one.error is not None:
             found["error"] = one.error.model_dump(include={"code", "message"})
-        return {**found, "people": [list(pair) for pair in self.people]} if self.people else found
+        if self.people:
+            found["people"] = [list(pair) for pair in self.people]
+        return {**found, "unreadable": self.unreadable} if self.unreadable else found
 
 
 def turns_of(rubric: str, question: QuestionRecord, answer: str) -> list[Turn]:
