@@ -8,7 +8,7 @@ import pytest
 from services.lab.tests.evaluations.asking import ACME, UNSUPPORTED, Bench, right
 
 from contracts.improvement.evaluations import Evaluation, JudgeSpec
-from contracts.improvement.question_sets import QuestionRecord, QuestionSetCreate
+from contracts.improvement.question_sets import QuestionRecord, QuestionSetCreate, Turn
 from lab.dependencies import Dependencies
 from lab.evaluations.judge import agreement, judge_row, judged_by_people
 from lab.evaluations.measures import Said
@@ -194,6 +194,29 @@ def test_what_is_long_is_cut_so_that_it_can_be_asked(letter: str) -> None:
     turns = turns_of("r" * 8000, question, letter * 200_000)
     assert len(turns[1].content) <= MOST_MATERIAL
     assert json.loads(turns[1].content)["answer"].endswith("[cut]")
+
+
+@pytest.mark.parametrize("letter", ["x", "\x01", '"'])
+def test_of_a_long_conversation_the_last_turn_is_the_question_and_the_beginning_is_cut(letter: str) -> None:
+    turns = [Turn(role="system", content="Be brief."), Turn(role="user", content=letter * 30_000)]
+    turns += [Turn(role="assistant", content="It is the handbook."), Turn(role="user", content="How many days?")]
+    said = turns_of(RUBRIC, QuestionRecord(id="q", turns=turns, answers=["27"]), letter * 30_000)[1].content
+    assert len(said) <= MOST_MATERIAL
+    material = json.loads(said)
+    assert material["question"] == "How many days?"
+    assert material["conversation_before"].startswith("[cut] ")
+    assert material["conversation_before"].endswith(f"{letter}\nassistant: It is the handbook.")
+
+
+def test_a_last_turn_that_fits_is_whole_however_much_was_said_before() -> None:
+    turns = [Turn(role="user", content="x" * 31_000), Turn(role="user", content="y" * 11_000)]
+    material = json.loads(turns_of(RUBRIC, QuestionRecord(id="q", turns=turns), "27")[1].content)
+    assert material["question"] == "y" * 11_000
+    short = [Turn(role="user", content="Hello"), Turn(role="user", content="How many?")]
+    material = json.loads(turns_of(RUBRIC, QuestionRecord(id="q", turns=short), "27")[1].content)
+    assert (material["conversation_before"], material["question"]) == ("user: Hello", "How many?")
+    one = json.loads(turns_of(RUBRIC, QuestionRecord(id="q", turns=short[1:]), "27")[1].content)
+    assert one == {"question": "How many?", "answer": "27"}
 
 
 def test_an_own_rubric_is_told_from_the_one_that_ships() -> None:

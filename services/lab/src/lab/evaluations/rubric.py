@@ -31,7 +31,8 @@ FORM = (
     'Reply with a JSON object: "reason", one short sentence, then "right", true or false.'
 )
 LENGTHS = (12_000, 6000, 3000, 1000)
-"""Characters of a question and of an answer; what is longer is cut, and says so. The first with which all fits."""
+"""Characters of a question, with what was said before it, and of an answer; what is longer is cut, and says so. The
+first with which all fits."""
 MOST_REFERENCES = 5
 """Each of a sixth of that."""
 MOST_MATERIAL = 32_000
@@ -111,8 +112,7 @@ def turns_of(rubric: str, question: QuestionRecord, answer: str) -> list[Turn]:
 
 
 def _material(question: QuestionRecord, answer: str, length: int) -> str:
-    asked = question.question if question.question is not None else _conversation(question.turns or ())
-    material: dict[str, Any] = {"question": _cut(asked, length)}
+    material: dict[str, Any] = _asked(question, length)
     if question.answerable is False:
         material["reference"] = "This question can't be answered."
     elif question.answers:
@@ -132,8 +132,17 @@ def read_verdict(text: str) -> Verdict:
     return Verdict(None, error=NO_VERDICT)
 
 
-def _conversation(turns: Sequence[Turn]) -> str:
-    return "\n".join(f"{turn.role}: {turn.content}" for turn in turns)
+def _asked(question: QuestionRecord, length: int) -> dict[str, Any]:
+    """The question; of a conversation its last turn, and of those before the end, which is nearest to it."""
+    if question.question is not None or not question.turns:
+        return {"question": _cut(question.question or "", length)}
+    *before, last = question.turns
+    earlier = "\n".join(f"{turn.role}: {turn.content}" for turn in before)
+    asked = _cut(last.content, length)
+    room = max(length - len(asked), length // 6)
+    if len(earlier) > room:
+        earlier = f"[cut] {earlier[-room:]}"
+    return {"conversation_before": earlier, "question": asked} if earlier else {"question": asked}
 
 
 def _cut(text: str, length: int) -> str:
