@@ -516,6 +516,7 @@ declare namespace Api {
   type EvaluationComparison = {
     first: string;
     measures: MeasureComparison[];
+    same_judge: boolean;
     same_version: boolean;
     second: string;
   };

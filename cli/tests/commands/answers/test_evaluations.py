@@ -35,6 +35,7 @@ class Server:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, Any]] = []
         self.same_version = True
+        self.same_judge = True
         self.p = 0.01
         self.status = "completed"
         self.succeeded = "no difference"
@@ -49,7 +50,8 @@ class Server:
             measures = [_measure("answer_found", "worse"), _measure("answered", "no difference")]
             measures += [_measure("answered", "worse", "refunds"), _measure("succeeded", self.succeeded)]
             measures = [{**one, "p": self.p} for one in measures]
-            body = {"first": "eval_1", "second": "eval_2", "same_version": self.same_version, "measures": measures}
+            alike = {"same_version": self.same_version, "same_judge": self.same_judge}
+            body = {"first": "eval_1", "second": "eval_2", **alike, "measures": measures}
             return httpx2.Response(200, json=body)
         if path == "/v1/evaluations" and request.method == "GET":
             return httpx2.Response(200, json={"data": [_evaluation()], "next_cursor": None})
@@ -135,6 +137,14 @@ def test_a_gate_that_can_not_be_told_ends_with_2(server: Server, monkeypatch: py
     monkeypatch.setattr(Session, "client", lambda _: client_of(lambda _: error(404, "evaluation_not_found")))
     _output("compare", "eval_1", "eval_2", "--gate", "answered", status=2)
     _output("compare", "eval_1", "eval_2", status=1)
+
+
+def test_a_gate_on_verdicts_of_two_judges_ends_with_2_and_says_what_to_do(server: Server) -> None:
+    server.same_judge = False
+    assert "no verdicts are compared" in _output("compare", "eval_1", "eval_2")
+    refused = _output("compare", "eval_1", "eval_2", "--gate", "judge_right", status=2)
+    assert "Start both with the same --judge and --rubric." in refused
+    _output("compare", "eval_1", "eval_2", "--gate", "answered")
 
 
 def test_of_several_gates_one_that_luck_may_miss_is_not_missed(server: Server) -> None:

@@ -153,6 +153,23 @@ async def test_agreement_with_people_is_told_beside_the_figures(bench: Bench) ->
     assert shown.figures["judge_right"].mean == 1, "of what the target answered"
 
 
+@pytest.mark.parametrize(
+    "judge", [{"model": "wiser"}, {"model": "wise", "rubric": "You judge whether it is polite."}], ids=str
+)
+async def test_verdicts_of_another_judge_or_rubric_are_not_compared(bench: Bench, judge: dict[str, Any]) -> None:
+    first = await _run(bench, lambda _: _verdict(True))
+    again = await _run(bench, lambda _: _verdict(False))
+    found = await bench.opened.evaluations.compare(ACME, again.id, first.id)
+    assert found.same_judge
+    assert {"judge_right", "judge_failed"} <= {one.measure for one in found.measures}
+    other = await bench.start(4, judge=judge)
+    await bench.work()
+    found = await bench.opened.evaluations.compare(ACME, other, first.id)
+    assert not found.same_judge
+    assert {one.measure for one in found.measures} & {"judge_right", "judge_failed"} == set()
+    assert "answer_found" in {one.measure for one in found.measures}
+
+
 def test_agreement_is_null_where_it_is_not_defined() -> None:
     assert agreement([]) == {"people": 0, "agreed": 0, "kappa": None, "unreadable": 0}
     alike = agreement([{"people": [[True, True]]}, {"right": True}])

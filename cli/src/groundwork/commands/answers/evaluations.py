@@ -17,6 +17,8 @@ from groundwork.evaluation.correction import SIGNIFICANT, holm
 
 SUCCEEDED = "succeeded"
 """The measure of every question: whether there is an answer."""
+JUDGED = "judge_"
+"""How measures of a judge begin."""
 commands = typer.Typer(
     name="evaluation", no_args_is_help=True, help="Evaluations: question sets asked of models, rag:, agent:, prompt:."
 )
@@ -119,6 +121,8 @@ def compare(
         session.notes.print(
             "They asked different versions: only questions that both have are compared.", style="yellow"
         )
+    if not found.same_judge:
+        session.notes.print("Another model or rubric judged each: no verdicts are compared.", style="yellow")
     for one in found.measures:
         session.out.print(one.words if one.label is None else f"{one.label}: {one.words}")
     if gate:
@@ -151,6 +155,11 @@ def _pass(found: EvaluationComparison, gates: list[str]) -> None:
     if not found.same_version:
         raise NothingGated("The two asked different versions. A gate compares evaluations of the same one: NAME@N.")
     overall = {one.measure: one for one in found.measures if one.label is None}
+    if not found.same_judge and (judged := [name for name in gates if name.startswith(JUDGED)]):
+        raise NothingGated(
+            f"'{judged[0]}' can't be compared: another model or rubric judged each. Start both with the same --judge "
+            "and --rubric."
+        )
     if missing := [name for name in gates if name not in overall]:
         raise NothingGated(f"The two do not share the measure '{missing[0]}'; they share {', '.join(overall)}.")
     named = [overall[name] for name in dict.fromkeys(gates)]

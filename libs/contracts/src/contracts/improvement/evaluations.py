@@ -195,4 +195,6 @@ class EvaluationComparison(Reply):
     second: str
     same_version: bool
     """Whether both asked the same version of the same set."""
+    same_judge: bool = True
+    """Whether one model judged both by one rubric, or none did. Else no measure of a judge is compared."""
     measures: list[MeasureComparison]

@@ -11,7 +11,7 @@ from contracts.improvement.question_sets import QuestionRecord
 from lab.evaluations.judge import agreement
 from lab.evaluations.measures import Known, Said, measure
 from lab.evaluations.pairs import pair_figures
-from lab.evaluations.rubric import AGREES, FAILED, REPORT, RIGHT
+from lab.evaluations.rubric import OF_JUDGE, REPORT
 from lab.evaluations.target import BLOCKED, BLOCKS, Answered
 from lab.questions.repository import Viewer
 from lab.safety import suites
@@ -20,7 +20,7 @@ from lab.tables import ANSWERS
 
 SUCCEEDED = "succeeded"
 """The measure of every question: whether there is an answer."""
-ALWAYS = frozenset((SUCCEEDED, RIGHT, FAILED, AGREES))
+ALWAYS = OF_JUDGE | {SUCCEEDED}
 Measured = list[tuple[Sequence[str], Mapping[str, float]]]
 
 

@@ -13,6 +13,8 @@ from contracts.core.errors import ErrorBody
 from contracts.improvement.question_sets import QuestionRecord, Turn
 
 RIGHT, FAILED, AGREES = "judge_right", "judge_failed", "judge_agrees"
+OF_JUDGE = frozenset((RIGHT, FAILED, AGREES))
+"""Measures that say as much of the judge as of the answers."""
 REPORT = "judge"
 """Of an answer's report: the verdict with its reason, and those on answers that people had judged."""
 NAME = "answers@1"

@@ -20,6 +20,7 @@ from lab.evaluations import repository
 from lab.evaluations.answers import Wanted, list_answers
 from lab.evaluations.comparison import Difference
 from lab.evaluations.figures import Measured, differences
+from lab.evaluations.rubric import OF_JUDGE
 from lab.questions.repository import Viewer
 from lab.safety import suites
 from lab.tables import EVALUATION_JOBS, EVALUATIONS
@@ -112,8 +113,8 @@ class Evaluations:
         await self.store.database.write(lambda one: repository.delete_tenant(one, tenant))
 
     async def compare(self, viewer: Viewer, first_id: str, second_id: str | None) -> EvaluationComparison:
-        """Measure by measure, over the questions that got an answer in both; raises `EvaluationNotFound`, or
-        `OtherEvaluationMissing` where none is named."""
+        """Measure by measure, over the questions that got an answer in both; verdicts only of one judge. Raises
+        `EvaluationNotFound`, or `OtherEvaluationMissing` where none is named."""
         first = await self.get(viewer, first_id)
         if second_id is None:
             raise OtherEvaluationMissing
@@ -121,11 +122,20 @@ class Evaluations:
         one, other = await self._measured(viewer, first_id), await self._measured(viewer, second_id)
         found = await asyncio.to_thread(differences, one, other)
         same = (first.question_set, first.version) == (second.question_set, second.version)
-        measures = [_shown(label, difference) for label, difference in found]
-        return EvaluationComparison(first=first_id, second=second_id, same_version=same, measures=measures)
+        alike = _judge(first) == _judge(second)
+        kept = [each for each in found if alike or each[1].measure not in OF_JUDGE]
+        measures = [_shown(label, difference) for label, difference in kept]
+        return EvaluationComparison(
+            first=first_id, second=second_id, same_version=same, same_judge=alike, measures=measures
+        )
 
     async def _measured(self, viewer: Viewer, evaluation_id: str) -> dict[str, Measured]:
         return await self.store.database.read(lambda one: repository.measured_by_question(one, viewer, evaluation_id))
+
+
+def _judge(one: Evaluation) -> tuple[str, str] | None:
+    """Whose verdicts, by which rubric."""
+    return None if one.judge is None else (one.judge.model, one.judge.digest)
 
 
 def _shown(label: str | None, one: Difference) -> MeasureComparison:
