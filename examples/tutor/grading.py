@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Literal
 
 Grade = Literal["right", "other_number", "unsure", "empty"]
 _TOKEN = re.compile(r"(?<!\w)[-−]\d+(?:[.,:]\d+)*|\d+(?:[.,:]\d+)*|[^\W\d]\w*(?:['’]\w+)?|[±<>≤≥%°€$£/+]")
 _THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+")
+_DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+_PLAIN = re.compile(r"-?\d+(?:\.\d+)?")
 _ARTICLES = frozenset(("a", "an", "the"))
 _SAYS_NOTHING = frozenset((
     "it", "its", "is", "are", "was", "i", "you", "we", "they", "have", "has", "get", "gets", "takes", "that", "in",
@@ -23,6 +26,11 @@ _DENIES = frozenset((
     "false",
 ))  # fmt: skip
 _NAMED = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_NUMBER_WORDS = frozenset((
+    *_NAMED, "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty", "thirty",
+    "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred", "thousand", "million", "billion", "dozen",
+    "half", "quarter", "couple", "once", "twice", "double", "first", "second", "third", "fourth", "fifth",
+))  # fmt: skip
 _SAME = {"€": "eur", "$": "usd", "£": "gbp", "percent": "%", "euros": "eur", "euro": "eur"} | {
     word: str(number) for number, word in enumerate(_NAMED)
 }
@@ -39,8 +47,9 @@ def grade(question: str, expected: str, said: str) -> Grade:
         rest = [*given[:at], *given[at + len(wanted) :]]
         if all(word in allowed and not _is_number(word) and not _denies(word) for word in rest):
             return "right"
-    numbers = {word for word in given if _is_number(word)} - set(asked)
-    theirs = {word for word in wanted if _is_number(word)}
+    if any(word.lower() in _NUMBER_WORDS for word in _TOKEN.findall(f"{expected} {said}")):
+        return "unsure"  # "twenty-seven" may be 27
+    numbers, theirs = _values(said, asked), _values(expected)
     return "other_number" if numbers and theirs and not numbers & theirs else "unsure"
 
 
@@ -51,7 +60,24 @@ def words(text: str) -> list[str]:
 
 
 def _number(word: str) -> str:
-    return word.replace(",", "") if _THOUSANDS.fullmatch(word) else word
+    if _THOUSANDS.fullmatch(word):
+        return word.replace(",", "")
+    return word.replace(",", ".") if _DECIMAL_COMMA.fullmatch(word) else word
+
+
+def _values(text: str, without: Sequence[str] = ()) -> set[str]:
+    """What its numbers in digits may be: 1,500 and 1.500 are fifteen hundred to some, and one and a half to others."""
+    numbers = [word.replace("−", "-") for word in _TOKEN.findall(text) if _is_number(word.replace("−", "-"))]
+    return {
+        _value(re.sub(rf"{mark}(?=\d{{3}}(?!\d))", "", word).replace(",", "."))
+        for word in numbers
+        if _number(word) not in without
+        for mark in (",", r"\.")
+    }
+
+
+def _value(number: str) -> str:
+    return str(Decimal(number).normalize()) if _PLAIN.fullmatch(number) else number
 
 
 def _place(given: Sequence[str], wanted: Sequence[str]) -> int | None:

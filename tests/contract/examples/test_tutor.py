@@ -25,6 +25,8 @@ PAID = ("Is the fee paid monthly or yearly?", "yearly")
         (PAID, "yearly"),
         (("How much is it?", "EUR 1,500"), "1500 EUR"),
         (("How soon?", "2 working days"), "two working days"),
+        (("How long?", "2.5 years"), "2,5 years"),
+        (("How long?", "2,5 years"), "2.5 years"),
     ],
 )
 def test_the_source_s_answer_is_right_in_other_spellings(asked: tuple[str, str], said: str) -> None:
@@ -73,5 +75,25 @@ def test_another_number_is_never_right(number: int, form: str) -> None:
 
 def test_another_number_is_called_another_number() -> None:
     assert grade(*LEAVE, "28 days") == "other_number"
+    assert grade(*LEAVE, "It is 1,500 days") == "other_number"
+    assert grade("How long?", "2.5 years", "3,5 years") == "other_number"
     assert grade(*LEAVE, "quite some") == "unsure"
     assert grade(*LEAVE, " ") == "empty"
+
+
+@pytest.mark.parametrize(
+    ("expected", "said"),
+    [
+        ("27 days", "twenty-seven days"),
+        ("27 days", "Twenty seven days"),
+        ("27 days", "a quarter of 108 days"),
+        ("2 weeks", "half of 4 weeks"),
+        ("two weeks", "14 days"),
+        ("1,500", "1.500 EUR, I think"),
+        ("EUR 1.500", "EUR 1,500"),
+        ("27.5", "27,50 in all"),
+        ("1,234.56", "1.234,56 net"),
+    ],
+)
+def test_what_may_be_the_same_number_is_not_called_another(expected: str, said: str) -> None:
+    assert grade("How much?", expected, said) in ("right", "unsure")
