@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 import yaml
+from services.inference.tests.projections import projection
 
 from inference.bootstrap import open_dependencies
 from inference.engines.batched.embedding import BatchedEmbedding
 from inference.engines.head.classification import HeadClassifier
+from inference.engines.head.projection import ProjectedEmbedding
 from inference.engines.judge.guard import ChatGuard
 from inference.engines.judge.reading import ChatJudge
 from inference.engines.openai.vectors import UpstreamEmbedding, UpstreamRank
@@ -34,6 +36,10 @@ EMBEDDING = {"kind": "embedding", "max_input_tokens": 16, "dimensions": 8}
         ({**CHAT, "engine": "llamacpp", "source": {"path": "/nowhere/m.gguf"}}, RawPrompts),
         ({**EMBEDDING, "engine": "openai", "source": SERVER}, UpstreamEmbedding),
         ({**EMBEDDING, "engine": "scripted"}, BatchedEmbedding),
+        (
+            {**EMBEDDING, "engine": "projection", "source": {"projection": projection(8)}},
+            ProjectedEmbedding,
+        ),
         ({"kind": "rerank", "engine": "openai", "source": SERVER}, UpstreamRank),
         ({"kind": "rerank", "engine": "scripted"}, ScriptedRank),
         ({"kind": "reading", "engine": "scripted"}, ScriptedReading),

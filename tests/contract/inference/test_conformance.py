@@ -18,6 +18,7 @@ from tests.support.inference.running import (
     GUARD,
     GUARDING,
     HEAD,
+    PROJECTION,
     READING,
     RERANK,
     Inference,
@@ -107,6 +108,14 @@ class TestReading(ReadingConformance):
         async with open_dependencies(settings_for(tmp_path, [CHAT, EMBEDDING, READING])) as dependencies:
             await dependencies.models.loaded()
             yield dependencies.models.reading("default").ready()
+
+
+class TestProjection(EmbeddingConformance):
+    @pytest.fixture
+    async def engine(self, tmp_path: Path) -> AsyncIterator[Any]:
+        async with open_dependencies(settings_for(tmp_path, [CHAT, EMBEDDING, PROJECTION])) as dependencies:
+            await dependencies.models.loaded()
+            yield dependencies.models.embedding("words+manuals").ready()
 
 
 class TestClassification(ClassificationConformance):

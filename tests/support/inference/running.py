@@ -65,6 +65,21 @@ READING: dict[str, Any] = {
     "default": True,
 }
 
+PROJECTION: dict[str, Any] = {
+    "name": "words+manuals",
+    "kind": "embedding",
+    "engine": "projection",
+    "source": {
+        "projection": {
+            "embedding_model": EMBEDDING["name"],
+            "dimensions": 48,
+            "down": base64.b64encode(np.linspace(-0.01, 0.01, 48 * 2, dtype="<f4").tobytes()).decode(),
+            "up": base64.b64encode(np.linspace(0.1, -0.1, 2 * 48, dtype="<f4").tobytes()).decode(),
+        }
+    },
+    "max_input_tokens": 64,
+    "dimensions": 48,
+}
 HEAD: dict[str, Any] = {
     "name": "topics",
     "kind": "classification",

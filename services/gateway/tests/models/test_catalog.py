@@ -38,6 +38,14 @@ def test_default_means_the_default_of_its_kind() -> None:
         models.resolve("nope", "chat", KEY)
 
 
+def test_an_embedding_model_over_another_one_costs_what_that_does_or_its_own_price() -> None:
+    over = ModelInfo(id="e+manuals", kind="embedding", embedding_model="e")
+    dear = over.model_copy(update={"id": "dear", "price": PRICE})
+    lost = over.model_copy(update={"id": "lost", "embedding_model": "gone"})
+    models = Models.of([over, dear, lost, FREE])
+    assert [models.price(name) for name in ("e+manuals", "dear", "lost")] == [FREE.price, PRICE, None]
+
+
 def test_a_model_of_any_kind_is_found_by_name_and_the_default_is_the_chat_model() -> None:
     models = Models.of([CHAT, FREE])
     assert [models.of_any_kind(name, KEY).id for name in ("default", "m", "e")] == ["m", "m", "e"]

@@ -21,7 +21,7 @@ from inference.catalog.model_folders import ModelSources
 from inference.catalog.models_file import Model, load_models_file
 from inference.catalog.packages import models_folder
 from inference.catalog.prices import add_list_prices
-from inference.catalog.sources import ChatSource, ScriptSource, UpstreamSource
+from inference.catalog.sources import ChatSource, ProjectionSource, ScriptSource, UpstreamSource
 from inference.declarations.adapters import AdapterRepository
 from inference.declarations.connections import Connections, unpooled
 from inference.declarations.restrictions import Restrictions
@@ -274,6 +274,8 @@ class _EngineFactory:
     def _embedding(self, model: Model, connections: Connections) -> EmbeddingEngine:
         settings, source = self._settings, model.source
         dimensions, limit = model.dimensions or 0, model.max_input_tokens or 0
+        if isinstance(source, ProjectionSource):
+            return composed.projection(model, self._models)
         if isinstance(source, UpstreamSource):
             return UpstreamEmbedding(dimensions=dimensions, **self._upstream(model, source, connections))
         encoder: ScriptedEncoder | SentenceEncoder

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from services.inference.tests.heads import head
+from services.inference.tests.projections import projection
 
 from inference.catalog.identity import Digests, Identity, identity_of
 from inference.catalog.model_folders import ModelSources
 from inference.catalog.models_file import Model
+from inference.catalog.projections import Projection
 
 
 def write_header(path: Path, fields: dict[str, str | int]) -> Path:
@@ -30,6 +32,7 @@ def write_header(path: Path, fields: dict[str, str | int]) -> Path:
 
 def model(engine: str, source: dict[str, Any], **more: Any) -> Model:
     kinds = {"llamacpp": "chat", "sentence-transformers": "rerank", "openai": "chat", "head": "classification"}
+    kinds["projection"] = "embedding"
     declared = {"name": "m", "kind": kinds[engine], "engine": engine, "context_length": 64, "max_input_tokens": 64}
     return Model.model_validate({**declared, "source": source, **more})
 
@@ -97,6 +100,12 @@ def test_a_digest_is_computed_once_for_a_file_as_it_is_also_after_a_restart(
     assert len(computed) == 1
     (tmp_path / "digests.json").write_text("nothing that is JSON")
     assert Digests(tmp_path / "digests.json").of(file) == sha256(file)
+
+
+def test_a_projection_s_digest_is_that_of_its_numbers(tmp_path: Path, digests: Digests) -> None:
+    source, sources = {"projection": projection()}, ModelSources(tmp_path)
+    found = identity_of(model("projection", source, dimensions=2), sources, digests)
+    assert found == Identity(Projection.model_validate(projection()).digest)
 
 
 def test_a_head_s_digest_is_that_of_its_numbers_or_of_its_file(tmp_path: Path, digests: Digests) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 from services.inference.tests.heads import head
+from services.inference.tests.projections import projection
 
 from inference.catalog.models_file import Model, ModelsFileInvalid, load_models_file
 
@@ -24,6 +25,14 @@ EMBEDDING = {"name": "words", "kind": "embedding", "engine": "scripted", "max_in
 RERANK = {"name": "overlap", "kind": "rerank", "engine": "scripted"}
 READING = {"name": "reader", "kind": "reading", "engine": "scripted"}
 JUDGED = {"chat_model": "talker"}
+MOVED: dict[str, Any] = {
+    "name": "words+manuals",
+    "kind": "embedding",
+    "engine": "projection",
+    "source": {"projection": projection()},
+    "max_input_tokens": 64,
+    "dimensions": 2,
+}
 TRIAGE = {"name": "triage", "kind": "classification", "engine": "head", "source": {"head": head()}}
 GUARD = {"name": "guard", "kind": "classification", "engine": "judge", "source": JUDGED}
 GGUF = {"path": "/srv/models/m.gguf"}
@@ -123,6 +132,11 @@ def test_all_examples_can_be_declared_beside_the_packaged_models(tmp_path: Path)
         ([READING | {"engine": "judge", "source": {"chat_model": ""}}], "source.chat_model"),
         ([READING | {"engine": "judge", "source": JUDGED, "queue": {"at_once": 2}}], "the queue of its chat model"),
         ([TRIAGE | {"engine": "openai", "source": UPSTREAM}], "can't serve classification"),
+        ([MOVED | {"source": {"head": head()}}], "takes a source with projection"),
+        ([MOVED | {"dimensions": 3}], "dimensions: the projection was learnt on vectors of 2 numbers"),
+        ([MOVED | {"prefixes": {"query": "q: "}}], "prefixes is the embedding model's"),
+        ([MOVED | {"load": "when_used"}], "load is the embedding model's"),
+        ([MOVED | {"queue": {"waiting_tokens": 5}}], "a projection has the queue of its embedding model"),
         ([TRIAGE | {"source": {"chat_model": "talker"}}], "takes a source with head, or the path"),
         ([TRIAGE | {"source": {"head": head(labels=["a"])}}], "source.head.labels"),
         ([TRIAGE | {"source": {"head": head(), "path": "a.json"}}], "source.head: Extra"),

@@ -11,6 +11,13 @@ from servicekit.core.errors import ServiceError
     [
         (errors.LabelsMissing("words"), 400, "labels_missing", "labels", "'words' has no labels"),
         (errors.LabelsAlike(), 400, "labels_alike", "labels", "masked"),
+        (
+            errors.ProjectionUnusable("words+manuals", "it is lost"),
+            409,
+            "projection_unusable",
+            "model",
+            "it is lost. Learn it again",
+        ),
         (errors.HeadUnusable("triage", "it is lost"), 409, "head_unusable", "model", "it is lost. Train it again"),
         (errors.InputsTooLong(1024), 400, "inputs_too_long", "input", "1024 parts"),
     ],

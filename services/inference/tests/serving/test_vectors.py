@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from services.inference.tests.api.calls import error_of
 from services.inference.tests.conftest import CHAT, EMBEDDING, StartApp
+from services.inference.tests.heads import encoded
+from services.inference.tests.projections import projection
 
 from contracts.models.catalog import EmbeddingReply, RerankReply
 
@@ -77,3 +79,59 @@ def test_rerank_gives_the_best_first(running: Any) -> None:
     answer = RerankReply.model_validate(running.post("/v1/rerank", body).json())
     assert [result.index for result in answer.results] == [1, 2]
     assert answer.usage["total_tokens"] > 0
+
+
+MOVED: dict[str, Any] = {
+    "kind": "embedding",
+    "engine": "projection",
+    "source": {"projection": projection(32)},
+    "max_input_tokens": 16,
+    "dimensions": 32,
+}
+
+
+def test_a_projection_is_an_embedding_model_of_its_own_whose_passages_are_the_other_s(start: StartApp) -> None:
+    running = start(CHAT, EMBEDDING | {"prefixes": {"query": "find ", "passage": "read this "}, "max_input_tokens": 64})
+    running.until_ready()
+    put = running.client.put("/v1/models/words+manuals", json=MOVED, headers=running.installation())
+    told = put.json()
+    assert (put.status_code, told["state"]) == (200, "ready")
+    assert (told["embedding_model"], told["asymmetric"]) == ("words", True)
+    words = next(model for model in running.get("/v1/models").json()["data"] if model["id"] == "words")
+    assert (words["embedding_model"], told["digest"] == words["digest"]) == (None, False)
+
+    def embedded(model: str, kind: str) -> tuple[list[float], dict[str, int]]:
+        body = {"model": model, "input": "a red car", "input_type": kind}
+        reply = running.post("/v1/embeddings", body)
+        assert reply.headers["X-Groundwork-Model"] == model
+        return reply.json()["data"][0]["embedding"], reply.json()["usage"]
+
+    assert embedded("words+manuals", "passage") == embedded("words", "passage")
+    question, base = embedded("words+manuals", "query"), embedded("words", "query")
+    moved = np.array(base[0]) + np.eye(32)[1] * base[0][0]
+    np.testing.assert_allclose(question[0], moved / np.linalg.norm(moved), atol=1e-6)
+    assert question[1] == base[1], "the prefix is the embedding model's, and counted once"
+    refused = running.post("/v1/embeddings", {"model": "words+manuals", "input": "x", "input_type": "poem"})
+    assert (refused.status_code, error_of(refused)["param"]) == (400, "input_type")
+
+
+def test_another_projection_of_that_name_is_refused_once_it_has_answered(start: StartApp) -> None:
+    running = start(CHAT, EMBEDDING)
+    running.until_ready()
+    where, headers = "/v1/models/words+manuals", running.installation()
+    assert running.client.put(where, json=MOVED, headers=headers).json()["state"] == "ready"
+    assert running.client.delete(where, headers=headers).status_code < 300
+    other = MOVED | {"source": {"projection": projection(32, up=encoded([0.0] * 31 + [1.0]))}}
+    refused = running.client.put(where, json=other, headers=headers)
+    assert (refused.status_code, error_of(refused)["code"]) == (409, "embedding_model_fixed")
+    assert running.client.put(where, json=MOVED, headers=headers).status_code == 200
+
+
+def test_a_projection_of_itself_is_refused_and_not_called_for_ever(start: StartApp) -> None:
+    running = start(CHAT, EMBEDDING)
+    running.until_ready()
+    around = MOVED | {"source": {"projection": projection(32, embedding_model="round")}}
+    told = running.client.put("/v1/models/round", json=around, headers=running.installation()).json()
+    assert told["state"] == "not_answering"
+    refused = running.post("/v1/embeddings", {"model": "round", "input": "x"})
+    assert (refused.status_code, error_of(refused)["code"]) == (409, "projection_unusable")

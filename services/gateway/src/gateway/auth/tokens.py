@@ -27,8 +27,8 @@ DOCUMENT_RUNS: Audiences = ("retriever", "inference", *RUNS)
 EVALUATIONS: Audiences = ("answers",)
 """What the lab's jobs may call, by the token that their grant is exchanged for: answers, searches and documents as
 their key gets them."""
-TUNING: Audiences = ("inference",)
-"""What a tuning job may call: inference, whose models it learns on."""
+TUNING: Audiences = ("inference", *EVALUATIONS)
+"""What a tuning job may call: inference, whose models it learns on, and the documents that it learns to find."""
 QUOTED: Audiences = ("lab",)
 """Who else has made something of a document that is deleted."""
 DELETION: Audiences = ("retriever", "agent", "lab", "inference", "models")

@@ -40,8 +40,14 @@ class Models:
 
     @classmethod
     def of(cls, models: Sequence[ModelInfo]) -> Models:
-        """From inference's answer."""
-        return cls({model.id: model for model in models})
+        """From inference's answer. An embedding model that works with another one's vectors costs what that one does,
+        unless it has a price of its own: a search is reckoned by the dearest that there is."""
+        by_name = {model.id: model for model in models}
+        for model in models:
+            inner = by_name.get(model.embedding_model or "") if model.kind == "embedding" else None
+            if inner is not None and model.price is None:
+                by_name[model.id] = model.model_copy(update={"price": inner.price})
+        return cls(by_name)
 
     def of_tenant(self, tenant: str) -> Models:
         """Everybody's models and the tenant's own: the one place where it is decided what a key can see. What a tuning

@@ -57,15 +57,14 @@ async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, pu
     """
     body = await exchange.body()
     request = await parse(EmbeddingRequest, body)
-    model = (await deps.catalog.models(call.principal.tenant)).resolve(
-        request.model, "embedding", call.principal if public else None
-    )
+    models = await deps.catalog.models(call.principal.tenant)
+    model = models.resolve(request.model, "embedding", call.principal if public else None)
     call.model = model.id
     if (tokens := token_lists(request.input)) is not None:
         texts = await texts_of_tokens(exchange, deps, call, model, tokens, "input")
         request = request.model_copy(update={"input": texts})
     request = await screened(exchange, call, request, len(body))
-    max_usage = MaxUsage.of_model(model, tokens_of(*request.texts()))
+    max_usage = MaxUsage.of_model(models.worker(model), tokens_of(*request.texts()))
     is_bulk = not public and request.priority == "bulk"
     await deps.reserve(exchange, call, replace(max_usage, bulk=True) if is_bulk else max_usage)
     changes: dict[str, Any] = {"model": model.id, **({"priority": "query"} if public else {})}

@@ -23,6 +23,7 @@ from inference.catalog.sources import (
     HubSource,
     PackageSource,
     PathSource,
+    ProjectionSource,
     ScriptSource,
     UpstreamSource,
 )
@@ -93,6 +94,8 @@ def identity_of(model: Model, sources: ModelSources, digests: Digests) -> Identi
         return Identity()
     if isinstance(source, HeadSource):
         return Identity(source.head.digest)
+    if isinstance(source, ProjectionSource):
+        return Identity(source.projection.digest)
     if isinstance(source, PathSource) and model.engine == "head":
         return Identity(f"sha256:{digests.of(source.path)}")
     declared = source.sha256 if isinstance(source, PathSource | PackageSource | HubSource) else None

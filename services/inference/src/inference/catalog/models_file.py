@@ -26,6 +26,7 @@ from inference.catalog.sources import (
     InputTypes,
     PackageSource,
     PathSource,
+    ProjectionSource,
     ScriptSource,
     Source,
     UpstreamSource,
@@ -34,10 +35,10 @@ from inference.catalog.sources import (
 from inference.protocol.prefixes import Prefixes
 
 Kind = Literal["chat", "embedding", "rerank", "reading", "classification"]
-Engine = Literal["sentence-transformers", "llamacpp", "openai", "judge", "head", "scripted"]
+Engine = Literal["sentence-transformers", "llamacpp", "openai", "judge", "head", "projection", "scripted"]
 ENGINES_OF: dict[Kind, frozenset[Engine]] = {
     "chat": frozenset(("llamacpp", "openai", "scripted")),
-    "embedding": frozenset(("sentence-transformers", "openai", "scripted")),
+    "embedding": frozenset(("sentence-transformers", "openai", "projection", "scripted")),
     "rerank": frozenset(("sentence-transformers", "openai", "scripted")),
     "reading": frozenset(("sentence-transformers", "judge", "scripted")),
     "classification": frozenset(("head", "judge")),
@@ -84,6 +85,7 @@ _SOURCES: dict[Engine, tuple[tuple[type[Declared], ...], str]] = {
     "openai": ((UpstreamSource,), "base_url and upstream_model"),
     "judge": ((ChatSource,), "chat_model"),
     "head": ((HeadSource, PathSource), "head, or the path of a JSON file with one"),
+    "projection": ((ProjectionSource,), "projection, which a tuning job has learnt"),
     "scripted": ((ScriptSource,), "rules, or nothing"),
 }
 
@@ -180,7 +182,7 @@ class Model(Declared):
     @property
     def is_light(self) -> bool:
         """Whether nothing of weight is loaded for it: a server has it, or another model works for it."""
-        return self.is_remote or self.engine in ("head", "judge")
+        return self.is_remote or self.engine in ("head", "judge", "projection")
 
     @property
     def input_types(self) -> InputTypes | None:
@@ -271,6 +273,16 @@ class Model(Declared):
             raise ValueError("languages is for models of kind embedding or reading")
         if self.load == "when_used" and self.is_remote:
             raise ValueError("load is for models that run in this process; a server loads its own")
+        self._check_projection()
+
+    def _check_projection(self) -> None:
+        """What its embedding model has, it has."""
+        if not isinstance(self.source, ProjectionSource):
+            return
+        if said := {"prefixes", "load"} & self.model_fields_set:
+            raise ValueError(f"{min(said)} is the embedding model's, on which the projection was learnt")
+        if self.dimensions != (given := self.source.projection.dimensions):
+            raise ValueError(f"dimensions: the projection was learnt on vectors of {given} numbers")
 
     def _check_moderation(self) -> None:
         """A label that is misspelt would let through what it is for. Of a head in a file the gateway sees to it."""
@@ -297,7 +309,7 @@ class Model(Declared):
         queued = calls or queue.waiting_tokens is not None
         if self.kind in ("rerank", "reading") and self.engine == "scripted" and queued:
             raise ValueError(f"the scripted engine of {self.kind} answers at once and has no queue")
-        if self.engine in ("judge", "head") and queued:
+        if self.engine in ("judge", "head", "projection") and queued:
             asked = "chat" if isinstance(self.source, ChatSource) else "embedding"
             raise ValueError(f"a {self.engine} has the queue of its {asked} model: declare it there")
 

@@ -19,6 +19,7 @@ from pydantic import (
 from contracts.models.catalog import InputType
 from contracts.models.tuning import JobId
 from inference.catalog.heads import Head
+from inference.catalog.projections import Projection
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -157,7 +158,15 @@ class HeadSource(Declared):
     head: Head
 
 
-FORMS = frozenset(("<upstream>", "<chat_model>", "<head>", "<package>", "<path>", "<huggingface>", "<job>", "<script>"))
+class ProjectionSource(Declared):
+    """A projection that stands in its declaration, as a head does."""
+
+    projection: Projection
+
+
+FORMS = frozenset((
+    "<upstream>", "<chat_model>", "<head>", "<projection>", "<package>", "<path>", "<huggingface>", "<job>", "<script>",
+))  # fmt: skip
 """Names of the forms inside of validation errors."""
 _NAMED = {
     "package": "PackageSource",
@@ -166,6 +175,7 @@ _NAMED = {
     "chat_model": "ChatSource",
     "head": "HeadSource",
     "job": "JobSource",
+    "projection": "ProjectionSource",
 }
 
 
@@ -187,6 +197,7 @@ Source = Annotated[
     | Annotated[HubSource, Tag("<huggingface>")]
     | Annotated[ChatSource, Tag("<chat_model>")]
     | Annotated[HeadSource, Tag("<head>")]
+    | Annotated[ProjectionSource, Tag("<projection>")]
     | Annotated[ScriptSource, Tag("<script>")],
     Discriminator(_form),
 ]

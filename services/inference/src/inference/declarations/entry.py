@@ -7,15 +7,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from inference.catalog import heads
+from inference.catalog import heads, projections
 from inference.catalog.models_file import RESERVED, Model
 from inference.catalog.sources import FORMS
 from inference.errors import DeclarationInvalid
 
 MOST_BYTES = 64 * 1024
 """Of one declaration."""
-MOST_BYTES_OF_HEAD = MOST_BYTES + heads.MOST_BYTES
-"""Of one that holds a trained head."""
+MOST_BYTES_OF_LEARNT = {"head": MOST_BYTES + heads.MOST_BYTES, "projection": MOST_BYTES + 2 * projections.MOST_BYTES}
+"""Of one that holds what was learnt, by its engine."""
 
 
 def read_entry(name: str, entry: Mapping[str, Any]) -> Model:

@@ -14,7 +14,7 @@ from inference.catalog.models_file import RESERVED, Model
 from inference.catalog.prices import with_list_price
 from inference.catalog.sources import Declared as Source
 from inference.catalog.sources import UpstreamSource
-from inference.declarations.entry import MOST_BYTES, MOST_BYTES_OF_HEAD, read_entry
+from inference.declarations.entry import MOST_BYTES, MOST_BYTES_OF_LEARNT, read_entry
 from inference.declarations.repository import (
     AddedModel,
     DeclarationRepository,
@@ -100,7 +100,7 @@ class DeclaredModels:
             raise DeclaredInFile(name)
         if "tuned" in (declaration.model_extra or {}):
             raise DeclarationInvalid("tuned", "tuning jobs alone say it: POST /v1/fine_tuning/jobs/{id}/publish")
-        most = MOST_BYTES_OF_HEAD if declaration.engine == "head" else MOST_BYTES
+        most = MOST_BYTES_OF_LEARNT.get(declaration.engine, MOST_BYTES)
         if len(declaration.model_dump_json()) > most:
             raise DeclarationInvalid("model", f"it is longer than {most} bytes")
         if declaration.name not in (None, name):

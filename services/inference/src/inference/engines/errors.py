@@ -43,6 +43,19 @@ class HeadUnusable(Conflict):
         )
 
 
+class ProjectionUnusable(Conflict):
+    """What was learnt of questions has lost the vectors that it was learnt on."""
+
+    code = "projection_unusable"
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(
+            f"The model '{name}' can't embed: {why}. Learn it again on the embedding model as it is now, or bring back "
+            "the one that it was trained on.",
+            param="model",
+        )
+
+
 class InputsTooLong(InvalidRequest):
     """Texts have more parts than one call may have read."""
 

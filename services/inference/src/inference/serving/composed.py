@@ -9,15 +9,23 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-from contracts.models.catalog import EmbeddingRequest
+from contracts.models.catalog import EmbeddingRequest, InputType
 from inference.catalog.heads import read_head
 from inference.catalog.models_file import Model
-from inference.catalog.sources import ChatSource, HeadSource, PathSource
+from inference.catalog.sources import ChatSource, HeadSource, PathSource, ProjectionSource
 from inference.engines.head.classification import Embedded, HeadClassifier
+from inference.engines.head.projection import Projected, ProjectedEmbedding
 from inference.engines.judge.guard import ChatGuard
 from inference.engines.judge.reading import ChatJudge
 from inference.engines.text_parts import text_parts
-from inference.protocol.engines import ClassificationEngine, EmbeddingEngine, EmbeddingResult, ReadingEngine
+from inference.protocol.engines import (
+    ClassificationEngine,
+    EmbeddingEngine,
+    EmbeddingResult,
+    ExtraFields,
+    Priority,
+    ReadingEngine,
+)
 from inference.serving.chat import complete_answer
 from inference.serving.models import ServedModels
 from inference.serving.served_model import ServedModel
@@ -48,6 +56,37 @@ def classifier(model: Model, served: Served) -> ClassificationEngine:
         assert isinstance(source, PathSource)
         read = partial(read_head, source.path)
     return HeadClassifier(model.name, read, lambda name: embedded_by(served().embedding(name)), declared)
+
+
+def projection(model: Model, served: Served) -> EmbeddingEngine:
+    """An embedding model's vectors, with questions moved."""
+    assert isinstance(model.source, ProjectionSource)
+    reads = model.max_input_tokens or 0
+    return ProjectedEmbedding(
+        model.name, model.source.projection, reads, lambda name: _projected(served().embedding(name))
+    )
+
+
+def _projected(served: ServedModel[EmbeddingEngine]) -> Projected:
+    def embedded(
+        texts: Sequence[str], priority: Priority, kind: InputType, extra: ExtraFields
+    ) -> Awaitable[EmbeddingResult]:
+        said = kind if served.is_asymmetric else None
+        body = {**extra, "input": list(texts), "priority": priority, "input_type": said}
+        return embed(served, EmbeddingRequest.model_validate(body))
+
+    return Projected(
+        served.version.digest,
+        served.model.dimensions or 0,
+        served.model.is_remote,
+        isinstance(served.engine, ProjectedEmbedding),
+        served.readable,
+        embedded,
+        served.load,
+        served.probe,
+        lambda: served.ready().tokenizer(),
+        lambda: served.ready().tokens(),
+    )
 
 
 def _of_chat(model: Model, served: Served, tokens: int) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from contracts.models.reading import Reads
 from contracts.models.versions import ModelVersion
 from inference.catalog.identity import Identity
 from inference.catalog.models_file import Model
+from inference.engines.head.projection import ProjectedEmbedding
 from inference.engines.wrappers.on_demand import OnDemandEmbedding
 from inference.errors import CannotLoad, ModelNotReady, NoTokenizer
 from inference.metrics import READY, SILENT_SECONDS, begin_model
@@ -216,7 +217,7 @@ class ServedModel(Generic[AnyEngine]):
 
     async def load(self) -> None:
         """Have a model that is loaded when it is used take up its work; raises `ModelNotReady`."""
-        if isinstance(engine := self.ready(), OnDemandEmbedding):
+        if isinstance(engine := self.ready(), OnDemandEmbedding | ProjectedEmbedding):
             await engine.load()
 
     @property
@@ -290,6 +291,19 @@ class ServedModel(Generic[AnyEngine]):
         return None if limit is None else max(1, limit - self.prefixes.room)
 
     @property
+    def is_asymmetric(self) -> bool:
+        """Whether an embedding model reads questions otherwise than passages."""
+        said = self.prefixes != NO_PREFIXES or self.model.input_types is not None
+        return said or isinstance(self.engine, ProjectedEmbedding)
+
+    @property
+    def _embedding_model(self) -> str | None:
+        """The model whose vectors it works with."""
+        if isinstance(self.engine, ProjectedEmbedding):
+            return self.engine.embedding_model
+        return self.engine.embedding_model() if isinstance(self.engine, ClassificationEngine) else None
+
+    @property
     def _reads(self) -> list[Reads] | None:
         """What it can tell, once it is loaded."""
         return sorted(self.engine.reads()) or None if isinstance(self.engine, ReadingEngine) else None
@@ -309,10 +323,10 @@ class ServedModel(Generic[AnyEngine]):
             dimensions=self.model.dimensions,
             languages=self.model.languages,
             unrelated_cosine=self.model.unrelated_cosine,
-            asymmetric=self.prefixes != NO_PREFIXES or self.model.input_types is not None,
+            asymmetric=self.is_asymmetric,
             reads=self._reads,
             labels=list(labels) if (labels := classifier and classifier.labels()) else None,
-            embedding_model=classifier and classifier.embedding_model(),
+            embedding_model=self._embedding_model,
             moderation=self.model.moderation,
             tenant=self.model.tenant,
             tuned=self.model.tuned,

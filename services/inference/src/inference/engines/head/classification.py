@@ -10,7 +10,8 @@ import numpy as np
 
 from inference.catalog.heads import Head
 from inference.engines.errors import HeadUnusable
-from inference.errors import ModelNotFound, ModelNotReady
+from inference.engines.head.origin import find_origin
+from inference.errors import ModelNotReady
 from inference.protocol.engines import ClassificationResult, EmbeddingResult, Vectors
 from inference.protocol.tokens import TokenCodec
 
@@ -85,26 +86,10 @@ class HeadClassifier:
         return await self._embedding().parts(text)
 
     def _embedding(self) -> Embedded:
-        """The model that it was trained on; one object for the whole of a call, so that nothing takes its place
-        between its digest and its vectors."""
+        """The model that it was trained on."""
         if self._head is None:
             raise ModelNotReady(self._name, "it is loading")
-        name, digest = self._head.embedding_model, self._head.embedding_digest
-        try:
-            found = self._find(name)
-        except ModelNotFound:
-            raise HeadUnusable(self._name, f"its embedding model '{name}' is not there any more") from None
-        if digest is not None and found.is_remote:
-            raise HeadUnusable(self._name, f"it was trained on files of '{name}', which a server has now: unknown ones")
-        if digest is not None and found.digest is None:
-            raise ModelNotReady(self._name, f"the files of its embedding model '{name}' are not known yet")
-        if digest is not None and found.digest != digest:
-            trained, now = f"the vectors of '{name}' with the digest {digest}", f"the digest {found.digest}"
-            raise HeadUnusable(self._name, f"it was trained on {trained}, and '{name}' has {now} now")
-        if (width := self._weights.shape[1]) != found.dimensions:
-            trained, now = f"vectors of {width} numbers", f"{found.dimensions}"
-            raise HeadUnusable(self._name, f"it was trained on {trained}, and '{name}' gives {now}")
-        return found
+        return find_origin(self._name, self._head, self._weights.shape[1], self._find, HeadUnusable)
 
 
 def _softmax(outputs: Vectors) -> Vectors:
