@@ -29,8 +29,10 @@ async def copy_all(bench: Bench, record: CollectionRecord, shadow: Shadow) -> Sh
     raise AssertionError(f"{shadow.left} documents are left")
 
 
-async def reindex(bench: Bench, record: CollectionRecord, wanted: ReindexRequest = TO_OTHER) -> CollectionRecord:
-    shadow = await copy_all(bench, record, await begin(bench, record, wanted))
+async def reindex(
+    bench: Bench, record: CollectionRecord, wanted: ReindexRequest = TO_OTHER, key: str = "k"
+) -> CollectionRecord:
+    shadow = await copy_all(bench, record, await begin(bench, record, wanted, key))
     assert (await bench.parts.reindex.flip_shadow(record, shadow.generation)).state == "active"
     return await bench.parts.collection_repository.get_collection(TENANT, record.name)
 

@@ -28,6 +28,28 @@ async def test_only_a_model_that_is_another_embeds_anything(bench: Bench) -> Non
     assert [hit.text for hit in (await bench.search("lantern oil", limit=1, mode="dense")).hits] == TEXTS[:1]
 
 
+async def test_a_model_that_moves_queries_alone_embeds_no_passage_in_either_direction(bench: Bench) -> None:
+    record = await bench.create()
+    await bench.index(record, "d", 1, TEXTS)
+    bench.embedder.models["over"] = EmbeddingModel("over", 64, 256, below=bench.embedder.served.name)
+    bench.embedder.embedded.clear()
+    for name in ("over", bench.embedder.served.name):
+        record = await reindex(bench, record, ReindexRequest(embedding_model=name), key=name)
+        assert bench.embedder.embedded == []
+        assert record.embedding_model == name
+        assert [hit.text for hit in (await bench.search("lantern oil", limit=1, mode="dense")).hits] == TEXTS[:1]
+        bench.embedder.embedded.clear()
+
+
+async def test_a_model_that_moves_queries_over_another_one_embeds_all_passages(bench: Bench) -> None:
+    record = await bench.create()
+    await bench.index(record, "d", 1, TEXTS)
+    bench.embedder.models["over"] = EmbeddingModel("over", 64, 256, below="other")
+    bench.embedder.embedded.clear()
+    await reindex(bench, record, ReindexRequest(embedding_model="over"))
+    assert len(bench.embedder.embedded) == len(TEXTS)
+
+
 async def test_the_chunks_of_a_revision_that_began_to_arrive_before_the_shadow_are_not_missed(bench: Bench) -> None:
     record = await bench.create()
     await bench.index(record, "e", 1, ["Old."])

@@ -31,6 +31,10 @@ class BatchVectors:
         """The vectors that fit a generation."""
         return self.vectors.setdefault((generation.embedding_model, generation.dimensions), {})
 
+    def share(self, one: Generation, other: Generation) -> None:
+        """What fits one generation fits another, too."""
+        self.vectors[other.embedding_model, other.dimensions] = self.of(one)
+
 
 async def to_points(
     target: Generation, key: RevisionKey, chunks: Sequence[tuple[DocumentFacts, ChunkInput]], batch: BatchVectors

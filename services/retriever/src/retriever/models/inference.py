@@ -105,6 +105,7 @@ def _sized(model: ModelInfo) -> EmbeddingModel:
         is_default=model.default,
         unrelated_cosine=model.unrelated_cosine,
         is_failed=failed,
+        below=model.embedding_model,
     )
 
 

@@ -25,6 +25,13 @@ class EmbeddingModel:
     """What texts have that have nothing to do with each other."""
     is_failed: bool = False
     """Whether it could not be loaded where it is served."""
+    below: str | None = None
+    """The model whose vectors its passages have, where it moves those of queries alone."""
+
+    @property
+    def passages(self) -> str:
+        """The model whose vectors its passages have."""
+        return self.below or self.name
 
 
 @dataclass(frozen=True, slots=True)

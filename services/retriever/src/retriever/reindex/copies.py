@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from retriever.catalog.generations import DocumentToCopy, Generation, GenerationRepository
 from retriever.catalog.revisions import RevisionRepository
+from retriever.errors import EmbeddingModelUnknown
 from retriever.indexing.chunk_vectors import BatchVectors, ChunkVectors, to_points
 from retriever.metrics import CHUNKS_COPIED, INDEX_SECONDS
 from retriever.stages import Stages
@@ -32,6 +33,8 @@ class Step:
 
     copied: int = 0
     tokens: int = 0
+    shares: bool = False
+    """Whether passages have the same vectors in both generations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class ShadowCopier:
 
     async def copy_step(self, active: Generation, shadow: Generation, token: str) -> Step:
         """Copy the next documents, or a part of a long one; raises what inference or the vector store raised."""
-        step = Step()
+        step = Step(shares=await self._share(active, shadow, token))
         for document in await self.generations.list_documents_to_copy(active, shadow, STEP_DOCUMENTS):
             if await self._copy_document(active, shadow, document, step, token):
                 visible = document.pending if document.active is None else document.active
@@ -138,14 +141,28 @@ class ShadowCopier:
         stages, vectors = Stages(INDEX_SECONDS), BatchVectors()
         chunks = [facts_and_chunk(each) for each in stored]
         hashes = {content_hash(chunk): chunk for _, chunk in chunks}
-        source = active if _same_model(active, shadow) else shadow
+        source = active if step.shares else shadow
         await self.vectors.find(source, key.document_id, hashes, vectors, stages)
+        if step.shares:
+            vectors.share(active, shadow)
         await self.vectors.make(shadow, hashes, vectors, stages, token)
         await self.store.upsert_points(shadow.vectors, await to_points(shadow, key, chunks, vectors))
         step.copied += len(chunks)
         step.tokens += vectors.tokens
         CHUNKS_COPIED.labels("embedded").inc(vectors.embedded)
         CHUNKS_COPIED.labels("reused").inc(len(chunks) - vectors.embedded)
+
+    async def _share(self, active: Generation, shadow: Generation, token: str) -> bool:
+        """Of one model, or of models that move queries alone over one and the same."""
+        if active.embedding_model == shadow.embedding_model or active.dimensions != shadow.dimensions:
+            return active.dimensions == shadow.dimensions
+        try:
+            one, other = [
+                await self.vectors.embedder.get_model(each.embedding_model, token) for each in (active, shadow)
+            ]
+        except EmbeddingModelUnknown:
+            return False  # whoever embeds with it says so
+        return one.passages == other.passages
 
     async def _still_wanted(self, shadow: Generation, key: RevisionKey) -> bool:
         """Whether the copied revision is still shown or may yet be; if it never will be again, its copy goes."""
@@ -154,10 +171,6 @@ class ShadowCopier:
             return True
         await self.store.delete_points(shadow.vectors, filters.revision(key.document_id, key.revision))
         return False
-
-
-def _same_model(one: Generation, other: Generation) -> bool:
-    return (one.embedding_model, one.dimensions) == (other.embedding_model, other.dimensions)
 
 
 def _hash(stored: StoredPoint | None) -> str | None:

@@ -139,4 +139,5 @@ def make_chunk(stored: StoredPoint) -> DocumentChunk:
         end=payload["end"],
         page=payload.get("page"),
         heading_path=payload["heading_path"],
+        header=payload.get("header", ""),
     )
