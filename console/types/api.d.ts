@@ -398,6 +398,7 @@ declare namespace Api {
   type DocumentChunk = {
     chunk_id: string;
     end: number;
+    header: string;
     heading_path: string[];
     ordinal: number;
     page: number | null;
@@ -442,6 +443,13 @@ declare namespace Api {
     embedding: number[] | string;
     index: number;
     object: "embedding";
+  };
+  type EmbeddingHyperparameters = {
+    l2?: "auto" | number;
+  };
+  type EmbeddingMethod = {
+    collection?: string | null;
+    hyperparameters?: EmbeddingHyperparameters;
   };
   type EmbeddingReply = {
     data: Embedding[];
@@ -1870,6 +1878,7 @@ declare namespace Api {
   };
   type TuningMethod = {
     classification?: ClassificationMethod;
+    embedding?: EmbeddingMethod;
     supervised?: SupervisedMethod;
     type?: string;
   };

@@ -69,6 +69,9 @@ class Library:
         page = [document(name, self.revisions.get(name, 1)) for name in names[at : at + 2]]
         return Page[Document](data=page, next_cursor=str(at + 2) if at + 2 < len(names) else None)
 
+    async def embedded_by(self, token: str, collection: str, options: SearchOptions, request_id: str) -> str | None:
+        return "words"
+
     async def list_chunks(
         self, token: str, collection: str, document_id: str, cursor: str | None
     ) -> Page[DocumentChunk]:

@@ -31,21 +31,27 @@ class Tuning:
         validation: str | None = None,
         method: str = "supervised",
         hyperparameters: Mapping[str, Any] | None = None,
+        collection: str | None = None,
         suffix: str | None = None,
         seed: int | None = None,
         skip_leaks: bool = False,
         publish: bool = True,
         general: str | None = None,
     ) -> FineTuningJob:
-        """Queue a job; `wait` for what comes of it. `validation` and `general` are `NAME` or `NAME@N`."""
+        """Queue a job; `wait` for what comes of it. `validation` and `general` are `NAME` or `NAME@N`; `collection` is
+        what an embedding model learns to search."""
         options: dict[str, Any] = {"leaks": "skip" if skip_leaks else "refuse", "publish": publish}
         if general is not None:
             options["general_file"] = f"set:{general}"
+        own = {
+            "hyperparameters": dict(hyperparameters or {}),
+            **({} if collection is None else {"collection": collection}),
+        }
         body = {
             "model": model,
             "training_file": f"set:{question_set}" if version is None else f"set:{question_set}@{version}",
             "validation_file": None if validation is None else f"set:{validation}",
-            "method": {"type": method, method: {"hyperparameters": dict(hyperparameters or {})}},
+            "method": {"type": method, method: own},
             "suffix": suffix,
             "seed": seed,
             "groundwork": options,

@@ -24,7 +24,9 @@ def register(app: typer.Typer) -> None:
 def start(
     context: typer.Context,
     questions: SetArgument,
-    model: Annotated[str, typer.Argument(help="A chat model that llama.cpp serves, such as smollm2.")],
+    model: Annotated[str, typer.Argument(help="A chat model that llama.cpp serves, or as --method says.")],
+    method: Annotated[str, typer.Option(help="supervised, classification or embedding.")] = "supervised",
+    collection: Annotated[str | None, typer.Option(help="What an embedding model learns to search.")] = None,
     suffix: Annotated[str | None, typer.Option(help="What is learnt is served as MODEL+SUFFIX.")] = None,
     validation: Annotated[str | None, typer.Option(metavar="NAME[@N]", help="A question set to be judged by.")] = None,
     epochs: Annotated[int | None, typer.Option(help="How often each question is learnt.")] = None,
@@ -46,7 +48,15 @@ def start(
     more: dict[str, Any] = {"validation": validation, "suffix": suffix, "seed": seed, "general": general}
     with session.client() as client:
         made = client.tuning.start(
-            which, model, version=version, hyperparameters=chosen, skip_leaks=skip_leaks, publish=publish, **more
+            which,
+            model,
+            version=version,
+            method=method,
+            hyperparameters=chosen,
+            collection=collection,
+            skip_leaks=skip_leaks,
+            publish=publish,
+            **more,
         )
         session.out.print(made.id)
         if wait is not None:

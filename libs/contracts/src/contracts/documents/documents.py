@@ -97,6 +97,8 @@ class DocumentChunk(Reply):
     end: Count
     page: Count | None = None
     heading_path: list[str] = Field(default_factory=list)
+    header: str = ""
+    """What is embedded before the text, on a line of its own: where it stands in the document."""
 
 
 class DeletedDocument(Request):

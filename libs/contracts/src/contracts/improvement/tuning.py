@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from contracts.core.base import Count, Line, Reply, Request
+from contracts.core.base import Count, Line, Name, Reply, Request
 from contracts.models.catalog import ModelKind
 from contracts.models.tuning import Suffix
 
@@ -52,12 +52,28 @@ class ClassificationMethod(Request):
     hyperparameters: ClassificationHyperparameters = Field(default_factory=ClassificationHyperparameters)
 
 
+class EmbeddingHyperparameters(Request):
+    """Of what moves the vectors of questions."""
+
+    l2: Auto | Annotated[float, Field(gt=0, le=1_000_000)] = "auto"
+    """How much it is held back: the more, the less questions are moved."""
+
+
+class EmbeddingMethod(Request):
+    """Learning to find what answers the questions of a set, on an embedding model whose passages stay as they are."""
+
+    collection: Name | None = None
+    """Whose documents answer them. Unsaid, the one that the questions were made from."""
+    hyperparameters: EmbeddingHyperparameters = Field(default_factory=EmbeddingHyperparameters)
+
+
 class TuningMethod(Request):
     """Which way to learn; its own settings are below its name."""
 
     type: Annotated[str, StringConstraints(min_length=1, max_length=40)] = "supervised"
     supervised: SupervisedMethod = Field(default_factory=SupervisedMethod)
     classification: ClassificationMethod = Field(default_factory=ClassificationMethod)
+    embedding: EmbeddingMethod = Field(default_factory=EmbeddingMethod)
 
 
 class TuningOptions(Request):

@@ -60,9 +60,11 @@ class TunedModel(Request):
     """What was learnt fits no other."""
     job: JobId
     digest: Sha256
-    """Of the adapter, whose pieces came before, or of the head."""
+    """Of the adapter, whose pieces came before, of the head or of the projection."""
     head: dict[str, Passed] | None = None
     """Of a classification, all that was learnt."""
+    projection: dict[str, Passed] | None = None
+    """And of an embedding model."""
     method: Annotated[Line, StringConstraints(min_length=1, max_length=40)]
     training_set: Annotated[Line, StringConstraints(min_length=1, max_length=100)]
     verdict: Annotated[Line, StringConstraints(max_length=500)] | None = None

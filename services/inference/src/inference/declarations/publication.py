@@ -46,8 +46,8 @@ class PublishedModels:
         """
         parent = self._served.visible_to(tenant).any(wanted.parent)
         name = tuned_name(parent.name, tenant, suffix)
-        entry = await (self._head(parent, wanted) if wanted.head is not None else self._chat(tenant, parent, wanted))
-        tuned = TunedFrom.model_validate({**wanted.model_dump(exclude={"head"}), "parent": parent.name})
+        entry = await self._entry(tenant, parent, wanted)
+        tuned = TunedFrom.model_validate({**wanted.model_dump(exclude={"head", "projection"}), "parent": parent.name})
         entry |= {"tenant": tenant, "tuned": tuned.model_dump(mode="json")}
         declaration = ModelDeclaration.model_validate(entry)
         model = read_entry(name, entry)
@@ -81,6 +81,13 @@ class PublishedModels:
         await self._declared.delete_tuned(tenant)
         await self.adapters.delete(tenant)
 
+    async def _entry(self, tenant: str, parent: ServedModel[Engine], wanted: TunedModel) -> dict[str, Any]:
+        if wanted.head is not None:
+            return self._head(parent, wanted)
+        if wanted.projection is not None:
+            return self._projection(parent, wanted)
+        return await self._chat(tenant, parent, wanted)
+
     async def _chat(self, tenant: str, parent: ServedModel[Engine], wanted: TunedModel) -> dict[str, Any]:
         weights = await weights_of(parent)
         if wanted.parent_digest != weights.digest:
@@ -92,13 +99,27 @@ class PublishedModels:
         adapter = {"source": {"job": wanted.job, "sha256": wanted.digest.removeprefix("sha256:")}}
         return entry | {"llamacpp": options | {"adapters": [adapter]}}
 
-    async def _head(self, parent: ServedModel[Engine], wanted: TunedModel) -> dict[str, Any]:
+    def _head(self, parent: ServedModel[Engine], wanted: TunedModel) -> dict[str, Any]:
         head = wanted.head or {}
-        if head.get("embedding_model") != parent.name or parent.model.kind != "embedding":
-            raise DeclarationInvalid("head", f"it is no head over the vectors of {parent.name}")
-        if wanted.parent_digest is not None and parent.version.digest not in (None, wanted.parent_digest):
-            raise ParentReplaced(parent.name)
+        _check_parent("head", head, parent, wanted)
         return {"kind": "classification", "engine": "head", "source": {"head": head}}
+
+    def _projection(self, parent: ServedModel[Engine], wanted: TunedModel) -> dict[str, Any]:
+        """All but the questions' vectors is the embedding model's."""
+        projection = wanted.projection or {}
+        _check_parent("projection", projection, parent, wanted)
+        entry = _entry_of(parent.model)
+        about = {name: entry[name] for name in ("dimensions", "languages", "unrelated_cosine") if name in entry}
+        source = {"projection": projection}
+        return {**about, "kind": "embedding", "engine": "projection", "source": source, "max_input_tokens": parent.readable}
+
+
+def _check_parent(what: str, learnt: Mapping[str, Any], parent: ServedModel[Engine], wanted: TunedModel) -> None:
+    """Raise `DeclarationInvalid` or `ParentReplaced` unless this was learnt on that model."""
+    if learnt.get("embedding_model") != parent.name or parent.model.kind != "embedding":
+        raise DeclarationInvalid(what, f"it is no {what} over the vectors of {parent.name}")
+    if wanted.parent_digest is not None and parent.version.digest not in (None, wanted.parent_digest):
+        raise ParentReplaced(parent.name)
 
 
 def _entry_of(parent: Model) -> dict[str, Any]:

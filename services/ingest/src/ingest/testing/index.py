@@ -174,7 +174,7 @@ class MemoryIndex:
             DocumentChunk(
                 chunk_id=f"{document_id}-{active}-{chunk.ordinal}",
                 revision=active,
-                **chunk.model_dump(exclude={"header", "embedding"}),
+                **chunk.model_dump(exclude={"embedding"}),
             )
             for _, chunk in sorted(document.revisions.get(active, {}).items())
         ]

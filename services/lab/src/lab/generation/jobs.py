@@ -17,9 +17,9 @@ from contracts.documents.documents import Failure
 from contracts.improvement.question_generation import GenerationCreate
 from lab.errors import ModelRefuses, NothingToAsk
 from lab.evaluations.authority import Grants, room_in_budget
+from lab.evaluations.documents import Documents
 from lab.evaluations.target import Target
 from lab.generation import repository
-from lab.generation.documents import Documents
 from lab.generation.maker import Made, Maker, asked_words
 from lab.generation.passages import MOST_PASSAGES, PASSAGES_PER_QUESTION, Choice, Passage, fair
 from lab.generation.publication import Publication

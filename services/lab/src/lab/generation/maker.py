@@ -12,8 +12,8 @@ from contracts.improvement.evaluations import EvaluationTarget
 from contracts.improvement.question_generation import GenerationCreate
 from contracts.improvement.question_sets import QuestionRecord
 from contracts.retrieval.search import Hit, SearchOptions
+from lab.evaluations.documents import Documents
 from lab.evaluations.target import GONE, LATER, Answered, Target
-from lab.generation.documents import Documents
 from lab.generation.filters import cleaned, refused, refused_of_model
 from lab.generation.near_misses import stands_in, swaps_of
 from lab.generation.passages import Passage

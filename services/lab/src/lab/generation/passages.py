@@ -12,7 +12,7 @@ from typing import Any
 
 from contracts.core.pages import Page
 from contracts.documents.documents import Document, DocumentChunk
-from lab.generation.documents import Documents
+from lab.evaluations.documents import Documents
 from lab.generation.rules import question_of
 from lab.generation.spans import Span, spans_of
 from lab.questions.likeness import Words, words_of

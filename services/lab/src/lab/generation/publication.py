@@ -12,8 +12,8 @@ from sqlalchemy import Connection, RowMapping
 
 from contracts.improvement.question_generation import GenerationCreate
 from contracts.improvement.question_sets import QuestionItem, QuestionSet, QuestionSetCreate
+from lab.evaluations.documents import Documents
 from lab.generation import repository
-from lab.generation.documents import Documents
 from lab.generation.maker import asked_words
 from lab.questions import repository as question_sets
 from lab.questions.likeness import Asked, conversation_words

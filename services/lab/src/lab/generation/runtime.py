@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lab.evaluations.authority import EvaluationGrants
+from lab.evaluations.documents import GatewayDocuments
 from lab.evaluations.target import GatewayTarget
-from lab.generation.documents import GatewayDocuments
 from lab.generation.jobs import GenerationJobs
 from lab.generation.publication import Publication
 from lab.generation.service import Generations

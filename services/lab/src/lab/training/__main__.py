@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -61,13 +61,14 @@ def main(folder: Path) -> None:
     prepare()
     try:
         # Not before: they load torch.
-        from lab.training import loop, parity
         from lab.training.impossible import Impossible
+
+        job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+        run = _runner(job)
     except ImportError as error:
         fail("tuning_unavailable", f"{error}. Have the operator install 'groundwork-lab[tuning]' beside the lab.")
     try:
-        job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-        (parity if "said" in job else loop).run(folder, job, tell)
+        run(folder, job, tell)
     except Impossible as impossible:
         fail(impossible.code, str(impossible))
     except OSError as error:
@@ -81,6 +82,19 @@ def main(folder: Path) -> None:
     except Exception as error:  # noqa: BLE001  # whatever it is comes again with the next attempt
         traceback.print_exc()
         fail(*_describe(error))
+
+
+def _runner(job: Mapping[str, Any]) -> Callable[[Path, Mapping[str, Any], Callable[..., None]], None]:
+    """What learns; only a chat model needs torch."""
+    if job.get("method") == "embedding":
+        for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+            os.putenv(name, str(job["threads"]))  # read by numpy's libraries when they are loaded
+        from lab.training.projection import run as learn_projection
+
+        return learn_projection
+    from lab.training import loop, parity
+
+    return parity.run if "said" in job else loop.run
 
 
 def _describe(error: Exception) -> tuple[str, str]:

@@ -156,10 +156,43 @@ class NotAnEmbeddingModel(InvalidRequest):
 
     def __init__(self, name: str, kind: str) -> None:
         super().__init__(
-            f"'{name[:100]}' is a model for {kind}. A classification is learnt on an embedding model: choose one of "
+            f"'{name[:100]}' is a model for {kind}. This method learns on an embedding model: choose one of "
             "GET /v1/models.",
             param="model",
         )
+
+
+class CollectionUnnamed(InvalidRequest):
+    """Nobody says which documents answer the questions."""
+
+    code = "collection_unnamed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The questions do not say which one collection they were made from. Name the one whose documents answer "
+            "them in 'method.embedding.collection'.",
+            param="method.embedding.collection",
+        )
+
+
+class CollectionUnfit(InvalidRequest):
+    """Its documents can't teach an embedding model."""
+
+    code = "collection_unfit"
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(
+            f"Nothing can be learnt from the collection '{name[:100]}': {why}.", param="method.embedding.collection"
+        )
+
+
+class VectorsUnfit(InvalidRequest):
+    """The embedding model's vectors are none that can be learnt on."""
+
+    code = "vectors_unfit"
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"Nothing can be learnt on the vectors of '{name[:100]}': {why}.", param="model")
 
 
 class ClassesUnfit(InvalidRequest):
@@ -182,8 +215,9 @@ class NothingToLearn(InvalidRequest):
 
     def __init__(self, training_set: str) -> None:
         super().__init__(
-            f"No question of {training_set} has an answer, so that there is nothing to learn from it. Add 'answers' to "
-            "its questions, for a classification one of 'labels'.",
+            f"No question of {training_set} says what would be right, so that there is nothing to learn from it. Add "
+            "'answers' to its questions; for a classification one of 'labels', for an embedding model the 'documents' "
+            "that answer them.",
             param="training_file",
         )
 
@@ -195,8 +229,9 @@ class TooFewExamples(InvalidRequest):
 
     def __init__(self, train: int, held_out: int, least_train: int, least_held_out: int) -> None:
         super().__init__(
-            f"There are {train} questions with answers to learn from and {held_out} held out; at least {least_train} "
-            f"and {least_held_out} are needed. Add questions, or move some to the split 'train' or 'test'.",
+            f"There are {train} questions that say what would be right to learn from and {held_out} held out; at least "
+            f"{least_train} and {least_held_out} are needed. Add questions, or move some to the split 'train' or "
+            "'test'.",
             param="training_file",
         )
 

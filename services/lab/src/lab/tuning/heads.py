@@ -7,12 +7,13 @@ The loss is convex, so that the same examples give the same head. It is the sum 
 from __future__ import annotations
 
 import base64
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lab.training.lbfgs import minimise
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -22,7 +23,6 @@ FOLDS = 5
 MOST_TO_CHOOSE = 2000
 """Examples, drawn by chance: a choice by more would be the same one, later."""
 MOST_STEPS = 200
-MEMORY = 10
 TOLERANCE = 1e-5
 """Of the gradient, an example."""
 
@@ -125,45 +125,8 @@ def _minimised(vectors: Array, numbers: Labels, count: int, l2: float) -> tuple[
         slope[:, -1] = off.sum(axis=0)
         return entropy + l2 / 2 * float((weights[:, :-1] ** 2).sum()), slope.ravel()
 
-    found = _lbfgs(loss, np.zeros(count * (width + 1)), TOLERANCE * rows).reshape(count, width + 1)
+    found = minimise(loss, np.zeros(count * (width + 1)), TOLERANCE * rows, MOST_STEPS).reshape(count, width + 1)
     return found[:, :-1], found[:, -1]
-
-
-def _lbfgs(loss: Callable[[Array], tuple[float, Array]], at: Array, tolerance: float) -> Array:
-    """Nocedal and Wright, Numerical Optimization (2006), algorithm 7.5; a step is halved until it descends."""
-    value, slope = loss(at)
-    pairs: deque[tuple[Array, Array]] = deque(maxlen=MEMORY)
-    for _ in range(MOST_STEPS):
-        if float(np.abs(slope).max()) <= tolerance:
-            break
-        way = -_two_loops(slope, pairs)
-        descent, length = float(way @ slope), 1.0 if pairs else min(1.0, 1.0 / float(np.abs(slope).sum()))
-        while True:
-            moved = at + length * way
-            new_value, new_slope = loss(moved)
-            if new_value <= value + 1e-4 * length * descent or length < 1e-10:
-                break
-            length /= 2
-        step, turn = moved - at, new_slope - slope
-        if float(step @ turn) > 1e-12:
-            pairs.append((step, turn))
-        at, value, slope = moved, new_value, new_slope
-    return at
-
-
-def _two_loops(slope: Array, pairs: Sequence[tuple[Array, Array]] | deque[tuple[Array, Array]]) -> Array:
-    """The slope times the inverse Hessian, as far as the last steps tell it."""
-    way, shares = slope.copy(), []
-    for step, turn in reversed(pairs):
-        share = float(step @ way) / float(step @ turn)
-        way -= share * turn
-        shares.append(share)
-    if pairs:
-        step, turn = pairs[-1]
-        way *= float(step @ turn) / float(turn @ turn)
-    for (step, turn), share in zip(pairs, reversed(shares), strict=True):
-        way += (share - float(turn @ way) / float(step @ turn)) * step
-    return way
 
 
 def _softmax(outputs: Array) -> Array:

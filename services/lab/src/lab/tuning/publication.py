@@ -27,6 +27,8 @@ removes another's."""
 GREEDY = {"temperature": 0, "repetition_penalty": 1.0}
 LATER = frozenset((401, 408, 429))
 """Statuses below 500 that say nothing against what was learnt."""
+_INSIDE = {"classification": "head", "embedding": "projection"}
+"""By kind, what stands in the declaration itself."""
 Token = Callable[[], Awaitable[str]]
 """A token for inference, with the right of the job's key."""
 
@@ -46,7 +48,7 @@ class Learnt:
         return str(self.row["suffix"] or self.row["id"])
 
     def declaration(self) -> TunedModel:
-        """All but a head."""
+        """All but what was learnt."""
         row, result = self.row, self.row["result"]
         return TunedModel(
             parent=row["model"],
@@ -125,9 +127,9 @@ class InferencePublisher:
 
     async def _put(self, learnt: Learnt, token: Token, stage: Stage) -> ModelInfo:
         body, job = learnt.declaration().model_copy(update={"stage": stage}), learnt.row["id"]
-        if learnt.row["result"].get("kind") == "classification":
-            head = json.loads(b"".join([piece async for piece in learnt.pieces()]))
-            body = body.model_copy(update={"head": head})
+        if (part := _INSIDE.get(learnt.row["result"].get("kind"))) is not None:
+            whole = json.loads(b"".join([piece async for piece in learnt.pieces()]))
+            body = body.model_copy(update={part: whole})
         else:
             number = 0
             async for piece in learnt.pieces():

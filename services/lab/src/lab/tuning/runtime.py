@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from lab.evaluations.documents import Documents, GatewayDocuments
 from lab.settings import LabSettings
 from lab.tuning.bases import Bases
 from lab.tuning.folders import JobFolders
 from lab.tuning.jobs import TuningJobs
 from lab.tuning.method import Method
 from lab.tuning.methods.classification import Classification
+from lab.tuning.methods.embedding import Embedding
 from lab.tuning.methods.supervised import Limits, Supervised
 from lab.tuning.publication import InferencePublisher
 from lab.tuning.repository import Room
@@ -22,10 +24,14 @@ from servicekit.peers.client import Peer
 PRUNE_SECONDS = 60.0
 
 
-def methods_of(settings: LabSettings, inference: Peer, bases: Bases) -> Mapping[str, Method]:
+def methods_of(settings: LabSettings, inference: Peer, bases: Bases, documents: Documents) -> Mapping[str, Method]:
     """By the name that callers write."""
     limits = Limits(settings.tuning_threads, settings.tuning_tokens, settings.tuning_silent_seconds)
-    known: tuple[Method, ...] = (Supervised(bases, limits), Classification(inference))
+    known: tuple[Method, ...] = (
+        Supervised(bases, limits),
+        Classification(inference),
+        Embedding(inference, documents, limits),
+    )
     return {method.name: method for method in known}
 
 
@@ -40,7 +46,7 @@ def tuning_parts(
     """What the API does with jobs, what a worker does, and what it cleans up beside."""
     folders = JobFolders(settings.data_dir / "tuning")
     bases = Bases(inference, folders.bases)
-    methods = methods_of(settings, inference, bases)
+    methods = methods_of(settings, inference, bases, GatewayDocuments(gateway))
 
     async def prune() -> None:
         await bases.remove_orphans()

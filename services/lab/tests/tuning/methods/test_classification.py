@@ -15,7 +15,8 @@ from contracts.improvement.tuning import FineTuningCreate
 from contracts.models.catalog import Embedding, EmbeddingReply, EmbeddingUsage, ModelInfo
 from lab.tuning.errors import ClassesUnfit, HyperparametersUnfit, NotAnEmbeddingModel
 from lab.tuning.method import Figures, Work
-from lab.tuning.methods.classification import AT_ONCE, Classification, class_of, text_of
+from lab.tuning.methods.classification import Classification, class_of, text_of
+from lab.tuning.sources.vectors import AT_ONCE
 
 WORDS = ("parcel", "courier", "lamp", "battery", "invoice", "refund")
 DIGEST = f"sha256:{'a' * 64}"

@@ -14,23 +14,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from contracts.improvement.question_sets import QuestionRecord
 from contracts.improvement.tuning import FineTuningCreate
-from contracts.models.catalog import EmbeddingReply, EmbeddingRequest, ModelInfo
+from contracts.models.catalog import ModelInfo
 from contracts.models.classification import MAX_MODEL_LABELS
-from lab.tuning.errors import ClassesUnfit, HyperparametersUnfit, NotAnEmbeddingModel
+from lab.tuning.errors import ClassesUnfit, HyperparametersUnfit
 from lab.tuning.method import Figures, Trained, Work
+from lab.tuning.sources.vectors import TextVectors
 from servicekit.peers.client import Peer
 
 if TYPE_CHECKING:
     from lab.tuning.heads import Array, TrainedHead
 
-AT_ONCE = 64
-"""Texts of one call of inference."""
-SECONDS = 300.0
-"""For it, behind whatever else is embedded."""
 LEAST_EXAMPLES = 2
 """Of a class, to learn from: with one nothing could be left out to choose by."""
 Z = 1.96
@@ -69,7 +65,7 @@ class Classification:
     async def train(self, work: Work) -> Trained:
         """As `Method` says; raises `NotAnEmbeddingModel` or `ClassesUnfit`."""
         began = time.perf_counter()
-        model = await self._model(work)
+        model = await TextVectors(self.inference).model(work)
         if model.digest is not None:
             await work.report.based_on(model.digest)
         labels = [class_of(one) or "" for one in work.train]
@@ -96,33 +92,19 @@ class Classification:
         artifact = json.dumps(head.source(model.id, model.digest)).encode()
         return Trained(artifact, before, after, "correct", "classification", tokens, figures)
 
-    async def _model(self, work: Work) -> ModelInfo:
-        path = f"/v1/models/{quote(work.model, safe='')}"
-        model = await self.inference.call("GET", path, ModelInfo, token=await work.token())
-        if model.kind != "embedding":
-            raise NotAnEmbeddingModel(work.model, model.kind)
-        return model
-
     async def _vectors(self, work: Work, model: ModelInfo, texts: Sequence[str]) -> tuple[Array, int]:
-        """In bulk, behind whoever waits; as queries, which is how inference reads what it classifies."""
+        """As queries, which is how inference reads what it classifies."""
         import numpy as np
 
-        rows: list[Any] = []
-        tokens = cut = 0
-        kind = "query" if model.asymmetric else None
-        for at in range(0, len(texts), AT_ONCE):
-            part = list(texts[at : at + AT_ONCE])
-            body = EmbeddingRequest(model=model.id, input=part, priority="bulk", input_type=kind)
-            reply = await self.inference.call(
-                "POST", "/v1/embeddings", EmbeddingReply, token=await work.token(), body=body, timeout_seconds=SECONDS
-            )
-            rows += [one.embedding for one in sorted(reply.data, key=lambda one: one.index)]
-            tokens += reply.usage.prompt_tokens
-            cut += reply.usage.truncated
-            await work.report.step(len(rows), len(texts), tokens, {})
+        parts: list[Any] = []
+        done = tokens = cut = 0
+        async for part in TextVectors(self.inference).embed(work, model, texts, "query"):
+            parts.append(part.rows)
+            done, tokens, cut = done + len(part.rows), tokens + part.tokens, cut + part.cut
+            await work.report.step(done, len(texts), tokens, {})
         if cut:
             await work.report.say(f"{cut} texts are longer than '{model.id}' reads: their beginning alone is learnt.")
-        return np.array(rows, dtype=np.float64), tokens
+        return np.concatenate(parts), tokens
 
 
 def _check_classes(labels: Sequence[str]) -> None:

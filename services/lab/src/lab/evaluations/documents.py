@@ -36,6 +36,9 @@ class Documents(Protocol):
     async def search(self, token: str, collection: str, options: SearchOptions, request_id: str) -> Sequence[Hit]:
         """What is found, the best first; charged under the request's id."""
 
+    async def embedded_by(self, token: str, collection: str, options: SearchOptions, request_id: str) -> str | None:
+        """The embedding model that a search took; none where it took none."""
+
 
 @dataclass(frozen=True, slots=True)
 class GatewayDocuments:
@@ -67,12 +70,18 @@ class GatewayDocuments:
 
     async def search(self, token: str, collection: str, options: SearchOptions, request_id: str) -> Sequence[Hit]:
         """As `Documents` says."""
+        return (await self._searched(token, collection, options, request_id)).hits
+
+    async def embedded_by(self, token: str, collection: str, options: SearchOptions, request_id: str) -> str | None:
+        """As `Documents` says."""
+        return (await self._searched(token, collection, options, request_id)).usage.embedding_model
+
+    async def _searched(self, token: str, collection: str, options: SearchOptions, request_id: str) -> SearchReply:
         path = f"/v1/collections/{quote(collection, safe='')}/search"
         headers: Mapping[str, Any] = {REQUEST_ID: request_id}
-        reply = await self.gateway.call(
+        return await self.gateway.call(
             "POST", path, SearchReply, token=token, body=options, headers=headers, timeout_seconds=SEARCH_SECONDS
         )
-        return reply.hits
 
 
 def _path(collection: str) -> str:

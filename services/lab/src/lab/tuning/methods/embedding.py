@@ -1,0 +1,208 @@
+"""`embedding`: questions of a collection learn to be nearer to what answers them; its passages stay as they are.
+
+The vectors come from inference, in bulk and uncharged; the learning is a process of its own, `python -m lab.training`.
+numpy is imported when something is learnt: an idle lab does without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from contracts.improvement.question_sets import QuestionRecord
+from contracts.improvement.tuning import FineTuningCreate
+from contracts.models.catalog import InputType, ModelInfo
+from lab.evaluations.documents import Documents
+from lab.tuning.bases import DISK_FULL
+from lab.tuning.child import run_child
+from lab.tuning.errors import CollectionUnfit, HyperparametersUnfit, LossNotFinite, VectorsUnfit
+from lab.tuning.method import Trained, Work
+from lab.tuning.methods.supervised import MODULE, Limits
+from lab.tuning.sources.collection import Chunks, CollectionReader
+from lab.tuning.sources.examples import Example, asked, collection_of, examples_of
+from lab.tuning.sources.vector_file import VECTORS, append, begin, name_of, unit_rows
+from lab.tuning.sources.vectors import TextVectors
+from servicekit.core.errors import PeerError, is_disk_full
+from servicekit.peers.client import Peer
+
+AUTO_L2 = 30.0
+"""What gave dense and hybrid search the most on questions of a public set: docs/measured.md."""
+MOST_DIMENSIONS = 1024
+"""What is learnt has their square of numbers, some twenty times in memory."""
+STEPS = 40
+"""Of the learning, behind one for each text that is embedded."""
+_GONE = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """As `Method` says."""
+
+    inference: Peer
+    documents: Documents
+    limits: Limits
+    name: str = "embedding"
+    needs: Sequence[str] = ()
+
+    def settings(self, wanted: FineTuningCreate) -> dict[str, Any]:
+        """As `Method` says; raises `HyperparametersUnfit`."""
+        if wanted.hyperparameters is not None:
+            raise HyperparametersUnfit
+        chosen = wanted.method.embedding
+        l2 = chosen.hyperparameters.l2
+        return {"collection": chosen.collection, "l2": AUTO_L2 if l2 == "auto" else l2}
+
+    def teaches(self, question: QuestionRecord) -> bool:
+        """One that names a document which answers it."""
+        return bool(question.documents)
+
+    async def train(self, work: Work) -> Trained:
+        """As `Method` says; raises `NotAnEmbeddingModel`, `VectorsUnfit`, `CollectionUnnamed`, `CollectionUnfit` or
+        `TooFewExamples`."""
+        vectors = TextVectors(self.inference)
+        model = await self._model(work)
+        collection = work.settings["collection"] or collection_of([*work.train, *work.held_out])
+        reader = CollectionReader(self.documents, collection, work.token)
+        await self._check_bound(work, model, reader)
+        chunks = await reader.chunks()
+        train, held_out = await asyncio.to_thread(examples_of, work, chunks, collection)
+        await work.report.say(
+            f"{len(train)} questions learn to find their documents among {len(chunks.texts)} chunks of "
+            f"{len(chunks.documents)} documents of '{collection}'."
+        )
+        texts: dict[InputType, Sequence[str]] = {
+            "passage": chunks.texts,
+            "query": [asked(one.question) for one in [*train, *held_out]],
+        }
+        try:
+            tokens = await self._embed(work, model, texts)
+            job = _job(work, self.limits, model, chunks, train, held_out)
+            result = await self._learn(work, job, sum(map(len, texts.values())), tokens)
+        except OSError as error:
+            if is_disk_full(error):
+                raise DISK_FULL from None
+            raise
+        if (again := await vectors.model(work)).digest is not None:
+            await work.report.based_on(again.digest)  # it may be another one after minutes
+        return _trained(model, chunks, result, tokens)
+
+    async def _model(self, work: Work) -> ModelInfo:
+        model = await TextVectors(self.inference).model(work)
+        if model.embedding_model is not None:
+            why = f"it was learnt on '{model.embedding_model}' itself. Start from that model"
+            raise VectorsUnfit(model.id, why)
+        if not 0 < (model.dimensions or 0) <= MOST_DIMENSIONS:
+            why = f"they have {model.dimensions} numbers, of which at most {MOST_DIMENSIONS} can be learnt on"
+            raise VectorsUnfit(model.id, f"{why}. Choose a smaller model")
+        if model.digest is not None:
+            await work.report.based_on(model.digest)
+        return model
+
+    async def _check_bound(self, work: Work, model: ModelInfo, reader: CollectionReader) -> None:
+        """The collection's vectors are the model's, or those of what was learnt on it before."""
+        question = asked(work.train[0])
+        bound = await reader.embedded_by(question, f"{work.job_id}.look")
+        if bound in (None, model.id):
+            return
+        try:
+            below = (await TextVectors(self.inference).named(work, bound)).embedding_model
+        except PeerError as error:
+            if error.http_status != _GONE:
+                raise
+            below = None
+        if below != model.id:
+            raise CollectionUnfit(
+                reader.name,
+                f"its vectors are those of the model '{bound}', not of '{model.id}'. Tune that model, or reindex the "
+                "collection with this one",
+            )
+
+    async def _learn(self, work: Work, job: Mapping[str, Any], embedded: int, tokens: int) -> dict[str, Any]:
+        await asyncio.to_thread(_write, work.folder / "job.json", job)
+        await run_child(MODULE, work.folder, _Listener(work, embedded, tokens).hear, self.limits.silent_seconds)
+        return await asyncio.to_thread(_read, work.folder / "result.json")
+
+    async def _embed(self, work: Work, model: ModelInfo, texts: Mapping[InputType, Sequence[str]]) -> int:
+        """Have all vectors in the job's folder, from where an earlier attempt was; the tokens that were read."""
+        total = sum(map(len, texts.values()))
+        name = await asyncio.to_thread(name_of, model, texts)
+        there = await asyncio.to_thread(begin, work.folder, name, model.dimensions or 0)
+        done, first, tokens, cut = there, 0, 0, 0
+        for kind, some in texts.items():
+            async for part in TextVectors(self.inference).embed(work, model, some[max(0, there - first) :], kind):
+                rows = await asyncio.to_thread(unit_rows, part.rows, model)
+                await asyncio.to_thread(append, work.folder / VECTORS, rows)
+                done, tokens, cut = done + len(rows), tokens + part.tokens, cut + part.cut
+                await work.report.step(done, total + STEPS, tokens, {})
+            first += len(some)
+        if cut:
+            await work.report.say(f"{cut} texts are longer than '{model.id}' reads: their beginning alone is learnt.")
+        return tokens
+
+
+@dataclass(slots=True)
+class _Listener:
+    """Passes on the learning's steps, which come after the embedding's."""
+
+    work: Work
+    before: int
+    tokens: int
+
+    async def hear(self, said: Mapping[str, Any]) -> None:
+        if said["event"] == "step":
+            done, steps = self.before + said["step"], self.before + STEPS
+            await self.work.report.step(done, steps, self.tokens, said["figures"])
+
+
+def _job(
+    work: Work, limits: Limits, model: ModelInfo, chunks: Chunks, train: Sequence[Example], held_out: Sequence[Example]
+) -> dict[str, Any]:
+    return {
+        "method": "embedding",
+        "vectors": VECTORS,
+        "dimensions": model.dimensions,
+        "threads": limits.threads,
+        "steps": STEPS,
+        "l2": work.settings["l2"],
+        "owners": list(chunks.owners),
+        "train": [{"id": one.question.id, "chunks": list(one.chunks)} for one in train],
+        "held_out": [{"id": one.question.id, "grades": dict(one.grades)} for one in held_out],
+    }
+
+
+def _write(file: Path, job: Mapping[str, Any]) -> None:
+    with file.open("w", encoding="utf-8") as written:
+        json.dump(job, written)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse)
+    return result
+
+
+def _trained(model: ModelInfo, chunks: Chunks, result: Mapping[str, Any], tokens: int) -> Trained:
+    projection = {
+        "embedding_model": model.id,
+        "embedding_digest": model.digest,
+        "dimensions": model.dimensions,
+        "down": result["down"],
+        "up": result["up"],
+    }
+    counts = {"chunks": float(len(chunks.texts)), "documents": float(len(chunks.documents))}
+    return Trained(
+        artifact=json.dumps(projection).encode(),
+        before=result["before"],
+        after=result["after"],
+        measure="retrieval_ndcg_10",
+        kind="embedding",
+        tokens=tokens,
+        figures={**result["figures"], **counts},
+    )
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise LossNotFinite(constant)

@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from services.lab.tests.generation.asking import Library
+from services.lab.tests.tuning.methods.test_classification import Said
+
+from contracts.core.errors import ErrorBody
+from contracts.improvement.question_sets import QuestionRecord
+from contracts.improvement.tuning import FineTuningCreate
+from contracts.models.catalog import Embedding as Row
+from contracts.models.catalog import EmbeddingReply, EmbeddingUsage, ModelInfo
+from contracts.retrieval.search import SearchOptions
+from lab.tuning.errors import (
+    BaseReplaced,
+    CollectionUnfit,
+    CollectionUnnamed,
+    HyperparametersUnfit,
+    NotAnEmbeddingModel,
+    VectorsUnfit,
+)
+from lab.tuning.method import Trained, Work
+from lab.tuning.methods.embedding import AUTO_L2, STEPS, Embedding
+from lab.tuning.methods.supervised import Limits
+from lab.tuning.sources import collection
+from lab.tuning.sources.vector_file import VECTORS
+from servicekit.core.errors import PeerError
+
+DIGEST = f"sha256:{'a' * 64}"
+COUNT = 48
+WIDTH = 2 * COUNT
+CREATE: dict[str, Any] = {"model": "words", "training_file": "set:q", "method": {"type": "embedding"}}
+MODEL = ModelInfo(id="words", kind="embedding", digest=DIGEST, dimensions=WIDTH, asymmetric=True)
+WANT = COUNT
+"""Which number of a vector says that a text is a wish; all of them do, and some passages, too."""
+
+
+@dataclass
+class Inference:
+    """Stands for the peer. A part has a word of its own in questions (`wish n`) and in its passage (`part n`), with a
+    little of each other: enough to be told apart, once it is learnt that wishes are not asked for."""
+
+    models: dict[str, ModelInfo] = field(default_factory=lambda: {"words": MODEL})
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    broken: float | None = None
+
+    async def call(self, method: str, path: str, reply: object, **sent: Any) -> Any:
+        assert sent["token"] == "a token"
+        if method == "GET":
+            name = path.rpartition("/")[2].replace("%2B", "+")
+            if name not in self.models:
+                raise PeerError(404, ErrorBody(code="model_not_found", message="There is none.", type="not_found"))
+            return self.models[name]
+        body = sent["body"].model_dump()
+        self.asked.append(body)
+        rows = [self._vector(text, body["input_type"]) for text in body["input"]]
+        data = [Row(index=at, embedding=base64.b64encode(row.tobytes()).decode()) for at, row in enumerate(rows)]
+        usage = EmbeddingUsage(prompt_tokens=2 * len(rows), total_tokens=2 * len(rows))
+        return EmbeddingReply(data=data[::-1], model="words", usage=usage)
+
+    def _vector(self, text: str, kind: str) -> np.ndarray[Any, Any]:
+        assert kind == ("query" if "wish" in text else "passage")
+        row = np.zeros(MODEL.dimensions or 0, dtype="<f4")
+        number = int(text.split()[-1])
+        row[number] = 0.3 if "wish" in text else 0.8
+        row[WANT] = 0.9 if "wish" in text else 0.8 * (number % 4 == 0)
+        if self.broken is not None and number == 3:
+            row[0] = self.broken
+        return row
+
+
+@dataclass
+class Manuals(Library):
+    """A passage for each part."""
+
+    texts: dict[str, str] = field(default_factory=lambda: {f"part{n}": f"part {n}" for n in range(COUNT)})
+    bound: str = "words"
+
+    async def embedded_by(self, token: str, collection: str, options: SearchOptions, request_id: str) -> str | None:
+        assert (token, collection, options.mode) == ("a token", "handbook", "dense")
+        return self.bound
+
+
+def _question(number: int, **more: Any) -> QuestionRecord:
+    about = {"documents": {f"part{number}": 1}, "metadata": {"generated": {"collection": "handbook"}}, **more}
+    return QuestionRecord.model_validate({"id": f"q{number}", "question": f"wish {number}", **about})
+
+
+def _work(folder: Path, said: Said, questions: Sequence[QuestionRecord] | None = None, **settings: Any) -> Work:
+    async def token() -> str:
+        return "a token"
+
+    every = list(questions or map(_question, range(COUNT)))
+    chosen = {"collection": None, "l2": 0.1, **settings}
+    train, held_out = every[:30], every[30:]
+    return Work("ftjob_1", "words", 7, chosen, train, held_out, [], folder, None, token, said)
+
+
+async def _train(work: Work, inference: Inference | None = None, library: Library | None = None) -> Trained:
+    limits = Limits(1, 1, 300.0)
+    method = Embedding(inference or Inference(), library or Manuals(), limits)  # type: ignore[arg-type]
+    return await method.train(work)
+
+
+async def test_questions_learn_to_find_their_documents_in_a_process_of_its_own(tmp_path: Path) -> None:
+    said, inference = Said(), Inference()
+    trained = await _train(_work(tmp_path, said), inference)
+    assert (trained.measure, trained.kind, said.base) == ("retrieval_ndcg_10", "embedding", DIGEST)
+    assert sorted(trained.before) == sorted(trained.after) == sorted(f"q{n}" for n in range(30, COUNT))
+    assert sum(trained.after.values()) > sum(trained.before.values()) + 3
+    assert (trained.figures["chunks"], trained.figures["documents"], trained.tokens) == (48, 48, 4 * COUNT)
+    projection = json.loads(trained.artifact)
+    assert (projection["embedding_model"], projection["embedding_digest"]) == ("words", DIGEST)
+    down, up = (np.frombuffer(base64.b64decode(projection[name]), dtype="<f4") for name in ("down", "up"))
+    assert len(down) == len(up) == 64 * WIDTH == 64 * projection["dimensions"]
+    assert {body["priority"] for body in inference.asked} == {"bulk"}
+    assert said.steps[-1][0] > 2 * COUNT
+    assert {steps for _, steps, _ in said.steps} == {2 * COUNT + STEPS}
+    assert said.words[0].startswith("30 questions learn to find their documents among 48 chunks of 48 documents")
+
+
+async def test_another_attempt_embeds_what_is_missing_and_learns_the_same(tmp_path: Path) -> None:
+    first = await _train(_work(tmp_path / "one", Said()))
+    whole = (tmp_path / "one" / VECTORS).read_bytes()
+    again, inference = tmp_path / "one", Inference()
+    (again / VECTORS).write_bytes(whole[: 4 * WIDTH * 60 + 5])
+    second = await _train(_work(again, Said()), inference)
+    assert sum(len(body["input"]) for body in inference.asked) == 2 * COUNT - 60
+    assert second.artifact == first.artifact
+    assert (again / VECTORS).read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("models", "error", "says"),
+    [
+        ({"words": ModelInfo(id="words", kind="chat")}, NotAnEmbeddingModel, "for chat"),
+        ({"words": MODEL.model_copy(update={"dimensions": 4096})}, VectorsUnfit, "at most 1024"),
+        ({"words": MODEL.model_copy(update={"dimensions": 8})}, VectorsUnfit, "said to have 8"),
+        ({"words": MODEL.model_copy(update={"embedding_model": "base"})}, VectorsUnfit, "was learnt on 'base' itself"),
+    ],
+)
+async def test_a_model_without_vectors_to_learn_on_is_refused(
+    tmp_path: Path, models: dict[str, ModelInfo], error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        await _train(_work(tmp_path, Said()), Inference(models))
+
+
+async def test_vectors_that_hold_no_numbers_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(VectorsUnfit, match="no number"):
+        await _train(_work(tmp_path, Said()), Inference(broken=float("nan")))
+
+
+async def test_a_collection_of_another_model_s_vectors_is_refused_and_one_of_what_was_learnt_is_not(
+    tmp_path: Path,
+) -> None:
+    over = MODEL.model_copy(update={"id": "words+one", "embedding_model": "words"})
+    known = Inference({"words": MODEL, "words+one": over, "other": MODEL.model_copy(update={"id": "other"})})
+    for bound in ("other", "gone"):
+        with pytest.raises(CollectionUnfit, match=f"of the model '{bound}', not of 'words'"):
+            await _train(_work(tmp_path, Said()), known, Manuals(bound=bound))
+    trained = await _train(_work(tmp_path, Said()), known, Manuals(bound="words+one"))
+    assert trained.kind == "embedding"
+
+
+async def test_a_collection_without_documents_or_with_too_many_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(CollectionUnfit, match="no documents that are ready"):
+        await _train(_work(tmp_path, Said()), None, Manuals(texts={}))
+    monkeypatch.setattr(collection, "MOST_CHUNKS", 40)
+    with pytest.raises(CollectionUnfit, match="more than 40 chunks"):
+        await _train(_work(tmp_path, Said()))
+    monkeypatch.setattr(collection, "MOST_DOCUMENTS", 30)
+    with pytest.raises(CollectionUnfit, match="more than 30 documents"):
+        await _train(_work(tmp_path, Said()))
+
+
+async def test_without_the_collection_s_name_it_is_asked_for(tmp_path: Path) -> None:
+    unnamed = [_question(n, metadata={}) for n in range(COUNT)]
+    with pytest.raises(CollectionUnnamed, match=r"method\.embedding\.collection"):
+        await _train(_work(tmp_path, Said(), unnamed))
+    assert (await _train(_work(tmp_path, Said(), unnamed, collection="handbook"))).kind == "embedding"
+
+
+async def test_a_model_that_is_replaced_while_it_is_learnt_on_ends_the_job(tmp_path: Path) -> None:
+    inference = Inference()
+
+    class Replacing(Said):
+        async def based_on(self, digest: str) -> None:
+            if self.base is not None and digest != self.base:
+                raise BaseReplaced("words")
+            self.base = digest
+            inference.models["words"] = MODEL.model_copy(update={"digest": f"sha256:{'b' * 64}"})
+
+    with pytest.raises(BaseReplaced):
+        await _train(_work(tmp_path, Replacing()), inference)
+
+
+def test_a_question_teaches_where_it_names_a_document() -> None:
+    method = Embedding(Inference(), Manuals(), Limits(1, 1, 1.0))  # type: ignore[arg-type]
+    assert method.teaches(_question(1))
+    assert not method.teaches(_question(1, documents={}, answers=["a"]))
+
+
+def test_hyperparameters_of_another_method_are_refused_and_its_own_taken() -> None:
+    method = Embedding(Inference(), Manuals(), Limits(1, 1, 1.0))  # type: ignore[arg-type]
+    assert method.settings(FineTuningCreate.model_validate(CREATE)) == {"collection": None, "l2": AUTO_L2}
+    own = {"type": "embedding", "embedding": {"collection": "manuals", "hyperparameters": {"l2": 5}}}
+    chosen = method.settings(FineTuningCreate.model_validate({**CREATE, "method": own}))
+    assert chosen == {"collection": "manuals", "l2": 5}
+    with pytest.raises(HyperparametersUnfit):
+        method.settings(FineTuningCreate.model_validate({**CREATE, "hyperparameters": {"n_epochs": 2}}))
