@@ -11,7 +11,6 @@ import httpx2
 import pytest
 from tests.support.home.stack import RunningHome
 
-from contracts.models.catalog import ModelDeclaration
 from contracts.retrieval.collections import Collection
 from groundwork.errors import ApiError
 
@@ -85,23 +84,17 @@ def test_what_people_call_things_is_learnt_and_found_without_embedding_a_documen
     assert saved.status_code == 201, saved.text
     before = _first(home, nicknames, ASKS[0])
     started = client.tuning.start(
-        MANUALS, "minilm", method="embedding", collection=MANUALS, seed=7, hyperparameters={"l2": 1}
+        MANUALS, "minilm", method="embedding", collection=MANUALS, suffix=MANUALS, seed=7, hyperparameters={"l2": 1}
     )
     job = client.tuning.wait(started.id, timeout=SECONDS)
     assert (job.status, job.error) == ("succeeded", None)
     report = job.groundwork
     assert (report.verdict, report.kind) == ("better", "embedding"), report.words
     artifact = json.loads(http.get(f"/v1/fine_tuning/jobs/{job.id}/artifact").content)
-    base = next(model for model in client.models() if model.id == "minilm")
-    assert report.base == artifact["embedding_digest"] == base.digest
-    declared = {"max_input_tokens": base.context_length, "dimensions": base.dimensions, "languages": base.languages}
-    put = client.put_model(
-        MODEL,
-        ModelDeclaration.model_validate(
-            {"kind": "embedding", "engine": "projection", "source": {"projection": artifact}, **declared}
-        ),
-    )
-    assert (put.state, put.embedding_model) == ("ready", "minilm")
+    assert report.base == artifact["embedding_digest"] == client.model("minilm").digest
+    assert (job.fine_tuned_model, report.not_published) == (MODEL, None)
+    served = client.model(MODEL)
+    assert (served.kind, served.embedding_model, served.asymmetric) == ("embedding", "minilm", True)
     moved = client.jobs.wait(client.collections.reindex(MANUALS, embedding_model=MODEL).id, timeout=SECONDS)
     assert moved.status == "ready"
     assert client.collections.get(MANUALS).embedding_model == MODEL

@@ -8,6 +8,7 @@ from services.inference.tests.api.calls import error_of
 from services.inference.tests.conftest import CHAT, EMBEDDING, StartApp
 from services.inference.tests.declarations.test_service import ADDED, put, remove, until
 from services.inference.tests.heads import encoded, head
+from services.inference.tests.projections import projection
 
 from contracts.models.catalog import ModelInfo
 from inference.protocol.engines import Engine
@@ -88,6 +89,25 @@ def test_another_tenant_neither_sees_nor_asks_nor_removes_it_nor_learns_that_it_
     )
     assert error_of(gone["ask"])["message"].replace("triage", "nothing") == error_of(none)["message"]
     assert names(running) == [NAME]
+
+
+def test_what_an_embedding_model_learnt_is_one_of_the_tenant_s_with_what_the_other_is_like(start: StartApp) -> None:
+    running = start(CHAT, EMBEDDING | {"unrelated_cosine": 0.5, "languages": ["en"]})
+    running.until_ready()
+    about = {"method": "embedding", "head": None, "projection": projection(32)}
+    told = publish(running, **about)
+    assert told.status_code == 200, told.text
+    model = told.json()
+    assert (model["id"], model["kind"], model["state"], model["tenant"]) == (NAME, "embedding", "ready", "acme")
+    assert (model["embedding_model"], model["dimensions"], model["context_length"]) == ("words", 32, 16)
+    assert (model["unrelated_cosine"], model["languages"]) == (0.5, None), "no collection takes it by itself"
+    asked = {"model": NAME, "input": "a red car", "input_type": "passage"}
+    own = running.client.post("/v1/embeddings", json=asked, headers=running.headers(tenant="acme"))
+    assert own.status_code == 200, own.text
+    other = running.client.post("/v1/embeddings", json=asked, headers=running.headers(tenant="other"))
+    assert other.status_code == 404
+    strange = publish(running, suffix="strange", **about | {"projection": projection(32, embedding_model="others")})
+    assert (strange.status_code, strange.json()["error"]["param"]) == (422, "projection")
 
 
 def test_two_tenants_may_use_one_suffix_and_the_default_tenant_s_names_are_short(running: Any) -> None:

@@ -105,13 +105,17 @@ class PublishedModels:
         return {"kind": "classification", "engine": "head", "source": {"head": head}}
 
     def _projection(self, parent: ServedModel[Engine], wanted: TunedModel) -> dict[str, Any]:
-        """All but the questions' vectors is the embedding model's."""
+        """As the embedding model is, but without languages: no collection takes it by itself."""
         projection = wanted.projection or {}
         _check_parent("projection", projection, parent, wanted)
         entry = _entry_of(parent.model)
-        about = {name: entry[name] for name in ("dimensions", "languages", "unrelated_cosine") if name in entry}
-        source = {"projection": projection}
-        return {**about, "kind": "embedding", "engine": "projection", "source": source, "max_input_tokens": parent.readable}
+        about = {
+            "kind": "embedding",
+            "engine": "projection",
+            "source": {"projection": projection},
+            "max_input_tokens": parent.readable,
+        }
+        return about | {name: entry[name] for name in ("dimensions", "unrelated_cosine") if name in entry}
 
 
 def _check_parent(what: str, learnt: Mapping[str, Any], parent: ServedModel[Engine], wanted: TunedModel) -> None:
