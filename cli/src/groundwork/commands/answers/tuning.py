@@ -46,18 +46,9 @@ def start(
     given = {"n_epochs": epochs, "batch_size": batch_size, "learning_rate_multiplier": rate}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     more: dict[str, Any] = {"validation": validation, "suffix": suffix, "seed": seed, "general": general}
+    more |= {"method": method, "collection": collection, "skip_leaks": skip_leaks, "publish": publish}
     with session.client() as client:
-        made = client.tuning.start(
-            which,
-            model,
-            version=version,
-            method=method,
-            hyperparameters=chosen,
-            collection=collection,
-            skip_leaks=skip_leaks,
-            publish=publish,
-            **more,
-        )
+        made = client.tuning.start(which, model, version=version, hyperparameters=chosen, **more)
         session.out.print(made.id)
         if wait is not None:
             ended = client.tuning.wait(made.id, timeout=wait)
