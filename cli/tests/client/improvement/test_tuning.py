@@ -22,6 +22,15 @@ def listed(*data: Any, more: bool = False) -> httpx2.Response:
     return httpx2.Response(200, json={"object": "list", "data": list(data), "has_more": more})
 
 
+def test_an_embedding_model_is_told_which_collection_it_learns_to_search() -> None:
+    server = Recorder(httpx2.Response(200, json=QUEUED))
+    with client_of(server) as client:
+        client.tuning.start("asked", "minilm", method="embedding", collection="manuals", general="plain@2")
+    sent = json.loads(server.asked[0].content)
+    assert sent["method"] == {"type": "embedding", "embedding": {"hyperparameters": {}, "collection": "manuals"}}
+    assert sent["groundwork"]["general_file"] == "set:plain@2"
+
+
 def test_a_job_is_started_followed_and_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning, "POLL_SECONDS", 0)
     event = {"id": "ftjob_1.3", "created_at": 1, "message": "Step 3"}
@@ -43,7 +52,7 @@ def test_a_job_is_started_followed_and_deleted(monkeypatch: pytest.MonkeyPatch) 
         "training_file": "set:support@2",
         "method": {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 2}}},
         "seed": 7,
-        "groundwork": {"leaks": "skip"},
+        "groundwork": {"leaks": "skip", "publish": True},
     }
     assert dict(server.asked[4].url.params)["after"] == "ftjob_1"
     assert server.calls[-3:] == [
