@@ -35,7 +35,7 @@ from gateway.api.console import console_routes
 from gateway.api.direct_routes import direct_routes
 from gateway.api.improvement import experiments, feedback, records
 from gateway.api.key_guard import KeyGuard
-from gateway.api.openapi import public_openapi
+from gateway.api.openapi import openapi_route, public_openapi
 from gateway.auth.authentication import Authenticator
 from gateway.auth.grants import Grants
 from gateway.auth.key_repository import KeyRepository
@@ -297,7 +297,7 @@ def create_app(settings: GatewaySettings, dependencies: Dependencies | None = No
     ]
     direct = direct_routes(model_calls.DIRECT_ENDPOINTS)
     app.user_middleware.append(Middleware(KeyGuard, bounded=direct, most=settings.open_calls))  # innermost
-    app.router.routes[0:0] = [*direct, *console_routes()]
+    app.router.routes[0:0] = [*direct, *console_routes(), openapi_route(app)]
     setattr(app, "openapi", lambda: public_openapi(app))  # noqa: B010  # FastAPI's documented way, which mypy forbids
     return app
 

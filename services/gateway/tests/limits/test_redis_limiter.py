@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -91,3 +92,23 @@ async def test_a_redis_that_fails_or_does_not_answer_in_time_is_away(failure: An
         await _limiter(ScriptedRedis(failure), timeout=0 if isinstance(failure, asyncio.Event) else 60).reserve(
             "a", [REQUESTS], [1]
         )
+
+
+async def test_an_answer_that_came_while_the_process_was_busy_counts() -> None:
+    limiter = _limiter(ScriptedRedis(), timeout=0.05)
+    came = asyncio.get_running_loop().create_future()
+
+    async def asked() -> str:
+        await came
+        await asyncio.sleep(0)  # what was received is read step by step
+        await asyncio.sleep(0)
+        return "read"
+
+    def be_busy() -> None:
+        time.sleep(0.3)
+        came.set_result(None)
+
+    waiting = asyncio.create_task(limiter._bounded(asked()))
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_soon(be_busy)
+    assert await waiting == "read"

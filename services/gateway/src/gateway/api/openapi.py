@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -10,6 +11,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from contracts.operations.table import OPERATIONS
 from gateway.api.openapi_parts import REF
@@ -41,6 +45,21 @@ def public_openapi(app: FastAPI) -> dict[str, Any]:
         if operation.is_open:
             document["paths"][operation.path][operation.method.lower()]["security"] = []
     return document
+
+
+def openapi_route(app: FastAPI) -> Route:
+    """`GET /openapi.json`, which anybody may ask for: built once, beside the event loop, since it takes a second."""
+    building: list[asyncio.Future[bytes]] = []
+
+    def build() -> bytes:
+        return json.dumps(public_openapi(app), ensure_ascii=False, separators=(",", ":")).encode()
+
+    async def get_document(_request: Request) -> Response:
+        if not building or (building[0].done() and (building[0].cancelled() or building[0].exception())):
+            building[:] = [asyncio.ensure_future(asyncio.to_thread(build))]
+        return Response(await asyncio.shield(building[0]), media_type="application/json")
+
+    return Route("/openapi.json", get_document, methods=["GET"], include_in_schema=False)
 
 
 def _definitions(models: Iterable[type[BaseModel]], mode: Any) -> dict[str, Any]:

@@ -33,6 +33,8 @@ PREFIX = "{groundwork-limits}"
 RESERVED = "h:"
 BUDGET_KEPT = timedelta(days=2)
 """How long a budget is kept after its period, for attempts that began in it."""
+LATE_SECONDS = 0.05
+"""By which a timer tells that the event loop stood still."""
 Answer = TypeVar("Answer")
 
 
@@ -144,10 +146,28 @@ class RedisLimiter:
         await self._redis.ping()
 
     async def _bounded(self, asked: Awaitable[Answer]) -> Answer:
-        started = time.perf_counter()
+        """Where this process was kept from its event loop, an answer that came meanwhile has the same time once more to
+        be read: what is slow then is not Redis, and calls must not go past their limits for it."""
+        started, loop = time.perf_counter(), asyncio.get_running_loop()
+        due = loop.time() + self._timeout
         try:
-            async with asyncio.timeout(self._timeout):
-                return await asked
+            async with asyncio.timeout(None) as bound:
+
+                def expire() -> None:
+                    bound.reschedule(loop.time())
+
+                def expire_or_wait() -> None:
+                    if loop.time() - due > LATE_SECONDS:
+                        timers.append(loop.call_later(self._timeout, expire))
+                    else:
+                        expire()
+
+                timers = [loop.call_at(due, expire_or_wait)]
+                try:
+                    return await asked
+                finally:
+                    for timer in timers:
+                        timer.cancel()
         except (RedisError, OSError, TimeoutError) as error:
             raise LimiterUnavailable(repr(error)[:200]) from None
         finally:
