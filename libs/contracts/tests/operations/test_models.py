@@ -28,7 +28,7 @@ def test_every_call_of_a_model_is_limited_recorded_screened_and_for_who_may_chat
         calls = operation.method == "POST"
         assert (operation.route is not None) == calls, operation.id
         assert operation.reach.question == (calls and operation is not DETOKENIZE), operation.id
-        scopes = {"POST": ("chat",), "GET": (), "PUT": ("admin",), "DELETE": ("admin",)}
+        scopes = {"POST": ("chat",), "GET": (), "PUT": ("admin",), "DELETE": ("admin", "evaluations:write")}
         assert operation.scopes == scopes[operation.method], operation.id
 
 
