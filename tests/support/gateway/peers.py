@@ -60,6 +60,10 @@ def inference(public_key: Path, seen: Seen, *, reranker: bool = False) -> FastAP
     async def models(caller: Annotated[Caller, require("inference")]) -> Any:
         return {"object": "list", "data": [model.model_dump(mode="json") for model in (*chat, *other)]}
 
+    @app.post("/v1/tenants/{name}/purge", status_code=204)
+    async def purge(name: str, request: Request, caller: Annotated[Caller, require("inference")]) -> None:
+        seen.note("inference", request, caller)
+
     @app.get("/v1/models/{name:path}")
     async def model_named(name: str, caller: Annotated[Caller, require("inference")]) -> ModelInfo:
         return model_of((*chat, *other), name)
