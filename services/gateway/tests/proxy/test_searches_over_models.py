@@ -111,7 +111,7 @@ async def test_the_receipt_of_an_answer_from_two_collections_the_usage_and_the_l
     messages = [{"role": "user", "content": "hello"}]
     caller = Caller.of({"model": "rag:a,b", "messages": messages, "groundwork": {"include": ["receipt"]}})
     asking = asyncio.create_task(chat(caller.exchange, installation.deps, key))
-    await asyncio.wait_for(installation.agent.was_asked.wait(), 10)
+    await asyncio.wait_for(installation.agent.was_asked.wait(), 120)
     outer = installation.verifier.verify(installation.agent.asked[-1].token, "agent").call_id
     await _search(installation, key, "a", "b", parent=outer)
     installation.agent.may_answer.set()

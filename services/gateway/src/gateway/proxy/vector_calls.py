@@ -202,8 +202,8 @@ def bill_searched(call: MeteredCall, models: Models, usage: Mapping[str, Any]) -
 def embedded_by_model(usage: Mapping[str, Any]) -> dict[str, int]:
     """A search's embedding tokens by model. Those that `embeddings` does not tell (an older retriever's are all such)
     are the one model's, or `""`'s, which has no price."""
-    told = usage.get("embeddings")
-    embedded = {model: count(told, model) for model in told} if isinstance(told, dict) else {}
+    named = usage.get("embeddings")
+    embedded = {model: count(named, model) for model in named} if isinstance(named, dict) else {}
     rest = count(usage, "embedding_tokens") - sum(embedded.values())
     name = usage.get("embedding_model")
     if rest > 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -347,7 +347,8 @@ class MeteredCall:
             TOKENS.labels(label, "prompt", tenant).inc(tokens.prompt)
         if tokens.completion:
             TOKENS.labels(label, "completion", tenant).inc(tokens.completion)
-        for embedder, read in (self.embedded or {self.model: tokens.embedding}).items():
+        embedded: Sequence[tuple[str | None, int]] = [*self.embedded.items()] or [(self.model, tokens.embedding)]
+        for embedder, read in embedded:
             if read:
                 TOKENS.labels(self._meter.label(embedder), "embedding", tenant).inc(read)
         if self.cost is None:
