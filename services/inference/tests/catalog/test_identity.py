@@ -11,9 +11,9 @@ from services.inference.tests.heads import head
 from services.inference.tests.projections import projection
 
 from inference.catalog.identity import Digests, Identity, identity_of
+from inference.catalog.learnt.projections import Projection
 from inference.catalog.model_folders import ModelSources
 from inference.catalog.models_file import Model
-from inference.catalog.projections import Projection
 
 
 def write_header(path: Path, fields: dict[str, str | int]) -> Path:

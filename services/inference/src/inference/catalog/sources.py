@@ -18,8 +18,8 @@ from pydantic import (
 
 from contracts.models.catalog import InputType
 from contracts.models.tuning import JobId
-from inference.catalog.heads import Head
-from inference.catalog.projections import Projection
+from inference.catalog.learnt.heads import Head
+from inference.catalog.learnt.projections import Projection
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 

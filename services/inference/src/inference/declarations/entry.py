@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from inference.catalog import heads, projections
+from inference.catalog.learnt import heads, projections
 from inference.catalog.models_file import RESERVED, Model
 from inference.catalog.sources import FORMS
 from inference.errors import DeclarationInvalid

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from contracts.models.catalog import EmbeddingRequest, InputType
-from inference.catalog.heads import read_head
+from inference.catalog.learnt.heads import read_head
 from inference.catalog.models_file import Model
 from inference.catalog.sources import ChatSource, HeadSource, PathSource, ProjectionSource
 from inference.engines.head.classification import Embedded, HeadClassifier

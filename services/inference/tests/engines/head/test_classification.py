@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from services.inference.tests.heads import head
 
-from inference.catalog.heads import Head
+from inference.catalog.learnt.heads import Head
 from inference.engines.errors import HeadUnusable
 from inference.engines.head.classification import Embedded, HeadClassifier
 from inference.errors import ModelNotFound, ModelNotReady

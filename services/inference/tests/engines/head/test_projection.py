@@ -7,7 +7,7 @@ import pytest
 from services.inference.tests.projections import projection
 
 from contracts.models.catalog import InputType
-from inference.catalog.projections import Projection
+from inference.catalog.learnt.projections import Projection
 from inference.engines.errors import ProjectionUnusable
 from inference.engines.head.projection import INPUT_TYPE, Projected, ProjectedEmbedding
 from inference.errors import ModelNotFound, ModelNotReady

@@ -19,7 +19,7 @@ from contracts.improvement.question_sets import QuestionRecord
 from lab.errors import JudgeRefuses, TargetRefuses
 from lab.evaluations.authority import Grants, room_in_budget
 from lab.evaluations.figures import summarise
-from lab.evaluations.judge import Judge
+from lab.evaluations.judging.judge import Judge
 from lab.evaluations.measures import Said
 from lab.evaluations.pairs import write_figures
 from lab.evaluations.rows import answer_row, measured_answers, taken_for_refusal, unanswered

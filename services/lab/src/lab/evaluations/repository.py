@@ -15,7 +15,7 @@ from contracts.improvement.evaluations import FINAL_EVALUATION_STATUSES, Evaluat
 from contracts.improvement.question_sets import QuestionSet
 from lab.errors import EvaluationNotFound, EvaluationUnfinished, TooManyEvaluations
 from lab.evaluations.figures import Measured
-from lab.evaluations.judge import judge_row
+from lab.evaluations.judging.judge import judge_row
 from lab.questions.repository import Viewer
 from lab.tables import ANSWERS, EVALUATIONS
 from servicekit.core.cursors import decode_cursor, encode_cursor

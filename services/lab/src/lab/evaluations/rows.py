@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from contracts.improvement.question_sets import QuestionRecord
-from lab.evaluations.judge import agreement
+from lab.evaluations.judging.judge import agreement
+from lab.evaluations.judging.rubric import OF_JUDGE, REPORT
 from lab.evaluations.measures import Known, Said, measure
 from lab.evaluations.pairs import pair_figures
-from lab.evaluations.rubric import OF_JUDGE, REPORT
 from lab.evaluations.target import BLOCKED, BLOCKS, Answered
 from lab.questions.repository import Viewer
 from lab.safety import suites

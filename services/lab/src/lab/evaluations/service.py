@@ -20,7 +20,7 @@ from lab.evaluations import repository
 from lab.evaluations.answers import Wanted, list_answers
 from lab.evaluations.comparison import Difference
 from lab.evaluations.figures import Measured, differences
-from lab.evaluations.rubric import OF_JUDGE
+from lab.evaluations.judging.rubric import OF_JUDGE
 from lab.questions.repository import Viewer
 from lab.safety import suites
 from lab.tables import EVALUATION_JOBS, EVALUATIONS

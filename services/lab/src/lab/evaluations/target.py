@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict
 from contracts.core.errors import ErrorBody
 from contracts.improvement.evaluations import EvaluationTarget
 from contracts.improvement.question_sets import QuestionRecord
+from lab.evaluations.judging.rubric import Judged
 from lab.evaluations.measures import Said
-from lab.evaluations.rubric import Judged
 from servicekit.core.errors import PeerError
 from servicekit.peers.client import Peer, PeerMalformed
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.catalog.heads import Head
+from inference.catalog.learnt.heads import Head
 from inference.engines.errors import HeadUnusable
 from inference.engines.head.origin import find_origin
 from inference.errors import ModelNotReady

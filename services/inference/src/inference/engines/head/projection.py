@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from contracts.models.catalog import InputType
-from inference.catalog.projections import Projection
+from inference.catalog.learnt.projections import Projection
 from inference.engines.errors import ProjectionUnusable
 from inference.engines.head.origin import find_origin
 from inference.protocol.engines import NO_EXTRA_FIELDS, EmbeddingResult, ExtraFields, Priority, Vectors

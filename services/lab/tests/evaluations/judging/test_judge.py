@@ -10,9 +10,9 @@ from services.lab.tests.evaluations.asking import ACME, UNSUPPORTED, Bench, righ
 from contracts.improvement.evaluations import Evaluation, JudgeSpec
 from contracts.improvement.question_sets import QuestionRecord, QuestionSetCreate, Turn
 from lab.dependencies import Dependencies
-from lab.evaluations.judge import agreement, judge_row, judged_by_people
+from lab.evaluations.judging.judge import agreement, judge_row, judged_by_people
+from lab.evaluations.judging.rubric import MOST_MATERIAL, RUBRIC, read_verdict, turns_of
 from lab.evaluations.measures import Said
-from lab.evaluations.rubric import MOST_MATERIAL, RUBRIC, read_verdict, turns_of
 from lab.evaluations.target import Answered
 from servicekit.core.errors import NotFound, RateLimited, ServiceError, UpstreamFailed
 
@@ -22,7 +22,7 @@ Says = Callable[[dict[str, Any]], str | ServiceError | Answered]
 
 @pytest.fixture
 def bench(opened: Dependencies, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    monkeypatch.setattr("lab.evaluations.judge.PAUSE_SECONDS", 0)
+    monkeypatch.setattr("lab.evaluations.judging.judge.PAUSE_SECONDS", 0)
     return Bench(opened)
 
 

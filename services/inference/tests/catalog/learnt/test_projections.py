@@ -5,7 +5,7 @@ from pydantic import ValidationError
 from services.inference.tests.heads import encoded
 from services.inference.tests.projections import projection
 
-from inference.catalog.projections import Projection
+from inference.catalog.learnt.projections import Projection
 
 DIGEST = f"sha256:{'a' * 64}"
 

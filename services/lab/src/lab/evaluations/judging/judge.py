@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from contracts.improvement.agreement import cohens_kappa
 from contracts.improvement.evaluations import EvaluationTarget, JudgeSpec
 from contracts.improvement.question_sets import QuestionRecord
-from lab.evaluations.rubric import NAME, OWN, PARAMETERS, RUBRIC, Judged, Verdict, read_verdict, turns_of
+from lab.evaluations.judging.rubric import NAME, OWN, PARAMETERS, RUBRIC, Judged, Verdict, read_verdict, turns_of
 from lab.evaluations.target import GONE, LATER, Target
 from servicekit.core.errors import ServiceError
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 from services.inference.tests.heads import encoded, head
 
-from inference.catalog.heads import MOST_BYTES, Head, read_head
+from inference.catalog.learnt.heads import MOST_BYTES, Head, read_head
 from inference.errors import FileInvalid
 
 
