@@ -60,7 +60,7 @@ def test_questions_are_made_of_documents_reviewed_and_saved(
     assert {one["question"] for one in saved} == {kept, "What was corrected by hand?"}
     assert {one["split"] for one in saved} == {"test"}
     page.locator("[data-generation] a").click()
-    page.get_by_label("Questions").select_option("rejected")
+    page.get_by_role("combobox", name="Questions").select_option("rejected")
     page.locator("[data-number] b").get_by_text(rejected, exact=True).wait_for()
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
