@@ -478,6 +478,7 @@ declare namespace Api {
     param: string | null;
     request_id: string | null;
     type: "invalid_request" | "authentication" | "permission" | "not_found" | "conflict" | "rate_limited" | "budget_exceeded" | "overloaded" | "internal" | "upstream_error" | "upstream_timeout" | "content_blocked";
+    usage: Record<string, unknown> | null;
   };
   type ErrorEnvelope = {
     error: ErrorBody;

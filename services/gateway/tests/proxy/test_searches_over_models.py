@@ -12,6 +12,7 @@ import pytest
 from services.gateway.tests.callers import Caller
 from services.gateway.tests.installation import CHAT, EMBEDDER, Installation
 
+from contracts.core.errors import ErrorBody
 from contracts.models.catalog import ModelInfo, ModelPrice
 from contracts.operations.reach import SEARCH
 from contracts.retrieval.search import SearchRequest
@@ -22,6 +23,7 @@ from gateway.guardrails.screen import Screen
 from gateway.limits.errors import LimitReached
 from gateway.proxy.vector_calls import search, usage_of
 from gateway.usage.report import UsageQuestion, usage_report
+from servicekit.core.errors import PeerError
 
 DEAR = ModelInfo(id="dear", kind="embedding", price=ModelPrice(prompt_usd_per_million=Decimal("100.0004")))
 NAMELESS = ModelInfo(id="nameless", kind="embedding")
@@ -82,6 +84,21 @@ async def test_what_the_first_model_read_is_paid_though_the_second_one_failed(in
     await _search(installation, key, "a", "b")
     (row,) = await installation.rows()
     assert (row["model"], row["embedding_tokens"], row["cost_nano_usd"]) == ("e", 3, 3000)
+
+
+async def test_what_was_read_is_paid_though_the_search_failed_then(installation: Installation) -> None:
+    key = await _key(installation)
+    told = ErrorBody(type="overloaded", code="not_ready", message="Inference is away.", usage={"embeddings": {"e": 3}})
+    installation.retriever.answers("/v1/search", PeerError(503, told.model_copy(update={"usage": None})))
+    with pytest.raises(PeerError):
+        await _search(installation, key, "a", "b")
+    installation.retriever.answers("/v1/search", PeerError(503, told))
+    with pytest.raises(PeerError):
+        await _search(installation, key, "a", "b")
+    nothing, row = await installation.rows()
+    assert (nothing["embedding_tokens"], nothing["cost_nano_usd"] or 0) == (0, 0)
+    told_cost = (row["model"], row["embedding_tokens"], row["cost_nano_usd"], row["status"])
+    assert told_cost == ("e", 3, 3000, 503)
 
 
 async def test_a_budget_must_hold_every_model_that_may_read_the_query(installation: Installation) -> None:

@@ -257,6 +257,16 @@ class TestSeveralModels:
         assert reply.usage.embeddings == {"hashed": 2}
         assert (reply.usage.embedding_tokens, reply.usage.embedding_model) == (2, "hashed")
 
+    async def test_a_search_that_fails_says_what_one_read_before(self, both: Bench) -> None:
+        both.embedder.broken["narrow"] = PeerUnreachable("inference")
+        with pytest.raises(PeerUnreachable) as failed:
+            await both.search("lantern oil", ["first", "second"], mode="dense")
+        assert failed.value.body("req").model_dump()["usage"]["embeddings"] == {"hashed": 2}
+        both.embedder.broken["hashed"] = PeerUnreachable("inference")
+        with pytest.raises(PeerUnreachable) as failed:
+            await both.search("lantern oil", ["first"], mode="dense")
+        assert "usage" not in failed.value.body("req").model_dump()
+
     async def test_what_one_read_is_told_though_nothing_could_be_learnt_of_it(
         self, both: Bench, monkeypatch: pytest.MonkeyPatch
     ) -> None:

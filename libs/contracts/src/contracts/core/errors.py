@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import Field
 
 from contracts.core.base import Reply
 
@@ -33,6 +35,8 @@ class ErrorBody(Reply):
     param: str | None = None
     """The field of the request that was at fault, as a dotted path."""
     request_id: str | None = None
+    usage: dict[str, Any] | None = Field(default=None, exclude_if=lambda usage: usage is None)
+    """What models read before the call failed, as the answer's `usage` would have had it; absent where none did."""
 
 
 class ErrorEnvelope(Reply):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from contracts.core.errors import ErrorBody, ErrorEnvelope, ErrorType
 
@@ -36,6 +36,8 @@ class ServiceError(Exception):
         self.message = message
         self.param = param
         self.retry_after = retry_after
+        self.usage: dict[str, Any] | None = None
+        """What models read before this ended the call: it is paid."""
 
     @property
     def http_status(self) -> int:
@@ -46,7 +48,9 @@ class ServiceError(Exception):
         """The error as the envelope holds it."""
         param = None if self.param is None else _whole(self.param)
         message = _whole(self.message)  # it may repeat what the caller sent
-        return ErrorBody(type=self.type, code=self.code, message=message, param=param, request_id=request_id)
+        return ErrorBody(
+            type=self.type, code=self.code, message=message, param=param, request_id=request_id, usage=self.usage
+        )
 
     def headers(self) -> dict[str, str]:
         """`Retry-After` in whole seconds, at least 1, where there is one."""
@@ -178,6 +182,7 @@ class PeerError(ServiceError):
         self._status = status
         self.error = error
         self.code = error.code
+        self.usage = error.usage
 
     @property
     def http_status(self) -> int:
@@ -186,7 +191,7 @@ class PeerError(ServiceError):
 
     def body(self, request_id: str | None) -> ErrorBody:
         """The peer's error under our request id."""
-        return self.error.model_copy(update={"request_id": request_id})
+        return self.error.model_copy(update={"request_id": request_id, "usage": self.usage})
 
 
 def _whole(text: str) -> str:

@@ -31,7 +31,7 @@ from gateway.proxy.token_calls import texts_of_tokens
 from gateway.streaming.exchange import Exchange
 from gateway.usage.meter import MeteredCall
 from gateway.usage.records import count
-from servicekit.core.errors import UpstreamTimeout
+from servicekit.core.errors import ServiceError, UpstreamTimeout
 from servicekit.peers.client import Peer
 from servicekit.telemetry.spans import model_call
 from servicekit.web.json_bodies import parse
@@ -139,7 +139,12 @@ async def search(
     known = await deps.catalog.known(call.principal.tenant)
     await deps.reserve(exchange, call, search_max_usage(known, request.query, len(set(request.collections))))
     seconds = deps.settings.call_timeout_seconds
-    reply = await ask(exchange, deps, call, deps.peers.retriever, "/v1/search", SEARCH, request, seconds)
+    try:
+        reply = await ask(exchange, deps, call, deps.peers.retriever, "/v1/search", SEARCH, request, seconds)
+    except ServiceError as error:
+        if error.usage:  # a model has read the query before another one, or the index, failed
+            bill_searched(call, known, error.usage)
+        raise
     bill_searched(call, await deps.catalog.known(call.principal.tenant), usage_of(reply))
     reply = await screen.answer(reply)
     exchange.headers.update(screen.header())

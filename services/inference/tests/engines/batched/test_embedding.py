@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from services.inference.tests.engines.batched.encoders import LIMITS, HeldEncoder, SteppedEncoder, began, until
+from structlog.contextvars import bound_contextvars
 
 from inference.engines.batched.embedding import BatchedEmbedding
 from inference.engines.batched.worker_pool import EncodingFailed
@@ -47,6 +48,20 @@ async def test_a_query_is_embedded_while_bulk_is_at_work_and_waits_for_none_of_i
     assert not bulk.done()
     held.go.set()
     assert (await bulk).vectors.shape == (4, 8)
+    await engine.close()
+
+
+async def test_a_jobs_query_waits_behind_those_of_others() -> None:
+    held = HeldEncoder()
+    engine = BatchedEmbedding("words", held, dimensions=8, max_input_tokens=16, limits=LIMITS)
+    await engine.open()
+    with bound_contextvars(bulk=True):
+        of_a_job = asyncio.create_task(engine.embed(["a question of a job"], "query"))
+    await until(lambda: held.holds)
+    assert (await engine.embed(["a question"], "query")).tokens == 2
+    assert not of_a_job.done()
+    held.go.set()
+    assert (await of_a_job).tokens == 5
     await engine.close()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from structlog.contextvars import bound_contextvars
 from tests.support.inference.tokenizers import word_pieces
 
 from inference.engines.sentence_transformers import pairs
@@ -122,11 +123,13 @@ async def test_what_it_does_not_know_is_refused_and_so_is_all_before_it_is_loade
     await ranker.close()
 
 
-async def test_bulk_lets_a_query_go_after_each_batch_and_is_not_refused_when_it_goes_on() -> None:
+@pytest.mark.parametrize("by_its_token", [False, True])
+async def test_bulk_lets_a_query_go_after_each_batch_and_is_not_refused_when_it_goes_on(by_its_token: bool) -> None:
     model = Overlap()
     ranker = await opened(model)
     model.go.clear()
-    bulk = asyncio.create_task(ranker.work([("the", "the")] * (2 * PAIRS_AT_ONCE), bulk=True))
+    with bound_contextvars(bulk=by_its_token):
+        bulk = asyncio.create_task(ranker.work([("the", "the")] * (2 * PAIRS_AT_ONCE), bulk=not by_its_token))
     assert await asyncio.to_thread(model.began.acquire, timeout=60)
     others = [asyncio.create_task(ranker.work([("the", "price")], bulk=True)) for _ in range(4)]
     query = asyncio.create_task(ranker.rank("the", ["the", "price"]))

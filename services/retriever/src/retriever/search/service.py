@@ -78,6 +78,16 @@ class Query:
         """Where the part of the ranking begins that is needed."""
         return 0 if self.reranked else self.request.offset
 
+    def usage(self) -> SearchUsage:
+        """What models have read for it until now."""
+        models = list(self.embedded)
+        return SearchUsage(
+            embedding_tokens=sum(self.embedded.values()),
+            embedding_model=models[0] if len(models) == 1 else None,
+            embeddings=self.embedded,
+            rerank_tokens=self.rerank_tokens,
+        )
+
     def for_collection(self, record: CollectionRecord) -> CollectionQuery:
         """The query as one collection is searched with it."""
         sparse = None if self.request.mode == "dense" else query_vector(self.request.query, record.language)
@@ -134,8 +144,10 @@ class SearchService:
             with model_call("retrieval", None, "internal", _about(request)) as span:
                 reply = await self._search(tenant, query)
                 span.set({"groundwork.hits": len(reply.hits), "groundwork.degraded": tuple(reply.degraded)})
-        except ServiceError:
+        except ServiceError as error:
             SEARCHES.labels(request.mode, "error").inc()
+            if query.embedded:
+                error.usage = query.usage().model_dump()
             raise
         outcome = "degraded" if reply.degraded else "ok" if reply.hits else "empty"
         SEARCHES.labels(request.mode, outcome).inc()
@@ -270,17 +282,11 @@ class SearchService:
     def _reply(self, query: Query, records: Sequence[CollectionRecord], hits: list[Hit]) -> SearchReply:
         if query.truncated and query.dense:
             query.degraded.append("query_truncated")
-        models = list(query.embedded)
         return SearchReply(
             hits=hits,
             degraded=query.degraded,
             timings=query.stages.finish(),
-            usage=SearchUsage(
-                embedding_tokens=sum(query.embedded.values()),
-                embedding_model=models[0] if len(models) == 1 else None,
-                embeddings=query.embedded,
-                rerank_tokens=query.rerank_tokens,
-            ),
+            usage=query.usage(),
             collection_revision=sum(record.revision for record in records),
             collection_revisions={record.name: record.revision for record in records},
         )

@@ -14,7 +14,7 @@ from inference.protocol.engines import NO_EXTRA_FIELDS, EmbeddingResult, Encoder
 from inference.protocol.prefixes import Prefixes
 from inference.protocol.tokens import TokenCodec
 from inference.queueing.batches import Job
-from inference.queueing.fair_queue import caller_tenant
+from inference.queueing.fair_queue import caller_is_bulk, caller_tenant
 from inference.requests.generation_request import reject_unknown_fields
 
 PROBE_TEXT = "Are you there?"
@@ -75,12 +75,13 @@ class BatchedEmbedding:
     async def embed(
         self, texts: Sequence[str], priority: Priority, extra: ExtraFields = NO_EXTRA_FIELDS
     ) -> EmbeddingResult:
-        """Vectors of the texts; raises `ModelBusy` when too much waits."""
+        """Vectors of the texts, a bulk caller's behind all others'; raises `ModelBusy` when too much waits."""
         reject_unknown_fields(extra)
-        lengths = await self.pools[priority].lengths(texts)
+        pool = self.pools["bulk" if caller_is_bulk() else priority]
+        lengths = await pool.lengths(texts)
         truncated = sum(length > self._limit for length in lengths)
         job = Job(texts, [min(length, self._limit) for length in lengths], self._dimensions, caller_tenant())
-        self.pools[priority].add(job)
+        pool.add(job)
         waiter = asyncio.get_running_loop().create_future()
         self._waiters[id(job)] = waiter
         try:

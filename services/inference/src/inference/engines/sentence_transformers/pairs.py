@@ -22,6 +22,7 @@ from inference.metrics import TRUNCATED
 from inference.protocol.engines import Pair
 from inference.protocol.tokens import TokenCodec
 from inference.queueing.admission import Admission
+from inference.queueing.fair_queue import caller_is_bulk
 from inference.queueing.liveness import Liveness
 from inference.requests.generation_request import CHARACTERS_A_TOKEN
 
@@ -130,6 +131,7 @@ class PairEngine(ABC, Generic[T]):
         leaves is noticed, and bulk lets queries go first."""
         if self.model is None:
             raise ModelNotReady(self.name, "it is not loaded")
+        bulk = bulk or caller_is_bulk()
         loop, tokens = asyncio.get_running_loop(), sum(map(len, map("".join, pairs))) // CHARACTERS_A_TOKEN
         values: dict[int, T] = {}
         release = await self._admission.enter(tokens, bulk=bulk)
