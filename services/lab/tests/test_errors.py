@@ -32,6 +32,7 @@ ALL: list[tuple[ServiceError, int, str]] = [
     (errors.TargetRefuses(ErrorBody(type="invalid_request", code="c", message=LONG)), 400, "target_refuses"),
     (errors.JudgeRefuses(ErrorBody(type="invalid_request", code="c", message=LONG)), 400, "judge_refuses"),
     (errors.OtherEvaluationMissing(), 400, "other_evaluation_missing"),
+    (errors.OtherJudge("judge_right"), 400, "other_judge"),
     (errors.GenerationNotFound(LONG, LONG), 404, "generation_not_found"),
     (errors.GenerationFinished("gen_1", "completed"), 409, "generation_finished"),
     (errors.GenerationUnfinished("gen_1"), 409, "generation_unfinished"),

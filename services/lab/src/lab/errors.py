@@ -255,6 +255,19 @@ class OtherEvaluationMissing(InvalidRequest):
         )
 
 
+class OtherJudge(InvalidRequest):
+    """Answers set beside those that another judge, or another rubric, has judged."""
+
+    code = "other_judge"
+
+    def __init__(self, measure: str) -> None:
+        super().__init__(
+            f"'{measure}' says as much of the judge as of the answers, and these two evaluations have other judges or "
+            f"rubrics. Judge one of them again as the other, or ask by another measure.",
+            param="measure",
+        )
+
+
 class GenerationNotFound(NotFound):
     """The set has no such run."""
 

@@ -15,7 +15,7 @@ from contracts.improvement.evaluations import (
     EvaluationCreate,
     MeasureComparison,
 )
-from lab.errors import EvaluationFinished, NoQuestions, OtherEvaluationMissing
+from lab.errors import EvaluationFinished, NoQuestions, OtherEvaluationMissing, OtherJudge
 from lab.evaluations import repository
 from lab.evaluations.answers import Wanted, list_answers
 from lab.evaluations.comparison import Difference
@@ -75,7 +75,12 @@ class Evaluations:
         measure: str | None = None,
         other_id: str | None = None,
     ) -> Page[EvaluationAnswer]:
-        """Question by question; by a measure, the worst first. Raises `EvaluationNotFound`."""
+        """Question by question; by a measure, the worst first. Raises `EvaluationNotFound`, or `OtherJudge` for
+        what one judge said beside what another did."""
+        if measure in OF_JUDGE and other_id is not None:
+            one, other = await self.get(viewer, evaluation_id), await self.get(viewer, other_id)
+            if _judge(one) != _judge(other):
+                raise OtherJudge(measure)
         wanted = Wanted(evaluation_id, other_id, measure)
         return await self.store.database.read(lambda one: list_answers(one, viewer, wanted, limit, cursor))
 

@@ -10,6 +10,7 @@ from services.lab.tests.evaluations.asking import ACME, UNSUPPORTED, Bench, righ
 from contracts.improvement.evaluations import Evaluation, JudgeSpec
 from contracts.improvement.question_sets import QuestionRecord, QuestionSetCreate, Turn
 from lab.dependencies import Dependencies
+from lab.errors import OtherJudge
 from lab.evaluations.judging.judge import agreement, judge_row, judged_by_people
 from lab.evaluations.judging.rubric import MOST_MATERIAL, RUBRIC, read_verdict, turns_of
 from lab.evaluations.measures import Said
@@ -168,6 +169,10 @@ async def test_verdicts_of_another_judge_or_rubric_are_not_compared(bench: Bench
     assert not found.same_judge
     assert {one.measure for one in found.measures} & {"judge_right", "judge_failed"} == set()
     assert "answer_found" in {one.measure for one in found.measures}
+    assert (await bench.opened.evaluations.list_answers(ACME, again.id, 9, None, "judge_right", first.id)).data
+    assert await bench.opened.evaluations.list_answers(ACME, other, 9, None, "answer_found", first.id)
+    with pytest.raises(OtherJudge):
+        await bench.opened.evaluations.list_answers(ACME, other, 9, None, "judge_right", first.id)
 
 
 def test_agreement_is_null_where_it_is_not_defined() -> None:
