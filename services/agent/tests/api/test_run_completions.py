@@ -79,12 +79,29 @@ async def test_the_time_limit_of_a_completion_does_not_break_off_who_reads_it(da
     assert (await one.shown(run)).status == "cancelled"
 
 
+class HeldAtItsEnd(ScriptedAgent):
+    """A model whose second answer does not end before `go`."""
+
+    def __init__(self, *turns: Turn | str) -> None:
+        super().__init__(in_turn(*turns))
+        self.go = asyncio.Event()
+
+    async def _chunks(self, request: ChatRequest) -> AsyncIterator[ChatCompletionChunk]:
+        async for chunk in super()._chunks(request):
+            if not chunk.choices and len(self.requests) == 2:
+                await self.go.wait()
+            yield chunk
+
+
 SEARCH = Turn("I look.", [("search_documents", {"query": "leave"})])
 
 
 async def _reports(database: Database, *turns: Turn | str, reports: bool) -> tuple[list[RunReport], str]:
     """The reports of a completion that is told to report or not, and what it said before the last one."""
-    one = Bench(database, ScriptedAgent(in_turn(*turns)), ManualClock(), search=ScriptedSearch([LEAVE]))
+    model = HeldAtItsEnd(*turns)
+    if not reports:
+        model.go.set()
+    one = Bench(database, model, ManualClock(), search=ScriptedSearch([LEAVE]))
     await one.define(tools=[{"type": "search_documents", "collections": ["handbook"]}])
     asked = {"model": "agent:helper", "messages": [{"role": "user", "content": "How much leave?"}]}
     run, agent = await run_completions.start(one.agents, VIEWER, PRINCIPAL, ChatRequest.model_validate(asked))
@@ -94,6 +111,7 @@ async def _reports(database: Database, *turns: Turn | str, reports: bool) -> tup
         async for chunk in stream:
             if isinstance(chunk.groundwork, RunReport):
                 found.append(chunk.groundwork)
+                model.go.set()
                 assert len(found) > 1 or not reports or "27" not in said, "before anything is said of what was found"
             said += _said(chunk)
         await working
