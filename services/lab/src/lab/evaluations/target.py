@@ -144,10 +144,14 @@ def _answered(answer: _Completion, latency_ms: float, known: Mapping[str, int]) 
     return Answered(said, latency_ms, int(usage.get("total_tokens") or 0), answer.id, None, report, cited)
 
 
+def names_of(document_id: str, source: str, title: str) -> tuple[str, str, str, str]:
+    """What a question may call a document: its id, its source, the file name at the source's end, or its title."""
+    return document_id, source, source.replace("\\", "/").rpartition("/")[2], title
+
+
 def _document(one: Mapping[str, Any], known: Mapping[str, int]) -> str:
-    """What the question calls a document: by its id, its source, the file name at the source's end, or its title."""
-    source = str(one.get("source") or "")
-    names = (str(one.get("document_id")), source, source.replace("\\", "/").rpartition("/")[2], str(one.get("title")))
+    """The name by which the question calls it, else its id."""
+    names = names_of(str(one.get("document_id")), str(one.get("source") or ""), str(one.get("title")))
     return next((name for name in names if name in known), names[0])
 
 

@@ -53,6 +53,18 @@ def test_questions_whose_documents_are_not_there_teach_nothing() -> None:
         examples_of(_work(few, [_made(n) for n in range(200, 210)]), CHUNKS, "manuals")
 
 
+def test_a_document_may_be_called_by_a_name_that_no_other_has() -> None:
+    chunks = Chunks(CHUNKS.texts, CHUNKS.owners, CHUNKS.spans, CHUNKS.documents)
+    chunks.call(0, ("/files/pumps.md", "pumps.md", "Manual"))
+    chunks.call(1, ("/files/lamps.md", "lamps.md", "Manual", "pumps"))
+    train = [_question(n, documents={"lamps.md": 2}) for n in range(20)]
+    held_out = [_question(n, documents={"/files/pumps.md": 1, "Manual": 3}) for n in range(20, 26)]
+    learnt, judged = examples_of(_work(train, held_out), chunks, "manuals")
+    assert {(tuple(one.chunks), tuple(one.grades.items())) for one in learnt} == {((3,), ((1, 2),))}
+    assert [dict(one.grades) for one in judged] == [{0: 1}] * 6, "both are called Manual: it names neither"
+    assert chunks.number_of("pumps") == 0, "an id comes before a name"
+
+
 def test_the_collection_is_the_one_that_all_were_made_from() -> None:
     assert collection_of([_made(1), _made(2)]) == "manuals"
     for questions in ([_made(1), _made(2, "other")], [_made(1), _question(2)], [_question(1)]):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
+from contracts.documents.documents import Document
 from contracts.retrieval.search import SearchOptions
 from lab.evaluations.documents import Documents
+from lab.evaluations.target import names_of
 from lab.tuning.errors import CollectionUnfit
 from servicekit.core.errors import PeerError
 
@@ -27,6 +29,17 @@ class Chunks:
     """Of each, where it stands in its document."""
     documents: dict[str, int] = field(default_factory=dict)
     """Numbers by id, of those that have a chunk."""
+    names: dict[str, int | None] = field(default_factory=dict)
+    """Numbers by what a question may call them otherwise, as evaluations read it; null for what several are called."""
+
+    def number_of(self, name: str) -> int | None:
+        """Of the document with this id, or else of the only one with this source, file name or title."""
+        return self.documents.get(name, self.names.get(name))
+
+    def call(self, number: int, names: Iterable[str]) -> None:
+        """Note what a document is called beside its id."""
+        for name in names:
+            self.names[name] = number if self.names.get(name, number) == number else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +58,10 @@ class CollectionReader:
     async def chunks(self) -> Chunks:
         """All of them; raises `CollectionUnfit` where there are none, or more than can be learnt from."""
         found = Chunks()
-        for document_id in await self._document_ids():
-            await self._add(found, document_id)
+        for document in await self._documents():
+            await self._add(found, document.id)
+            if document.id in found.documents:
+                found.call(found.documents[document.id], names_of(document.id, document.source, document.title)[1:])
             if len(found.texts) > MOST_CHUNKS:
                 raise CollectionUnfit(
                     self.name, f"it has more than {MOST_CHUNKS:,} chunks, the most that can be learnt from"
@@ -55,17 +70,17 @@ class CollectionReader:
             raise CollectionUnfit(self.name, "it has no documents that are ready. Add some first")
         return found
 
-    async def _document_ids(self) -> list[str]:
-        found: list[str] = []
+    async def _documents(self) -> list[Document]:
+        found: list[Document] = []
         cursor: str | None = None
         while True:
             page = await self.documents.list_documents(await self.token(), self.name, cursor)
-            found += [document.id for document in page.data]
+            found += page.data
             if len(found) > MOST_DOCUMENTS:
                 most = f"{MOST_DOCUMENTS:,} documents, the most that can be learnt from"
                 raise CollectionUnfit(self.name, f"it has more than {most}")
             if (cursor := page.next_cursor) is None:
-                return sorted(found)  # the same order for the same documents, whatever was changed last
+                return sorted(found, key=lambda one: one.id)  # the same order, whatever was changed last
 
     async def _add(self, found: Chunks, document_id: str) -> None:
         cursor: str | None = None

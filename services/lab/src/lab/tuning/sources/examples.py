@@ -54,7 +54,8 @@ def examples_of(work: Work, chunks: Chunks, collection: str) -> tuple[list[Examp
         by_document.setdefault(owner, []).append(number)
 
     def example(question: QuestionRecord) -> Example | None:
-        numbers = {chunks.documents[one]: grade for one, grade in question.documents.items() if one in chunks.documents}
+        called = {chunks.number_of(name): grade for name, grade in question.documents.items()}
+        numbers = {number: grade for number, grade in called.items() if number is not None}
         if not numbers:
             return None
         return Example(question, _answering(question, numbers, by_document, chunks), numbers)
@@ -65,8 +66,8 @@ def examples_of(work: Work, chunks: Chunks, collection: str) -> tuple[list[Examp
     if not train and not held_out:
         raise CollectionUnfit(
             collection,
-            "none of the documents that the questions name is in it. 'documents' of a question are ids of GET "
-            f"/v1/collections/{collection}/documents",
+            "none of the documents that the questions name is in it. 'documents' of a question are ids, sources, file "
+            f"names or titles of GET /v1/collections/{collection}/documents, each of which only one has",
         )
     if len(train) < LEAST_TRAIN or len(held_out) < LEAST_HELD_OUT:
         raise TooFewExamples(len(train), len(held_out), LEAST_TRAIN, LEAST_HELD_OUT)
