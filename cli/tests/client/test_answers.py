@@ -90,3 +90,23 @@ def test_a_question_works_from_any_openai_server_unless_options_are_given() -> N
     assert bodies[0]["model"] == "rag:a,b"
     assert "groundwork" not in bodies[0]
     assert bodies[1]["groundwork"] == {"top_k": 3, "grounding": "strict"}
+
+
+def test_a_route_is_asked_for_a_person_and_its_answer_has_what_it_rests_on() -> None:
+    bodies: list[dict[str, Any]] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        bodies.append({**json.loads(request.content), "key": request.headers["Authorization"]})
+        message = {"role": "assistant", "content": "A", "annotations": [CITATION]}
+        choices = [{"index": 0, "message": message}]
+        return httpx2.Response(200, json={"id": "x", "created": 1, "model": "m", "choices": choices})
+
+    with client_of(answer) as client, client.with_key("gw_other") as other:
+        found = other.answer("support", "q", user="jane")
+        client.answer("support", "q")
+    assert (found.id, found.text, len(found.citations)) == ("x", "A", 1)
+    asked = {"model": "support", "messages": [{"role": "user", "content": "q"}]}
+    assert bodies[0] == {**asked, "user": "jane", "key": "Bearer gw_other"}
+    assert {name: bodies[1][name] for name in asked} == asked
+    assert "user" not in bodies[1]
+    assert bodies[1]["key"] != bodies[0]["key"]

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from contracts.access.delegation import Scope
 from contracts.access.keys import Budget, Key, KeyCreate, KeyCreated, KeyPatch, Limits, Tenant, UsageGroup, UsageRow
+from contracts.access.records import RecordMode
 from contracts.documents.jobs import Job
 from contracts.models.experiments import Experiment
 from contracts.models.routes import Route, RouteVersion
@@ -33,9 +34,11 @@ class Keys:
         collections: Sequence[str] | None = None,
         limits: Limits | None = None,
         budgets: Sequence[Budget] = (),
+        records: RecordMode | None = None,
         expires_at: datetime | None = None,
     ) -> KeyCreated:
-        """A new key. Its `secret` is in this answer and nowhere else."""
+        """A new key. Its `secret` is in this answer and nowhere else. `records`: what is kept of its answers, where
+        that is not as its tenant says."""
         body = KeyCreate(
             name=name,
             tenant=tenant,
@@ -44,6 +47,7 @@ class Keys:
             collections=None if collections is None else list(collections),
             limits=limits or Limits(),
             budgets=list(budgets),
+            records=records,
             expires_at=expires_at,
         )
         return self._connection.model(operations.CREATE_KEY, json=body.model_dump(mode="json", exclude_none=True))

@@ -1,4 +1,4 @@
-"""Answers from documents: `client.ask` and `client.ask_stream`."""
+"""Answers, mostly from documents: `client.ask`, `client.ask_stream` and `client.answer`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,16 @@ AnswerEvent = TextDelta | AnswerDone
 
 def ask(connection: Connection, collections: str | Sequence[str], question: str, options: AnswerOptions) -> Answer:
     """The whole answer in one piece."""
-    body = _body(collections, question, options)
+    return _answer(connection, _body(collections, question, options))
+
+
+def answer(connection: Connection, model: str, question: str, user: str | None) -> Answer:
+    """The same of any model that answers, a route too; `user` is who asks, by the caller's own name."""
+    body = {"model": model, "messages": [{"role": "user", "content": question}]}
+    return _answer(connection, body if user is None else {**body, "user": user})
+
+
+def _answer(connection: Connection, body: Mapping[str, Any]) -> Answer:
     completion = connection.model(CREATE_CHAT_COMPLETION, json=body, timeout=ANSWER_SECONDS)
     if not completion.choices:
         raise UnexpectedAnswer("The answer has no choices; see the server's log.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import IO, Any, Literal, Self
 
@@ -69,6 +70,7 @@ class Groundwork:
     ) -> None:
         """`tls`: which certificates of an https:// server are believed, instead of those that this system believes."""
         self._connection = Connection(base_url, api_key, timeout=timeout, transport=transport, tls=tls)
+        self._reached_by = partial(Groundwork, base_url, timeout=timeout, transport=transport, tls=tls)
         self.base_url = self._connection.base_url
         self.collections = Collections(self._connection)
         self.pulls = Pulls(self._connection)
@@ -93,6 +95,10 @@ class Groundwork:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    def with_key(self, api_key: str) -> Groundwork:
+        """The same server, seen with another key. Close it, too."""
+        return self._reached_by(api_key)
 
     def close(self) -> None:
         """Close the connections."""
@@ -137,6 +143,11 @@ class Groundwork:
     ) -> Iterator[answers.AnswerEvent]:
         """The same as it comes: `TextDelta`s, then one `AnswerDone` with citations and report."""
         return answers.ask_stream(self._connection, collections, question, options or AnswerOptions())
+
+    def answer(self, model: str, question: str, *, user: str | None = None) -> answers.Answer:
+        """The answer of a model, `rag:`, `prompt:`, `agent:` or route, with its id, by which it is rated. `user` is who
+        asks, by your own name for them: a route that is split by user keeps to it."""
+        return answers.answer(self._connection, model, question, user)
 
     def chat(self, model: str, text: str, **parameters: Any) -> str:
         """What a model (`rag:`, `agent:` and `prompt:` too) answers to one message; `parameters` are a chat's."""
