@@ -7,6 +7,7 @@ import { download } from "../parts/download.js";
 import { counted, when } from "../parts/format.js";
 import { say } from "../parts/notice.js";
 import { GenerationList } from "../generated/list.js";
+import { TuningList } from "../tuning/list.js";
 import { Away } from "./away.js";
 import { Curve } from "./curve.js";
 import { Questions } from "./questions.js";
@@ -41,6 +42,7 @@ export function QuestionSetPage({ name, changed }) {
     <${Questions} key=${shown.version} set=${shown} isNewest=${shown === versions.value[0]} saved=${saved} />
     <${GenerationList} set=${name} />
     <section aria-labelledby="set-runs"><h2 id="set-runs">Evaluations by this set</h2><${RunList} set=${name} /></section>
+    <${TuningList} set=${name} />
     <${Curve} set=${name} />`;
 }
 
@@ -63,7 +65,8 @@ function Head({ set, versions, saved, changed }) {
       ${may("evaluations:write") && html`
         <a class="button primary" href=${addressWith(["evaluations", "start"], { set: name, version })}>Evaluate</a>
         <a class="button" href=${addressOf("evaluations", "add", name)}>Add from a file</a>
-        <a class="button" href=${addressWith(["evaluations", "generate"], { set: name })}>Add from documents</a>`}
+        <a class="button" href=${addressWith(["evaluations", "generate"], { set: name })}>Add from documents</a>
+        <a class="button" href=${addressWith(["evaluations", "tune"], { set: name })}>Tune</a>`}
       <button class="quiet" onClick=${() => exportSet(set).catch(say)}>Download</button>
       ${may("evaluations:write") && html`
         ${versions.length > 1 && html`<button class="quiet" onClick=${removeVersion}>Delete version</button>`}

@@ -11,6 +11,7 @@ const SCOPES = /** @type {Record<string, string>} */ ({
   admin: "everything of every tenant",
 });
 const USUAL = new Set(["chat", "documents", "search"]);
+const RECORDS = [["", "as its tenant has it"], ["full", "with their words"], ["metadata", "without their words"], ["off", "not at all"]];
 const NAME = "[a-z0-9][a-z0-9_\\-]{0,62}";
 
 /** @param {{ made: (key: Api.KeyCreated) => void, cancel: () => void }} props */
@@ -47,6 +48,8 @@ export function KeyForm({ made, cancel }) {
         <label>USD a day <input name="day" type="number" min="0" step="any" /></label>
         <label>USD a month <input name="month" type="number" min="0" step="any" /></label>
         <label>Good until <input name="expires" type="date" /></label>
+        <label>Its answers are on record <select name="records">
+          ${RECORDS.map(([value, title]) => html`<option value=${value}>${title}</option>`)}</select></label>
       </fieldset>
       ${problem.value && html`<p class="problem" role="alert">${problem.value}</p>`}
       <p><button class="primary" disabled=${busy.value}>Make the key</button> <button type="button" class="quiet" onClick=${cancel}>Cancel</button></p>
@@ -67,6 +70,7 @@ function bodyOf(form) {
     ...(list("models").length && { models: list("models") }),
     limits: Object.fromEntries(limits),
     budgets,
+    ...(text("records") && { records: /** @type {Api.KeyCreate["records"]} */ (text("records")) }),
     ...(text("expires") && { expires_at: new Date(`${text("expires")}T23:59:59`).toISOString() }),
   };
 }

@@ -11,6 +11,9 @@ import { RunList } from "../evaluations/run-list.js";
 import { Start } from "../evaluations/start.js";
 import { GenerationPage } from "../generated/run.js";
 import { StartGeneration } from "../generated/start.js";
+import { TuningJob } from "../tuning/job.js";
+import { TuningList } from "../tuning/list.js";
+import { StartTuning } from "../tuning/start.js";
 
 /** The page. The address holds which set or run is open. */
 export function Evaluations() {
@@ -37,7 +40,8 @@ export function Evaluations() {
             <span>${one.name}</span><span class="number">${one.questions.toLocaleString()}</span></a></li>`)}</ul>
         ${!sets.value.length && html`<p class="hint">There are none yet.</p>`}
         ${may("evaluations:write") && html`<a class="button quiet" href=${addressOf("evaluations", "add")}>New question set</a>
-          <a class="button quiet" href=${addressOf("evaluations", "generate")}>Questions from documents</a>`}
+          <a class="button quiet" href=${addressOf("evaluations", "generate")}>Questions from documents</a>
+          <a class="button quiet" href=${addressOf("evaluations", "tune")}>Tune a model</a>`}
       </nav>
       <section class="inside evaluations" aria-label="Evaluations"><${Inside} key=${`${what} ${name} ${part}`} what=${what} name=${name} part=${part} sets=${sets.value} changed=${read} /></section>
     </div>`;
@@ -49,6 +53,8 @@ function Inside({ what, name, part, sets, changed }) {
   if (what === "add") return html`<${QuestionFile} name=${name} sets=${sets} changed=${changed} />`;
   if (what === "generate") return html`<${StartGeneration} sets=${sets} />`;
   if (what === "generated" && part) return html`<${GenerationPage} set=${name} id=${part} changed=${changed} />`;
+  if (what === "tune") return html`<${StartTuning} sets=${sets} />`;
+  if (what === "tuned" && name) return html`<${TuningJob} id=${name} />`;
   if (what === "start") return html`<${Start} sets=${sets} />`;
   if (what === "runs" && name) return html`<${Run} id=${name} />`;
   return html`
@@ -56,5 +62,6 @@ function Inside({ what, name, part, sets, changed }) {
       ${may("evaluations:write") && sets.length > 0 && html`<a class="button primary" href=${addressOf("evaluations", "start")}>New evaluation</a>`}</header>
     ${!sets.length && html`<p class="hint">An evaluation asks the questions of a set, and measures the answers. Make a question set first: from a file, from
       documents, or with “Add to question set” in the search lab and in records.</p>`}
-    <${RunList} />`;
+    <${RunList} />
+    <${TuningList} />`;
 }

@@ -1,8 +1,9 @@
 // What the variants of a route have shown so far, and who gets its calls: stop a split, or go back to an earlier version.
 import { all, call } from "../api/client.js";
 import { html, useEffect, useSignal } from "../app/html.js";
-import { addressOf, route } from "../app/router.js";
+import { addressOf, go, route } from "../app/router.js";
 import { MEASURES } from "../experiments/figures.js";
+import { SplitForm } from "../experiments/split.js";
 import { counted, when } from "../parts/format.js";
 import { Whisker, extent, p } from "../parts/interval.js";
 import { say } from "../parts/notice.js";
@@ -12,6 +13,7 @@ export function Experiments() {
   const routes = useSignal(/** @type {Api.Route[] | null} */ (null));
   const problem = useSignal("");
   const again = useSignal(0);
+  const adding = useSignal(false);
   useEffect(() => {
     all(["routes"]).then(
       (found) => (routes.value = found.filter((one) => one.configured)),
@@ -21,17 +23,26 @@ export function Experiments() {
   const known = routes.value ?? [];
   const current = known.find(({ name }) => name === route.value.path[1]) ?? known[0];
   const changed = () => (again.value += 1);
+  const made = (/** @type {string} */ name) => {
+    adding.value = false;
+    changed();
+    go("experiments", name);
+  };
   return html`
     <div class="sided">
       <nav class="collections" aria-label="Routes">
         <ul>${known.map(({ name }) => html`<li><a href=${addressOf("experiments", name)} aria-current=${name === current.name ? "page" : null}>${name}</a></li>`)}</ul>
+        <button class="quiet" onClick=${() => (adding.value = true)}>New split</button>
       </nav>
       <section class="inside" aria-label="Experiments">
-        <header class="bar-of-choices"><h1>${current?.name ?? "Experiments"}</h1><button class="quiet" onClick=${changed}>Read again</button></header>
-        ${problem.value && html`<p class="problem" role="alert">${problem.value}</p>`}
-        ${!routes.value && !problem.value && html`<p class="hint" role="status">Looking …</p>`}
-        ${routes.value && !current && html`<p class="hint">There is no route yet. PUT /v1/routes/NAME makes one, with targets to compare.</p>`}
-        ${current && html`<${Experiment} key=${current.name} shown=${current} again=${again.value} changed=${changed} />`}
+        ${adding.value
+          ? html`<h1>New split</h1><${SplitForm} names=${known.map(({ name }) => name)} made=${made} cancel=${() => (adding.value = false)} />`
+          : html`
+            <header class="bar-of-choices"><h1>${current?.name ?? "Experiments"}</h1><button class="quiet" onClick=${changed}>Read again</button></header>
+            ${problem.value && html`<p class="problem" role="alert">${problem.value}</p>`}
+            ${!routes.value && !problem.value && html`<p class="hint" role="status">Looking …</p>`}
+            ${routes.value && !current && html`<p class="hint">There is no route yet. “New split” makes one, with two answers to compare.</p>`}
+            ${current && html`<${Experiment} key=${current.name} shown=${current} again=${again.value} changed=${changed} />`}`}
       </section>
     </div>`;
 }
