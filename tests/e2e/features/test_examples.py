@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import pytest
 from examples.content import announce
+from examples.improve import leftovers
 from examples.tutor import tutor
 from tests.support.home.stack import ROOT, RunningHome
 
@@ -155,3 +156,26 @@ def test_code_is_found_by_file_and_line_and_a_removed_function_where_it_is_still
     assert any(path.endswith("bulk.py") and "check_name(" in line for path, _, line in named)
     assert all(first <= second for first, second in pairwise(path for path, _, line in named if "check_name" in line))
     assert "No comment by a model" in review
+
+
+def test_the_loop_tunes_what_people_ask_compares_splits_and_goes_back_and_leaves_nothing(home: RunningHome) -> None:
+    printed = run_page(home, "improve")[""]
+    for measure in ("retrieval_ndcg_10", "answer_found"):
+        table = printed[printed.index(f"  {measure} ") :]
+        house = next(line for line in table.splitlines() if line.startswith("    house words"))
+        plain = next(line for line in table.splitlines() if line.startswith("    plain words"))
+        assert house.endswith("better"), printed
+        assert not plain.endswith("worse"), printed
+    assert "the gates passed it: it is served as minilm+improve-example-" in printed
+    shown = dict(re.findall(r"^  (before|after) +(\d+) ", printed, re.MULTILINE))
+    assert sum(map(int, shown.values())) == 60, "each of sixty people got one of the two"
+    assert all(int(calls) >= 10 for calls in shown.values()), printed
+    assert "version 1 again: before answers everybody" in printed
+    client, name = home.client, leftovers.NAME
+    assert name not in {route.name for route in client.routes.list()}
+    assert name not in {one.name for one in client.question_sets.list()}
+    assert not [one for one in client.collections.list() if one.name.startswith(name)]
+    assert not [one for one in client.models() if name in one.id]
+    assert not [one for one in client.tuning.list() if (one.suffix or "").startswith(name)]
+    assert not [one for one in client.keys.list() if one.name == name and one.revoked_at is None]
+    assert not list(client.feedback.list(collection=leftovers.BEFORE))
