@@ -14,6 +14,7 @@ NEAR = "How long does the battery of the Causeway last?"
 def test_an_abstention_names_where_was_looked() -> None:
     assert abstention(("a",)).startswith("The documents in 'a' do")
     assert abstention(("a", "b", "c")).startswith("The documents in 'a', 'b' and 'c' do")
+    assert abstention(("a", "b", "c"), "zh").startswith("'a'、'b'和'c' 中的文档")
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,11 @@ def test_an_abstention_names_where_was_looked() -> None:
         (NEAR, "The documents in 'handbook' do not hold an answer to this question.\n\nClosest to it"),
         ("Wie lange hält der Akku vom Causeway?", "Die Dokumente in 'handbook' enthalten keine Antwort"),
         ("Combien de temps dure la batterie du Causeway ?", "Les documents de 'handbook' ne contiennent pas"),
+        (
+            "Causeway 的电池能用多久？",
+            "'handbook' 中的文档没有回答这个问题。\n\n内容最接近但没有给出答案的是：“price-list”。",
+        ),
+        ("كم تدوم بطارية Causeway؟", "لا تحتوي المستندات في 'handbook' على إجابة"),
     ],
 )
 async def test_it_speaks_the_questions_language_and_names_the_closest_documents(question: str, begins: str) -> None:

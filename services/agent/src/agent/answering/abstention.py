@@ -26,43 +26,55 @@ class _Words:
     none: str
     closest: str
     both: str
+    comma: str = ", "
 
 
 _WORDS: Mapping[Spoken, _Words] = {
     "en": _Words(
         "The documents in {where} do not hold an answer to this question.",
         "Closest to it, without answering it: {titles}.",
-        "and",
+        " and ",
     ),
     "de": _Words(
         "Die Dokumente in {where} enthalten keine Antwort auf diese Frage.",
         "Am nächsten kommen ihr, ohne sie zu beantworten: {titles}.",
-        "und",
+        " und ",
     ),
     "fr": _Words(
         "Les documents de {where} ne contiennent pas de réponse à cette question.",
         "Les plus proches, sans y répondre : {titles}.",
-        "et",
+        " et ",
     ),
     "es": _Words(
         "Los documentos de {where} no contienen una respuesta a esta pregunta.",
         "Los más cercanos, sin responderla: {titles}.",
-        "y",
+        " y ",
     ),
     "it": _Words(
         "I documenti in {where} non contengono una risposta a questa domanda.",
         "I più vicini, senza rispondervi: {titles}.",
-        "e",
+        " e ",
     ),
     "nl": _Words(
         "De documenten in {where} bevatten geen antwoord op deze vraag.",
         "Het dichtst erbij, zonder antwoord: {titles}.",
-        "en",
+        " en ",
     ),
     "pt": _Words(
         "Os documentos em {where} não contêm uma resposta a esta pergunta.",
         "Os mais próximos, sem respondê-la: {titles}.",
-        "e",
+        " e ",
+    ),
+    "zh": _Words("{where} 中的文档没有回答这个问题。", "内容最接近但没有给出答案的是：{titles}。", "和", "、"),
+    "ja": _Words(
+        "{where} の文書にはこの質問への答えがありません。",
+        "答えではありませんが、最も近いのは{titles}です。",
+        "と",
+        "、",
+    ),
+    "ko": _Words("{where}의 문서에는 이 질문에 대한 답이 없습니다.", "답은 아니지만 가장 가까운 문서: {titles}.", ", "),
+    "ar": _Words(
+        "لا تحتوي المستندات في {where} على إجابة عن هذا السؤال.", "أقربها إليه دون أن تجيب عنه: {titles}.", " و", "، "
     ),
 }
 
@@ -76,13 +88,13 @@ def write_abstention(state: AnswerState, writer: Writer) -> None:
         writer.write(abstention(conversation.collections, language))
     titles = list(dict.fromkeys(_quoted(one.title) for one in closest_documents(state.get("evidence"))))
     if titles:
-        writer.write(f"\n\n{words.closest.format(titles=_listed(titles, words.both))}")
+        writer.write(f"\n\n{words.closest.format(titles=_listed(titles, words))}")
 
 
 def abstention(collections: Sequence[str], language: Spoken = "en") -> str:
     """That there is no answer in these collections."""
     words = _WORDS[language]
-    return words.none.format(where=_listed([f"'{name}'" for name in collections], words.both))
+    return words.none.format(where=_listed([f"'{name}'" for name in collections], words))
 
 
 def closest_documents(evidence: Evidence | None) -> list[ClosestDocument]:
@@ -106,5 +118,5 @@ def _quoted(title: str) -> str:
     return f"“{shown}”"
 
 
-def _listed(names: Sequence[str], both: str) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {both} {names[-1]}"
+def _listed(names: Sequence[str], words: _Words) -> str:
+    return names[0] if len(names) == 1 else words.comma.join(names[:-1]) + words.both + names[-1]

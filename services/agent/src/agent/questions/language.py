@@ -1,13 +1,14 @@
-"""The language of a question, by its small words: for what is said to people, never for what is searched."""
+"""The language of a question, by script or small words: for what is said to people, never for what is searched."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Literal
 
 from agent.text.words import TOKEN
 from contracts.models.languages import Languages
 
-Spoken = Literal["en", "de", "fr", "es", "it", "nl", "pt"]
+Spoken = Literal["en", "de", "fr", "es", "it", "nl", "pt", "zh", "ja", "ko", "ar"]
 """The languages that prompts name and abstentions are written in."""
 _AFTER_LATIN = "\u0250"
 ENGLISH_NAMES: dict[Spoken, str] = {
@@ -18,7 +19,19 @@ ENGLISH_NAMES: dict[Spoken, str] = {
     "it": "Italian",
     "nl": "Dutch",
     "pt": "Portuguese",
+    "zh": "Chinese",
+    "ja": "Japanese",
+    "ko": "Korean",
+    "ar": "Arabic",
 }
+_SCRIPTS: tuple[tuple[str, str, Spoken], ...] = (
+    ("\u3040", "\u30ff", "ja"),
+    ("\u3400", "\u9fff", "zh"),
+    ("\u1100", "\u11ff", "ko"),
+    ("\uac00", "\ud7af", "ko"),
+    ("\u0600", "\u06ff", "ar"),
+)
+"""First and last letter of scripts that are one language's; han characters among kana are Japanese."""
 
 
 def _set(words: str) -> frozenset[str]:
@@ -71,9 +84,25 @@ def may_be_in(text: str, languages: Languages | None) -> bool:
 
 
 def language_of(text: str) -> Spoken | None:
-    """The language most of whose small words a text has; None where it has none of them, or two share the lead."""
+    """The language whose script most words are in, else most of whose small words a text has; None where it has none
+    of them, or two share the lead."""
+    if (written := _by_script(text)) is not None:
+        return written
     said = [token.lower() for token in TOKEN.findall(text.replace("'", " ").replace("’", " "))]
     counts = {language: sum(word in words for word in said) for language, words in _SMALL_WORDS.items()}
     most = max(counts.values())
     leading = [language for language, count in counts.items() if count == most]
     return leading[0] if most and len(leading) == 1 else None
+
+
+def _by_script(text: str) -> Spoken | None:
+    """By words, of which two characters make one where none stands between words."""
+    found: Counter[Spoken | None] = Counter()
+    for token in TOKEN.findall(text):
+        known = {name for one in token for first, last, name in _SCRIPTS if first <= one <= last}
+        name = "ja" if "ja" in known else min(known, default=None)
+        found[name] += max(1, len(token) // 2) if name in ("zh", "ja") else 1
+    others = found.pop(None, 0)
+    if found.total() <= others:
+        return None
+    return "ja" if found["ja"] else found.most_common(1)[0][0]
