@@ -138,6 +138,77 @@ def test_an_evaluation_is_started_followed_and_read(signed_in: Any, home: Runnin
     assert _fits(page)
 
 
+JUDGED = {"judged": [{"answer": "You get 27.", "right": True}, {"answer": 27}]}
+VERDICT = json.dumps({"reason": "It says so.", "right": True})
+
+
+@pytest.fixture
+def judged(http: httpx2.Client, asked: str) -> Iterator[str]:
+    """A set with one answer that people judged, and one entry that can't be read; and a model that judges."""
+    items = [{**LINES[0], "metadata": JUDGED}]
+    http.post("/v1/question-sets", json={"name": "judged", "items": items}).raise_for_status()
+    source = {"rules": [{"when": ".", "reply": VERDICT}]}
+    body = {"kind": "chat", "engine": "scripted", "context_length": 8000, "source": source}
+    http.put("/v1/models/judging", json=body).raise_for_status()
+    yield "judged"
+    for run in http.get("/v1/evaluations", params={"question_set": "judged"}).json()["data"]:
+        http.delete(f"/v1/evaluations/{run['id']}").raise_for_status()
+    http.delete("/v1/question-sets/judged").raise_for_status()
+    http.delete("/v1/models/judging").raise_for_status()
+
+
+def test_a_judge_with_a_rubric_and_some_measures_are_chosen_and_other_judges_are_told_of(
+    signed_in: Any, home: RunningHome, http: httpx2.Client, judged: str
+) -> None:
+    page, runs = signed_in, home.client.evaluations
+    plain = runs.start(judged, "sure").id
+    page.goto(f"{home.base_url}/console/#/evaluations/start?set={judged}&model=sure")
+    form = page.get_by_role("form", name="New evaluation")
+    form.locator('[data-estimate="1"]').wait_for()
+    form.get_by_label("Judged by a model").fill("judging")
+    form.get_by_label("Rubric").fill("It is right if it has the number.")
+    form.get_by_text("Only some measures").click()
+    form.get_by_label("An expected answer stands in it").check()
+    assert faults(page) == []
+    assert _fits(page)
+    form.get_by_role("button", name="Start").click()
+    page.locator('[data-state="completed"]').wait_for()
+    page.get_by_text("judging by own: agrees with people on 1 of 1").wait_for()
+    page.get_by_text("1 of what people judged can't be read").wait_for()
+    shown = page.locator("section:has(#figures) [data-measure]")
+    names = {shown.nth(at).get_attribute("data-measure") for at in range(shown.count())}
+    assert names == {"succeeded", "answer_found", "judge_right", "judge_agrees", "judge_failed"}
+    assert runs.wait(plain, timeout=SECONDS).status == "completed"
+    page.get_by_label("Compare with").select_option(plain)
+    page.get_by_text("not judged by the same model and rubric").wait_for()
+    page.locator('section:has(#differences) [data-measure="answer_found"]').wait_for()
+    assert page.locator('[data-measure="judge_right"]').count() == 0
+    assert faults(page) == []
+
+
+def test_a_safety_suite_is_asked_without_a_question_set_of_ones_own(
+    signed_in: Any, home: RunningHome, http: httpx2.Client, asked: str
+) -> None:
+    page = signed_in
+    page.goto(f"{home.base_url}/console/#/evaluations")
+    page.get_by_role("link", name="New evaluation").click()
+    form = page.get_by_role("form", name="New evaluation")
+    form.get_by_role("combobox", name="Question set").select_option("safety:groups")
+    form.get_by_text("Pairs of questions that differ").wait_for()
+    assert form.get_by_role("combobox", name="Version", exact=True).count() == 0
+    form.get_by_label("Asked of").fill("vague")
+    assert faults(page) == []
+    form.get_by_role("button", name="Start").click()
+    page.locator('[data-state="completed"]').wait_for()
+    page.get_by_text("safety:groups, version 1").wait_for()
+    page.locator('section:has(#figures) [data-measure="pair_decided"]').wait_for()
+    assert faults(page) == []
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("heading", name="Evaluations", exact=True).wait_for()
+    assert http.get("/v1/evaluations", params={"question_set": "safety:groups"}).json()["data"] == []
+
+
 @pytest.fixture
 def recorded(http: httpx2.Client) -> Iterator[Callable[[str, str], str]]:
     """Starts an evaluation whose answers are recorded; gives its id."""

@@ -21,12 +21,13 @@ export function Comparison({ run, other }) {
   }, [run.status]);
   if (problem.value) return html`<p class="problem" role="alert">${problem.value}</p>`;
   if (!found.value || !second.value) return html`<p class="hint" role="status">Comparing …</p>`;
-  const { measures, same_version: same } = found.value;
+  const { measures, same_version: same, same_judge: alike } = found.value;
   const names = [nameOf(run), nameOf(second.value)];
   const titles = /** @type {[string, string]} */ (names[0] === names[1] ? ["This one", "The other"] : names);
   return html`
     <p>Beside <a href=${addressOf("evaluations", "runs", other)}>${names[1]}</a>. “Better” and “worse” are of this one.</p>
     ${!same && html`<p class="problem" role="status">They asked different versions: only questions that are in both are compared.</p>`}
+    ${!alike && html`<p class="problem" role="status">They were not judged by the same model and rubric: what a judge said is left out here. All other measures are compared.</p>`}
     ${!measures.length && html`<p class="hint">They share no question that has a measure in both.</p>`}
     ${measures.length > 0 && html`<${Measures} measures=${measures} /><${Changed} run=${run.id} other=${other} names=${ordered(measures.map(({ measure }) => measure))} titles=${titles} />`}`;
 }

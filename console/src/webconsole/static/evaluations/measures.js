@@ -30,6 +30,9 @@ const TITLES = {
   tokens: "Tokens of an answer",
 };
 const ORDER = Object.keys(TITLES);
+const NOT_CHOSEN = new Set(["succeeded", "judge_right", "judge_agrees", "judge_failed"]);
+/** What an evaluation may be limited to; the others are there always, or with a judge. */
+export const MEASURES = ORDER.filter((name) => !NOT_CHOSEN.has(name));
 const LESS = new Set(["latency_ms", "tokens", "cost_usd", "judge_failed"]);
 
 /** @param {string} measure */

@@ -83,7 +83,8 @@ function judgeOf({ judge }) {
   if (!judge) return null;
   const kappa = judge.kappa == null ? "" : `, κ ${judge.kappa.toFixed(2)}`;
   const agreement = judge.people ? `agrees with people on ${judge.agreed} of ${judge.people}${kappa}` : "nobody has judged the same";
-  return `${judge.model} by ${judge.rubric}: ${agreement}`;
+  const left = judge.unreadable ? `; ${judge.unreadable} of what people judged can't be read (metadata.judged), and is left out` : "";
+  return `${judge.model} by ${judge.rubric}: ${agreement}${left}`;
 }
 
 /** Which evaluation of the same set this one is beside. @param {{ run: Api.Evaluation }} props */

@@ -1,10 +1,12 @@
-// A new evaluation: which questions are asked of what, how often that asks, and how much it may spend.
+// A new evaluation: which questions are asked of what, how it is measured and judged, and how much it may spend.
 import { all, call } from "../api/client.js";
 import { html, useEffect, useSignal } from "../app/html.js";
 import { addressOf, go, route } from "../app/router.js";
 import { may } from "../app/session.js";
 import { counted, duration } from "../parts/format.js";
 import { say } from "../parts/notice.js";
+import { Judge, Measures, measuredBy } from "./judging.js";
+import { SUITES, isSuite } from "./suites.js";
 
 const ASKED = new Set(["rag", "agent", "chat", "prompt"]);
 const MODES = [["", "as the collection does"], ["hybrid", "by both"], ["dense", "by meaning"], ["sparse", "by words"]];
@@ -14,7 +16,8 @@ const GROUNDING = [["", "as usual"], ["strict", "only what sources support"], ["
 /** @param {{ sets: Api.QuestionSet[] }} props */
 export function Start({ sets }) {
   const given = route.value.query;
-  const set = useSignal(sets.find(({ name }) => name === given.get("set"))?.name ?? sets[0]?.name ?? "");
+  const wanted = given.get("set") ?? "";
+  const set = useSignal(isSuite(wanted) || sets.some(({ name }) => name === wanted) ? wanted : (sets[0]?.name ?? SUITES[0].name));
   const versions = useSignal(/** @type {Api.QuestionSet[]} */ ([]));
   const version = useSignal(Number(given.get("version")) || 0);
   const split = useSignal("");
@@ -31,11 +34,11 @@ export function Start({ sets }) {
   }, []);
   useEffect(() => {
     versions.value = [];
-    if (set.value) all(["question-sets", set.value, "versions"], {}, 200).then((found) => void (versions.value = found), say);
+    if (!isSuite(set.value)) all(["question-sets", set.value, "versions"], {}, 200).then((found) => void (versions.value = found), say);
   }, [set.value]);
   if (!may("evaluations:write")) return html`<p class="hint">This key may not start evaluations: that needs the scope “evaluations:write”.</p>`;
-  if (!sets.length) return html`<h1>New evaluation</h1><p class="hint">There is no question set yet. <a href=${addressOf("evaluations", "add")}>Make one</a> first.</p>`;
   const chosen = versions.value.find((one) => one.version === version.value) ?? versions.value[0];
+  const suite = SUITES.find(({ name }) => name === set.value);
   const count = chosen ? (split.value ? (chosen.splits[split.value] ?? 0) : chosen.questions) : 0;
 
   /** @param {SubmitEvent} event */
@@ -61,23 +64,29 @@ export function Start({ sets }) {
     <h1>New evaluation</h1>
     <form class="editor" onSubmit=${submit} aria-label="New evaluation">
       <fieldset class="limits"><legend>Which questions</legend>
-        <label>Question set <select onChange=${pick}>${sets.map(({ name }) => html`<option selected=${name === set.value}>${name}</option>`)}</select></label>
-        <label>Version <select onChange=${(/** @type {any} */ event) => ((version.value = Number(event.target.value)), (split.value = ""))}>
+        <label>Question set <select onChange=${pick}>
+          ${sets.map(({ name }) => html`<option selected=${name === set.value}>${name}</option>`)}
+          <optgroup label="Safety suites that ship">${SUITES.map(({ name }) => html`<option selected=${name === set.value}>${name}</option>`)}</optgroup></select></label>
+        ${!suite && html`<label>Version <select onChange=${(/** @type {any} */ event) => ((version.value = Number(event.target.value)), (split.value = ""))}>
           ${versions.value.map((one, at) => html`<option value=${one.version} selected=${one === chosen}>${one.version}${at === 0 && ", the newest"}</option>`)}</select></label>
         <label>Split <select name="split" onChange=${(/** @type {any} */ event) => (split.value = event.target.value)}>
-          <option value="">all</option>${Object.entries(chosen?.splits ?? {}).map(([name, some]) => html`<option value=${name} selected=${name === split.value}>${name} (${some})</option>`)}</select></label>
+          <option value="">all</option>${Object.entries(chosen?.splits ?? {}).map(([name, some]) => html`<option value=${name} selected=${name === split.value}>${name} (${some})</option>`)}</select></label>`}
       </fieldset>
+      ${suite && html`<p class="hint">${suite.about}</p>`}
+      ${!sets.length && html`<p class="hint">There is no question set of your own yet. <a href=${addressOf("evaluations", "add")}>Make one</a> to measure your documents.</p>`}
       <label>Asked of: a model, rag:COLLECTION, agent:NAME, prompt:NAME or prompt:NAME@VERSION
         <input name="model" required maxlength="200" list="evaluation-targets" value=${model.value} onInput=${(/** @type {any} */ event) => (model.value = event.target.value)} autocomplete="off" /></label>
       <datalist id="evaluation-targets">${targets.value.map((one) => html`<option value=${one}></option>`)}</datalist>
       ${model.value.startsWith("rag:") ? html`<${Documents} />` : html`<${Wording} />`}
+      <${Judge} judges=${targets.value.filter((id) => !id.includes(":"))} />
+      <${Measures} />
       <fieldset class="limits"><legend>The evaluation</legend>
         <label>Name; empty: by what is asked <input name="name" maxlength="200" autocomplete="off" /></label>
         <label>Budget in USD; empty: none of its own <input name="budget" type="number" min="0.000001" max="999999" step="any" /></label>
       </fieldset>
-      ${chosen && html`<${Estimate} set=${chosen} count=${count} model=${model.value.trim()} />`}
+      ${(chosen || suite) && html`<${Estimate} set=${chosen} count=${count} model=${model.value.trim()} />`}
       ${problem.value && html`<p class="problem" role="alert">${problem.value}</p>`}
-      <p><button class="primary" disabled=${busy.value || !count}>Start</button> <a class="button quiet" href=${addressOf("evaluations")}>Cancel</a></p>
+      <p><button class="primary" disabled=${busy.value || !(count || suite)}>Start</button> <a class="button quiet" href=${addressOf("evaluations")}>Cancel</a></p>
     </form>`;
 }
 
@@ -116,6 +125,7 @@ function bodyOf(form, set, version) {
   return {
     question_set: set,
     ...(version && { version }),
+    ...measuredBy(form),
     ...(text("split") && { split: text("split") }),
     target: {
       model: text("model"),
@@ -127,7 +137,7 @@ function bodyOf(form, set, version) {
   };
 }
 
-/** How often it asks, and what that took the last time. @param {{ set: Api.QuestionSet, count: number, model: string }} props */
+/** How often it asks, and what that took the last time. @param {{ set?: Api.QuestionSet, count: number, model: string }} props Without a set, of a suite. */
 function Estimate({ set, count, model }) {
   const before = useSignal(/** @type {Api.Evaluation[]} */ ([]));
   useEffect(() => {
@@ -136,9 +146,9 @@ function Estimate({ set, count, model }) {
   const more = model.startsWith("rag:") ? ", each with the searches, models and checks behind it" : model.startsWith("agent:") ? ", each with the steps and calls of its run" : "";
   const last = before.value.find((one) => one.target.model === model && one.done > 0);
   return html`
-    <p class="hint" data-estimate=${count}>${counted(count, "answer")} ${count === 1 ? "is" : "are"} asked for${more}, with this key's rights, limits and budgets.
-      ${last && ` By the last evaluation of it: ${needed(last, count / last.done)}.`}</p>
-    <p class="hint">All measures are taken that the questions allow, without a judge: ${allowed(set).join("; ")}.</p>`;
+    <p class="hint" data-estimate=${count}>${set ? `${counted(count, "answer")} ${count === 1 ? "is" : "are"}` : "An answer to each of its questions is"} asked for${more}, with this key's rights, limits and budgets.
+      ${set && last && ` By the last evaluation of it: ${needed(last, count / last.done)}.`}</p>
+    ${set && html`<p class="hint">Where none is chosen, all measures are taken that the questions allow: ${allowed(set).join("; ")}.</p>`}`;
 }
 
 /** What a share of an evaluation took. @param {Api.Evaluation} run @param {number} share */

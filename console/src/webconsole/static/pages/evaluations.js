@@ -59,8 +59,8 @@ function Inside({ what, name, part, sets, changed }) {
   if (what === "runs" && name) return html`<${Run} id=${name} />`;
   return html`
     <header class="bar-of-choices"><h1>Evaluations</h1>
-      ${may("evaluations:write") && sets.length > 0 && html`<a class="button primary" href=${addressOf("evaluations", "start")}>New evaluation</a>`}</header>
-    ${!sets.length && html`<p class="hint">An evaluation asks the questions of a set, and measures the answers. Make a question set first: from a file, from
+      ${may("evaluations:write") && html`<a class="button primary" href=${addressOf("evaluations", "start")}>New evaluation</a>`}</header>
+    ${!sets.length && html`<p class="hint">An evaluation asks the questions of a set, and measures the answers. Beside the safety suites that ship, make sets of your own: from a file, from
       documents, or with “Add to question set” in the search lab and in records.</p>`}
     <${RunList} />
     <${TuningList} />`;
