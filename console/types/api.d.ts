@@ -1124,6 +1124,50 @@ declare namespace Api {
     categories: Record<string, string>;
     threshold: number;
   };
+  type Monitor = {
+    baseline_days: number;
+    collection: string | null;
+    created_at: string;
+    falls: MonitorFall[];
+    figures: Record<string, MonitorFigure>;
+    key_id: string;
+    metrics: Record<string, number | null>;
+    model: string | null;
+    name: string;
+    p: number;
+    sample_percent: string;
+    window: string | null;
+    window_hours: number;
+  };
+  type MonitorCreate = {
+    baseline_days?: number;
+    collection?: string | null;
+    metrics?: Record<string, number | null>;
+    model?: string | null;
+    name: string;
+    p?: number;
+    sample_percent?: number | string;
+    window_hours?: number;
+  };
+  type MonitorFall = {
+    at: string;
+    expected: number;
+    metric: "rating" | "support" | "abstention" | "error_rate" | "cost_usd" | "latency_ms";
+    p: number;
+    value: number;
+    window: string;
+  };
+  type MonitorFigure = {
+    answers: number;
+    baseline_people: number | null;
+    expected: number | null;
+    high: number | null;
+    low: number | null;
+    p: number | null;
+    people: number;
+    state: "waiting" | "steady" | "fallen";
+    value: number | null;
+  };
   type Neighbour = {
     chunk_id: string;
     end: number;
@@ -1974,6 +2018,12 @@ declare namespace Api {
     on_disk: boolean;
     quantization: "none" | "scalar" | "binary";
   };
+  type WorstAnswer = {
+    at: string;
+    model: string;
+    record: string;
+    value: number;
+  };
   type contracts__models__chat__TextPart = {
     text?: string | null;
     type: string;
@@ -1995,6 +2045,7 @@ declare namespace Api {
     (method: "DELETE", path: readonly ["keys", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["models", "pull", string], options?: Options<{}, never>): Promise<Pull>;
     (method: "DELETE", path: readonly ["models", string], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["monitors", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["prompts", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["prompts", string, "labels", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["prompts", string, "versions", string], options?: Options<{}, never>): Promise<null>;
@@ -2039,6 +2090,9 @@ declare namespace Api {
     (method: "GET", path: readonly ["models", "pull"], options?: Options<{}, never>): Promise<PullList>;
     (method: "GET", path: readonly ["models", "pull", string], options?: Options<{}, never>): Promise<Pull>;
     (method: "GET", path: readonly ["models", string], options?: Options<{}, never>): Promise<ModelInfo>;
+    (method: "GET", path: readonly ["monitors"], options?: Options<{}, never>): Promise<{ data: Monitor[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["monitors", string], options?: Options<{}, never>): Promise<Monitor>;
+    (method: "GET", path: readonly ["monitors", string, "worst"], options?: Options<Partial<Record<"metric" | "limit", unknown>>, never>): Promise<{ data: WorstAnswer[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["prompts"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: PromptSummary[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["prompts", string], options?: Options<{}, never>): Promise<Prompt>;
     (method: "GET", path: readonly ["prompts", string, "versions"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: Prompt[]; next_cursor: string | null }>;
@@ -2095,6 +2149,7 @@ declare namespace Api {
     (method: "POST", path: readonly ["keys", string, "rotate"], options?: Options<{}, KeyRotate | null>): Promise<KeyCreated>;
     (method: "POST", path: readonly ["models", "pull"], options?: Options<{}, ModelPull>): Promise<Pull>;
     (method: "POST", path: readonly ["moderations"], options?: Options<{}, ModerationRequest>): Promise<ModerationReply>;
+    (method: "POST", path: readonly ["monitors"], options?: Options<{}, MonitorCreate>): Promise<Monitor>;
     (method: "POST", path: readonly ["prompts"], options?: Options<{}, PromptCreate>): Promise<Prompt>;
     (method: "POST", path: readonly ["prompts", string, "render"], options?: Options<{}, PromptRender>): Promise<RenderedPrompt>;
     (method: "POST", path: readonly ["question-sets"], options?: Options<{}, QuestionSetCreate>): Promise<QuestionSet>;
@@ -2138,6 +2193,8 @@ declare namespace Api {
     (path: readonly ["feedback", "agreement"], query?: Partial<Record<"user" | "other", unknown>>, most?: number): Promise<Agreement[]>;
     (path: readonly ["jobs"], query?: Partial<Record<"status" | "collection" | "limit" | "cursor", unknown>>, most?: number): Promise<Job[]>;
     (path: readonly ["keys"], query?: Partial<Record<"limit" | "cursor" | "tenant", unknown>>, most?: number): Promise<Key[]>;
+    (path: readonly ["monitors"], query?: {}, most?: number): Promise<Monitor[]>;
+    (path: readonly ["monitors", string, "worst"], query?: Partial<Record<"metric" | "limit", unknown>>, most?: number): Promise<WorstAnswer[]>;
     (path: readonly ["prompts"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<PromptSummary[]>;
     (path: readonly ["prompts", string, "versions"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<Prompt[]>;
     (path: readonly ["question-sets"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<QuestionSet[]>;

@@ -113,6 +113,11 @@ BOARD = Board(
                     ("sum by (metric) (increase(groundwork_gateway_experiments_ended_total[1h]))", "{{metric}}"),
                     says="Alert ExperimentEnded.",
                 ),
+                line(
+                    "Monitors with a fall",
+                    ("max by (metric) (groundwork_gateway_monitors_fallen)", "{{metric}}"),
+                    says="Alert MonitorFallen.",
+                ),
                 line("Shadow calls", rates("groundwork_gateway_shadow_calls_total", "outcome"), unit="reqps"),
                 line("Question sets saved", rates("groundwork_lab_question_sets_saved_total", "outcome")),
                 line("Evaluations ended", rates("groundwork_lab_evaluations_total", "status")),

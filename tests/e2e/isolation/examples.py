@@ -7,6 +7,7 @@ from typing import Any
 
 VAULT, SHARED, OPEN, AGENT, PROMPT = "vault-of-victim", "both-have-this", "open-to-all-keys", "keeper", "greeter"
 QUESTIONS = "what-they-ask"
+MONITOR = "what-wombats-hear"
 TUNED = "minilm+victim-tenant.triage"
 """A model that the victim's tuning job has published."""
 DOSSIER, TITLE, TEXT = "secret-dossier", "Zanzibar dossier", "The wombat password is xylophone quartz."
@@ -95,6 +96,7 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
         ],
         MAKES_QUESTIONS: [{"collection": VAULT, "count": 1}, {"collection": SHARED, "count": 1}],
         "POST /v1/question-sets/{name}/generations/{generation}/review": [{"accept_all": True}],
+        "POST /v1/monitors": [{"name": "mine", "collection": VAULT}, {"name": "mine", "model": f"rag:{VAULT}"}],
         "POST /v1/evaluations": [{"question_set": QUESTIONS, "target": {"model": "default"}}],
         "POST /v1/fine_tuning/jobs": [
             {"model": "none", "training_file": f"set:{name}"} for name in ("lessons", QUESTIONS)

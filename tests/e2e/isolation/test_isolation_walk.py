@@ -21,6 +21,7 @@ from tests.e2e.isolation.examples import (
     IDEMPOTENCY_KEY,
     MAKES_QUESTIONS,
     METADATA,
+    MONITOR,
     OPEN,
     PROMPT,
     QUESTIONS,
@@ -155,6 +156,8 @@ def victim(home: RunningHome) -> Iterator[Victim]:
             "/v1/fine_tuning/jobs", json={"model": "no-such-wombat", "training_file": "set:lessons"}
         ).json()["id"]
         publish(http)
+        watched = {"name": MONITOR, "metrics": {"support": None}}
+        assert http.post("/v1/monitors", json=watched).status_code == 201
         said = {"answer_id": ANSWER, "rating": "down", "comment": TEXT, "user": "wombat-keeper"}
         feedback = http.post("/v1/feedback", json=said).json()["id"]
         record = recorded(http)
@@ -217,6 +220,7 @@ def calls(http: httpx2.Client) -> list[Operation]:
         "POST /v1/prompts",
         MAKES_QUESTIONS,
         "POST /v1/question-sets",
+        "POST /v1/monitors",
         "POST /v1/evaluations",
         "POST /v1/fine_tuning/jobs",
     ]
@@ -238,6 +242,7 @@ def path_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "prompts": (PROMPT,),
         "question-sets": (QUESTIONS,),
         "evaluations": (victim.evaluation,),
+        "monitors": (MONITOR,),
         "generations": (victim.generation,),
         "versions": ("1",),
         "labels": ("production", "candidate"),
@@ -288,6 +293,7 @@ def query_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "question_set": (QUESTIONS,),
         "with": (victim.evaluation,),
         "measure": ("answer_found", "succeeded"),
+        "metric": ("support", "error_rate"),
         "after": (victim.tuning, f"{victim.tuning}.1"),
     }
 
@@ -355,6 +361,7 @@ def test_the_victim_itself_finds_everything_still(victim: Victim) -> None:
     assert all(victim.client.jobs.get(job).status == "ready" for job in victim.jobs)
     assert victim.client.search(SHARED, "wombat").hits[0].text == TEXT
     assert TEXT in victim.http.get(f"/v1/records/{victim.record}").text
+    assert victim.http.get(f"/v1/monitors/{MONITOR}").json()["metrics"] == {"support": None}
     (asked,) = victim.http.get(f"/v1/question-sets/{QUESTIONS}/versions/1/items").json()["data"]
     assert (asked["question"], asked["answers"]) == (TEXT, ["xylophone"])
     assert victim.http.get(f"/v1/threads/{victim.thread}/runs/{victim.run}").json()["input"] == TEXT

@@ -38,6 +38,7 @@ from groundwork.client.connection import DEFAULT_SECONDS, Connection, api_error,
 from groundwork.client.documents import Documents
 from groundwork.client.improvement.evaluations import Evaluations
 from groundwork.client.improvement.feedback import FeedbackCalls
+from groundwork.client.improvement.monitors import Monitors
 from groundwork.client.improvement.question_generation import QuestionGeneration
 from groundwork.client.improvement.question_sets import QuestionSets
 from groundwork.client.improvement.records import Records
@@ -85,6 +86,7 @@ class Groundwork:
         self.question_sets = QuestionSets(self._connection)
         self.question_generation = QuestionGeneration(self._connection)
         self.evaluations = Evaluations(self._connection)
+        self.monitors = Monitors(self._connection)
         self.tuning = Tuning(self._connection)
         self.keys = administration.Keys(self._connection)
         self.tenants = administration.Tenants(self._connection)

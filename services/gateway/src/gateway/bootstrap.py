@@ -33,7 +33,7 @@ from gateway.api import (
 )
 from gateway.api.console import console_routes
 from gateway.api.direct_routes import direct_routes
-from gateway.api.improvement import experiments, feedback, records
+from gateway.api.improvement import experiments, feedback, monitors, records
 from gateway.api.key_guard import KeyGuard
 from gateway.api.openapi import openapi_route, public_openapi
 from gateway.auth.authentication import Authenticator
@@ -61,6 +61,7 @@ from gateway.limits.pipelined_connection import PipelinedConnection
 from gateway.limits.redis_limiter import RedisLimiter
 from gateway.models.catalog import Catalog
 from gateway.models.health import UpstreamHealth
+from gateway.monitors.service import Monitors
 from gateway.records.answers import RecordedAnswers
 from gateway.records.repository import RecordRepository
 from gateway.records.writer import RecordWriter
@@ -210,7 +211,7 @@ async def _open_stores(
 
 def _routes(database: Database, clock: Clock, stack: AsyncExitStack) -> RouteRepository:
     routes = RouteRepository(database, clock)
-    _run(stack, Experiments(database, routes, clock, rated_answers()).run())
+    _run(stack, Experiments(database, routes, clock, rated_answers()).run(), Monitors(database, clock).run())
     return routes
 
 
@@ -279,6 +280,7 @@ def create_app(settings: GatewaySettings, dependencies: Dependencies | None = No
             administration.router,
             model_routes.router,
             experiments.router,
+            monitors.router,
             feedback.router,
             records.router,
             sessions.router,

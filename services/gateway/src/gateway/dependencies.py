@@ -32,6 +32,7 @@ from gateway.limits.limiter import Limiter
 from gateway.limits.reservations import NO_USAGE, MaxUsage
 from gateway.models.catalog import Catalog
 from gateway.models.health import UpstreamHealth
+from gateway.monitors.service import Monitors
 from gateway.records.repository import RecordRepository
 from gateway.records.writer import RecordWriter
 from gateway.routing.circuit_breaker import Breakers
@@ -100,6 +101,11 @@ class Dependencies:
     def experiments(self) -> Experiments:
         """What routes that are split have shown."""
         return Experiments(self.database, self.routes, self.clock, rated_answers())
+
+    @property
+    def monitors(self) -> Monitors:
+        """Whether recorded answers are as good as they were."""
+        return Monitors(self.database, self.clock)
 
     @property
     def inner_calls(self) -> InnerCalls:

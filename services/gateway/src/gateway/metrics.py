@@ -13,6 +13,7 @@
 | groundwork_gateway_cache_total | result | calls that could be answered from the cache: hit, miss, bypass |
 | groundwork_gateway_guardrails_total | guard, where, action | what guards decided, once a call and kind of finding |
 | groundwork_gateway_experiments_ended_total | metric | variants of routes that a guard has ended |
+| groundwork_gateway_monitors_fallen | metric | monitors of live answers with a measure that fell, of all tenants |
 | groundwork_gateway_shadow_calls_total | outcome | calls that were asked of a route's shadow, too |
 | groundwork_gateway_circuit_open | model | a circuit's state as last shared: 0 closed, 0.5 half open, 1 open |
 | groundwork_gateway_limits_skipped_total | | calls let in unchecked while Redis was away |
@@ -56,6 +57,7 @@ FALLBACKS = Counter("groundwork_gateway_fallbacks_total", "Attempts after a fail
 CACHE = Counter("groundwork_gateway_cache_total", "Calls that could be answered from the cache.", ("result",))
 GUARDRAILS = Counter("groundwork_gateway_guardrails_total", "What guards decided.", ("guard", "where", "action"))
 EXPERIMENTS_ENDED = Counter("groundwork_gateway_experiments_ended_total", "Variants ended by a guard.", ("metric",))
+MONITORS_FALLEN = Gauge("groundwork_gateway_monitors_fallen", "Monitors with a measure that fell.", ("metric",))
 SHADOW_CALLS = Counter("groundwork_gateway_shadow_calls_total", "Calls asked of a shadow, too.", ("outcome",))
 CIRCUIT_OPEN = Gauge("groundwork_gateway_circuit_open", "A model's circuit.", ("model",))
 LIMITS_SKIPPED = Counter("groundwork_gateway_limits_skipped_total", "Calls let in while Redis was away.")

@@ -130,7 +130,7 @@ async def test_what_is_told_for_the_record_alone_is_on_it_and_not_in_the_reply(f
     record.keep(out)
     await record.complete()
     record.end(CALL, usage_of("call_1", NOW), None)
-    row, documents = rows_of(room.written[0])
+    row, documents, _ = rows_of(room.written[0])
     content = json.loads(row["content"])
     assert (row["prompt"], row["answered_by"]) == ("answer.v2", "m")
     assert [(hit["chunk_id"], hit["revision"], hit["text"]) for hit in content["hits"]] == [("c", 3, "Four.")]

@@ -33,7 +33,7 @@ async def _kept(installation: Installation) -> None:
         source = {"collection": "a", "document_id": document, "revision": 1, "chunk_id": "c", "text": "t"}
         one = recording(deps.recorder, name, deps.clock.now(), tenant=tenant, sources=[source])
         deps.recorder.release(one.size)
-        row, documents = rows_of(one)
+        row, documents, _ = rows_of(one)
         async with deps.database.write() as connection:
             await connection.execute(insert(records), [row])
             await connection.execute(insert(record_documents), documents)

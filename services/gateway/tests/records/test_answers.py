@@ -25,7 +25,7 @@ SOURCE = {"collection": "a", "document_id": "d1", "revision": 1, "chunk_id": "c1
 
 
 async def _recorded(database: Database, clock: ManualClock, **more: Any) -> RecordedAnswer:
-    row, documents = rows_of(recording(Roomy(), ID, clock.now(), **{"sources": [SOURCE], **more}))
+    row, documents, _ = rows_of(recording(Roomy(), ID, clock.now(), **{"sources": [SOURCE], **more}))
     async with database.write() as connection:
         await connection.execute(insert(records), [row])
         await connection.execute(insert(record_documents), documents)

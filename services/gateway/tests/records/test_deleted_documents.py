@@ -29,7 +29,7 @@ def _source(document: str) -> dict[str, Any]:
 
 async def _kept(database: Database, clock: ManualClock, answer_id: str, document: str, tenant: str = "acme") -> None:
     """A record that was written as soon as its answer had begun."""
-    row, documents = rows_of(recording(Roomy(), answer_id, clock.now(), tenant=tenant, sources=[_source(document)]))
+    row, documents, _ = rows_of(recording(Roomy(), answer_id, clock.now(), tenant=tenant, sources=[_source(document)]))
     async with database.write() as connection:
         await connection.execute(insert(records), [row])
         await connection.execute(insert(record_documents), documents)

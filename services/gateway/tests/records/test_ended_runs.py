@@ -34,7 +34,7 @@ def _recorded(run: Run, key: Principal = KEY, *sources: dict[str, Any]) -> dict[
     room = Room(20_000)
     ended = EndedRun.model_validate({"grant": "g", "run": run.model_dump(), "sources": sources})
     ended_runs.record(room, key, "req_1", ended, SPENT)
-    row, documents = rows_of(room.written[0]) if room.written else (None, [])
+    row, documents = rows_of(room.written[0])[:2] if room.written else (None, [])
     assert room.left == 20_000
     assert {one["document_id"] for one in documents} == {one["document_id"] for one in sources}
     return row

@@ -37,7 +37,7 @@ class Kept:
     def submit(self, recording: object) -> None: ...
 
     async def add(self, record_id: str, **more: Any) -> None:
-        row, documents = rows_of(recording(self, record_id, self.clock.now(), **more))
+        row, documents, _ = rows_of(recording(self, record_id, self.clock.now(), **more))
         async with self.database.write() as connection:
             await connection.execute(insert(records), [row])
             if documents:

@@ -48,7 +48,7 @@ def _piece(text: str, *, stream: bool = False) -> bytes:
 
 
 def _content(one: Recording) -> tuple[Any, Any, bool]:
-    row, _ = rows_of(one)
+    row = rows_of(one)[0]
     return row["id"], row["answer"], "truncated" in json.loads(row["content"])
 
 

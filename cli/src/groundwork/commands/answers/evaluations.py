@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from contracts.improvement.evaluations import AskedJudge, Evaluation, EvaluationComparison
+from groundwork.commands.answers import monitors
 from groundwork.commands.answers.prompts import typed
 from groundwork.commands.answers.question_sets import set_reference
 from groundwork.commands.session import Session, session_of
@@ -35,6 +36,7 @@ class NothingGated(GroundworkError):
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
+    commands.add_typer(monitors.commands)
     app.add_typer(commands)
 
 

@@ -11,6 +11,8 @@ import { RunList } from "../evaluations/run-list.js";
 import { Start } from "../evaluations/start.js";
 import { GenerationPage } from "../generated/run.js";
 import { StartGeneration } from "../generated/start.js";
+import { MonitorList } from "../monitors/list.js";
+import { MonitorPage } from "../monitors/monitor.js";
 import { TuningJob } from "../tuning/job.js";
 import { TuningList } from "../tuning/list.js";
 import { StartTuning } from "../tuning/start.js";
@@ -27,13 +29,15 @@ export function Evaluations() {
   if (!may("evaluations:read", "evaluations:write")) {
     return html`<p class="hint alone">This key may not see question sets and evaluations. Sign in with one that has the scope “evaluations:read”.</p>`;
   }
+  const [, what = "runs", name = "", part = ""] = route.value.path;
+  if (problem.value && what === "monitors") return html`<div class="alone evaluations"><${Inside} key=${name} what=${what} name=${name} part="" sets=${[]} changed=${read} /></div>`;
   if (problem.value) return html`<div class="alone"><h1>Evaluations</h1><${Away} error=${problem.value} again=${read} /></div>`;
   if (sets.value === null) return html`<p class="hint alone" role="status">Looking …</p>`;
-  const [, what = "runs", name = "", part = ""] = route.value.path;
   return html`
     <div class="sided">
       <nav class="collections" aria-label="Question sets">
         <h2><a href=${addressOf("evaluations")} aria-current=${what === "runs" && !name ? "page" : null}>All evaluations</a></h2>
+        <h2><a href=${addressOf("evaluations", "monitors")} aria-current=${what === "monitors" && !name ? "page" : null}>Live answers</a></h2>
         <h3>Question sets</h3>
         <ul>${sets.value.map((one) => html`
           <li><a href=${addressOf("evaluations", "sets", one.name)} aria-current=${what === "sets" && one.name === name ? "page" : null}>
@@ -55,6 +59,7 @@ function Inside({ what, name, part, sets, changed }) {
   if (what === "generated" && part) return html`<${GenerationPage} set=${name} id=${part} changed=${changed} />`;
   if (what === "tune") return html`<${StartTuning} sets=${sets} />`;
   if (what === "tuned" && name) return html`<${TuningJob} id=${name} />`;
+  if (what === "monitors") return name ? html`<${MonitorPage} name=${name} />` : html`<${MonitorList} />`;
   if (what === "start") return html`<${Start} sets=${sets} />`;
   if (what === "runs" && name) return html`<${Run} id=${name} />`;
   return html`

@@ -20,6 +20,7 @@ from gateway.cache.store import StoreUnavailable
 from gateway.dependencies import Dependencies
 from gateway.feedback import deletion as feedback
 from gateway.limits.limiter import LimiterUnavailable
+from gateway.monitors import repository as monitors
 from gateway.storage.audit_log import Actor, note
 from gateway.storage.tables import audit, keys, reservations, sessions, tenants, usage
 from gateway.usage.records import GONE, anonymous
@@ -79,6 +80,7 @@ async def end(deps: Dependencies, name: str, admin: Principal, request_id: str) 
             whose = select(secret).where(keys.c.tenant == name, secret.is_not(None))
             await connection.execute(delete(sessions).where(sessions.c.key_hash.in_(whose)))
         await feedback.delete_tenant(connection, name)
+        await monitors.delete_tenant(connection, name)
         await connection.execute(delete(keys).where(keys.c.tenant == name))
         await connection.execute(delete(tenants).where(tenants.c.name == name))
         await note(connection, deps.clock.now(), Actor(admin.key_id, None), "tenant.deleted", digest(name), {})

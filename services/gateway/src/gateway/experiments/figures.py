@@ -50,13 +50,17 @@ async def variant_sums(
 
     `ratings` has `tenant`, `answer_id` and `rating`, from 0 (down) to 1 (up), of each answer that somebody has rated.
     """
-    rows = await database.read(rows_of(_query(window, ratings)))
+    return await sums_by_variant(database, _calls(window, ratings))
+
+
+async def sums_by_variant(database: Database, calls: Select[Any]) -> Mapping[str, VariantSums]:
+    """Of calls with the columns `variant`, `unit` and each of `METRICS`."""
+    rows = await database.read(rows_of(_query(calls.cte("calls"))))
     return {row["variant"]: _sums_of(dict(row)) for row in rows}
 
 
-def _query(window: Window, ratings: FromClause | None) -> Select[Any]:
-    """Calls with their measures; of them sums by unit; of these the sums that `Sums` has."""
-    calls = _calls(window, ratings).cte("calls")
+def _query(calls: CTE) -> Select[Any]:
+    """Of calls sums by unit; of these the sums that `Sums` has."""
     per_unit = _per_unit(calls).cte("per_unit")
     columns: list[ColumnElement[Any]] = [
         func.sum(per_unit.c.calls).label("calls"),
@@ -92,23 +96,24 @@ def _calls(window: Window, ratings: FromClause | None) -> Select[Any]:
         "variant": usage.c.variant,
         "unit": func.coalesce(usage.c.unit, usage.c.id),
         "rating": cast(null(), Float) if ratings is None else _rating(ratings),
-        "support": _share(usage.c.grounded),
-        "abstention": _share(usage.c.abstained),
-        "error_rate": _share(usage.c.failed),
-        "cost_usd": case((fresh, _cost())),
+        "support": share_of(usage.c.grounded),
+        "abstention": share_of(usage.c.abstained),
+        "error_rate": share_of(usage.c.failed),
+        "cost_usd": case((fresh, cost_of_call())),
         "latency_ms": case((and_(fresh, usage.c.failed.is_(False)), cast(usage.c.ms, Float))),
     }
     chosen = [column.label(name) for name, column in columns.items()]
     return select(*chosen).where(own).order_by(usage.c.started_at).limit(MOST_CALLS)
 
 
-def _share(flag: ColumnElement[Any]) -> ColumnElement[Any]:
+def share_of(flag: ColumnElement[Any]) -> ColumnElement[Any]:
     """1 or 0; null where nothing is known."""
     return case((flag.is_(True), 1.0), (flag.is_(False), 0.0))
 
 
-def _cost() -> ColumnElement[Any]:
-    """Of the call with all attempts and all calls inside it; null if one price is unknown."""
+def cost_of_call() -> ColumnElement[Any]:
+    """Of a row of usage, the call's last attempt: with all attempts and all calls inside it; null if one price is
+    unknown."""
     inner = usage.alias("inner")
     first_id = case(
         (usage.c.attempt == 1, usage.c.id),

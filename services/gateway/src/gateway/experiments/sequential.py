@@ -103,7 +103,17 @@ def difference(variant: Sums, baseline: Sums, *, is_share: bool) -> Difference |
         return None
     distance = variant.y / variant.n - baseline.y / baseline.n
     variance = variant.variance(is_share=is_share) + baseline.variance(is_share=is_share)
-    information = 1 / (1 / variant.units + 1 / baseline.units)
+    return _difference(distance, variance, 1 / (1 / variant.units + 1 / baseline.units))
+
+
+def distance_from(sums: Sums, value: float, *, is_share: bool) -> Difference | None:
+    """How far an average is from a number; None where there are too few units."""
+    if not sums.is_enough:
+        return None
+    return _difference(sums.y / sums.n - value, sums.variance(is_share=is_share), float(sums.units))
+
+
+def _difference(distance: float, variance: float, information: float) -> Difference:
     spread = information * MIXTURE
     exponent = spread / (1 + spread) * distance * distance / variance / 2
     radius = _radius(variance, information)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from gateway.guardrails.screen import kept
 from gateway.models.cost import usd_text
 from gateway.records.answer import Answer, answer_in
 from gateway.records.recording import Recording
-from gateway.storage.tables import record_documents, records
+from gateway.storage.tables import record_documents, record_measures, records
 from gateway.usage.records import UsageRecord
 
 MOST_CONTENT_CHARS = 200_000
@@ -26,6 +27,8 @@ MOST_TEXT_CHARS = 50_000
 CUTS = (MOST_TEXT_CHARS, 20_000, 4000, 500, 50)
 """Characters of each text that stay where a record is too large, tried in turn."""
 MOST_HITS = 100
+SAMPLES = 10_000
+"""Into how many equal parts records fall, by their ids."""
 MOST_DATA_URL = 200
 _MEDIA = '"data:'
 _DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+[;,]\S")
@@ -40,11 +43,11 @@ def _texts_of(table: Table) -> dict[str, int | None]:
 
 
 _encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_TEXTS = {table: _texts_of(table) for table in (records, record_documents)}
+_TEXTS = {table: _texts_of(table) for table in (records, record_documents, record_measures)}
 
 
-def rows_of(recording: Recording) -> tuple[Row, list[Row]]:
-    """Its row, and one for each document that it holds passages of."""
+def rows_of(recording: Recording) -> tuple[Row, list[Row], Row]:
+    """Its row, one for each document that it holds passages of, and what is measured of it."""
     usage = recording.usage
     assert usage is not None, "it has ended"
     answer = answer_in(recording.frames, streamed=recording.request.stream)
@@ -66,7 +69,7 @@ def rows_of(recording: Recording) -> tuple[Row, list[Row]]:
         "user": kept({"text": recording.user}, rules.input)["text"],
     }
     row = _fitting(records, row)
-    return row, _documents(row, hits)
+    return row, _documents(row, hits), _measures(row, answer)
 
 
 def user_hash(tenant: str, user: str) -> str:
@@ -182,6 +185,24 @@ def _documents(row: Row, hits: list[Row]) -> list[Row]:
     found = [{**of, "collection": str(hit["collection"]), "document_id": str(hit["document_id"])} for hit in hits]
     fitting = [_fitting(record_documents, one) for one in found]
     return list({(one["collection"], one["document_id"]): one for one in fitting}.values())
+
+
+def _measures(row: Row, answer: Answer) -> Row:
+    """What monitors read. Only an answer from documents says whether it abstained and what supports it."""
+    is_known, failed = "abstained" in answer.report, row["status"] >= 500
+    abstained = row["abstained"] if is_known and not failed else None
+    same = ("tenant", "at", "key_id", "call_id", "model", "answered_by", "collections", "ms")
+    measures = {
+        **{name: row[name] for name in same},
+        "record_id": row["id"],
+        "person": row["user_hash"] or row["id"],
+        "sample": zlib.crc32(row["id"].encode()) % SAMPLES,
+        "grounded": answer.report.get("grounded") is True if abstained is False else None,
+        "abstained": abstained,
+        "failed": failed,
+        "fresh": row["cache"] != "hit",
+    }
+    return _fitting(record_measures, measures)
 
 
 def _error(error: tuple[str, str] | None) -> Row | None:

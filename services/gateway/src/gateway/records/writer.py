@@ -16,7 +16,7 @@ from gateway.records.content import Row, rows_of
 from gateway.records.deleted_documents import without_deleted
 from gateway.records.recording import Recording
 from gateway.storage.dialects import insert_if_missing
-from gateway.storage.tables import record_documents, records
+from gateway.storage.tables import record_documents, record_measures, records
 from gateway.usage.ledger import UsageLedger
 from servicekit.core.errors import is_disk_full
 from servicekit.core.probes import Degraded
@@ -35,8 +35,8 @@ PAUSE_SECONDS = 5.0
 TRIES = 3
 CLOSE_SECONDS = 10.0
 FULL = "the disk is full"
-_Made = tuple[Recording, Row, list[Row]]
-"""A recording, its row, and those of its documents."""
+_Made = tuple[Recording, Row, list[Row], Row]
+"""A recording, its row, those of its documents, and that of its measures."""
 
 
 class RecordWriter:
@@ -60,6 +60,7 @@ class RecordWriter:
         dialect = database.dialect.name
         self._add_records = insert_if_missing(dialect, records)
         self._add_documents = insert_if_missing(dialect, record_documents)
+        self._add_measures = insert_if_missing(dialect, record_measures)
 
     def hold(self, size: int) -> bool:
         """Whether there is memory for so many bytes more."""
@@ -154,15 +155,15 @@ class RecordWriter:
             self.release(recording.size)
             return None
         try:
-            row, documents = await off_loop(recording.size, rows_of, recording)
+            row, documents, measures = await off_loop(recording.size, rows_of, recording)
         except Exception:  # one answer that can't be read must not cost the others' records
             log.exception("an answer can't be recorded", call=usage.id)
             self._lose([recording], "failed")
             return None
-        return recording, row, documents
+        return recording, row, documents, measures
 
     async def _write_made(self, made: list[_Made]) -> None:
-        group = [recording for recording, _, _ in made]
+        group = [one[0] for one in made]
         error = await self._put(made) if made else None
         if error is None:
             RECORDS.labels("written").inc(len(group))
@@ -179,14 +180,15 @@ class RecordWriter:
         """One at a time: a text that the database refuses is in one of them, and is no reason to pause."""
         for number, one in enumerate(made):
             if self._is_paused:
-                self._lose([recording for recording, _, _ in made[number:]], "paused")
+                self._lose([other[0] for other in made[number:]], "paused")
                 return
             await self._write_made([one])
 
     async def _put(self, made: list[_Made]) -> Exception | None:
         """Why they could not be written, also when they were tried again."""
-        changes: list[Change] = [(self._add_records, [row for _, row, _ in made])]
-        if documents := [document for _, _, each in made for document in each]:
+        changes: list[Change] = [(self._add_records, [one[1] for one in made])]
+        changes.append((self._add_measures, [one[3] for one in made]))
+        if documents := [document for one in made for document in one[2]]:
             changes.append((self._add_documents, documents))
             changes.append(without_deleted({document["record_id"] for document in documents}))
         tries = 1

@@ -224,6 +224,45 @@ record_documents = Table(
 )
 """Documents that records hold passages of."""
 
+record_measures = Table(
+    "record_measures",
+    metadata,
+    Column("record_id", String(64), ForeignKey("records.id", ondelete="CASCADE"), primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("key_id", String(64), nullable=False),
+    Column("call_id", String(64), nullable=False),
+    Column("person", String(64), nullable=False),
+    Column("sample", Integer, nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("answered_by", String(200)),
+    Column("collections", Text, nullable=False),
+    Column("grounded", Boolean),
+    Column("abstained", Boolean),
+    Column("failed", Boolean, nullable=False),
+    Column("fresh", Boolean, nullable=False),
+    Column("ms", Integer, nullable=False),
+    Index("record_measures_by_tenant", "tenant", "at"),
+)
+"""What is measured of a record without its words, in narrow rows: monitors read weeks of them again and again. `sample`
+is drawn by the record's id, from 0 to 9,999; `person` is the user's hash, or the record's id where none was named;
+`fresh`: not from the cache."""
+
+monitors = Table(
+    "monitors",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("name", String(63), primary_key=True),
+    Column("key_id", String(64), nullable=False),
+    Column("own_calls", Boolean, nullable=False),
+    Column("spec", JSON, nullable=False),
+    Column("falls", JSON, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+"""`own_calls`: made by a key that is limited to some models or collections, of whose calls alone it is. `falls` are
+those that stand; `revision` counts their changes, so that of all replicas one makes each."""
+
 deleted_documents = Table(
     "deleted_documents",
     metadata,
