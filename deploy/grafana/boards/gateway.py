@@ -121,6 +121,11 @@ BOARD = Board(
                 line("Shadow calls", rates("groundwork_gateway_shadow_calls_total", "outcome"), unit="reqps"),
                 line("Question sets saved", rates("groundwork_lab_question_sets_saved_total", "outcome")),
                 line("Evaluations ended", rates("groundwork_lab_evaluations_total", "status")),
+                line(
+                    "Jobs of the lab that none works on",
+                    ("max by (kind) (groundwork_lab_jobs_without_worker)", "{{kind}}"),
+                    says="Alert LabJobsWait.",
+                ),
                 line("Passages asked about", rates("groundwork_lab_questions_generated_total", "outcome")),
                 line("Questions asked by evaluations", rates("groundwork_lab_questions_asked_total", "outcome")),
             ),

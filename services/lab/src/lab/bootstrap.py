@@ -58,14 +58,16 @@ async def _open(
     sets = open_sets(settings, database, asked.clock)
     generations, generation_jobs = generation_parts(settings, made, sets, gateway)
     tunings, tuning_jobs, chore = tuning_parts(settings, tuned, gateway, inference)
-    evaluating = open_worker(settings, asked, evaluation_jobs(settings, gateway), settings.evaluation_slots)
-    generating = open_worker(settings, made, generation_jobs, settings.generation_slots)
-    learning = open_worker(settings, tuned, tuning_jobs, settings.tuning_slots, [chore, pruning(tuned)])
-    workers = {
-        "evaluations": (await stack.enter_async_context(evaluating)).probe,
-        "question_generation": (await stack.enter_async_context(generating)).probe,
-        "tuning": (await stack.enter_async_context(learning)).probe,
+    evaluation = evaluation_jobs(settings, gateway)
+    chores = [chore, pruning(tuned)]
+    opened = {
+        "evaluations": open_worker(settings, "evaluations", asked, evaluation, settings.evaluation_slots),
+        "question_generation": open_worker(
+            settings, "question_generation", made, generation_jobs, settings.generation_slots
+        ),
+        "tuning": open_worker(settings, "tuning", tuned, tuning_jobs, settings.tuning_slots, chores),
     }
+    workers = {name: (await stack.enter_async_context(worker)).probe for name, worker in opened.items()}
     evaluations = Evaluations(asked, settings.evaluations_per_tenant)
     return Dependencies(database, sets, evaluations, generations, tunings, workers)
 

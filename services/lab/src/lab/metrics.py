@@ -7,6 +7,7 @@
 | groundwork_lab_questions_asked_total | outcome | questions of evaluations: `answered`, `failed` |
 | groundwork_lab_generations_total | status | runs that made questions, by status at their end |
 | groundwork_lab_questions_generated_total | outcome | passages that were asked about: `kept`, `dropped` |
+| groundwork_lab_jobs_without_worker | kind | jobs that may run while none of their kind does; each replica has all |
 | groundwork_lab_tuning_jobs_total | status | tuning jobs that ended, by status |
 | groundwork_lab_tuned_tokens_total | | tokens that tuning jobs which succeeded have learnt from |
 | groundwork_lab_tuning_loss | method | the loss of the last step of any job |
@@ -24,6 +25,7 @@ EVALUATIONS = Counter("groundwork_lab_evaluations_total", "Evaluations that ende
 ASKED = Counter("groundwork_lab_questions_asked_total", "Questions of evaluations by outcome.", ("outcome",))
 GENERATIONS = Counter("groundwork_lab_generations_total", "Runs that made questions, by status.", ("status",))
 GENERATED = Counter("groundwork_lab_questions_generated_total", "Passages asked about, by outcome.", ("outcome",))
+WITHOUT_WORKER = Gauge("groundwork_lab_jobs_without_worker", "Jobs that may run while none does.", ("kind",))
 TUNING_ENDED = Counter("groundwork_lab_tuning_jobs_total", "Tuning jobs that ended, by status.", ("status",))
 TUNED_TOKENS = Counter("groundwork_lab_tuned_tokens_total", "Tokens that tuning jobs have learnt from.")
 TUNING_LOSS = Gauge("groundwork_lab_tuning_loss", "The loss of the last step of any tuning job.", ("method",))

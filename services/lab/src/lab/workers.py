@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
+from sqlalchemy import func, select
+
+from lab.metrics import WITHOUT_WORKER
 from lab.settings import LabSettings
 from servicekit.core.clock import SystemClock
 from servicekit.jobs.kind import JobKind
@@ -16,6 +19,8 @@ from servicekit.jobs.tables import JobTable
 from servicekit.jobs.worker import Chore, Worker, run_worker, worker_name
 from servicekit.peers.client import Peer, open_session
 from servicekit.sql.database import Database
+
+COUNT_SECONDS = 15.0
 
 
 @asynccontextmanager
@@ -34,10 +39,32 @@ def open_store(settings: LabSettings, database: Database, jobs: JobTable) -> Job
 
 @asynccontextmanager
 async def open_worker(
-    settings: LabSettings, store: JobStore, kind: JobKind[LeasedJob], slots: int, chores: Sequence[Chore] = ()
+    settings: LabSettings,
+    name: str,
+    store: JobStore,
+    kind: JobKind[LeasedJob],
+    slots: int,
+    chores: Sequence[Chore] = (),
 ) -> AsyncGenerator[Worker[LeasedJob], None]:
-    """A worker on these jobs, in this process; with 0 slots it leaves them to others."""
+    """A worker on these jobs, in this process; with 0 slots it leaves them to others, and counts those that wait."""
     seconds = settings.evaluation_poll_seconds
-    worker = Worker(Runner(Queue(store, kind)), worker_name("lab"), slots, seconds, chores)
+    all_chores = [*chores, counting(store, name)]
+    worker = Worker(Runner(Queue(store, kind)), worker_name("lab"), slots, seconds, all_chores)
     async with run_worker(worker, settings.drain_seconds):
         yield worker
+
+
+def counting(store: JobStore, name: str) -> Chore:
+    """Counts the jobs that may run while no job of their kind is at work: a queue that does not move."""
+    columns = store.jobs.table.c
+
+    async def count() -> None:
+        now = store.clock.now()
+        due = select(func.count()).where(store.jobs.due(columns, now))
+        held = select(func.count()).where(store.jobs.held(columns, now))
+        async with store.database.read() as connection:
+            waiting = (await connection.execute(due)).scalar_one()
+            at_work = (await connection.execute(held)).scalar_one()
+        WITHOUT_WORKER.labels(name).set(0 if at_work else waiting)
+
+    return Chore(COUNT_SECONDS, count)
