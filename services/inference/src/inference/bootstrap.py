@@ -32,6 +32,7 @@ from inference.engines.batched.worker_pool import WorkerPoolLimits
 from inference.engines.llamacpp.chat import LlamaChat
 from inference.engines.llamacpp.heartbeat import PATH as HEARTBEAT_PATH
 from inference.engines.llamacpp.heartbeat import Heartbeat
+from inference.engines.llamacpp.memory_pool import MemoryPool
 from inference.engines.llamacpp.process import ServerOptions
 from inference.engines.llamacpp.request import LlamaModel
 from inference.engines.openai.backlog import EngineBacklog
@@ -133,6 +134,7 @@ class _EngineFactory:
         self._children = children
         self._admissions: dict[str, Admission] = {}
         self._llamas: dict[str, LlamaChat] = {}  # of models that are being made
+        self._pool = MemoryPool()
         self.sources = ModelSources(
             settings.models_dir,
             allow_downloads=settings.allow_downloads,
@@ -159,7 +161,7 @@ class _EngineFactory:
         """A model that is not loaded yet."""
         model = declaration.model
         connections = Connections(self._session, self.restrictions if declaration.is_added else None)
-        engine, ask = self._engine(model, connections)
+        engine, ask = self._engine(declaration, connections)
         return ServedModel(
             declaration,
             engine,
@@ -170,10 +172,13 @@ class _EngineFactory:
             self._llamas.pop(model.name, None),
         )
 
-    def _engine(self, model: Model, connections: Connections) -> tuple[Engine, Callable[[], Awaitable[object]]]:
+    def _engine(
+        self, declaration: Declaration, connections: Connections
+    ) -> tuple[Engine, Callable[[], Awaitable[object]]]:
         """The engine, and what asks it something small."""
+        model = declaration.model
         if model.kind == "chat":
-            chat = self._chat(model, connections)
+            chat = self._chat(declaration, connections)
             return chat, llama.ping if (llama := self._llamas.get(model.name)) else partial(chat.complete, PROBE)
         if model.kind == "embedding":
             embedding = self._embedding(model, connections)
@@ -200,8 +205,8 @@ class _EngineFactory:
         busy = (lambda: few.running > 0) if few is not None else (lambda: False)
         return Liveness(model.name, ask=ask, busy=busy, **self._liveness(model))
 
-    def _chat(self, model: Model, connections: Connections) -> ChatEngine:
-        source = model.source
+    def _chat(self, declaration: Declaration, connections: Connections) -> ChatEngine:
+        model, source = declaration.model, declaration.model.source
         if isinstance(source, UpstreamSource):
             upstream = UpstreamChat(**self._upstream(model, source, connections))
             checked = ConstrainedTools if model.tools_by == "constrained" else CheckedCalls
@@ -209,9 +214,9 @@ class _EngineFactory:
         if isinstance(source, ScriptSource):
             admission = self._admission(model, source.places)
             return RawPrompts(ScriptedChat(model.name, source, admission, model.context_length or 0))
-        return self._llama(model)
+        return self._llama(model, begins_asleep=declaration.is_proven)
 
-    def _llama(self, model: Model) -> ChatEngine:
+    def _llama(self, model: Model, *, begins_asleep: bool) -> ChatEngine:
         """llama.cpp as a server that this process starts."""
         options, key = model.llamacpp, secrets.token_urlsafe(32)
         slots, context = model.queue.at_once or LLAMA_SLOTS, model.context_length or 0
@@ -228,6 +233,8 @@ class _EngineFactory:
             declared=options,
             ask=upstream.ask,
             heartbeat=heartbeat,
+            pool=self._pool,
+            begins_asleep=begins_asleep,
         )
         self._llamas[model.name] = engine
         with_tools = (NativeTools if native else ConstrainedTools)(model.name, engine)

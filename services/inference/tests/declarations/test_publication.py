@@ -12,7 +12,7 @@ from services.inference.tests.projections import projection
 
 from contracts.models.catalog import ModelInfo
 from inference.protocol.engines import Engine
-from inference.serving.served_model import ServedModel
+from inference.serving.served_model import Declaration, ServedModel
 
 HEAD = head(weights=encoded([2.0, *[0.0] * 31], [0.0, 2.0, *[0.0] * 30]))
 DIGEST = f"sha256:{hashlib.sha256(b'head').hexdigest()}"
@@ -302,3 +302,30 @@ def test_the_calls_of_a_published_head_count_for_the_model_that_it_began_as(star
     put(running, "words", words | {"limits": {"requests_per_minute": 3}})
     publish(running)
     assert running.get(f"/v1/models/{NAME}").json()["limits"] is None
+
+
+def proven(app: Any) -> dict[str, bool]:
+    """Of each tuned model, whether it was loaded before and need not be until somebody asks it."""
+    models = app.client.app.state.dependencies.models
+    return {name: models.declared(name).declaration.is_proven for name in names(app)}
+
+
+def test_what_passed_its_gates_is_not_loaded_at_a_restart_and_what_is_being_published_is(start: StartApp) -> None:
+    one, other = (start(CHAT, EMBEDDING, follow_seconds=0.05) for _ in range(2))
+    one.until_ready()
+    other.until_ready()
+    models, made = one.client.app.state.dependencies.models, {}
+    make = models._make
+
+    def make_noted(declaration: Declaration) -> ServedModel[Engine]:
+        made[declaration.model.name] = declaration.is_proven
+        return make(declaration)
+
+    models._make = make_noted
+    publish(one)
+    publish(one, "try1-ftjob_2", job="ftjob_2", stage="candidate")
+    candidate = "words+acme.try1-ftjob_2"
+    assert made == {NAME: False, candidate: False}, "they have to prove that they can be loaded"
+    until(lambda: proven(other) == {NAME: True, candidate: False})
+    again = start(CHAT, EMBEDDING)
+    until(lambda: proven(again) == {NAME: True, candidate: False})

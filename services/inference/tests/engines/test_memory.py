@@ -16,6 +16,9 @@ def test_what_is_free_is_the_least_of_machine_and_container(tmp_path: Path) -> N
     (tmp_path / "memory.current").write_text("1500000\n")
     (tmp_path / "memory.stat").write_text("anon 5\ninactive_file 500000\n")
     assert available_bytes(meminfo, tmp_path) == 2_000_000
+    (tmp_path / "memory.stat").write_text("anon 5\ninactive_file 500000\nactive_file 300000\n")
+    assert available_bytes(meminfo, tmp_path) == 2_000_000
+    assert available_bytes(meminfo, tmp_path, mapped=True) == 2_300_000
     (tmp_path / "memory.max").write_text("max\n")
     assert available_bytes(meminfo, tmp_path) == 4000 * 1024
     assert available_bytes(tmp_path / "none", tmp_path / "none") is None

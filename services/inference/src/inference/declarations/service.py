@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -72,6 +74,8 @@ class DeclaredModels:
         """What entries were read as."""
         self._unusable: dict[str, str] = {}
         """Why an entry of an earlier release can't be used."""
+        self._declaring: Counter[str] = Counter()
+        """Names that calls of this replica are declaring: what these mean is to be loaded before they answer."""
         self._turn = asyncio.Lock()
         self._following: asyncio.Task[None] | None = None
 
@@ -151,8 +155,12 @@ class DeclaredModels:
         check = await self._held_to(model)
         is_chosen = declaration.default is True  # not before it is known whether it can be loaded
         as_yet = declaration.model_copy(update={"default": None} if is_chosen else {})
-        await self._repository.put(name, as_yet, check, write, publisher)
-        await self._refresh()
+        self._declaring[name] += 1
+        try:
+            await self._repository.put(name, as_yet, check, write, publisher)
+            await self._refresh()
+        finally:
+            self._declaring -= Counter((name,))
         served = self._served.declared(name)
         await _try_out(served)
         await self._vectors.remember([served])
@@ -249,7 +257,9 @@ class DeclaredModels:
                 self._unusable[row.name] = error.message
                 return None
             known = self._models[row.name] = row.entry, await asyncio.to_thread(with_list_price, model)
-        return Declaration(known[1], int(row.created_at.timestamp()), is_added=True)
+        tuned = known[1].tuned
+        is_proven = tuned is not None and tuned.stage == "published" and not self._declaring[row.name]
+        return Declaration(known[1], int(row.created_at.timestamp()), is_added=True, is_proven=is_proven)
 
 
 def _with_defaults(declarations: Sequence[Declaration], declared: Declared) -> list[Declaration]:
@@ -262,7 +272,7 @@ def _with_defaults(declarations: Sequence[Declaration], declared: Declared) -> l
         model = declaration.model
         default = model.name == chosen[model.kind] if model.kind in chosen else model.default
         changed = model if default == model.default else model.model_copy(update={"default": default})
-        return Declaration(changed, declaration.created, declaration.is_added)
+        return replace(declaration, model=changed)
 
     return [decided(declaration) for declaration in declarations]
 
@@ -278,7 +288,7 @@ def _priced(declarations: Sequence[Declaration]) -> list[Declaration]:
             return declaration
         limits = {} if model.engine == "head" else {"limits": parent.limits}  # a head's calls count as its parent's
         changed = model.model_copy(update={"price": parent.price, **limits})
-        return Declaration(changed, declaration.created, declaration.is_added)
+        return replace(declaration, model=changed)
 
     return [priced(declaration) for declaration in declarations]
 

@@ -11,9 +11,12 @@ CGROUP = Path("/sys/fs/cgroup")
 MEMINFO = Path("/proc/meminfo")
 
 
-def available_bytes(meminfo: Path = MEMINFO, cgroup: Path = CGROUP) -> int | None:
-    """Memory that can be had now, of the machine or of the container's limit; None where the system does not say."""
-    known = [value for value in (_of_machine(meminfo), _of_container(cgroup)) if value is not None]
+def available_bytes(meminfo: Path = MEMINFO, cgroup: Path = CGROUP, *, mapped: bool = False) -> int | None:
+    """Memory that can be had now, of the machine or of the container's limit; None where the system does not say.
+
+    `mapped`: pages of files that processes use now count as free in a container, too, as they do on a machine.
+    """
+    known = [value for value in (_of_machine(meminfo), _of_container(cgroup, mapped)) if value is not None]
     return min(known, default=None)
 
 
@@ -32,12 +35,13 @@ def _of_machine(meminfo: Path) -> int | None:
     return next((int(size) * 1024 for size in sizes), None)
 
 
-def _of_container(cgroup: Path) -> int | None:
+def _of_container(cgroup: Path, mapped: bool) -> int | None:
     """Of control groups, version 2; files that were only read count as free."""
     try:
         most = (cgroup / "memory.max").read_text().strip()
         used = int((cgroup / "memory.current").read_text())
         stat = dict(line.split() for line in (cgroup / "memory.stat").read_text().splitlines())
-        return None if most == "max" else int(most) - used + int(stat.get("inactive_file", 0))
+        files = int(stat.get("inactive_file", 0)) + (int(stat.get("active_file", 0)) if mapped else 0)
+        return None if most == "max" else int(most) - used + files
     except (OSError, ValueError):
         return None

@@ -42,6 +42,8 @@ class Declaration:
     created: int = 0
     is_added: bool = False
     """Whether by a call, not by the models file."""
+    is_proven: bool = False
+    """Whether it was loaded and has answered before it was declared: it need not be again before somebody asks it."""
 
     def is_served_alike(self, other: Declaration) -> bool:
         """Whether the one can take the other's place without being loaded anew."""
@@ -189,12 +191,17 @@ class ServedModel(Generic[AnyEngine]):
         if self._state == "loading":
             self._why = LOADING
             if await self._attempt(self.engine.open()):
-                if self._child is not None and isinstance(self.engine, ChatEngine) and not self.model.packaged:
-                    await self.reading_speed.measure(self.engine, self.name)
+                await self._measure()
                 log.info("model ready", model=self.name, kind=self.model.kind)
                 self._state = "ready"
                 READY.labels(self.name).set(1)
         self._opened.set()
+
+    async def _measure(self) -> None:
+        """How fast it reads, of one with a process here; the packaged model's is known well enough."""
+        is_awake = self._child is not None and not self._child.is_asleep
+        if is_awake and isinstance(self.engine, ChatEngine) and not self.model.packaged:
+            await self.reading_speed.measure(self.engine, self.name)
 
     async def _attempt(self, work: Awaitable[object]) -> bool:
         """Whether it succeeds."""

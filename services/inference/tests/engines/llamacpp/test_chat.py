@@ -16,9 +16,10 @@ from inference.catalog.gguf_files import GgufFiles
 from inference.catalog.gguf_header import read_header
 from inference.catalog.gguf_tokenizer import tokenizer_json
 from inference.catalog.llama_options import GenerationDefaults, LlamaOptions
-from inference.engines.llamacpp import chat
+from inference.engines.llamacpp import chat, memory_pool
 from inference.engines.llamacpp.chat import LlamaChat
 from inference.engines.llamacpp.heartbeat import Heartbeat
+from inference.engines.llamacpp.memory_pool import MemoryPool
 from inference.engines.llamacpp.process import ServerOptions, ServerProcess
 from inference.engines.llamacpp.request import LlamaModel
 from inference.errors import CannotLoad, FileInvalid, ModelNotReady, ModelTooLarge
@@ -38,7 +39,12 @@ async def answered() -> None:
 
 
 def engine(
-    upstream: ChatEngine, *files: Path, memory_mb: int | None = None, idle_seconds: int | None = None
+    upstream: ChatEngine,
+    *files: Path,
+    memory_mb: int | None = None,
+    idle_seconds: int | None = None,
+    pool: MemoryPool | None = None,
+    begins_asleep: bool = False,
 ) -> LlamaChat:
     adapters = tuple((file, 1.0) for file in files[1:])
     return LlamaChat(
@@ -52,6 +58,8 @@ def engine(
         declared=LlamaOptions(memory_mb=memory_mb, idle_seconds=idle_seconds),
         ask=tokens,
         heartbeat=Heartbeat(answered, 60),
+        pool=pool or MemoryPool(lambda: None),
+        begins_asleep=begins_asleep,
     )
 
 
@@ -66,6 +74,9 @@ class Process:
         return None
 
     def memory_bytes(self) -> int:
+        return 0
+
+    def private_bytes(self) -> int:
         return 0
 
     def cpu_seconds(self) -> float | None:
@@ -229,3 +240,48 @@ async def test_a_file_that_changed_meanwhile_is_checked_before_it_is_loaded(star
     assert starts.count == 2
     assert llama.loaded != first
     await llama.close()
+
+
+async def test_one_that_begins_asleep_has_its_files_checked_and_no_process_until_it_is_asked(
+    starts: Starts, file: Path
+) -> None:
+    pool = MemoryPool(lambda: None)
+    llama = engine(FakeEngine("awake"), file, pool=pool, begins_asleep=True)
+    await llama.open()
+    await llama.probe()
+    assert (llama.is_asleep, starts.count, pool.has(llama._server)) == (True, 0, False)
+    assert llama.loaded is not None
+    await llama.complete(asked())
+    assert (llama.is_asleep, starts.count, pool.has(llama._server)) == (False, 1, True)
+    await llama.close()
+    assert not pool.has(llama._server)
+    broken = engine(FakeEngine(), file, begins_asleep=True)
+    put(b"no model", file)
+    with pytest.raises(FileInvalid):
+        await broken.open()
+
+
+async def test_only_one_that_never_sleeps_fails_for_want_of_memory_and_one_whose_start_fails_gives_its_part_back(
+    starts: Starts, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = MemoryPool(lambda: 1_000_000)
+    monkeypatch.setattr(memory_pool, "WAIT_SECONDS", 0.0)
+    sleeper = engine(FakeEngine(), file, pool=pool, idle_seconds=300)
+    await sleeper.open()
+    with pytest.raises(ModelNotReady, match=r"it sleeps, and m\.gguf needs about \d+ MB, and 1 MB are left"):
+        await sleeper.complete(asked())
+    await sleeper.probe()
+    knows = engine(FakeEngine(), file, pool=pool, idle_seconds=300, memory_mb=1000)
+    await knows.open()
+    assert (sleeper.is_asleep, knows.is_asleep) == (True, False)
+
+    async def start(*_: object) -> ServerProcess:
+        raise CannotLoad("no process in unit tests")
+
+    monkeypatch.setattr(chat, "start_server", start)
+    failing = engine(FakeEngine(), file, pool=pool, memory_mb=1000)
+    with pytest.raises(CannotLoad):
+        await failing.open()
+    assert not pool.has(failing._server)
+    for llama in (sleeper, knows):
+        await llama.close()

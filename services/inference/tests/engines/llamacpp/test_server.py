@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY
 
 from inference.engines.llamacpp import server as llama_server
 from inference.engines.llamacpp.heartbeat import Heartbeat
+from inference.engines.llamacpp.memory_pool import MemoryPool
 from inference.engines.llamacpp.server import LlamaServer
 from inference.errors import CannotLoad, FileInvalid, ModelBusy, ModelNotReady
 
@@ -36,6 +37,9 @@ class Process:
         return self.code
 
     def memory_bytes(self) -> int:
+        return self.memory
+
+    def private_bytes(self) -> int:
         return self.memory
 
     def cpu_seconds(self) -> float:
@@ -66,6 +70,7 @@ class Starts:
             start=self.start,
             moved=self.moved,
             heartbeat=Heartbeat(self.answers.wait, stalled_seconds=3),
+            pool=MemoryPool(lambda: None),
             idle_seconds=idle_seconds,
             now=lambda: self.seconds,
         )

@@ -15,16 +15,18 @@ from typing import Any
 
 from contracts.models.chat import ChatRequest
 from inference.catalog.gguf_files import GgufFiles
-from inference.catalog.gguf_header import GgufHeader, read_header
+from inference.catalog.gguf_header import read_header
 from inference.catalog.gguf_tokenizer import tokenizer_json
 from inference.catalog.llama_options import LlamaOptions
 from inference.engines.llamacpp.heartbeat import Heartbeat
 from inference.engines.llamacpp.memory import check_room, needed_bytes
+from inference.engines.llamacpp.memory_pool import MemoryPool
 from inference.engines.llamacpp.process import ServerOptions, ServerProcess, gpu_bytes, start_server
 from inference.engines.llamacpp.request import LlamaModel, LlamaRequest, read_request
 from inference.engines.llamacpp.server import LlamaServer
 from inference.engines.llamacpp.tokens import Ask, LlamaTokens
 from inference.engines.memory import MEGABYTE
+from inference.errors import ModelTooLarge
 from inference.protocol.engines import ChatEngine, Completion, Piece
 from inference.protocol.tokens import TokenCodec
 from inference.queueing.liveness import PROBE
@@ -49,9 +51,12 @@ class LlamaChat:
         declared: LlamaOptions,
         ask: Ask,
         heartbeat: Heartbeat,
+        pool: MemoryPool,
+        begins_asleep: bool = False,
     ) -> None:
         """`ask` calls the child beside OpenAI's calls; `heartbeat` tells when it hangs. `declared`: how much memory the
-        child may take, and after how long without a call it is ended until the next one."""
+        child may take, and after how long without a call it is ended until the next one. One that `begins_asleep` is
+        not started before somebody asks it."""
         self.name = name
         self._upstream = upstream
         self._locate = locate
@@ -64,8 +69,18 @@ class LlamaChat:
         self._ask = ask
         self._tokens = LlamaTokens(name, self._ask_awake, self._body_of, self._weights)
         self._tokenizer: bytes | None = None
-        idle = declared.idle_seconds or 0
-        self._server = LlamaServer(name, start=self._start, moved=moved, heartbeat=heartbeat, idle_seconds=idle)
+        self._pool = pool
+        self._needed = 0
+        self._begins_asleep = begins_asleep
+        self._may_sleep = bool(declared.idle_seconds)
+        self._server = LlamaServer(
+            name,
+            start=self._start,
+            moved=moved,
+            heartbeat=heartbeat,
+            pool=pool,
+            idle_seconds=declared.idle_seconds or 0,
+        )
 
     @property
     def pid(self) -> int | None:
@@ -88,9 +103,12 @@ class LlamaChat:
         return self._files.weights if self._files is not None and self._files.is_single else None
 
     async def open(self) -> None:
-        """Check the files and start the process; raises `CannotLoad`."""
-        files, header = await self._look()
-        await self._server.open(await self._memory(files, header))
+        """Check the files and start the process, unless it begins asleep; raises `CannotLoad`."""
+        await self._look()
+        bound = self._memory_mb * MEGABYTE if self._memory_mb else None
+        if bound is not None:
+            await self._check_room(bound)
+        await self._server.open(bound or round(self._needed * ROOM), asleep=self._begins_asleep)
 
     async def close(self) -> None:
         """End the process."""
@@ -154,29 +172,46 @@ class LlamaChat:
         async with self._server.use():
             return await self._ask(path, body)
 
-    async def _look(self) -> tuple[GgufFiles, GgufHeader]:
+    async def _look(self) -> None:
         """Find and check the files, which may take seconds; raises `CannotLoad`."""
         files = self._files = await asyncio.to_thread(self._locate)
         self._loaded = await asyncio.to_thread(files.state)
         header, *_ = [await asyncio.to_thread(read_header, file) for file in files.all()]
         self._tokenizer = self._upstream.tokenizer() or await asyncio.to_thread(tokenizer_json, header)
         self._model = replace(self._model, pictures=files.mmproj is not None, control_tokens=header.control_tokens())
-        return files, header
+        self._needed = needed_bytes(files, header, self._options.context * self._options.slots)
 
     async def _start(self) -> ServerProcess:
         """Start a process that serves the model, from the files that were checked, once more where they changed."""
         assert self._files is not None
         if await asyncio.to_thread(self._files.state) != self._loaded:
             await self._look()
-        return await start_server(self.name, self._files, self._options, self._key)
+        is_anew = not self._pool.has(self._server)
+        if is_anew:
+            await self._reserve()
+        try:
+            return await start_server(self.name, self._files, self._options, self._key)
+        except BaseException:
+            if is_anew:
+                self._pool.release(self._server)
+            raise
 
-    async def _memory(self, files: GgufFiles, header: GgufHeader) -> int:
-        """The bound of its memory, which is checked against what there is; raises `ModelTooLarge`."""
-        needed = needed_bytes(files, header, self._options.context * self._options.slots)
-        bound = self._memory_mb * MEGABYTE if self._memory_mb else None
+    async def _reserve(self) -> None:
+        """Its part of the memory; raises `ModelTooLarge`. One that never sleeps, or says itself what it may take, has
+        it whatever others may take later."""
+        must = not self._may_sleep or self._memory_mb is not None
+        layers, file = self._options.gpu_layers, self._weights().name
+        await self._pool.reserve(self._server, file, self._needed, gpu_layers=layers, must=must)
+        if must and self._memory_mb is None:
+            try:
+                await self._check_room(None)
+            except ModelTooLarge:
+                self._pool.release(self._server)
+                raise
+
+    async def _check_room(self, bound: int | None) -> None:
         layers = self._options.gpu_layers
-        await check_room(files.weights.name, needed, bound=bound, gpu_layers=layers, gpu_bytes=gpu_bytes)
-        return bound or round(needed * ROOM)
+        await check_room(self._weights().name, self._needed, bound=bound, gpu_layers=layers, gpu_bytes=gpu_bytes)
 
 
 class _Usage:

@@ -27,7 +27,7 @@ async def check_room(
     *,
     bound: int | None,
     gpu_layers: int | None,
-    gpu_bytes: Callable[[], Awaitable[int]],
+    gpu_bytes: Callable[[], Awaitable[int | None]],
     available: Callable[[], int | None] = available_bytes,
 ) -> None:
     """Raise `ModelTooLarge` for a model that needs more than its bound, or more than there is.
@@ -38,5 +38,5 @@ async def check_room(
     if limit is None or needed <= limit:
         return
     if gpu_layers != 0:
-        limit += await gpu_bytes()
+        limit += await gpu_bytes() or 0
     check_memory(name, needed, limit, REMEDY, there="are free" if bound is None else "its memory_mb allows")

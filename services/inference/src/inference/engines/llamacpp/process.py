@@ -67,10 +67,20 @@ class ServerProcess:
 
     def memory_bytes(self) -> int:
         """What it holds of the machine's memory; 0 where the system does not say."""
+        return self._resident()[0]
+
+    def private_bytes(self) -> int:
+        """The same without pages of files, which can be had again."""
+        resident, of_files = self._resident()
+        return resident - of_files
+
+    def _resident(self) -> tuple[int, int]:
+        """All that it holds, and what of that are pages of files."""
         try:
-            return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * PAGE
-        except (OSError, IndexError, ValueError):
-            return 0
+            _, resident, of_files, *_ = Path(f"/proc/{self.pid}/statm").read_text().split()
+            return int(resident) * PAGE, int(of_files) * PAGE
+        except (OSError, ValueError):
+            return 0, 0
 
     def cpu_seconds(self) -> float | None:
         """Processor time that it has had, of all its threads; None where the system does not say."""
@@ -86,8 +96,9 @@ class ServerProcess:
         await self._ended
 
 
-async def gpu_bytes() -> int:
-    """Free memory of the GPUs that this build of llama.cpp can put layers on; 0 where it tells of none.
+async def gpu_bytes() -> int | None:
+    """Free memory of the GPUs that this build of llama.cpp can put layers on; None where it has none, 0 where it does
+    not say.
 
     Asked in a process of its own: no other maps llama.cpp. A GPU that shares the machine's memory has none of its own.
     """
@@ -110,7 +121,10 @@ async def gpu_bytes() -> int:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return sum(json.loads(answer).values()) if process.returncode == 0 else 0
+    if process.returncode != 0:
+        return 0
+    gpus = json.loads(answer)
+    return sum(gpus.values()) if gpus else None
 
 
 async def start_server(model: str, files: GgufFiles, options: ServerOptions, key: str) -> ServerProcess:

@@ -1,6 +1,7 @@
 """Keeps one model's llama.cpp running: started anew when its process ends, hangs or takes more memory than it may.
 
-One that nobody asks sleeps: its process is ended, and started again by the next call, which waits for it.
+One that nobody asks sleeps: its process is ended, and started again by the next call, which waits for it. It sleeps
+sooner where another model needs its memory.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from dataclasses import dataclass, field
 import structlog
 
 from inference.engines.llamacpp.heartbeat import LOOK_SECONDS, Heartbeat
+from inference.engines.llamacpp.memory_pool import MemoryPool
 from inference.engines.llamacpp.process import ServerProcess
-from inference.errors import CannotLoad, ModelBusy, ModelNotReady
+from inference.errors import CannotLoad, ModelBusy, ModelNotReady, ModelTooLarge
 from inference.metrics import ASLEEP, ENGINE_RESTARTS
 from servicekit.telemetry.metrics import begin_at_zero
 
@@ -51,14 +53,17 @@ class LlamaServer:
         start: Callable[[], Awaitable[ServerProcess]],
         moved: Callable[[str | None], None],
         heartbeat: Heartbeat,
+        pool: MemoryPool,
         idle_seconds: float = 0.0,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """After `idle_seconds` without a call it sleeps; 0 is never."""
+        """After `idle_seconds` without a call it sleeps; 0 is never. `start` reserves its part of the `pool`, which is
+        given back here."""
         self._model = model
         self._start = start
         self._moved = moved
         self._heartbeat = heartbeat
+        self._pool = pool
         self._now = now
         self._process: ServerProcess | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -79,6 +84,17 @@ class LlamaServer:
     def is_asleep(self) -> bool:
         """Whether it has no process since nobody asks, or is being started again."""
         return self._sleep is not None
+
+    @property
+    def idle_since(self) -> float | None:
+        """When it was last used; None while it is, and of one that never sleeps or has no process to end."""
+        can_sleep = self._idle_seconds and self._process is not None and self._sleep is None and not self._holds
+        return self._used_at if can_sleep else None
+
+    @property
+    def private_bytes(self) -> int:
+        """What its process holds of the memory beside pages of files."""
+        return self._process.private_bytes() if self._process is not None else 0
 
     @contextlib.asynccontextmanager
     async def use(self) -> AsyncGenerator[None, None]:
@@ -102,12 +118,28 @@ class LlamaServer:
             yield
         finally:
             self._holds -= 1
+            if not self._holds:
+                self._pool.notify()
 
-    async def open(self, memory_bytes: int | None) -> None:
-        """Start it, and watch over it; raises `CannotLoad`. Beyond so much memory it is started anew."""
-        process = await self._start()
-        self._serve(process)
+    async def open(self, memory_bytes: int | None, *, asleep: bool = False) -> None:
+        """Start it, and watch over it; raises `CannotLoad`. Beyond so much memory it is started anew.
+
+        It begins `asleep` if it is to, and where it may sleep and there is no room for it now.
+        """
+        process = None if asleep else await self._first()
+        if process is None:
+            self._begin_sleep()
+        else:
+            self._serve(process)
         self._watching = asyncio.create_task(self._watch(process, memory_bytes))
+
+    async def fall_asleep(self) -> None:
+        """End its process before its time, so that another model has the memory; of one that is idle."""
+        process = self._process
+        assert process is not None
+        self._begin_sleep()  # nothing is awaited from where it was seen to be idle to here
+        log.info("a model sleeps: another one needs its memory", model=self._model)
+        await self._end(process)
 
     def check(self) -> None:
         """Raise `ModelNotReady` while no process serves the model, unless it sleeps and nothing speaks against its
@@ -124,14 +156,24 @@ class LlamaServer:
         if self._process is not None:
             await self._process.end()
             self._process = None
+        self._pool.release(self)
 
-    async def _watch(self, process: ServerProcess, memory_bytes: int | None) -> None:
+    async def _first(self) -> ServerProcess | None:
+        try:
+            return await self._start()
+        except ModelTooLarge as error:
+            if not self._idle_seconds:
+                raise
+            log.warning("a model sleeps: there is no room for it now", model=self._model, why=str(error))
+            return None
+
+    async def _watch(self, process: ServerProcess | None, memory_bytes: int | None) -> None:
         failures = 0
         try:
             while True:
                 began = self._now()
-                why = await self._end_of(process, memory_bytes)
-                if why is None:
+                why = None if process is None else await self._end_of(process, memory_bytes)
+                if process is None or why is None:
                     process, failures = await self._sleep_until_asked(process), 0
                     continue
                 self._why = f"{why}, and is started again"
@@ -146,8 +188,11 @@ class LlamaServer:
                 self._sleep.over.set_result(CannotLoad("it is being removed, or inference ends"))
 
     async def _end_of(self, process: ServerProcess, memory_bytes: int | None) -> str | None:
-        """Wait until it ends, hangs or takes too much memory; why it serves no more. None where nobody asks it."""
-        while (code := await process.wait(LOOK_SECONDS)) is None:
+        """Wait until it ends, hangs or takes too much memory; why it serves no more. None where nobody asks it, or
+        another model needs its memory."""
+        while (code := await process.wait(LOOK_SECONDS)) is None or self._sleep is not None:
+            if self._sleep is not None:
+                return None
             if memory_bytes is not None and process.memory_bytes() > memory_bytes:
                 return f"its process took more than {memory_bytes // 1_000_000} MB"
             if (silent := self._heartbeat.look(process.cpu_seconds())) is not None:
@@ -169,17 +214,26 @@ class LlamaServer:
                 log.error("a model's process can't be started again", model=self._model, why=str(error))
                 failures, longest = failures + 1, LONGEST_PAUSE_OF_FAILURES_SECONDS
 
-    async def _sleep_until_asked(self, process: ServerProcess) -> ServerProcess:
-        """End the process; the one that was started when somebody asked."""
-        sleep = self._begin_sleep()
-        await self._end(process)
-        log.info("a model sleeps: nobody asked it", model=self._model, seconds=self._idle_seconds)
+    async def _sleep_until_asked(self, process: ServerProcess | None) -> ServerProcess:
+        """End the process, if there is one still; the one that was started when somebody asked."""
+        if self._sleep is None:
+            log.info("a model sleeps: nobody asked it", model=self._model, seconds=self._idle_seconds)
+        sleep = self._sleep or self._begin_sleep()
+        if process is not None:
+            await self._end(process)
+        self._pool.release(self)
         pause = None
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(sleep.wanted.wait(), pause)
             try:
                 process = await self._start()
+            except ModelTooLarge as error:  # which is nothing against it: the next call finds room, maybe
+                log.warning("a model that slept has no room", model=self._model, why=str(error))
+                failed, sleep = sleep, self._begin_sleep()
+                self._why, pause = "", None
+                failed.over.set_result(error)
+                continue
             except (CannotLoad, OSError) as error:
                 self._why = f"it failed to load: {error}"
                 log.error("a model that slept can't be started again", model=self._model, why=str(error))
@@ -199,6 +253,8 @@ class LlamaServer:
             raise ModelBusy(self._model, RETRY_SECONDS)
         sleep.wanted.set()
         error = await asyncio.shield(sleep.over)
+        if isinstance(error, ModelTooLarge):
+            raise ModelNotReady(self._model, f"it sleeps, and {error}", RETRY_SECONDS, error.code)
         if error is not None:
             code = error.code if isinstance(error, CannotLoad) else None
             raise ModelNotReady(self._model, f"it failed to load: {error}", code=code)

@@ -1,0 +1,123 @@
+"""The memory that all models of llama.cpp share: each reserves its part before its process starts, and the ones that
+nobody asks are put to sleep for it, the least recently used first.
+
+What a process needs is reserved in full, as the system does not show it yet: keys and values take memory when they are
+first used, and weights are pages of a file, which count as free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from operator import itemgetter
+from typing import Protocol
+
+from inference.engines.llamacpp.memory import REMEDY
+from inference.engines.llamacpp.process import gpu_bytes
+from inference.engines.memory import MEGABYTE, available_bytes
+from inference.errors import ModelTooLarge
+
+WAIT_SECONDS = 5.0
+"""How long a model waits for calls of others to end, where nothing else gives it room."""
+
+
+class Sleeper(Protocol):
+    """A model whose process can be ended until somebody asks it."""
+
+    @property
+    def idle_since(self) -> float | None:
+        """When it was last used; None while it is, and of one that never sleeps."""
+        ...
+
+    @property
+    def private_bytes(self) -> int:
+        """What its process holds that the system does not count as free."""
+        ...
+
+    async def fall_asleep(self) -> None:
+        """End its process; of one that is idle."""
+        ...
+
+
+class MemoryPool:
+    """Who has a part of the memory, and how large it may become."""
+
+    def __init__(
+        self,
+        available: Callable[[], int | None] = lambda: available_bytes(mapped=True),
+        gpus: Callable[[], Awaitable[int | None]] = gpu_bytes,
+    ) -> None:
+        self._available = available
+        self._gpus = gpus
+        self._has_gpus = True
+        """Until it is known otherwise."""
+        self._parts: dict[Sleeper, int] = {}
+        self._one_at_a_time = asyncio.Lock()
+        self._changed = asyncio.Event()
+
+    def has(self, model: Sleeper) -> bool:
+        """Whether a model has its part: until it sleeps or is closed, also while it is started again."""
+        return model in self._parts
+
+    async def reserve(self, model: Sleeper, name: str, needed: int, *, gpu_layers: int | None, must: bool) -> None:
+        """Have a part of `needed` bytes for a model that has none, once idle ones have given theirs back.
+
+        One that `must` has it though there is less. Else raises `ModelTooLarge` where calls of others keep it for as
+        long as a caller can wait.
+        """
+        give_up = time.monotonic() + WAIT_SECONDS
+        while not await self._reserve_now(model, needed, gpu_layers, must=must):
+            if (left := give_up - time.monotonic()) <= 0:
+                raise ModelTooLarge(self._shortage(name, needed))
+            self._changed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), left)
+
+    def release(self, model: Sleeper) -> None:
+        """Its process has ended, and is not started again before it is asked."""
+        self._parts.pop(model, None)
+        self.notify()
+
+    def notify(self) -> None:
+        """A call has ended: its model may be idle now."""
+        self._changed.set()
+
+    async def _reserve_now(self, model: Sleeper, needed: int, gpu_layers: int | None, *, must: bool) -> bool:
+        """Whether it has its part, for which idle models were put to sleep where it took that."""
+        async with self._one_at_a_time:
+            while not await self._has_room(needed, gpu_layers):
+                idle = [(since, each) for each in self._parts if (since := each.idle_since) is not None]
+                if not idle:
+                    break
+                _, longest = min(idle, key=itemgetter(0))
+                await longest.fall_asleep()
+                self._parts.pop(longest, None)
+            else:
+                must = True
+            if must:
+                self._parts[model] = needed
+            return must
+
+    async def _has_room(self, needed: int, gpu_layers: int | None) -> bool:
+        """GPUs are asked only where they decide: it takes a moment. What is on them is there from the start."""
+        available = self._available()
+        if available is None or needed <= available - self._outstanding():
+            return True
+        if gpu_layers == 0 or not self._has_gpus:
+            return False
+        free = await self._gpus()
+        self._has_gpus = free is not None
+        return bool(free) and needed <= available + (free or 0)
+
+    def _outstanding(self) -> int:
+        """What models have reserved and do not hold yet."""
+        return sum(max(0, part - model.private_bytes) for model, part in self._parts.items())
+
+    def _shortage(self, name: str, needed: int) -> str:
+        left = max(0, (self._available() or 0) - self._outstanding())
+        return (
+            f"{name} needs about {needed // MEGABYTE} MB, and {left // MEGABYTE} MB are left beside {len(self._parts)} "
+            f"other models that are awake. Ask again once their calls have ended. If it stays so: {REMEDY}"
+        )
