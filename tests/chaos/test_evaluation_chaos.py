@@ -10,7 +10,9 @@ import os
 import random
 import signal
 from collections import Counter
+from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,54 @@ async def test_each_question_is_answered_once_and_the_cost_is_the_ledgers_after_
             await _agree(gateway, found)
         finally:
             await lab.end(signal.SIGTERM)
+
+
+async def test_no_answer_is_paid_twice_while_its_judge_is_away_and_labs_that_wait_for_it_are_killed(
+    tmp_path: Path,
+) -> None:
+    port, few, judge = free_port(), 12, "slow"
+    async with running_gateway(
+        tmp_path, limiter=MemoryLimiter(SystemClock()), lab_url=f"http://127.0.0.1:{port}"
+    ) as gateway:
+
+        def asked(model: str) -> int:
+            calls = [call for call in gateway.seen.calls if call["path"] == "/inference/v1/chat/completions"]
+            return len([call for call in calls if call["body"]["model"] == model])
+
+        lab = Lab(tmp_path, port, gateway)
+        await lab.start()
+        try:
+            gateway.seen.script[judge] = ["503"]
+            items = [{"question": f"Question {n}?", "answers": ["Hello there"]} for n in range(few)]
+            saved = await gateway.call("POST", "/v1/question-sets", json={"name": "policies", "items": items})
+            assert saved.status == 201, await saved.text()
+            body = {"question_set": "policies", "target": {"model": "echo"}, "judge": {"model": judge}}
+            made = await (await gateway.call("POST", "/v1/evaluations", json=body)).json()
+            path = f"/v1/evaluations/{made['id']}"
+            for _ in range(3):
+                await _until_it_waits(gateway, path, partial(asked, judge))
+                await lab.end()
+                await lab.start()
+            assert 0 < asked("echo") < few
+            gateway.seen.script[judge] = ["ok"]
+            found = await _until(gateway, path, few + 1)
+            assert (found["status"], found["done"], found["failed"]) == ("completed", few, 0)
+            assert found["figures"]["judge_failed"]["questions"] == few
+            assert asked("echo") == few
+            assert asked(judge) >= few
+        finally:
+            await lab.end(signal.SIGTERM)
+
+
+async def _until_it_waits(gateway: RunningGateway, path: str, asked: Callable[[], int]) -> None:
+    """Return once something was asked in vain, and the evaluation waits before it asks again."""
+    before = asked()
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while True:
+            found = await (await gateway.call("GET", path)).json()
+            if asked() > before and found["status"] == "queued":
+                return
+            await asyncio.sleep(0.05)
 
 
 async def _agree(gateway: RunningGateway, found: dict[str, Any]) -> None:

@@ -109,6 +109,16 @@ ANSWERS = Table(
 )
 """One row a question, written with the progress of its evaluation: a question that has one is not asked again."""
 
+UNJUDGED = Table(
+    "evaluation_unjudged",
+    metadata,
+    Column("evaluation_id", String(40), ForeignKey("evaluations.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("answered", JSON, nullable=False),
+    Column("tries", Integer, nullable=False),
+)
+"""Answers that are paid for and wait for their verdict: with it, each becomes a row of `evaluation_answers`."""
+
 GENERATIONS = Table(
     "question_generations",
     metadata,

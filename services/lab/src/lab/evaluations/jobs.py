@@ -24,6 +24,7 @@ from lab.evaluations.measures import Said
 from lab.evaluations.pairs import write_figures
 from lab.evaluations.rows import answer_row, measured_answers, taken_for_refusal, unanswered
 from lab.evaluations.target import GONE, LATER, Answered, Target
+from lab.evaluations.unjudged import Unjudged, delete_unjudged, read_unjudged, write_unjudged
 from lab.metrics import ASKED, EVALUATIONS
 from lab.tables import ANSWERS
 from servicekit.core.errors import ServiceError
@@ -49,6 +50,8 @@ class Pending:
     """The questions that are still to be asked, and those that are under way."""
 
     left: list[tuple[int, QuestionRecord]]
+    unjudged: Unjudged = field(default_factory=dict)
+    """Answers that were given before, and of which only the verdict is missing."""
     under_way: dict[asyncio.Task[tuple[Answered, int]], tuple[int, QuestionRecord]] = field(default_factory=dict)
     refused: int = 0
     """Questions that were refused in a row since this began."""
@@ -105,7 +108,10 @@ class EvaluationJobs(JobKind[LeasedJob]):
 
     async def run(self, job: LeasedJob) -> None:
         """Ask what has no answer yet, then sum up."""
-        pending = Pending(await job.store.database.read(lambda one: unanswered(one, job.row)))
+        pending = Pending(
+            await job.store.database.read(lambda one: unanswered(one, job.row)),
+            await job.store.database.read(lambda one: read_unjudged(one, job.id)),
+        )
         try:
             limited = await self._ask_all(job, pending)
         finally:
@@ -122,7 +128,8 @@ class EvaluationJobs(JobKind[LeasedJob]):
             if failure is None and not leaving and pending.left:
                 room = await self._room(job, pending)
                 for number, question in pending.begin(room):
-                    pending.under_way[asyncio.create_task(self._ask(job, number, question))] = (number, question)
+                    attempt = self._answer(job, number, question, pending.unjudged.pop(number, None))
+                    pending.under_way[asyncio.create_task(attempt)] = (number, question)
             if not pending.under_way:
                 break
             for task, number, question in await pending.ended():
@@ -142,6 +149,18 @@ class EvaluationJobs(JobKind[LeasedJob]):
         status = "failed" if isinstance(ending, Fail) else "cancelled"
         await self._finish(job, status, ending.failure)
 
+    async def _answer(
+        self, job: LeasedJob, number: int, question: QuestionRecord, known: tuple[Answered, int] | None
+    ) -> tuple[Answered, int]:
+        """An answer with its verdict, where one is to judge. It is written down before its judge is asked, so that it
+        is paid once, however often that must be waited for."""
+        answered, tries = known or await self._ask(job, number, question)
+        if job.row["judge"] is None or answered.error is not None:
+            return answered, tries
+        if known is None:
+            await job.write(lambda one: write_unjudged(one, job.id, number, answered, tries))
+        return await self._judged(job, question, answered, f"{job.id}.{number}.{job.lease.fence}"), tries
+
     async def _ask(self, job: LeasedJob, number: int, question: QuestionRecord) -> tuple[Answered, int]:
         """An answer, or what went wrong with this question again and again; and how often it was asked."""
         target = EvaluationTarget.model_validate(job.row["target"])
@@ -156,15 +175,12 @@ class EvaluationJobs(JobKind[LeasedJob]):
                         raise
                     return Answered(_NOTHING, 0.0, error=error.body(None)), tried
             else:
-                return await self._judged(job, question, taken_for_refusal(question, answered), name), tried
+                return taken_for_refusal(question, answered), tried
             await asyncio.sleep(PAUSE_SECONDS * tried)
         raise AssertionError("the last try returns or raises")
 
     async def _judged(self, job: LeasedJob, question: QuestionRecord, answered: Answered, name: str) -> Answered:
-        """The answer with its judge's verdict, where one is to judge."""
         spec = job.row["judge"]
-        if spec is None or answered.error is not None:
-            return answered
         token = partial(self.grants.token, job.row["grant_token"], call_id=job.id)
         judge = Judge(self.target, spec["model"], spec["text"], token)
         return replace(answered, judged=await judge.judge(question, answered.said.text, name))
@@ -176,6 +192,7 @@ class EvaluationJobs(JobKind[LeasedJob]):
 
         def change(connection: Connection) -> None:
             connection.execute(insert(ANSWERS).values(**row))
+            delete_unjudged(connection, job.id, number)
 
         values: dict[str, Any] = {"done": job.row["done"] + 1}
         values["failed"] = job.row["failed"] + (answered.error is not None)
@@ -223,5 +240,6 @@ class EvaluationJobs(JobKind[LeasedJob]):
         ended = {"status": status, "error": reason, "figures": {**figures, **agreed}, "spent": spent}
         async with job.releasing({**ended, "finished_at": job.clock.now(), "grant_token": None}) as connection:
             await connection.run(lambda one: write_figures(one, job.id, paired))
+            await connection.run(lambda one: delete_unjudged(one, job.id))
             log.info("evaluation ended", status=status, questions=job.row["done"])
         EVALUATIONS.labels(status).inc()

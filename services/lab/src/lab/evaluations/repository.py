@@ -17,7 +17,7 @@ from lab.errors import EvaluationNotFound, EvaluationUnfinished, TooManyEvaluati
 from lab.evaluations.figures import Measured
 from lab.evaluations.judging.judge import judge_row
 from lab.questions.repository import Viewer
-from lab.tables import ANSWERS, EVALUATIONS
+from lab.tables import ANSWERS, EVALUATIONS, UNJUDGED
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.core.identifiers import new_id
 from servicekit.jobs.tables import JobOwner, is_live
@@ -91,14 +91,16 @@ def delete_evaluation(connection: Connection, viewer: Viewer, evaluation_id: str
     row = read_row(connection, viewer, evaluation_id)
     if row["status"] not in FINAL_EVALUATION_STATUSES:
         raise EvaluationUnfinished(evaluation_id)
-    connection.execute(delete(ANSWERS).where(ANSWERS.c.evaluation_id == evaluation_id))
+    for table in (ANSWERS, UNJUDGED):
+        connection.execute(delete(table).where(table.c.evaluation_id == evaluation_id))
     connection.execute(delete(EVALUATIONS).where(COLUMNS.id == evaluation_id))
 
 
 def delete_tenant(connection: Connection, tenant: str) -> None:
     """Remove all that a tenant has; what is at work finds its row gone."""
     ids = select(COLUMNS.id).where(COLUMNS.tenant == tenant)
-    connection.execute(delete(ANSWERS).where(ANSWERS.c.evaluation_id.in_(ids)))
+    for table in (ANSWERS, UNJUDGED):
+        connection.execute(delete(table).where(table.c.evaluation_id.in_(ids)))
     connection.execute(delete(EVALUATIONS).where(COLUMNS.tenant == tenant))
 
 

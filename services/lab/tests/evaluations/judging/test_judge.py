@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from services.lab.tests.evaluations.asking import ACME, UNSUPPORTED, Bench, right
+from sqlalchemy import select
 
 from contracts.improvement.evaluations import Evaluation, JudgeSpec
 from contracts.improvement.question_sets import QuestionRecord, QuestionSetCreate, Turn
@@ -15,7 +17,9 @@ from lab.evaluations.judging.judge import agreement, judge_row, judged_by_people
 from lab.evaluations.judging.rubric import MOST_MATERIAL, RUBRIC, read_verdict, turns_of
 from lab.evaluations.measures import Said
 from lab.evaluations.target import Answered
-from servicekit.core.errors import NotFound, RateLimited, ServiceError, UpstreamFailed
+from lab.tables import UNJUDGED
+from servicekit.core.clock import ManualClock
+from servicekit.core.errors import NotFound, NotReady, RateLimited, ServiceError, UpstreamFailed
 
 JUDGE = {"judge": {"model": "wise"}}
 Says = Callable[[dict[str, Any]], str | ServiceError | Answered]
@@ -136,6 +140,78 @@ async def test_a_judge_that_is_gone_ends_the_run_and_one_that_is_busy_is_waited_
     assert shown.status == "failed"
     busy = await _run(bench, lambda _: RateLimited("Busy.", retry_after=5))
     assert (busy.status, busy.done) == ("queued", 0)
+
+
+async def _kept(bench: Bench) -> list[int]:
+    """Numbers of the questions whose answers wait for their verdict."""
+    query = select(UNJUDGED.c.number).order_by(UNJUDGED.c.number)
+    return list(await bench.opened.database.read(lambda one: one.execute(query).scalars().all()))
+
+
+def _asked_of(asked: Counter[str], wait_for: Callable[[], None], says: Says) -> Callable[[QuestionRecord, int], Any]:
+    """By the judge as it is told, counting what is asked of the target."""
+
+    def script(question: QuestionRecord, tries: int) -> Answered | ServiceError:
+        if _material(question) is None:
+            asked[question.id] += 1
+            return right(question)
+        wait_for()
+        return _by(says)(question, tries)
+
+    return script
+
+
+async def test_an_answer_is_paid_once_however_often_its_judge_must_be_waited_for(
+    bench: Bench, clock: ManualClock
+) -> None:
+    asked: Counter[str] = Counter()
+    bench.target.script = _asked_of(asked, lambda: None, lambda _: NotReady("Loading.", retry_after=5))
+    evaluation = await bench.start(4, **JUDGE)
+    for _ in range(3):
+        assert await bench.work()
+        shown = await bench.opened.evaluations.get(ACME, evaluation)
+        assert (shown.status, shown.done) == ("queued", 0), "it is no answer before it is judged"
+        clock.advance(60)
+    assert await _kept(bench) == [1, 2]
+    bench.target.script = _asked_of(asked, lambda: None, lambda _: _verdict(True))
+    assert await bench.work()
+    shown = await bench.opened.evaluations.get(ACME, evaluation)
+    assert (shown.status, shown.done, shown.figures["judge_right"].questions) == ("completed", 4, 4)
+    assert (len(asked), set(asked.values())) == (4, {1})
+    answers = (await bench.opened.evaluations.list_answers(ACME, evaluation, 10, None)).data
+    assert [one.answer for one in answers[:3]] == ["answer 1", "answer 2", "answer 3"]
+    assert [one.answer_id for one in answers] == [f"chatcmpl_{one.question_id}" for one in answers]
+    assert await _kept(bench) == []
+
+
+async def test_an_answer_whose_worker_dies_while_it_is_judged_is_not_asked_again(
+    bench: Bench, clock: ManualClock
+) -> None:
+    asked: Counter[str] = Counter()
+
+    def dies() -> None:
+        raise RuntimeError("the process is gone")
+
+    bench.target.script = _asked_of(asked, dies, lambda _: _verdict(True))
+    evaluation = await bench.start(4, **JUDGE)
+    await bench.work("a worker that dies")
+    assert await _kept(bench) == [1, 2]
+    clock.advance(3600)
+    bench.target.script = _asked_of(asked, lambda: None, lambda _: _verdict(True))
+    assert await bench.work("another")
+    shown = await bench.opened.evaluations.get(ACME, evaluation)
+    assert (shown.status, shown.done) == ("completed", 4)
+    assert (len(asked), set(asked.values())) == (4, {1})
+    assert await _kept(bench) == []
+
+
+async def test_what_waits_for_its_verdict_goes_with_its_evaluation_and_with_its_tenant(bench: Bench) -> None:
+    gone = await _run(bench, lambda _: NotFound("There is no model 'wise'."))
+    assert (gone.status, await _kept(bench)) == ("failed", [])
+    await _run(bench, lambda _: RateLimited("Busy.", retry_after=5))
+    assert await _kept(bench)
+    await bench.opened.evaluations.delete_tenant("acme")
+    assert await _kept(bench) == []
 
 
 async def test_agreement_with_people_is_told_beside_the_figures(bench: Bench) -> None:
