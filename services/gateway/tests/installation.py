@@ -28,6 +28,7 @@ from gateway.cache.memory_store import MemoryStore
 from gateway.dependencies import Dependencies, Peers
 from gateway.experiments.shadow_calls import ShadowCalls
 from gateway.feedback.answers import MemoryAnswers
+from gateway.feedback.lab_notices import LabNotices
 from gateway.feedback.service import FeedbackService
 from gateway.limits.admission import Admission
 from gateway.limits.budget_repository import BudgetRepository
@@ -118,6 +119,7 @@ class Installation:
             health=UpstreamHealth(self.inference, clock),
             answer_cache=AnswerCache(MemoryStore(clock, 100_000), cached, self.retriever, issuer, clock),
             feedback=FeedbackService(database, tenants, self.answers, clock, catalog.label, BoundedLabels(100)),
+            lab_notices=LabNotices(database, self.lab, issuer, clock),
             peers=Peers(self.agent, self.inference, self.ingest, self.retriever, self.lab),
             streams=EventStreams(admission, 2),
             recorder=RecordWriter(database, meter.ledger, 64_000_000, 0),

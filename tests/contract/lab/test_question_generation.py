@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import select
+from tests.support.agent.running import free_port
 from tests.support.agent.service import reserved, serving
 from tests.support.gateway.running import RunningGateway, running_gateway
 
@@ -32,18 +34,27 @@ async def gateway(tmp_path: Path) -> AsyncIterator[RunningGateway]:
     listener = reserved()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     async with running_gateway(tmp_path, limiter=MemoryLimiter(SystemClock()), lab_url=url) as running:
-        running.seen.documents = {"visits": TEXT}
-        place = {"chunk_id": "c_visits", "title": "visits", "source": "visits.md", "text": TEXT, "score": 1.0}
-        running.seen.hits = [{**SPAN, **place, "collection": "handbook", "scores": {}}]
-        running.seen.citation = {**SPAN, "quote": TEXT, "supported": True}
-        settings = LabSettings(
-            data_dir=tmp_path / "lab",
-            delegation_public_key_file=tmp_path / "d.pub",
-            gateway_url=running.plane_url,
-            evaluation_poll_seconds=0.2,
-        )
-        async with serving(create_app(settings), listener):
+        _offer_visits(running)
+        async with serving(_lab(tmp_path, running), listener):
             yield running
+
+
+def _lab(folder: Path, gateway: RunningGateway) -> FastAPI:
+    settings = LabSettings(
+        data_dir=folder / "lab",
+        delegation_public_key_file=folder / "d.pub",
+        gateway_url=gateway.plane_url,
+        evaluation_poll_seconds=0.2,
+    )
+    return create_app(settings)
+
+
+def _offer_visits(gateway: RunningGateway) -> None:
+    """One document, which is found and cited."""
+    gateway.seen.documents = {"visits": TEXT}
+    place = {"chunk_id": "c_visits", "title": "visits", "source": "visits.md", "text": TEXT, "score": 1.0}
+    gateway.seen.hits = [{**SPAN, **place, "collection": "handbook", "scores": {}}]
+    gateway.seen.citation = {**SPAN, "quote": TEXT, "supported": True}
 
 
 async def _ended(gateway: RunningGateway, key: str | None = None, **more: Any) -> dict[str, Any]:
@@ -110,6 +121,27 @@ async def test_a_document_that_was_deleted_while_the_lab_was_away_is_missed_befo
     assert (refused.status, (await refused.json())["error"]["code"]) == (409, "nothing_accepted")
     shown = await (await gateway.call("GET", run)).json()
     assert (shown["states"], shown["dropped"]) == ({"stale": 1}, {"document_deleted": 1})
+
+
+async def test_drafts_of_a_document_that_was_deleted_while_the_lab_was_away_go_when_it_is_back(tmp_path: Path) -> None:
+    port = free_port()
+    async with running_gateway(
+        tmp_path, limiter=MemoryLimiter(SystemClock()), lab_url=f"http://127.0.0.1:{port}", restart_seconds=0
+    ) as gateway:
+        _offer_visits(gateway)
+        async with serving(_lab(tmp_path, gateway), port):
+            found = await _ended(gateway, near_misses=0)
+        deleted = await gateway.call("DELETE", "/v1/collections/handbook/documents/visits")
+        assert deleted.status == 204
+        items = f"{SET}/generations/{found['id']}/items"
+        async with serving(_lab(tmp_path, gateway), port), asyncio.timeout(SECONDS):
+            while True:  # nobody does anything: the notice waits for the lab
+                answer = await gateway.call("GET", items)
+                (item,) = (await answer.json())["data"]
+                if item["state"] == "stale":
+                    break
+                await asyncio.sleep(0.1)
+            assert (item["reason"], item["question"], item["span"]) == ("document_deleted", None, None)
 
 
 async def test_the_token_of_a_run_reads_as_its_key_does_and_changes_nothing(gateway: RunningGateway) -> None:

@@ -52,6 +52,7 @@ from gateway.dependencies import Dependencies, Peers
 from gateway.experiments.ratings import rated_answers
 from gateway.experiments.service import Experiments
 from gateway.experiments.shadow_calls import ShadowCalls
+from gateway.feedback.lab_notices import LabNotices
 from gateway.feedback.service import FeedbackService
 from gateway.limits.admission import Admission
 from gateway.limits.budget_repository import BudgetRepository
@@ -137,6 +138,7 @@ async def open_dependencies(
             health=UpstreamHealth(peers.inference, clock),
             answer_cache=_answer_cache(settings, redis, peers, issuer, clock, await restore_epoch(database)),
             feedback=_feedback(settings, database, tenants, catalog, clock),
+            lab_notices=_lab_notices(stack, LabNotices(database, peers.lab, issuer, clock)),
         )
 
 
@@ -252,6 +254,11 @@ def _housekeeping(  # all of this it looks after
     retention = Retention(database, clock, *days)
     _run(stack, housekeeping.run(), retention.run())
     return housekeeping
+
+
+def _lab_notices(stack: AsyncExitStack, notices: LabNotices) -> LabNotices:
+    _run(stack, notices.run())
+    return notices
 
 
 def _run(stack: AsyncExitStack, *works: Coroutine[Any, Any, None]) -> None:

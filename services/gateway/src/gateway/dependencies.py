@@ -24,6 +24,7 @@ from gateway.cache.answer_cache import AnswerCache
 from gateway.experiments.ratings import rated_answers
 from gateway.experiments.service import Experiments
 from gateway.experiments.shadow_calls import ShadowCalls
+from gateway.feedback.lab_notices import LabNotices
 from gateway.feedback.reviews import Reviews
 from gateway.feedback.service import FeedbackService
 from gateway.limits.admission import Admission
@@ -86,6 +87,7 @@ class Dependencies:
     health: UpstreamHealth
     answer_cache: AnswerCache
     feedback: FeedbackService
+    lab_notices: LabNotices
     peers: Peers
     streams: EventStreams
     recorder: RecordWriter

@@ -19,6 +19,7 @@ from lab.errors import (
     TooManyGenerations,
 )
 from lab.questions.repository import Viewer
+from servicekit.core.clock import ManualClock
 
 OTHER = Viewer("other", "key_9")
 NARROW = Viewer("acme", "key_2", limited=True)
@@ -112,6 +113,22 @@ async def test_with_a_document_goes_what_was_made_of_it_and_is_in_no_version(ben
     saved, _ = await generations.save(ACME, OWNER, "policies", run)
     await generations.delete_document("acme", "handbook", None)
     assert (await bench.opened.question_sets.get(ACME, "policies")).questions == saved.questions, "a set is a copy"
+
+
+async def test_a_late_notice_takes_nothing_of_another_document_that_came_under_the_same_id(
+    bench: Bench, clock: ManualClock
+) -> None:
+    generations, deleted_at = bench.opened.generations, clock.now()
+    old = await bench.start()
+    await bench.work()
+    clock.advance(3600)
+    new = await bench.start()
+    await bench.work()
+    await generations.delete_document("acme", "handbook", "pumps", deleted_at)
+    assert "stale" in (await bench.shown(old)).states
+    assert "stale" not in (await bench.shown(new)).states
+    await generations.delete_document("acme", "handbook", None, deleted_at)
+    assert "stale" not in (await bench.shown(new)).states
 
 
 async def test_a_document_that_is_gone_or_changed_is_found_out_before_its_questions_are_saved(bench: Bench) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, StringConstraints, model_validator
 
 from contracts.core.base import Count, DocumentId, Name, Reply, Request, Timestamp, Title
 from contracts.core.values import Text, check_value
@@ -107,3 +107,5 @@ class DeletedDocument(Request):
     collection: Name
     document_id: DocumentId | None = None
     """Null for all of the collection."""
+    deleted_at: AwareDatetime | None = None
+    """What was begun well after it was made of another document of this id. Null means now."""

@@ -95,11 +95,12 @@ class TokenIssuer:
         """An administrator's token for all of a tenant."""
         return self.signer.sign(_of_tenant(principal, DELETION, tenant, request_id), self.lifetime)
 
-    def own_token(self, audiences: Audiences, scopes: tuple[Scope, ...] = ()) -> str:
-        """A token for the gateway's own questions, which touch no tenant's data; with `admin`, for a backup."""
+    def own_token(self, audiences: Audiences, scopes: tuple[Scope, ...] = (), tenant: str = INSTALLATION_TENANT) -> str:
+        """A token for the gateway's own questions, which touch no tenant's data; with `admin`, for a backup. For a
+        `tenant`: for what follows from a call of its keys that is over."""
         own = Delegation(
             audiences=audiences,
-            tenant=INSTALLATION_TENANT,
+            tenant=tenant,
             key_id="gateway",
             scopes=scopes,
             request_id="gateway",

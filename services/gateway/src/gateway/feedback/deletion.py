@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, select, update
 
-from gateway.storage.tables import feedback, feedback_sources, reviews
+from gateway.storage.tables import feedback, feedback_sources, lab_notices, reviews
 from servicekit.sql.database import Database
 from servicekit.sql.transaction import Transaction
 
@@ -14,8 +14,8 @@ ROWS = 500
 
 
 async def delete_tenant(connection: Transaction, tenant: str) -> None:
-    """Remove all that a tenant's people said, and its queue."""
-    for table in (feedback_sources, feedback, reviews):
+    """Remove all that a tenant's people said, its queue, and what the lab, which has deleted it, need not hear."""
+    for table in (feedback_sources, feedback, reviews, lab_notices):
         await connection.execute(delete(table).where(table.c.tenant == tenant))
 
 

@@ -16,20 +16,17 @@ from typing import Any
 import structlog
 
 from contracts.access.acts import ACT_HEADER, Act
-from contracts.documents.documents import DeletedDocument
 from contracts.operations.documents import DELETE_COLLECTION, DELETE_DOCUMENT
 from contracts.operations.operation import Operation
 from gateway.auth.keys import Principal
-from gateway.auth.tokens import QUOTED, SHARED
 from gateway.dependencies import Dependencies
 from gateway.feedback.deletion import delete_sources
 from gateway.proxy.quoted_documents import QuotingRecords
 from gateway.storage.audit_log import Actor, note
 from gateway.streaming.exchange import Exchange
-from servicekit.core.errors import PeerError, ServiceError
+from servicekit.core.errors import PeerError
 from servicekit.peers.client import PeerStream
 
-LAB_SECONDS = 3.0
 log = structlog.get_logger(__name__)
 
 
@@ -131,23 +128,9 @@ async def _note_act(exchange: Exchange, deps: Dependencies, principal: Principal
 async def _delete_what_came_from(
     deps: Dependencies, principal: Principal, spec: Operation[Any], params: Mapping[str, str]
 ) -> None:
-    """With a document, or all of a collection, goes what people said of answers that quoted it."""
+    """With a document, or all of a collection, goes what people said of answers that quoted it, and what the lab made
+    of it and has in no version. A lab that is away keeps nothing from being deleted."""
     if spec.id in (DELETE_DOCUMENT.id, DELETE_COLLECTION.id) and principal.allows_collection(params["name"]):
         await deps.feedback.link(principal.tenant)
         await delete_sources(deps.database, principal.tenant, params["name"], params.get("id"))
-        await _delete_what_the_lab_made(deps, principal, params)
-
-
-async def _delete_what_the_lab_made(deps: Dependencies, principal: Principal, params: Mapping[str, str]) -> None:
-    """Questions that were made of it and are in no version yet. A lab that is away keeps nothing from being deleted:
-    it looks for a question's document again before it saves the question."""
-    body = DeletedDocument(collection=params["name"], document_id=params.get("id"))
-    token = deps.issuer.token(principal, QUOTED, SHARED)
-    path = "/v1/documents/deleted"
-    try:
-        async with deps.peers.lab.stream(
-            "POST", path, token=token, body=body, timeout_seconds=LAB_SECONDS, patient=False
-        ):
-            pass
-    except ServiceError as error:
-        log.warning("the lab was not told that a document is gone", reason=error.message)
+        await deps.lab_notices.send(principal.tenant, params["name"], params.get("id"))

@@ -274,6 +274,16 @@ deleted_documents = Table(
 )
 """Documents, or with an empty id whole collections, that were deleted and that records quote or may come to quote."""
 
+lab_notices = Table(
+    "lab_notices",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("collection", String(63), primary_key=True),
+    Column("document_id", String(200), primary_key=True),
+    Column("deleted_at", UtcTime, nullable=False),
+)
+"""The same, of which the lab does not know yet."""
+
 audit = Table(
     "audit",
     metadata,

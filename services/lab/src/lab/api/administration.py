@@ -59,4 +59,4 @@ async def delete_tenant(
 async def delete_document(body: DeletedDocument, caller: Deleter, generations: Generating) -> None:
     """Remove what was made of a document, or of all in a collection, and is in no version. Sets are copies: what was
     saved stays."""
-    await generations.delete_document(caller.tenant, body.collection, body.document_id)
+    await generations.delete_document(caller.tenant, body.collection, body.document_id, body.deleted_at)

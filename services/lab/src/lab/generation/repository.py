@@ -4,7 +4,7 @@ transaction."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -32,6 +32,8 @@ FOUND = 1_000_000
 PLANNED = "planned"
 KEPT = ("proposed", "accepted", "rejected", "saved")
 """States of what was kept, whatever a person said of it then."""
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""At most, of two hosts."""
 OPEN = (PLANNED, "proposed", "accepted", "rejected", "dropped")
 """States of what is in no version: it goes with its document."""
 _RUN, _MADE = GENERATIONS.c, GENERATED.c
@@ -229,10 +231,14 @@ def delete_generation(connection: Connection, viewer: Viewer, name: str, generat
     connection.execute(delete(GENERATIONS).where(_RUN.id == generation_id))
 
 
-def delete_document(connection: Connection, tenant: str, collection: str, document_id: str | None) -> None:
+def delete_document(
+    connection: Connection, tenant: str, collection: str, document_id: str | None, deleted_at: datetime | None = None
+) -> None:
     """With a document, or all of a collection, goes what was made of it and is in no version, and of what is in one
-    the passage."""
+    the passage. What began after it was `deleted_at` was made of another one."""
     runs = select(_RUN.id).where(_RUN.tenant == tenant, _RUN.collection == collection)
+    if deleted_at is not None:
+        runs = runs.where(_RUN.created_at <= deleted_at + CLOCKS_DIFFER)
     which: ColumnElement[bool] = _MADE.generation_id.in_(runs)
     if document_id is not None:
         which &= _MADE.document_id == document_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, update
@@ -155,9 +156,14 @@ class Generations:
             raise NothingAccepted(run_id)
         return await self.publication.sets.get(viewer, name), False
 
-    async def delete_document(self, tenant: str, collection: str, document_id: str | None) -> None:
-        """What was made of it, or of all in the collection, and is in no version; of what is in one, its passage."""
-        await self.store.database.write(lambda one: repository.delete_document(one, tenant, collection, document_id))
+    async def delete_document(
+        self, tenant: str, collection: str, document_id: str | None, deleted_at: datetime | None = None
+    ) -> None:
+        """What was made of it, or of all in the collection, and is in no version; of what is in one, its passage.
+        Nothing of runs that began after it was `deleted_at`."""
+        await self.store.database.write(
+            lambda one: repository.delete_document(one, tenant, collection, document_id, deleted_at)
+        )
 
     async def delete_set(self, viewer: Viewer, name: str) -> None:
         """A set with its versions, and the runs for it, those at work, too; raises `QuestionSetNotFound`."""
