@@ -108,6 +108,21 @@ async def test_what_was_learnt_is_served_to_its_tenant_until_the_job_is_deleted(
     assert lab.served() == {"words+acme.ftjob_2": "ftjob_2"}
 
 
+async def test_any_earlier_version_is_served_again_for_as_long_as_its_job_is_there(lab: Lab) -> None:
+    name, jobs = "words+acme.triage", [f"ftjob_{number}" for number in range(1, 5)]
+    versions = {job: CONTENT + b" " * number for number, job in enumerate(jobs)}
+    for job, content in versions.items():
+        assert await lab.publisher.publish(learnt(job, content), lab.token()) == name
+    for job in (*reversed(jobs), jobs[0]):
+        assert await lab.publisher.publish(learnt(job, versions[job]), lab.token()) == name
+        info = lab.inference.models.any(name).info()
+        assert info.tuned is not None
+        assert (lab.served(), info.state) == ({name: job}, "ready")
+        assert info.tuned.digest == f"sha256:{hashlib.sha256(versions[job]).hexdigest()}"
+    await lab.publisher.unpublish(jobs[0], lab.token())
+    assert lab.served() == {name: jobs[1]}, "of the version before it comes back by itself"
+
+
 async def test_a_refusal_is_told_as_why_it_is_not_published(lab: Lab) -> None:
     for suffix in ("one", "two"):
         await lab.publisher.publish(learnt(suffix=suffix), lab.token())

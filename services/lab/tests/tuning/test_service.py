@@ -192,6 +192,23 @@ async def test_what_passed_no_gate_is_published_by_hand_and_a_replaced_version_c
     assert bench.publisher.served == {"smollm2+acme.support": made[1].id}
 
 
+async def test_each_replaced_version_says_how_it_comes_back_and_does_however_many_came_after_it(bench: Bench) -> None:
+    await bench.save()
+    made = []
+    for _ in range(3):
+        made.append(await bench.start(suffix="support", groundwork={"publish": False}))
+        await bench.work()
+    name = "smollm2+acme.support"
+    for one in (*made, *reversed(made)):
+        assert (await bench.opened.tuning.publish(ACME, one.id, a_token)).fine_tuned_model == name
+        assert bench.publisher.served == {name: one.id}
+    for one in made[1:]:
+        job = await bench.get(one.id)
+        assert job.groundwork.not_published is not None
+        assert (job.fine_tuned_model, job.groundwork.not_published.code) == (None, "replaced")
+        assert f"POST /v1/fine_tuning/jobs/{one.id}/publish" in job.groundwork.not_published.message
+
+
 async def test_what_inference_refuses_by_hand_is_told_with_its_code_and_changes_nothing(bench: Bench) -> None:
     await bench.save()
     made = await bench.start(groundwork={"publish": False})
