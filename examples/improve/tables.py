@@ -20,7 +20,7 @@ def comparison(found: EvaluationComparison, measures: Sequence[str]) -> None:
             f"{one.second:.3f}",
             f"{one.first:.3f}",
             f"{one.difference:+.3f} [{one.low:+.3f}, {one.high:+.3f}]",
-            f"{one.p:.4f}",
+            f"{one.p:.2g}",
             one.verdict,
         )
         for measure in measures
