@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from services.gateway.tests.guardrails.samples import AWS, PERSONAL
+from libs.servicekit.tests.guards.samples import AWS, PERSONAL
 
 from contracts.access.guardrails import Guardrails
 from contracts.models.chat import ChatRequest

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from gateway.guardrails.delta_texts import Place, say, spoken
-from gateway.guardrails.masks import StreamMask
 from gateway.guardrails.screen import DETECTORS, Screen, action_of, dicts, encoded
 from gateway.streaming.observer import StreamObserver
+from servicekit.guards.masks import StreamMask
 from servicekit.streams.sse import END, data_of, is_done
 from servicekit.web.json_bodies import off_loop
 

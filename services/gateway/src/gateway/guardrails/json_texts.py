@@ -11,8 +11,8 @@ from typing import Any
 
 from contracts.models.catalog import RerankRequest
 from contracts.models.chat import ChatRequest
-from gateway.guardrails.findings import Detector, Finding
-from gateway.guardrails.masks import MASK, masked
+from servicekit.guards.findings import Detector, Finding
+from servicekit.guards.masks import MASK, masked
 
 Json = Any
 REFERENCES = frozenset(("id", "tool_call_id", "type", "role"))

@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.guardrails.masks import MASK
 from gateway.guardrails.screen import Screen, encoded
 from gateway.streaming.errors import StreamBrokenOff
+from servicekit.guards.masks import MASK
 from servicekit.streams.sse import END, data_of, is_error
 from servicekit.web.json_bodies import off_loop
 

@@ -14,12 +14,12 @@ from pydantic import BaseModel
 from contracts.access.guardrails import Action, GuardDecision, Guardrails, TextGuards, Where
 from contracts.models.chat import ChatRequest, Message
 from contracts.operations.reach import CHAT, Reach
-from gateway.guardrails.detectors import Injection, PersonalData, Secrets
 from gateway.guardrails.errors import BodyUnreadable, ContentBlocked, InputTooLong
-from gateway.guardrails.findings import Detector, Finding
 from gateway.guardrails.json_texts import OUR_REFERENCES, REFERENCES, Json, Texts
-from gateway.guardrails.masks import StreamMask
 from gateway.metrics import GUARDRAILS
+from servicekit.guards.detectors import Injection, PersonalData, Secrets
+from servicekit.guards.findings import Detector, Finding
+from servicekit.guards.masks import StreamMask
 from servicekit.web.json_bodies import off_loop
 
 log = structlog.get_logger(__name__)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from services.gateway.tests.guardrails.samples import AWS, GUARDS, PEM, PERSONAL
+from libs.servicekit.tests.guards.samples import AWS, GUARDS, PEM, PERSONAL
 
-from gateway.guardrails.masks import StreamMask, masked
+from servicekit.guards.masks import StreamMask, masked, named
 
 LETTER = f"Dear {PERSONAL['email']}, pay {PERSONAL['iban']} with {PERSONAL['card']}.\n{PEM}\n"
 
@@ -42,3 +42,9 @@ def test_plain_words_are_not_held_back_beyond_the_one_that_is_being_written() ->
         "blue. ",
         "它是蓝色的。",
     ]
+
+
+def test_a_kind_stands_in_the_place_of_what_was_found() -> None:
+    text = f"Mail {PERSONAL['email']}, pay with {PERSONAL['card']}."
+    assert named(text, GUARDS[1].find(text)) == "Mail [email], pay with [card]."
+    assert named("Nothing.", GUARDS[1].find("Nothing.")) == "Nothing."

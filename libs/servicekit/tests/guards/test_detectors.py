@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from services.gateway.tests.guardrails.samples import (
+from libs.servicekit.tests.guards.samples import (
     AWS,
     GUARDS,
     IBANS,
@@ -19,9 +19,9 @@ from services.gateway.tests.guardrails.samples import (
     in_groups,
 )
 
-from gateway.guardrails.detectors import WINDOW, Injection, PersonalData, Secrets, is_card
-from gateway.guardrails.ibans import is_iban
-from gateway.guardrails.masks import StreamMask, masked
+from servicekit.guards.detectors import WINDOW, Injection, PersonalData, Secrets, is_card
+from servicekit.guards.ibans import is_iban
+from servicekit.guards.masks import StreamMask, masked
 
 CARD = "4111111111111111"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gateway.guardrails.findings import Finding
+from servicekit.guards.findings import Finding
 
 LONGEST = 34
 _REGISTRY = (

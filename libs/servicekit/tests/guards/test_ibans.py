@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from services.gateway.tests.guardrails.samples import IBANS, WRITTEN
+from libs.servicekit.tests.guards.samples import IBANS, WRITTEN
 
-from gateway.guardrails.detectors import PersonalData
+from servicekit.guards.detectors import PersonalData
 
 
 @pytest.mark.parametrize("written", WRITTEN)

@@ -1,14 +1,14 @@
-"""Masks findings by as many `*`, in whole texts and in texts that arrive in pieces."""
+"""Masks findings, in whole texts and in texts that arrive in pieces."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
-from gateway.guardrails.detectors import LETTERS
-from gateway.guardrails.findings import Detector, Finding
-from gateway.guardrails.ibans import begins_iban
-from gateway.guardrails.normal_form import NormalForm
+from servicekit.guards.detectors import LETTERS
+from servicekit.guards.findings import Detector, Finding
+from servicekit.guards.ibans import begins_iban
+from servicekit.guards.normal_form import NormalForm
 
 MASK = "*"
 MOST_HELD = 16_384
@@ -19,11 +19,22 @@ _IN_WORDS = re.compile(rf"[!-~{LETTERS}]*")
 
 
 def masked(text: str, findings: Sequence[Finding]) -> str:
-    """The text with every finding masked; as long as it was."""
+    """The text with every finding masked by as many `*`; as long as it was."""
+    return replaced(text, findings, lambda finding, at: MASK * (finding.end - max(at, finding.start)))
+
+
+def named(text: str, findings: Sequence[Finding]) -> str:
+    """The text with the kind of every finding in its place, as in `[email]`: it says what stood there. None is within
+    another."""
+    return replaced(text, findings, lambda finding, _: f"[{finding.kind}]")
+
+
+def replaced(text: str, findings: Sequence[Finding], by: Callable[[Finding, int], str]) -> str:
+    """The text with something else in each finding's place; `by` is given how far the one before went, too."""
     pieces: list[str] = []
     at = 0
     for finding in sorted(findings, key=lambda one: one.start):
-        pieces += (text[at : finding.start], MASK * (finding.end - max(at, finding.start)))
+        pieces += (text[at : finding.start], by(finding, at))
         at = max(at, finding.end)
     return "".join((*pieces, text[at:])) if findings else text
 

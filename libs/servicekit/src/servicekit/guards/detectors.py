@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from gateway.guardrails.findings import Finding
-from gateway.guardrails.ibans import find_ibans
-from gateway.guardrails.normal_form import disjoint, found_in
+from servicekit.guards.findings import Finding
+from servicekit.guards.ibans import find_ibans
+from servicekit.guards.normal_form import disjoint, found_in
 
 LONGEST_CARD, SHORTEST_CARD = 19, 13
 LETTERS = "A-Za-z\u00c0-\u024f\u0300-\u036f\u0370-\u03ff\u0400-\u04ff"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.guardrails.detectors import PersonalData
-from gateway.guardrails.normal_form import NormalForm
+from servicekit.guards.detectors import PersonalData
+from servicekit.guards.normal_form import NormalForm
 
 
 def test_invisible_characters_are_masked_with_what_they_hide() -> None:
