@@ -353,6 +353,7 @@ declare namespace Api {
     digest: string;
     held_out: number;
     leaked: number;
+    masked: Record<string, number>;
     other_splits: number;
     questions: number;
     split_by: string;
@@ -438,6 +439,18 @@ declare namespace Api {
     revision: number;
     title: string;
     usage: ChatUsage;
+  };
+  type DpoHyperparameters = {
+    batch_size?: "auto" | number;
+    beta?: "auto" | number;
+    learning_rate_multiplier?: "auto" | number;
+    max_tokens?: number;
+    n_epochs?: "auto" | number;
+    rank?: number;
+    schedule?: "cosine" | "linear" | "constant";
+  };
+  type DpoMethod = {
+    hyperparameters?: DpoHyperparameters;
   };
   type Embedding = {
     embedding: number[] | string;
@@ -1202,6 +1215,10 @@ declare namespace Api {
   type PlainTool = {
     type: "calculator" | "current_time" | "plan" | "search_history";
   };
+  type Preference = {
+    preferred: string;
+    rejected: string;
+  };
   type PriceTier = {
     above_prompt_tokens: number;
     cached_prompt_usd_per_million: string | null;
@@ -1331,7 +1348,7 @@ declare namespace Api {
     object: "list";
   };
   type QuestionFile = {
-    format: "jsonl" | "messages" | "csv" | "beir";
+    format: "jsonl" | "messages" | "preference" | "csv" | "beir";
     judgements?: string | null;
     name?: string;
     text: string;
@@ -1343,6 +1360,7 @@ declare namespace Api {
     id?: string | null;
     labels?: string[];
     metadata?: Record<string, JsonValue>;
+    preferences?: Partial<Preference>[];
     question?: string | null;
     split?: string | null;
     turns?: TurnInput[] | null;
@@ -1354,6 +1372,7 @@ declare namespace Api {
     id: string;
     labels: string[];
     metadata: Record<string, JsonValue>;
+    preferences: Preference[];
     question: string | null;
     split: string | null;
     turns: Turn[] | null;
@@ -1923,6 +1942,7 @@ declare namespace Api {
   };
   type TuningMethod = {
     classification?: ClassificationMethod;
+    dpo?: DpoMethod;
     embedding?: EmbeddingMethod;
     supervised?: SupervisedMethod;
     type?: string;
@@ -1931,6 +1951,7 @@ declare namespace Api {
     general_file?: string | null;
     leaks?: "refuse" | "skip";
     publish?: boolean;
+    sensitive?: "mask" | "refuse" | "keep";
   };
   type TuningReport = {
     artifact: string | null;

@@ -52,6 +52,9 @@ def test_a_file_is_told_by_its_ending_and_a_folder_is_that_of_beir(tmp_path: Pat
     )
     (tmp_path / "tune.jsonl").write_text('{"messages": [{"role": "user", "content": "One?"}]}\n')
     assert read_question_file(tmp_path / "tune.jsonl").format == "messages"
+    for first in ('{"input": {"messages": []}', '{"prompt": []'):
+        (tmp_path / "pairs.jsonl").write_text(f'{first}, "chosen": []}}\n')
+        assert read_question_file(tmp_path / "pairs.jsonl").format == "preference"
     with pytest.raises(QuestionsInvalid, match=r"no qrels\.tsv"):
         read_question_file(tmp_path)
     (tmp_path / "qrels").mkdir()

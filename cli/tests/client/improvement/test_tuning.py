@@ -31,6 +31,15 @@ def test_an_embedding_model_is_told_which_collection_it_learns_to_search() -> No
     assert sent["groundwork"]["general_file"] == "set:plain@2"
 
 
+def test_what_becomes_of_personal_data_is_said_where_it_is_chosen() -> None:
+    server = Recorder(httpx2.Response(200, json=QUEUED))
+    with client_of(server) as client:
+        client.tuning.start("preferred", "smollm2", method="dpo", hyperparameters={"beta": 0.2}, sensitive="refuse")
+    sent = json.loads(server.asked[0].content)
+    assert sent["method"] == {"type": "dpo", "dpo": {"hyperparameters": {"beta": 0.2}}}
+    assert sent["groundwork"]["sensitive"] == "refuse"
+
+
 def test_a_job_is_started_followed_and_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning, "POLL_SECONDS", 0)
     event = {"id": "ftjob_1.3", "created_at": 1, "message": "Step 3"}

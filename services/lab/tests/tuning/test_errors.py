@@ -31,6 +31,7 @@ ALL: list[tuple[ServiceError, int, str]] = [
     (errors.NothingToLearn("set:support@1"), 400, "nothing_to_learn"),
     (errors.TooFewExamples(3, 1, 10, 6), 400, "too_few_examples"),
     (errors.TrainingLeaks(PAIRS), 400, "training_leaks"),
+    (errors.TrainingSensitive([(f"q{n}", "card, email") for n in range(40)]), 400, "training_sensitive"),
     (errors.BaseReplaced("smollm2"), 409, "base_model_replaced"),
     (errors.TrainingFailed("loss_not_finite", "Choose a smaller rate."), 400, "loss_not_finite"),
     (errors.LossNotFinite("NaN"), 400, "loss_not_finite"),

@@ -15,6 +15,8 @@ from lab.tuning.method import Trained, Work
 from servicekit.core.clock import ManualClock
 from servicekit.core.errors import Forbidden, NotReady
 
+KEY = "sk-" + "abcdefghijklmnopqrstuvwx"
+
 
 async def test_a_job_keeps_what_was_learnt_with_what_it_is_worth(bench: Bench) -> None:
     await bench.save()
@@ -176,6 +178,76 @@ async def test_a_question_that_another_set_asks_is_refused_or_left_out(bench: Be
     assert card is not None
     assert (card.leaked, card.train) == (1, 13)
     assert learnt not in {one.question for one in bench.method.works[-1].train}
+
+
+async def save_private(bench: Bench) -> None:
+    """A set in which each answer, learnt or held out, has an address, and one question a key."""
+    items = [{"question": f"Who has number {n}?", "answers": [f"Ask person{n}@mail.example"]} for n in range(20)]
+    items[0]["question"] = f"Is {KEY} mine?"
+    await bench.opened.question_sets.save(ACME, QuestionSetCreate.model_validate({"name": "support", "items": items}))
+
+
+async def test_secrets_and_personal_data_are_masked_before_anything_is_learnt(bench: Bench) -> None:
+    await save_private(bench)
+    made = await bench.start()
+    await bench.work()
+    found, (work,) = await bench.get(made.id), bench.method.works
+    assert {answer for one in [*work.train, *work.held_out] for answer in one.answers} == {"Ask [email]"}
+    assert [one.question for one in [*work.train, *work.held_out] if "[" in (one.question or "")] == [
+        "Is [openai_key] mine?"
+    ]
+    assert found.groundwork.card is not None
+    assert found.groundwork.card.masked == {"email": 20, "openai_key": 1}
+    events = await bench.opened.tuning.list_events(ACME, made.id, 100, None)
+    assert events.data[-1].message.endswith("; masked: 20 email, 1 openai_key.")
+
+
+async def test_another_attempt_learns_from_what_was_masked_too(bench: Bench, clock: ManualClock) -> None:
+    await save_private(bench)
+    await bench.start()
+    bench.method.fails = lambda attempt: TrainerDied(-9) if attempt == 1 else None
+    await bench.work()
+    clock.advance(600)
+    await bench.work()
+    first, second = bench.method.works
+    assert (first.train, first.held_out) == (second.train, second.held_out)
+    assert second.train[0].answers == ["Ask [email]"]
+
+
+async def test_a_job_may_refuse_secrets_and_personal_data_or_keep_them(bench: Bench) -> None:
+    await save_private(bench)
+    refused = await bench.start(groundwork={"sensitive": "refuse"})
+    await bench.work()
+    found = await bench.get(refused.id)
+    assert (found.status, bench.method.works) == ("failed", [])
+    assert found.error is not None
+    assert found.error.code == "training_sensitive"
+    assert "(email)" in found.error.message
+    assert "mail.example" not in found.error.message
+    kept = await bench.start(groundwork={"sensitive": "keep"})
+    await bench.work()
+    assert bench.method.works[0].train[0].answers[0].endswith("@mail.example")
+    card = (await bench.get(kept.id)).groundwork.card
+    assert card is not None
+    assert card.masked == {}
+
+
+async def test_a_leak_is_found_by_what_people_wrote_not_by_what_is_masked(bench: Bench) -> None:
+    items = [
+        {
+            "question": f"What of person{n}@mail.example?",
+            "answers": [f"Name {n}"],
+            "split": "train" if n < 14 else "test",
+        }
+        for n in range(20)
+    ]
+    await bench.opened.question_sets.save(ACME, QuestionSetCreate.model_validate({"name": "support", "items": items}))
+    await bench.judge("What of person3@mail.example?", "judged")
+    made = await bench.start(groundwork={"leaks": "skip"})
+    await bench.work()
+    card = (await bench.get(made.id)).groundwork.card
+    assert card is not None
+    assert (card.leaked, card.masked) == (1, {"email": 19})
 
 
 @pytest.mark.parametrize("leaks", ["skip", "refuse"])

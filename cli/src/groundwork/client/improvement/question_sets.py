@@ -14,6 +14,7 @@ from groundwork.errors import QuestionsInvalid
 
 SAVE_SECONDS = 300.0
 _MESSAGES = re.compile(r'\s*\{\s*"messages"\s*:')
+_PREFERENCE = re.compile(r'\s*\{\s*"(input|prompt)"\s*:')
 JUDGEMENTS = ("qrels.tsv", "qrels/test.tsv")
 """Where a folder in the layout of BEIR has its grades."""
 
@@ -76,8 +77,10 @@ class QuestionSets:
 
 
 def read_question_file(path: Path) -> QuestionFile:
-    """A file of CSV (by its ending), of JSON lines or of OpenAI's `{"messages": […]}` (by its first line), or a folder
-    in the layout of BEIR. What is in it is the server's to check. Raises `QuestionsInvalid`."""
+    """A file of CSV (by its ending), of JSON lines, of OpenAI's `{"messages": […]}` or of pairs of answers (by its
+    first line), or a folder in the layout of BEIR. What is in it is the server's to check.
+
+    Raises `QuestionsInvalid`."""
     if path.is_dir():
         judgements = next((path / name for name in JUDGEMENTS if (path / name).is_file()), None)
         if judgements is None:
@@ -88,7 +91,13 @@ def read_question_file(path: Path) -> QuestionFile:
     text = _text(path)
     if path.suffix.lower() in (".csv", ".tsv"):
         return question_file("csv", path.name, text)
-    return question_file("messages" if _MESSAGES.match(text) else "jsonl", path.name, text)
+    return question_lines(path.name, text)
+
+
+def question_lines(name: str, text: str) -> QuestionFile:
+    """JSON lines of one of the three sorts, by the first one; raises `QuestionsInvalid`."""
+    form: FileFormat = "messages" if _MESSAGES.match(text) else "preference" if _PREFERENCE.match(text) else "jsonl"
+    return question_file(form, name, text)
 
 
 def question_file(form: FileFormat, name: str, text: str, judgements: str | None = None) -> QuestionFile:

@@ -37,12 +37,16 @@ class Tuning:
         skip_leaks: bool = False,
         publish: bool = True,
         general: str | None = None,
+        sensitive: str | None = None,
     ) -> FineTuningJob:
         """Queue a job; `wait` for what comes of it. `validation` and `general` are `NAME` or `NAME@N`; `collection` is
-        what an embedding model learns to search."""
+        what an embedding model learns to search. `sensitive` is what becomes of secrets and personal data: `mask` (the
+        default), `refuse` or `keep`."""
         options: dict[str, Any] = {"leaks": "skip" if skip_leaks else "refuse", "publish": publish}
         if general is not None:
             options["general_file"] = f"set:{general}"
+        if sensitive is not None:
+            options["sensitive"] = sensitive
         own = {
             "hyperparameters": dict(hyperparameters or {}),
             **({} if collection is None else {"collection": collection}),

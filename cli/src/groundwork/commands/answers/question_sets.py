@@ -11,7 +11,7 @@ import typer
 
 from contracts.core.base import NAME
 from contracts.improvement.evaluations import SafetySuite
-from groundwork.client.improvement.question_sets import question_file, read_question_file
+from groundwork.client.improvement.question_sets import question_lines, read_question_file
 from groundwork.commands.session import session_of
 from groundwork.errors import GroundworkError
 
@@ -86,7 +86,7 @@ def save(
     description: Annotated[str | None, typer.Option(help="What the set is.")] = None,
 ) -> None:
     """Save questions as a version; content that the newest version has already makes none."""
-    read = question_file("jsonl", "standard input", sys.stdin.read()) if str(source) == "-" else None
+    read = question_lines("standard input", sys.stdin.read()) if str(source) == "-" else None
     file = read or read_question_file(source)
     session = session_of(context)
     with session.client() as client:

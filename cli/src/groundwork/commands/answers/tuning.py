@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,28 +26,33 @@ def start(
     context: typer.Context,
     questions: SetArgument,
     model: Annotated[str, typer.Argument(help="A chat model that llama.cpp serves, or as --method says.")],
-    method: Annotated[str, typer.Option(help="supervised, classification or embedding.")] = "supervised",
+    method: Annotated[str, typer.Option(help="supervised, dpo, classification or embedding.")] = "supervised",
     collection: Annotated[str | None, typer.Option(help="What an embedding model learns to search.")] = None,
     suffix: Annotated[str | None, typer.Option(help="What is learnt is served as MODEL+SUFFIX.")] = None,
     validation: Annotated[str | None, typer.Option(metavar="NAME[@N]", help="A question set to be judged by.")] = None,
     epochs: Annotated[int | None, typer.Option(help="How often each question is learnt.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Questions of one step.")] = None,
+    beta: Annotated[float | None, typer.Option(help="Of dpo: how near it stays to the model that it began as.")] = None,
     rate: Annotated[float | None, typer.Option("--rate", help="Multiplies the usual learning rate.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same one comes to the same result.")] = None,
     skip_leaks: Annotated[
         bool, typer.Option("--skip-leaks", help="Leave out what other sets ask, too, instead of ending.")
     ] = False,
     general: Annotated[str | None, typer.Option(metavar="NAME[@N]", help="What it must not be worse at.")] = None,
+    sensitive: Annotated[
+        str | None, typer.Option(help="Secrets and personal data: mask (the default), refuse or keep.")
+    ] = None,
     publish: Annotated[bool, typer.Option(help="Serve what is learnt, where it is better.")] = True,
     wait: Annotated[float | None, typer.Option(help="Wait so many seconds for what comes of it.")] = None,
 ) -> None:
     """Have a model learn the answers of a set; prints the id, and with --wait what came of it."""
     session = session_of(context)
     which, version = set_reference(questions)
-    given = {"n_epochs": epochs, "batch_size": batch_size, "learning_rate_multiplier": rate}
+    given = {"n_epochs": epochs, "batch_size": batch_size, "learning_rate_multiplier": rate, "beta": beta}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     more: dict[str, Any] = {"validation": validation, "suffix": suffix, "seed": seed, "general": general}
     more |= {"method": method, "collection": collection, "skip_leaks": skip_leaks, "publish": publish}
+    more["sensitive"] = sensitive
     with session.client() as client:
         made = client.tuning.start(which, model, version=version, hyperparameters=chosen, **more)
         session.out.print(made.id)
@@ -123,6 +129,10 @@ def delete(context: typer.Context, job: IdArgument) -> None:
         client.tuning.delete(job)
 
 
+def _counts(kinds: Mapping[str, int]) -> str | None:
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or None
+
+
 def _show(session: Session, one: FineTuningJob) -> None:
     report = one.groundwork
     rows: dict[str, object] = {
@@ -130,6 +140,7 @@ def _show(session: Session, one: FineTuningJob) -> None:
         "model": one.model,
         "learns from": one.training_file,
         "held out": None if report.card is None else f"{report.card.held_out} questions ({report.card.split_by})",
+        "masked": None if report.card is None else _counts(report.card.masked),
         "steps": f"{report.done} of {report.steps}",
         "tokens": one.trained_tokens,
         "waits for": report.waiting_on,

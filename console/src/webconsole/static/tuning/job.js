@@ -89,6 +89,7 @@ function Outcome({ job }) {
     ["Began as", model],
     ["Learnt", card && `${counted(card.train, "question")}, judged by ${card.held_out.toLocaleString()} held out`],
     ["Left out", left.filter(([count]) => count).map(([count, why]) => `${count} ${why}`).join(", ")],
+    ["Masked", Object.entries(card?.masked ?? {}).map(([kind, count]) => `${count} ${kind}`).join(", ")],
     ["Verdict", report.words], ["Other questions", report.general], ["Served as trained", report.parity],
     ["Not served", refused?.message], ["Job", job.id],
   ];

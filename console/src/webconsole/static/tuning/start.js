@@ -11,6 +11,7 @@ const METHODS = {
   embedding: { title: "to find", kind: "embedding", about: "Questions come to lie nearer to the documents that answer them. Documents stay as they are; it takes seconds." },
   classification: { title: "to sort", kind: "embedding", about: "Texts get the label of their question. It takes seconds." },
   supervised: { title: "to answer", kind: "chat", about: "A chat model learns to give the answers of the set. It takes minutes, and about 2 GB of memory." },
+  dpo: { title: "to prefer", kind: "chat", about: "A chat model learns from pairs which answers people prefer. It takes minutes, and about 2 GB of memory." },
 };
 
 /** @param {{ sets: Api.QuestionSet[] }} props */
@@ -59,6 +60,8 @@ export function StartTuning({ sets }) {
       <fieldset class="limits"><legend>What becomes of it</legend>
         <label>Served as MODEL+…; empty: the job's id <input name="suffix" maxlength="40" pattern=${SUFFIX} autocomplete="off" /></label>
         <label>Number that chooses by chance: the same one, the same result <input name="seed" type="number" min="0" max="2147483647" defaultValue="7" /></label>
+        <label>Secrets and personal data <select name="sensitive">
+          <option value="mask">are masked</option><option value="refuse">end the job</option><option value="keep">are learnt</option></select></label>
         <label><input type="checkbox" name="publish" defaultChecked /> Serve it at once if it is better</label>
         <label><input type="checkbox" name="skip" /> Leave out questions that other sets ask outside “train”, instead of failing</label>
       </fieldset>
@@ -76,6 +79,6 @@ function bodyOf(form, method) {
     method: { type: method, ...(method === "embedding" && { embedding: { collection: text("collection") } }) },
     ...(text("suffix") && { suffix: text("suffix") }),
     ...(text("seed") && { seed: Number(text("seed")) }),
-    groundwork: { publish: form.get("publish") === "on", leaks: form.get("skip") === "on" ? "skip" : "refuse" },
+    groundwork: { publish: form.get("publish") === "on", leaks: form.get("skip") === "on" ? "skip" : "refuse", sensitive: /** @type {Api.TuningOptions["sensitive"]} */ (text("sensitive")) },
   };
 }

@@ -20,6 +20,7 @@ MAX_QUESTION_BYTES = 262_144
 MAX_GRADE = 100
 MAX_FILE_CHARS = 16_000_000
 MOST_ANSWERS = 50
+MOST_PREFERENCES = 50
 MOST_DOCUMENTS = 1000
 MOST_TURNS = 100
 MOST_LABELS = 20
@@ -66,6 +67,22 @@ class Turn(Request):
     content: Question
 
 
+Answer = Annotated[Text, StringConstraints(min_length=1, max_length=MAX_ANSWER_CHARS)]
+
+
+class Preference(Request):
+    """Two answers to a question, of which people like one better."""
+
+    preferred: Answer
+    rejected: Answer
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if self.preferred == self.rejected:
+            raise ValueError("both answers are the same, so that nobody can learn which is preferred; leave it out")
+        return self
+
+
 class QuestionItem(Request):
     """A question, or a conversation that ends in one, and what is known of its answer."""
 
@@ -74,11 +91,10 @@ class QuestionItem(Request):
     question: Question | None = None
     turns: Annotated[list[Turn], Field(min_length=1, max_length=MOST_TURNS)] | None = None
     """Instead of `question`; the last one is the user's."""
-    answers: Annotated[
-        list[Annotated[Text, StringConstraints(min_length=1, max_length=MAX_ANSWER_CHARS)]],
-        Field(max_length=MOST_ANSWERS),
-    ] = Field(default_factory=list)
+    answers: Annotated[list[Answer], Field(max_length=MOST_ANSWERS)] = Field(default_factory=list)
     """Any of them is right."""
+    preferences: Annotated[list[Preference], Field(max_length=MOST_PREFERENCES)] = Field(default_factory=list)
+    """Pairs of answers, one better than the other; neither need be right."""
     documents: Documents = Field(default_factory=dict)
     answerable: bool | None = None
     """False: the documents do not hold the answer, and saying so is right. Null: not known."""
@@ -99,7 +115,7 @@ class QuestionItem(Request):
         return self
 
 
-FileFormat = Literal["jsonl", "messages", "csv", "beir"]
+FileFormat = Literal["jsonl", "messages", "preference", "csv", "beir"]
 
 
 class QuestionFile(Request):
@@ -109,8 +125,9 @@ class QuestionFile(Request):
     name: Annotated[Line, StringConstraints(min_length=1, max_length=200)] = "text"
     """How messages call it."""
     text: Annotated[Text, StringConstraints(max_length=MAX_FILE_CHARS)]
-    """JSON lines of questions or, as OpenAI's fine-tuning has them, of `{"messages": […]}`; CSV with a header; or
-    BEIR's `queries.jsonl`."""
+    """JSON lines of questions or, as OpenAI's fine-tuning has them, of `{"messages": […]}`; of `preference`, pairs of
+    answers as its preference method has them, or `GET /v1/feedback/export`; CSV with a header; or BEIR's
+    `queries.jsonl`."""
     judgements: Annotated[Text, StringConstraints(max_length=MAX_FILE_CHARS)] | None = None
     """BEIR's `qrels`: lines of query, document and grade with tabs between."""
 
@@ -190,6 +207,7 @@ class QuestionRecord(Reply):
     question: str | None = None
     turns: list[Turn] | None = None
     answers: list[str] = Field(default_factory=list)
+    preferences: list[Preference] = Field(default_factory=list)
     documents: dict[str, int] = Field(default_factory=dict)
     answerable: bool | None = None
     labels: list[str] = Field(default_factory=list)

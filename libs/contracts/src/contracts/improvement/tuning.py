@@ -39,6 +39,19 @@ class SupervisedMethod(Request):
     hyperparameters: SupervisedHyperparameters = Field(default_factory=SupervisedHyperparameters)
 
 
+class DpoHyperparameters(SupervisedHyperparameters):
+    """OpenAI's four, and ours."""
+
+    beta: Auto | Annotated[float, Field(gt=0, le=2)] = "auto"
+    """How much it is held to the model that it began as: the more, the nearer it stays."""
+
+
+class DpoMethod(Request):
+    """Learning which of two answers people prefer (direct preference optimisation)."""
+
+    hyperparameters: DpoHyperparameters = Field(default_factory=DpoHyperparameters)
+
+
 class ClassificationHyperparameters(Request):
     """Of a head over frozen vectors."""
 
@@ -72,6 +85,7 @@ class TuningMethod(Request):
 
     type: Annotated[str, StringConstraints(min_length=1, max_length=40)] = "supervised"
     supervised: SupervisedMethod = Field(default_factory=SupervisedMethod)
+    dpo: DpoMethod = Field(default_factory=DpoMethod)
     classification: ClassificationMethod = Field(default_factory=ClassificationMethod)
     embedding: EmbeddingMethod = Field(default_factory=EmbeddingMethod)
 
@@ -82,6 +96,9 @@ class TuningOptions(Request):
     leaks: Literal["refuse", "skip"] = "refuse"
     """What becomes of a question that another question set asks, too, outside its split `train`: the job ends, or the
     question is left out."""
+    sensitive: Literal["mask", "refuse", "keep"] = "mask"
+    """What becomes of secrets and personal data in what would be learnt, as guardrails find them: each is written as
+    its kind, such as `[email]`; the job ends; or they are learnt as they stand."""
     publish: bool = True
     """Whether what was learnt is served as a model of its own, where it passes the gates."""
     general_file: TrainingSet | None = None
@@ -138,6 +155,8 @@ class DatasetCard(Reply):
     """Left out: they are neither in `train` nor in `test`."""
     leaked: Count = 0
     """Left out: another question set asks them, too."""
+    masked: dict[str, Count] = Field(default_factory=dict)
+    """Secrets and personal data that are not learnt, by kind: `card`, `email`, `openai_key`."""
     split_by: str
     """How what is held out was chosen."""
 

@@ -1,5 +1,5 @@
-"""Questions as files have them: JSON lines, CSV, BEIR's two files, and conversations as OpenAI's fine-tuning has them.
-What is wrong is told with its line.
+"""Questions as files have them: JSON lines, CSV, BEIR's two files, and conversations and pairs of answers as OpenAI's
+fine-tuning has them. What is wrong is told with its line.
 
 The fields are those of the API. Names that other tools have for them are taken, too: `query` and `text` for the
 question, `relevant` and `document` for the documents, `answer`, `_id`.
@@ -17,9 +17,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from contracts.improvement.question_sets import MAX_GRADE, MOST_QUESTIONS, FileFormat, QuestionFile, QuestionItem
+from contracts.improvement.question_sets import (
+    MAX_GRADE,
+    MOST_PREFERENCES,
+    MOST_QUESTIONS,
+    FileFormat,
+    QuestionFile,
+    QuestionItem,
+)
 from lab.errors import QuestionFileBroken, QuestionsMissing, TooManyQuestions
 from lab.questions.items import Item, make_item
+from lab.questions.preferences import preference_of
 
 NAMES = {
     "query": "question",
@@ -34,7 +42,7 @@ _ANSWER_COLUMN = re.compile(r"answers?([_. ]?\d+)?")
 _GRADE = re.compile(r"[0-9]{1,3}")
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 METADATA = "metadata."
-CSV_FIELDS = frozenset(QuestionItem.model_fields) - {"turns", "metadata"}
+CSV_FIELDS = frozenset(QuestionItem.model_fields) - {"turns", "metadata", "preferences"}
 BEIR_COLUMNS = 3
 BEIR_HEADER = "query-id"
 """The first cell of a first line that is no judgement."""
@@ -239,9 +247,27 @@ def _judgements(text: str) -> dict[str, dict[str, int]]:
     return judged
 
 
+def _preferences(file: QuestionFile) -> Iterator[Row]:
+    """All pairs of a conversation are one question's, where its first one stands: they are held out together."""
+    rows: dict[str, Row] = {}
+    for number, line in _json_lines(file):
+        try:
+            fields, pair = preference_of(line)
+        except ValueError as error:
+            raise QuestionFileBroken(file.name, number, str(error)) from None
+        _, known = rows.setdefault(json.dumps(fields["turns"]), (number, {**fields, "preferences": []}))
+        if pair not in known["preferences"]:
+            known["preferences"].append(pair)
+        if len(known["preferences"]) > MOST_PREFERENCES:
+            why = f"this conversation has more than {MOST_PREFERENCES} pairs of answers; leave some out"
+            raise QuestionFileBroken(file.name, number, why)
+    yield from rows.values()
+
+
 READERS: Mapping[FileFormat, Callable[[QuestionFile], Iterator[Row]]] = {
     "jsonl": _json_lines,
     "messages": _conversations,
+    "preference": _preferences,
     "csv": _csv,
     "beir": _beir,
 }

@@ -92,9 +92,11 @@ def _runner(job: Mapping[str, Any]) -> Callable[[Path, Mapping[str, Any], Callab
         from lab.training.projection import run as learn_projection
 
         return learn_projection
-    from lab.training import loop, parity
+    from lab.training import loop, parity, preferences
 
-    return parity.run if "said" in job else loop.run
+    if "said" in job:
+        return parity.run
+    return preferences.run if job.get("method") == "dpo" else loop.run
 
 
 def _describe(error: Exception) -> tuple[str, str]:

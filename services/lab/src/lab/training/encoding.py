@@ -25,6 +25,45 @@ class Encoded:
         """Tokens of the answer."""
         return len(self.ids) - self.prompt
 
+    @property
+    def width(self) -> int:
+        """Tokens of its row in a pass."""
+        return len(self.ids)
+
+    @property
+    def rows(self) -> Sequence[Encoded]:
+        """What a pass reads of it."""
+        return (self,)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPair:
+    """Two answers to one prompt, of which people prefer the first."""
+
+    id: str
+    """Of its question, which may have several."""
+    number: int
+    preferred: Encoded
+    rejected: Encoded
+
+    @property
+    def width(self) -> int:
+        """Tokens of each of its rows in a pass."""
+        return max(self.preferred.width, self.rejected.width)
+
+    @property
+    def rows(self) -> Sequence[Encoded]:
+        """What a pass reads of it."""
+        return (self.preferred, self.rejected)
+
+
+Example = Encoded | EncodedPair
+
+
+def tokens_of(example: Example) -> int:
+    """That are read of it."""
+    return sum(row.width for row in example.rows)
+
 
 class Chats:
     """A model's own tokens and template, which its file has: the same that it is served with."""
@@ -58,6 +97,13 @@ class Chats:
             ) from None
         answer = self._tokens(example["answer"], add_special_tokens=False)["input_ids"]
         return Encoded(example["id"], (*prompt, *answer, self._end), len(prompt))
+
+    def example(self, example: Mapping[str, Any]) -> Example:
+        """One as a job has it: with a `rejected` answer it is a pair."""
+        if "rejected" not in example:
+            return self.encode(example)
+        rejected = self.encode({**example, "answer": example["rejected"]})
+        return EncodedPair(example["id"], example["number"], self.encode(example), rejected)
 
     def _ids(self, text: str) -> list[int]:
         found: list[int] = self._tokens(text, add_special_tokens=False)["input_ids"]

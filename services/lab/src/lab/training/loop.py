@@ -1,4 +1,5 @@
-"""The learning itself: batches in an order that the seed gives, loss on answers alone, checkpoints to go on from."""
+"""The learning itself: batches in an order that the seed gives, loss on answers alone, checkpoints to go on from.
+`preferences.py` learns in the same way by another loss."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lab.training.adapter_file import ARCHITECTURE, write_adapter
-from lab.training.encoding import Chats, Encoded
+from lab.training.encoding import Chats, Encoded, Example, tokens_of
 from lab.training.header import Header, read_header
 from lab.training.impossible import Impossible, not_tunable
 from lab.training.lora import add_lora
@@ -25,6 +26,8 @@ from lab.training.state import State, load, save
 from lab.training.weights import load_model
 
 Tell = Callable[..., None]
+Examples = Mapping[str, Sequence[Any]]
+"""`train`, `held_out` and `general`: of each one sort, `Encoded` or `EncodedPair`."""
 BASE_RATE = 5e-4
 WARM_UP = 0.05
 CLIP = 1.0
@@ -41,14 +44,14 @@ SIGN_EVERY = 500
 class Plan:
     """Which examples each step learns from."""
 
-    batches: Sequence[Sequence[Encoded]]
+    batches: Sequence[Sequence[Any]]
     an_epoch: int
     """Steps."""
 
     @classmethod
-    def of(cls, examples: Sequence[Encoded], epochs: int, size: int, seed: int) -> Plan:
+    def of(cls, examples: Sequence[Example], epochs: int, size: int, seed: int) -> Plan:
         """Every example once an epoch, in another order in each."""
-        batches: list[Sequence[Encoded]] = []
+        batches: list[Sequence[Example]] = []
         for epoch in range(epochs):
             order = list(examples)
             random.Random(f"{seed} {epoch}").shuffle(order)  # noqa: S311  # an order, no secret
@@ -58,10 +61,16 @@ class Plan:
 
 def run(folder: Path, job: Mapping[str, Any], tell: Tell) -> None:
     """Learn, and write `adapter.gguf` and `result.json`; raises `Impossible`."""
+    learn(Training, folder, job, tell)
+
+
+def learn(training: type[Training], folder: Path, job: Mapping[str, Any], tell: Tell) -> None:
+    """The same by another loss; raises `Impossible`."""
     torch.set_num_threads(job["threads"])
     header = tunable_header(job)
-    training = Training(folder, job, tell, _encoded(folder, job, header, tell), header)
-    training.run()
+    examples = _encoded(folder, job, header, tell)
+    _check_size(job, training.reads(examples, job["settings"]["n_epochs"]))
+    training(folder, job, tell, examples, header).run()
 
 
 def tunable_header(job: Mapping[str, Any]) -> Header:
@@ -83,18 +92,18 @@ def tunable_header(job: Mapping[str, Any]) -> Header:
     return header
 
 
-def _encoded(folder: Path, job: Mapping[str, Any], header: Header, tell: Tell) -> Mapping[str, Sequence[Encoded]]:
+def _encoded(folder: Path, job: Mapping[str, Any], header: Header, tell: Tell) -> Examples:
     """The examples to learn from, those that are held out, and the general ones."""
     chats = Chats(str(folder / "tokenizer.json"), header.template, header.end, header.begin, header.adds_begin)
-    most, settings = job["settings"]["max_tokens"], job["settings"]
-    found = {}
+    most = job["settings"]["max_tokens"]
+    found: dict[str, Sequence[Example]] = {}
     for which in ("train", "held_out", "general"):
-        encoded = []
+        encoded: list[Example] = []
         for number, example in enumerate(job[which]):
             if number % SIGN_EVERY == 0:
                 tell("alive")
-            encoded.append(chats.encode(example))
-        found[which] = [one for one in encoded if len(one.ids) <= most]
+            encoded.append(chats.example(example))
+        found[which] = [one for one in encoded if one.width <= most]
         if longer := len(encoded) - len(found[which]) + job["longer"][which]:
             tell("message", message=f"{longer} of {which} are longer than {most} tokens ('max_tokens'), and left out.")
     train, held_out = found["train"], found["held_out"]
@@ -104,10 +113,11 @@ def _encoded(folder: Path, job: Mapping[str, Any], header: Header, tell: Tell) -
             f"Of the examples {len(train)} to learn from and {len(held_out)} held out are short enough; at least "
             f"{LEAST_TRAIN} and {LEAST_HELD_OUT} are needed. Raise 'max_tokens', or add shorter ones.",
         )
-    epochs = settings["n_epochs"]
-    # What is held out is read after each epoch, before the first, and at the end; the general before and at the end.
-    sizes = {which: sum(len(one.ids) for one in examples) for which, examples in found.items()}
-    tokens = sizes["train"] * epochs + sizes["held_out"] * (epochs + 2) + sizes["general"] * 2
+    return found
+
+
+def _check_size(job: Mapping[str, Any], tokens: int) -> None:
+    """Raises `Impossible` where more would be read than may be."""
     if tokens > job["most_tokens"]:
         raise Impossible(
             "too_many_tokens",
@@ -115,7 +125,6 @@ def _encoded(folder: Path, job: Mapping[str, Any], header: Header, tell: Tell) -
             f"{job['most_tokens']:,} (LAB_TUNING_TOKENS). "
             "Choose fewer examples or a smaller 'n_epochs'.",
         )
-    return found
 
 
 def loaded(path: Path, header: Header) -> Any:
@@ -129,19 +138,22 @@ def loaded(path: Path, header: Header) -> Any:
 class Training:
     """One job's model, and where it is."""
 
+    highest_rate = BASE_RATE
+    """Of a multiplier of 1."""
+
     def __init__(
         self,
         folder: Path,
         job: Mapping[str, Any],
         tell: Tell,
-        examples: Mapping[str, Sequence[Encoded]],
+        examples: Examples,
         header: Header,
     ) -> None:
         self._folder, self._tell = folder, tell
-        self._held_out, self._general = examples["held_out"], examples["general"]
+        self._train, self._held_out, self._general = (examples[name] for name in ("train", "held_out", "general"))
         settings = job["settings"]
         self._settings = settings
-        self._plan = Plan.of(examples["train"], settings["n_epochs"], settings["batch_size"], job["seed"])
+        self._plan = Plan.of(self._train, settings["n_epochs"], settings["batch_size"], job["seed"])
         self._model: Any = loaded(Path(job["weights"]), header)
         self._alpha = 2.0 * settings["rank"]
         self._lora = add_lora(self._model.model, settings["rank"], self._alpha, job["seed"])
@@ -149,6 +161,13 @@ class Training:
         self._learnt = [parameter for one in self._lora.values() for parameter in (one.a, one.b)]
         self._optimizer = torch.optim.AdamW(self._learnt, lr=0.0, weight_decay=0.0)
         self._state = State(data=digest_of(job))
+
+    @classmethod
+    def reads(cls, examples: Examples, epochs: int) -> int:
+        """Tokens of all passes: what is held out is read after each epoch, before the first, and at the end; the
+        general before and at the end."""
+        train, held_out, general = (sum(map(tokens_of, examples[name])) for name in ("train", "held_out", "general"))
+        return train * epochs + held_out * (epochs + 2) + general * 2
 
     def run(self) -> None:
         """From the last checkpoint to the result."""
@@ -175,7 +194,7 @@ class Training:
             self._tell("message", message="It begins anew: the last checkpoint is of other examples.")
             found = None
         if found is None:
-            self._state.before = self._losses(self._held_out)
+            self._state.before = self._judge_first()
             self._state.general_before = self._losses(self._general)
             self._save()
             return
@@ -190,28 +209,45 @@ class Training:
         parts = {"learnt": [one.detach() for one in self._learnt], "optimizer": self._optimizer.state_dict()}
         save(self._folder, self._state, parts)
 
-    def _step(self, step: int, batch: Sequence[Encoded]) -> float:
-        """One batch's mean loss of a token; raises `Impossible` where it is no number any more."""
+    def _step(self, step: int, batch: Sequence[Any]) -> float:
+        """One batch's mean loss; raises `Impossible` where it is no number any more."""
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate(step)
-        learnt = sum(one.learnt for one in batch)
         total = 0.0
         for examples in passes(batch):
-            loss = self._token_losses(examples)[0].sum() / learnt
+            loss = self._share_of_loss(examples, batch)
             loss.backward()
             total += loss.item()
         norm = torch.nn.utils.clip_grad_norm_(self._learnt, CLIP)
         if not math.isfinite(total) or not math.isfinite(norm.item()):
-            raise _not_finite(total, f"at step {step + 1}")
+            raise not_finite(total, f"at step {step + 1}")
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
-        self._state.tokens += sum(len(one.ids) for one in batch)
+        self._state.tokens += sum(map(tokens_of, batch))
         return total
+
+    def _share_of_loss(self, examples: Sequence[Any], batch: Sequence[Any]) -> Tensor:
+        """What some examples of a batch add to its mean loss, here of a token."""
+        shares: Tensor = self._token_losses(examples)[0].sum() / sum(one.learnt for one in batch)
+        return shares
+
+    def _judge_first(self) -> dict[str, float]:
+        """What is held out, before anything was learnt."""
+        return self._losses(self._held_out)
+
+    def _judge(self) -> tuple[dict[str, float], dict[str, float]]:
+        """What is held out by question, and the figures of the whole."""
+        losses = self._losses(self._held_out)
+        return losses, {"valid_loss": sum(losses.values()) / len(losses)}
+
+    def _step_figures(self) -> dict[str, float]:
+        """Of the last step, beside its loss."""
+        return {}
 
     def _rate(self, step: int) -> float:
         """The learning rate of a step: it rises over the first twentieth, then follows the schedule."""
         steps = len(self._plan.batches)
-        highest = BASE_RATE * float(self._settings["learning_rate_multiplier"])
+        highest = self.highest_rate * float(self._settings["learning_rate_multiplier"])
         warm = max(1, round(WARM_UP * steps))
         if step < warm:
             return highest * (step + 1) / warm
@@ -224,7 +260,7 @@ class Training:
         logits, targets, rows = answer_logits(self._model, examples)
         return functional.cross_entropy(logits, targets, reduction="none"), rows
 
-    def _losses(self, asked: Sequence[Encoded]) -> dict[str, float]:
+    def _losses(self, asked: Sequence[Any]) -> dict[str, float]:
         """Mean loss of a token of each of these examples; raises `Impossible` where one is no number."""
         found: dict[str, float] = {}
         for examples in passes(asked):
@@ -235,13 +271,14 @@ class Training:
                 found[one.id] = losses[rows == row].mean().item()
         for name, loss in found.items():
             if not math.isfinite(loss):
-                raise _not_finite(loss, f"of the held-out question '{name}' after step {self._state.step}")
+                raise not_finite(loss, f"of the held-out question '{name}' after step {self._state.step}")
         return found
 
     def _tell_step(self) -> None:
         speed = self._state.tokens / max(self._state.seconds, 1e-9)
         figures = {
             "train_loss": self._state.loss,
+            **self._step_figures(),
             "tokens_per_second": round(speed, 1),
             "learning_rate": self._rate_now(),
         }
@@ -253,14 +290,13 @@ class Training:
         return float(self._optimizer.param_groups[0]["lr"])
 
     def _end_epoch(self) -> None:
-        losses = self._losses(self._held_out)
-        figures = {"train_loss": self._state.loss, "valid_loss": sum(losses.values()) / len(losses)}
+        figures = {"train_loss": self._state.loss, **self._judge()[1]}
         self._tell("checkpoint", step=self._state.step, figures=figures)
 
     def _finish(self) -> None:
-        after, general = self._losses(self._held_out), self._losses(self._general)
+        (after, valid), general = self._judge(), self._losses(self._general)
         write_adapter(self._folder / "adapter.gguf", self._lora, self._alpha, *self._heads)
-        figures = {"train_loss": self._state.loss, "seconds": round(self._state.seconds, 1)}
+        figures = {"train_loss": self._state.loss, **valid, "seconds": round(self._state.seconds, 1)}
         result = {
             "before": self._state.before,
             "after": after,
@@ -300,7 +336,8 @@ def digest_of(job: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _not_finite(loss: float, where: str) -> Impossible:
+def not_finite(loss: float, where: str) -> Impossible:
+    """A loss is none."""
     return Impossible(
         "loss_not_finite",
         f"The loss became {loss} {where}: what was learnt is of no use. Choose a smaller 'learning_rate_multiplier', a "
@@ -308,11 +345,11 @@ def _not_finite(loss: float, where: str) -> Impossible:
     )
 
 
-def passes(batch: Sequence[Encoded]) -> Iterator[Sequence[Encoded]]:
+def passes(batch: Sequence[Any]) -> Iterator[Sequence[Any]]:
     """Examples of about the same length together, so many that they have `AT_ONCE` tokens at most, or one."""
-    together: list[Encoded] = []
-    for one in sorted(batch, key=lambda each: (len(each.ids), each.id)):
-        if together and (len(together) + 1) * len(one.ids) > AT_ONCE:
+    together: list[Any] = []
+    for one in sorted(batch, key=lambda each: (each.width, each.id)):
+        if together and (len(together) + 1) * len(one.rows) * one.width > AT_ONCE:
             yield together
             together = []
         together.append(one)

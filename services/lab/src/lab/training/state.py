@@ -26,6 +26,8 @@ class State:
     seconds: float = 0.0
     loss: float = 0.0
     """Of the last step."""
+    reference: dict[str, list[float]] = field(default_factory=dict)
+    """Of each pair, by its key, the log-probabilities of its two answers before anything was learnt."""
     data: str = ""
     """Digest of the examples that it learnt from and is judged by."""
 

@@ -216,8 +216,8 @@ class NothingToLearn(InvalidRequest):
     def __init__(self, training_set: str) -> None:
         super().__init__(
             f"No question of {training_set} says what would be right, so that there is nothing to learn from it. Add "
-            "'answers' to its questions; for a classification one of 'labels', for an embedding model the 'documents' "
-            "that answer them.",
+            "'answers' to its questions; for 'dpo' its 'preferences', for a classification one of 'labels', for an "
+            "embedding model the 'documents' that answer them.",
             param="training_file",
         )
 
@@ -246,6 +246,22 @@ class TrainingLeaks(InvalidRequest):
             "Questions to learn from are asked elsewhere to judge answers, so that figures would look better than they "
             f"are: {listed([(repr(one), other) for one, other in pairs])}. Take them out, or send "
             '"groundwork": {"leaks": "skip"}, which leaves them out.',
+            param="training_file",
+        )
+
+
+class TrainingSensitive(InvalidRequest):
+    """What would be learnt holds secrets or personal data, which the job refuses."""
+
+    code = "training_sensitive"
+
+    def __init__(self, found: Sequence[tuple[str, str]]) -> None:
+        named = "; ".join(f"'{one[:100]}' ({kinds[:100]})" for one, kinds in found[:5])
+        more = f", and {len(found) - 5:,} more" if len(found) > 5 else ""
+        super().__init__(
+            "Questions of the job hold secrets or personal data, which a tuned model would tell others: "
+            f"{named}{more}. Take them out, or send "
+            '"groundwork": {"sensitive": "mask"}, which writes their kind in their place.',
             param="training_file",
         )
 

@@ -129,7 +129,7 @@ class TuningJobs(JobKind[LeasedJob]):
                     raise LossNotFinite(f"{name}: {value}")
         await self.grants.token(job.row["grant_token"], fresh=True, call_id=job.id)  # its key may be revoked since
         difference = await asyncio.to_thread(compare, trained.measure, trained.after, trained.before)
-        forgotten = await asyncio.to_thread(compare, trained.measure, *general)
+        forgotten = await asyncio.to_thread(compare, trained.general_measure, *general)
         digest = f"sha256:{await asyncio.to_thread(lambda: hashlib.sha256(trained.artifact).hexdigest())}"
         figures = {**trained.figures, **({} if difference is None else _figures_of(difference))}
         result = {

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -14,9 +16,10 @@ from lab.questions import repository as question_sets
 from lab.questions.likeness import Words
 from lab.questions.repository import Viewer
 from lab.tuning.data import TRAIN, Pair, Split, draw_general, find_leaks, split_questions, words_of_question
-from lab.tuning.errors import TrainingLeaks
+from lab.tuning.errors import TrainingLeaks, TrainingSensitive
 from lab.tuning.gates.general import packaged_questions
 from lab.tuning.method import Method
+from lab.tuning.sensitive import mask_questions
 from lab.tuning.wire import name_of
 from servicekit.jobs.leased_job import LeasedJob
 
@@ -52,14 +55,34 @@ async def read_split(job: LeasedJob, method: Method) -> Split:
     split = await asyncio.to_thread(split_questions, questions, validation, method.teaches, row["seed"], card)
     if row["card"] is not None:
         left_out = (row["result"] or {}).get(LEFT_OUT)
-        return split.without(left_out) if left_out else split
+        return await asyncio.to_thread(_masked, split.without(left_out) if left_out else split, _sensitive(job))
     leaked = await _find_leaked(job, viewer, split)
-    split = split.without(leaked) if leaked else split
+    # Leaks are looked for in what people wrote: other sets are not masked.
+    split = await asyncio.to_thread(_masked, split.without(leaked) if leaked else split, _sensitive(job))
     shown = split.card
     job.emit("message", {"message": _words_of(shown), **shown.model_dump()})
     result = {**(row["result"] or {}), LEFT_OUT: sorted(leaked)}
     await job.write(values={"card": shown.model_dump(), "result": result}, progress=True)
     return split
+
+
+def _sensitive(job: LeasedJob) -> str:
+    """What becomes of secrets and personal data; of a job that was made before there was a choice they stay, as what it
+    has learnt so far had them."""
+    return str(job.row["options"].get("sensitive", "keep"))
+
+
+def _masked(split: Split, sensitive: str) -> Split:
+    """The same without secrets and personal data; raises `TrainingSensitive`."""
+    if sensitive == "keep":
+        return split
+    train, held_out = mask_questions(split.train), mask_questions(split.held_out)
+    found = {**train.found, **held_out.found}
+    if found and sensitive == "refuse":
+        raise TrainingSensitive([(name, ", ".join(sorted(kinds))) for name, kinds in sorted(found.items())])
+    counts = dict(sorted((Counter(train.counts) + Counter(held_out.counts)).items()))
+    card = split.card.model_copy(update={"masked": counts})
+    return replace(split, train=train.questions, held_out=held_out.questions, card=card)
 
 
 async def read_general(job: LeasedJob) -> Sequence[QuestionRecord]:
@@ -109,7 +132,8 @@ async def _asked_by(
 def _words_of(card: DatasetCard) -> str:
     left_out = {"without an answer": card.unanswered, "of other splits": card.other_splits, "leaked": card.leaked}
     reasons = ", ".join(f"{count} {why}" for why, count in left_out.items() if count)
+    masked = ", ".join(f"{count} {kind}" for kind, count in card.masked.items())
     return (
         f"{card.training_set}: {card.train} questions to learn from, {card.held_out} held out ({card.split_by})"
-        f"{f'; left out: {reasons}' if reasons else ''}."
+        f"{f'; left out: {reasons}' if reasons else ''}{f'; masked: {masked}' if masked else ''}."
     )

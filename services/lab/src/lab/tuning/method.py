@@ -77,6 +77,8 @@ class Trained:
     general_before: Figures = field(default_factory=dict)
     """As `before`, of the general questions; none where the method asks none."""
     general_after: Figures = field(default_factory=dict)
+    general_measure: str = "loss"
+    """What those are."""
 
 
 class Method(Protocol):

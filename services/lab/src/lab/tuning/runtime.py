@@ -11,6 +11,7 @@ from lab.tuning.folders import JobFolders
 from lab.tuning.jobs import TuningJobs
 from lab.tuning.method import Method
 from lab.tuning.methods.classification import Classification
+from lab.tuning.methods.dpo import Dpo
 from lab.tuning.methods.embedding import Embedding
 from lab.tuning.methods.supervised import Limits, Supervised
 from lab.tuning.publication import InferencePublisher
@@ -29,6 +30,7 @@ def methods_of(settings: LabSettings, inference: Peer, bases: Bases, documents: 
     limits = Limits(settings.tuning_threads, settings.tuning_tokens, settings.tuning_silent_seconds)
     known: tuple[Method, ...] = (
         Supervised(bases, limits),
+        Dpo(bases, limits),
         Classification(inference),
         Embedding(inference, documents, limits),
     )

@@ -61,7 +61,9 @@ def test_texts_that_are_far_too_long_are_counted_and_not_written(tmp_path: Path)
     short = QuestionRecord(id="short", question="Who?", answers=["Ann"])
     long = QuestionRecord(id="long", question="Who? " * 10_000, answers=["Ann"])
     work = Work("job", "m", 1, {"max_tokens": 32}, [short, long], [long], [short], tmp_path / "job", None, None, None)
-    supervised._write_job(work, Base(tmp_path / "w.gguf", b"{}", "sha256:0"), Limits(1, 1000, 10.0))
+    supervised._write_job(
+        work, Base(tmp_path / "w.gguf", b"{}", "sha256:0"), Limits(1, 1000, 10.0), METHOD.lessons, "supervised"
+    )
     written = (tmp_path / "job" / "job.json").read_text()
     assert len(written) < 1000
     job = json.loads(written)

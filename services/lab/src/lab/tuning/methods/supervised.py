@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -26,6 +26,8 @@ MOST_CHARACTERS = 16
 """Of a token, over a whole example; those of most languages have 2 to 5. What has more is longer than `max_tokens`, and
 is not even made into tokens."""
 AUTO = {"n_epochs": 3, "batch_size": 8, "learning_rate_multiplier": 1.0}
+Lessons = Callable[[QuestionRecord], Sequence[dict[str, Any]]]
+"""What a question teaches, as the process reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Supervised:
     limits: Limits
     name: str = "supervised"
     needs: Sequence[str] = ("torch", "transformers", "gguf")
+    measure: str = "loss"
+    """That held-out questions are judged by."""
 
     def settings(self, wanted: FineTuningCreate) -> dict[str, Any]:
         """As `Method` says; raises `HyperparametersTwice`."""
@@ -60,14 +64,18 @@ class Supervised:
         """One that has an answer."""
         return bool(question.answers)
 
+    def lessons(self, question: QuestionRecord) -> Sequence[dict[str, Any]]:
+        """The first of its answers; any other is right as well, but one that is learnt is enough."""
+        return [_example(question)]
+
     async def train(self, work: Work) -> Trained:
         """As `Method` says."""
         base = await self.bases.get(work.model, work.token)
         await work.report.based_on(base.digest)
         try:
-            await asyncio.to_thread(_write_job, work, base, self.limits)
+            await asyncio.to_thread(_write_job, work, base, self.limits, self.lessons, self.name)
             await run_child(MODULE, work.folder, _Listener(work).hear, self.limits.silent_seconds)
-            trained = await asyncio.to_thread(_read_result, work.folder)
+            trained = await asyncio.to_thread(_read_result, work.folder, self.measure)
         except OSError as error:
             if is_disk_full(error):
                 raise DISK_FULL from None
@@ -109,10 +117,11 @@ class _Listener:
             await report.say(said["message"])
 
 
-def _write_job(work: Work, base: Base, limits: Limits) -> None:
+def _write_job(work: Work, base: Base, limits: Limits, lessons: Lessons, method: str) -> None:
     work.folder.mkdir(parents=True, exist_ok=True)
     (work.folder / "tokenizer.json").write_bytes(base.tokenizer)
     job: dict[str, Any] = {
+        "method": method,
         "weights": str(base.weights),
         "base": base.digest,
         "seed": work.seed,
@@ -122,9 +131,14 @@ def _write_job(work: Work, base: Base, limits: Limits) -> None:
         "longer": {},
     }
     most = work.settings["max_tokens"] * MOST_CHARACTERS
-    for name, questions in (("train", work.train), ("held_out", work.held_out), ("general", work.general)):
-        job[name] = [_example(one) for one in questions if _length(one) <= most]
-        job["longer"][name] = len(questions) - len(job[name])
+    examples = {
+        "train": [lesson for one in work.train for lesson in lessons(one)],
+        "held_out": [lesson for one in work.held_out for lesson in lessons(one)],
+        "general": [_example(one) for one in work.general],
+    }
+    for name, found in examples.items():
+        job[name] = [one for one in found if _length(one) <= most]
+        job["longer"][name] = len(found) - len(job[name])
     with (work.folder / "job.json").open("w", encoding="utf-8") as file:
         json.dump(job, file)
 
@@ -137,7 +151,15 @@ def _write_check(work: Work, base: Base, limits: Limits, plain: Sequence[Said], 
         "threads": limits.threads,
         "settings": dict(work.settings),
         "said": {
-            name: [{**_example(one.question), "answer": one.text, "is_whole": one.is_whole} for one in said]
+            name: [
+                {
+                    "id": one.question.id,
+                    "messages": messages_of(one.question),
+                    "answer": one.text,
+                    "is_whole": one.is_whole,
+                }
+                for one in said
+            ]
             for name, said in (("base", plain), ("tuned", tuned))
         },
     }
@@ -145,20 +167,23 @@ def _write_check(work: Work, base: Base, limits: Limits, plain: Sequence[Said], 
         json.dump(job, file)
 
 
-def _length(question: QuestionRecord) -> int:
-    """Characters of its example."""
-    asked = [turn.content for turn in question.turns or ()] or [question.question or ""]
-    return sum(map(len, asked)) + len(question.answers[0])
+def _length(example: Mapping[str, Any]) -> int:
+    """Characters of what is read at once."""
+    asked = sum(len(message["content"]) for message in example["messages"])
+    return asked + max(len(example["answer"]), len(example.get("rejected", "")))
+
+
+def messages_of(question: QuestionRecord) -> list[dict[str, str]]:
+    """What is asked, as a chat."""
+    turns = [{"role": turn.role, "content": turn.content} for turn in question.turns or ()]
+    return turns or [{"role": "user", "content": question.question or ""}]
 
 
 def _example(question: QuestionRecord) -> dict[str, Any]:
-    """The first of its answers is learnt; any other is right as well, but one that is learnt is enough."""
-    turns = [{"role": turn.role, "content": turn.content} for turn in question.turns or ()]
-    messages = turns or [{"role": "user", "content": question.question or ""}]
-    return {"id": question.id, "messages": messages, "answer": question.answers[0]}
+    return {"id": question.id, "messages": messages_of(question), "answer": question.answers[0]}
 
 
-def _read_result(folder: Path) -> Trained:
+def _read_result(folder: Path, measure: str = "loss") -> Trained:
     result = json.loads((folder / "result.json").read_text(encoding="utf-8"), parse_constant=_refuse)
     return Trained(
         artifact=(folder / "adapter.gguf").read_bytes(),
@@ -166,7 +191,8 @@ def _read_result(folder: Path) -> Trained:
         after=result["after"],
         general_before=result.get("general_before", {}),
         general_after=result.get("general_after", {}),
-        measure="loss",
+        measure=measure,
+        general_measure="loss",
         tokens=result["tokens"],
         figures=result["figures"],
     )
