@@ -25,8 +25,8 @@ LAZY = {
 PACKAGES = {"ingest": ("extraction",)}
 """Libraries of ours of which a service needs every module, some by name only."""
 
-OF_EXTRAS = {"boto3", "botocore"}
-"""Packages of optional parts: a module that imports one is left out where that is not installed."""
+OF_EXTRAS = {"ingest": {"boto3", "botocore"}, "lab": {"gguf", "jinja2", "tokenizers", "torch", "transformers"}}
+"""Packages of a service's optional parts: a module that imports one is left out where that is not installed."""
 
 
 def main(service: str) -> int:
@@ -36,7 +36,7 @@ def main(service: str) -> int:
             try:
                 importlib.import_module(module.name)
             except ModuleNotFoundError as missing:
-                if (missing.name or "").split(".")[0] not in OF_EXTRAS:
+                if (missing.name or "").split(".")[0] not in OF_EXTRAS.get(service, ()):
                     raise
     for name in LAZY[service]:
         importlib.import_module(name)

