@@ -1,6 +1,7 @@
 """The sample handbook's questions through the official OpenAI client: the first part of `make bench-answers`.
 
-First the forty that are worded like the documents, then sixty as people type them, some as follow-ups. Prints how often
+First the forty that are worded like the documents, then sixty as people type them, some as follow-ups, then
+forty others of that kind to develop by. Prints how often
 the right document was cited and the answer present, how often it abstained where the documents hold no answer, and how
 many quotes differ from their span (which must be none).
 
@@ -28,6 +29,8 @@ from benchmarks.home import ROOT, Home
 HANDBOOK = ROOT / "examples" / "handbook"
 QUESTIONS = ROOT / "examples" / "handbook-questions.jsonl"
 COLLOQUIAL = ROOT / "examples" / "handbook-colloquial-questions.jsonl"
+DEVELOPMENT = ROOT / "examples" / "handbook-development-questions.jsonl"
+"""As people type them, too; what may be looked at while answers are made better."""
 COLLECTION = "handbook"
 
 
@@ -177,4 +180,7 @@ def measure(home: Home) -> dict[str, Any]:
     client = OpenAI(base_url=f"{home.base_url}/v1", api_key=home.key, timeout=180, max_retries=0)
     worded = report([ask(home, client, question) for question in questions()])
     print("\nas people type them")
-    return {**worded, "colloquial": report([ask(home, client, question) for question in questions(COLLOQUIAL)])}
+    colloquial = report([ask(home, client, question) for question in questions(COLLOQUIAL)])
+    print("\nothers, to develop by")
+    development = report([ask(home, client, question) for question in questions(DEVELOPMENT)])
+    return {**worded, "colloquial": colloquial, "development": development}

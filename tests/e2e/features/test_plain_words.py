@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx2
+import pytest
 from tests.support.home.stack import RunningHome
 
 from contracts.retrieval.collections import Collection
@@ -42,6 +44,52 @@ def test_a_follow_up_about_one_country_is_about_no_other(http: httpx2.Client, ha
     answer = _ask(http, "Up to what price per night can I book a hotel in Belgium?", "And in Denmark?")
     assert "EUR 175" in _content(answer)
     assert "Belgium" not in _content(answer)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "source"),
+    [
+        ("who signs an order of 12,000 euro?", "Signature: Head of Operations", "supplier-policy.docx"),
+        ("what does error E06 mean?", "Rain gauge blocked", "plover-ws3-manual.pdf"),
+        ("warranty of a Bittern L4 water level sensor", "4 years", "warranty-and-returns.html"),
+        ("Bittern L4 sensors warranty", "4 years", "warranty-and-returns.html"),
+        ("How do I delete my account?", "Settings, Account, Close", "customer-faq.html"),
+    ],
+)
+def test_a_plain_question_gets_the_line_that_answers_it(
+    http: httpx2.Client, handbook: Collection, asked: str, said: str, source: str
+) -> None:
+    answer = _ask(http, asked)
+    assert said in _content(answer)
+    assert source in _sources(answer)
+
+
+def test_an_error_code_brings_the_row_of_no_other_code(http: httpx2.Client, handbook: Collection) -> None:
+    content = _content(_ask(http, "what does error E06 mean?"))
+    assert not re.search(r"\bE(?!06)\d\d\b", content)
+
+
+def test_an_amount_brings_the_row_in_whose_range_it_lies_alone(http: httpx2.Client, handbook: Collection) -> None:
+    content = _content(_ask(http, "who signs an order of 12,000 euro?"))
+    assert "Value of the order: up to EUR 50,000; Signature: Head of Operations" in content
+    assert "Finance Director" not in content
+
+
+def test_a_code_that_is_in_no_document_has_no_answer(http: httpx2.Client, handbook: Collection) -> None:
+    assert _ask(http, "what does error E31 mean?")["groundwork"]["abstained"]
+
+
+def test_who_asks_how_hears_of_no_person(http: httpx2.Client, handbook: Collection) -> None:
+    assert "Carvalho" not in _content(_ask(http, "How do I delete my account?"))
+
+
+@pytest.mark.parametrize("asked", ["Can you help me?", "Hello, please see my other message.", "I have a question"])
+def test_a_message_that_asks_nothing_yet_hears_what_can_be_asked(
+    http: httpx2.Client, handbook: Collection, asked: str
+) -> None:
+    answer = _ask(http, asked)
+    assert "I answer questions from the documents in 'handbook'" in _content(answer)
+    assert not answer["groundwork"]["abstained"]
 
 
 def test_a_greeting_before_a_question_does_not_change_it(http: httpx2.Client, handbook: Collection) -> None:

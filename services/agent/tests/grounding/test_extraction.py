@@ -94,6 +94,27 @@ def test_a_row_that_lacks_what_the_first_one_has_of_the_question_is_another_s() 
     ]
 
 
+def test_of_rows_whose_ranges_hold_a_number_only_the_narrowest_is_shown() -> None:
+    table = hit(
+        "| Order | Signs |\n|---|---|\n| up to EUR 5,000 | buyer |\n"
+        "| up to EUR 50,000 | head |\n| above EUR 50,000 | CEO |"
+    )
+    rows = [one for one in passages([table]) if one.unit.kind == "row"]
+    near = [Scored(rows[at], (0.0,) * 13, score) for at, score in ((0, 9.0), (1, 8.9), (2, 8.0))]
+    assert [one.text for one in extract(Question("Who signs an order of 3,000 euro?"), near, rows)] == [
+        "Order: up to EUR 5,000; Signs: buyer"
+    ]
+
+
+def test_a_footer_below_an_answer_is_no_part_of_it() -> None:
+    page = hit("### How do I close my account?\n\nUse Settings, Account, Close.\n\nHead of Support: Ines Carvalho.")
+    found = passages([page])
+    near = [Scored(found[at], (0.0,) * 13, score) for at, score in ((1, 9.0), (2, 8.9))]
+    assert [one.text for one in extract(Question("How do I close my account?"), near, found)] == [
+        "Use Settings, Account, Close."
+    ]
+
+
 def test_a_sentence_with_the_question_s_number_is_added_to_one_without() -> None:
     faq = hit("One gateway serves 60 sensors that report every 15 minutes. With 5 minutes, plan for no more than 25.")
     one, other = passages([faq])

@@ -28,3 +28,20 @@ def test_the_focus_is_what_names_the_subject() -> None:
     assert {term.text.lower() for term in Question("How much is the deposit for a bike?").focus} == {"deposit", "bike"}
     assert Question("Tell me more").wanted == "statement"
     assert Question("Tell me more").suits("Anything.")
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("who do I tell, and how quickly", ("quantity", "person")),
+        ("how much is a bike n how long can i keep it", ("money", "quantity")),
+        ("What is the deposit?", ("money",)),
+        ("tell me more", ()),
+    ],
+)
+def test_a_question_may_ask_for_several_kinds_of_thing(text: str, kinds: tuple[str, ...]) -> None:
+    assert Question(text).asked_kinds == kinds
+
+
+def test_codes_are_letters_and_digits() -> None:
+    assert [term.text for term in Question("what is E06 on the L4-30 at 2pm for 80k in 2024").codes] == ["E06", "L4-30"]

@@ -5,7 +5,7 @@ import pytest
 from agent.questions.question import Question
 from agent.relevance.passages import passages
 from agent.relevance.ranking import Scored
-from agent.relevance.rows import named_rows_first
+from agent.relevance.rows import in_words_of_best, named_rows_first
 from agent.testing.scripted_answers import hit
 
 PLANS = "| Plan | Kept online |\n|---|---|\n| Starter | 12 months |\n| Team | 36 months |\n| Enterprise | 84 months |"
@@ -21,6 +21,16 @@ TEAMS = (
 )
 TRIPS = "| Norway | 40 | hotel booked by the travel office |\n| Travel by train | | second class |"
 GIFTS = "| Gift received | EUR 60 a year |\n| Gift above the limit | not accepted |"
+
+ORDERS = (
+    "| Value of the order | Signature |\n|---|---|\n| up to EUR 5,000 | buyer |\n"
+    "| up to EUR 50,000 | Head of Operations |\n| up to EUR 250,000 | two directors |\n| above EUR 250,000 | CEO |"
+)
+CLAIMS = (
+    "| Amount | Approver |\n|---|---|\n| up to EUR 400 | manager |\n| EUR 400 to EUR 2,500 | head |\n"
+    "| above EUR 2,500 | CFO |"
+)
+MODELS = "| Product | Price |\n|---|---|\n| Bittern L4-10 | EUR 425 |\n| Bittern L4-30 | EUR 515 |"
 
 
 def _ranked(*texts: str) -> list[Scored]:
@@ -41,6 +51,13 @@ def _ranked(*texts: str) -> list[Scored]:
         ("Which team does Bob Huber lead?", TEAMS, "Support"),
         ("Where is the hotel booked by the travel office?", TRIPS, "Norway"),
         ("What may a gift be worth if I want to accept it?", GIFTS, "Gift received"),
+        ("Who signs an order of 12,000 euro?", ORDERS, "up to EUR 50,000"),
+        ("who has to sign an order for 80k", ORDERS, "up to EUR 250,000"),
+        ("Who signs an order of 300 euros?", ORDERS, "up to EUR 5,000"),
+        ("Who signs for 2 million euros?", ORDERS, "above EUR 250,000"),
+        ("who approves a claim of 400", CLAIMS, "up to EUR 400"),
+        ("who approves a claim of 1,900 euros", CLAIMS, "EUR 400 to EUR 2,500"),
+        ("What does the Bittern L4-30 cost?", MODELS, "Bittern L4-30"),
     ],
 )
 def test_the_row_that_the_question_names_comes_before_its_neighbours(question: str, table: str, first: str) -> None:
@@ -56,3 +73,19 @@ def test_rows_of_one_table_take_no_place_of_another_s() -> None:
     tables = [one.passage.hit.document_id for one in ordered]
     assert tables == ["d0", "d0", "d1", "d1", "d1"]
     assert "Team" in ordered[2].passage.text
+
+
+@pytest.mark.parametrize(
+    ("question", "read"),
+    [
+        ("who signs an order of 12,000 euro?", "who signs an order of up to EUR 50,000?"),
+        ("who signs an order of € 12,000?", "who signs an order of up to EUR 50,000?"),
+        ("who signs an order for 2 grand", "who signs an order for up to EUR 5,000"),
+        ("who signs an order?", "who signs an order?"),
+    ],
+)
+def test_a_number_is_read_as_the_range_in_which_it_lies(question: str, read: str) -> None:
+    asked = Question(question)
+    assert in_words_of_best(asked, named_rows_first(asked, _ranked(ORDERS))) == read
+    assert in_words_of_best(asked, _ranked(PARTS)) == question
+    assert in_words_of_best(asked, []) == question

@@ -13,6 +13,7 @@ from agent.errors import is_policy
 from agent.grounding.support import cosine
 from agent.ports import Vector
 from agent.questions.question import Question
+from agent.relevance.codes import coded_first, names_unknown
 from agent.relevance.evidence import Evidence, chance_of_answer
 from agent.relevance.lexicon import Lexicon, words_to_compare
 from agent.relevance.passages import Passage, passages
@@ -35,14 +36,22 @@ async def judge(state: AnswerState, context: Context) -> AnswerState:
     ranked = first_ranking(question, compared, vectors)
     if vectors is not None:
         await compare(context, [], unknown_words(question, ranked, context.lexicon))
-    evidence = await read_evidence(weigh(question, found, compared, vectors, ranked, context.lexicon), context)
-    evidence = replace(evidence, ranked=named_rows_first(question, evidence.ranked))
+    evidence = weigh(question, found, compared, vectors, ranked, context.lexicon)
+    evidence = await read_evidence(_named_first(evidence), context)
+    evidence = _named_first(evidence)
     settings = context.settings
-    abstain = evidence.chance < (settings.reader_threshold if evidence.read else settings.abstain_threshold)
+    least = settings.reader_threshold if evidence.read else settings.abstain_threshold
+    abstain = evidence.chance < least or names_unknown(question, found)
     log.info(
         "evidence judged", chance=round(evidence.chance, 3), read=evidence.read, abstain=abstain, passages=len(found)
     )
     return {"evidence": evidence, "abstain": abstain}
+
+
+def _named_first(evidence: Evidence) -> Evidence:
+    """The same, in the order of what the question names by a code, a range or a row's own words."""
+    ranked = named_rows_first(evidence.question, coded_first(evidence.question, evidence.ranked))
+    return replace(evidence, ranked=ranked)
 
 
 def first_ranking(question: Question, compared: list[Passage], vectors: Sequence[Vector] | None) -> list[Scored]:

@@ -17,6 +17,7 @@ from agent.ports import ReadPart
 from agent.questions.language import may_be_in
 from agent.relevance.evidence import Evidence
 from agent.relevance.reading import WindowReading, read_by
+from agent.relevance.rows import in_words_of_best
 from agent.relevance.windows import Window, windows
 from contracts.models.reading import PairReading, PassageReading, ReadingReply, ReadingRequest, SentencePair
 from servicekit.core.errors import ServiceError
@@ -42,7 +43,7 @@ async def readings_of(evidence: Evidence, context: Context) -> list[WindowReadin
     """What the reading model says of the best windows; empty where it is not asked, or can't say."""
     if not evidence.ranked or not may_read("passages", context):
         return []
-    question = evidence.question.text
+    question = in_words_of_best(evidence.question, evidence.ranked)
     found = windows(evidence.ranked, evidence.found, context.settings.reader_passages)
     if not found or not _is_read((question, found[0].text), context):
         return []  # the rules saw the best of them, and the model would see others

@@ -11,14 +11,16 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from agent.grounding.agreement import differs
 from agent.grounding.citations import Support
 from agent.grounding.conflicts import contradicts
-from agent.questions.question import Question
+from agent.questions.question import Question, is_of_kind
 from agent.relevance.passages import Passage, readable
 from agent.relevance.ranking import Scored, coverage, term_weights
 from agent.sanitisation.sanitiser import sanitise
+from agent.text.ranges import within
 from agent.text.words import form_set
 
 MAX_PASSAGES = 3
@@ -90,7 +92,23 @@ def _choose(question: Question, ranked: Sequence[Scored], found: Sequence[Passag
             size = sum(len(other.text) for other in (*chosen, passage))
             if not chosen or (size <= MAX_CHARACTERS and question.suits(passage.text)):
                 chosen.append(passage)
-    return _with_conflict(question, ranked, _to_the_point(question, ranked, chosen)[:MAX_PASSAGES])
+    pointed = _to_the_point(question, ranked, chosen)[:MAX_PASSAGES]
+    return _with_conflict(question, ranked, _with_other_parts(question, ranked, pointed))
+
+
+def _with_other_parts(question: Question, ranked: Sequence[Scored], chosen: list[Passage]) -> list[Passage]:
+    """The chosen ones; of each further kind that the question asks for, and none of them has, the best passage beside
+    the first one: "who do I tell, and how quickly"."""
+    complete = list(chosen)
+    for kind in question.asked_kinds[1:] if chosen else ():
+        if len(complete) < MAX_PASSAGES and not any(is_of_kind(kind, passage.text) for passage in complete):
+            beside = (one.passage for one in ranked if one.passage.hit is chosen[0].hit)
+            complete += list(islice((one for one in beside if _states(one) and is_of_kind(kind, one.text)), 1))
+    return complete
+
+
+def _states(passage: Passage) -> bool:
+    return passage.unit.kind not in ("heading", "question")
 
 
 def _completes(question: Question, passage: Passage, chosen: Sequence[Passage]) -> bool:
@@ -121,17 +139,33 @@ def _to_the_point(question: Question, ranked: Sequence[Scored], chosen: list[Pas
         if passage is first
         or contradicts(question, ranked, first, passage)
         or (
-            coverage(question.focus, weights, passage.near_forms) >= least and not _of_another(question, passage, first)
+            coverage(question.focus, weights, passage.near_forms) >= least
+            and _speaks_of(question, passage, first)
+            and not _of_another(question, passage, first)
         )
     ]
 
 
+def _speaks_of(question: Question, passage: Passage, first: Passage) -> bool:
+    """Whether a passage has a word of the question's subject itself, or what is asked for, or goes on with the first
+    one's paragraph: a page's footer below a heading stands under the heading's words, and has nothing to do with it."""
+    if _beside(passage, first) or (question.wanted != "statement" and question.suits(passage.text)):
+        return True
+    return any(not term.forms.isdisjoint(passage.forms) for term in question.focus)
+
+
+def _beside(passage: Passage, first: Passage) -> bool:
+    return (passage.hit, passage.unit.block) == (first.hit, first.unit.block)
+
+
 def _of_another(question: Question, passage: Passage, first: Passage) -> bool:
     """Whether a passage is about another thing of the same kind: a row beside the one that has the question's words, or
-    what lacks the name that the question and the first passage have.
+    its number in a narrower range, or what lacks the name that the question and the first passage have.
     """
-    beside = (passage.hit, passage.unit.block) == (first.hit, first.unit.block)
+    beside = _beside(passage, first)
     if beside and first.unit.kind == "row":
+        if any(within(term.text, first.ranges) and within(term.text, passage.ranges) for term in question.terms):
+            return True
         asked = [term for term in question.focus if not term.forms.isdisjoint(first.forms)]
         return any(term.forms.isdisjoint(passage.forms) for term in asked)
     named = [term for term in question.terms if term.distinctive and not term.forms.isdisjoint(first.near_forms)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from agent.text.words import Term, form_set, is_generic, terms
+from agent.text.words import Term, form_set, is_generic, terms, with_amounts
 
 Wanted = Literal["money", "quantity", "time", "person", "place", "contact", "rule", "statement"]
 
@@ -99,6 +99,8 @@ _ASKS: tuple[tuple[Wanted, re.Pattern[str], re.Pattern[str]], ...] = (
     ("place", _PLACE, _HAS_PLACE),
     ("rule", _RULE, _HAS_RULE),
 )
+_HAS: dict[Wanted, re.Pattern[str]] = {kind: has for kind, _, has in _ASKS}
+_CLAUSE_END = re.compile(r"[,;.!?]+\s+|\s(?:and|n|&|und|or)\s", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -110,13 +112,18 @@ class Question:
     @cached_property
     def terms(self) -> list[Term]:
         """Its content words."""
-        return terms(self.text)
+        return terms(with_amounts(self.text))
 
     @cached_property
     def focus(self) -> list[Term]:
         """The content words that name its subject; all of them if none does."""
         named = [term for term in self.terms if not is_generic(term)]
         return named or self.terms
+
+    @cached_property
+    def codes(self) -> list[Term]:
+        """What it names by letters and digits, as `E06`: another one's text is about something else."""
+        return [term for term in self.terms if term.is_code]
 
     @cached_property
     def forms(self) -> frozenset[str]:
@@ -126,15 +133,25 @@ class Question:
     @cached_property
     def wanted(self) -> Wanted:
         """The kind of thing that would answer it."""
-        for kind, asks, _ in _ASKS:
-            if asks.search(self.text):
-                return kind
-        return "statement"
+        return _wanted(self.text)
+
+    @cached_property
+    def asked_kinds(self) -> tuple[Wanted, ...]:
+        """The kinds of all that it asks for, `wanted` first: "who do I tell, and how quickly" asks for two."""
+        kinds = [self.wanted, *map(_wanted, _CLAUSE_END.split(self.text))]
+        return tuple(kind for kind in dict.fromkeys(kinds) if kind != "statement")
 
     def suits(self, text: str) -> bool:
         """Whether a text holds something of the kind that is asked for."""
-        for kind, _, has in _ASKS:
-            if kind == self.wanted:
-                found = bool(has.search(text))
-                return found and (kind != "money" or any(map(str.isdigit, text)) or "free" in text.lower())
-        return True
+        return is_of_kind(self.wanted, text)
+
+
+def _wanted(text: str) -> Wanted:
+    return next((kind for kind, asks, _ in _ASKS if asks.search(text)), "statement")
+
+
+def is_of_kind(kind: Wanted, text: str) -> bool:
+    """Whether a text holds something of a kind; everything is a statement."""
+    has = _HAS.get(kind)
+    found = has is None or bool(has.search(text))
+    return found and (kind != "money" or any(map(str.isdigit, text)) or "free" in text.lower())

@@ -1,4 +1,4 @@
-"""Greetings, thanks, and "what can you do": messages that are nothing else.
+"""Greetings, thanks, "what can you do", and what only points to another message: messages that are nothing else.
 
 A message is taken apart from its beginning, phrase by phrase; whatever is left over makes it a question.
 """
@@ -25,7 +25,11 @@ thanks|thank you|thx|cheers|much appreciated|thank u|merci|gracias|muchas gracia
 """
 _THANKS_DE = "danke schön|dankeschön|danke sehr|danke|vielen dank|besten dank|herzlichen dank"
 _HELP = """
-help me|help|who are you|what are you|what can you do for me|what can you do|what can i ask you
+help me|help|can you help me|can you help|could you help me|could you help|can anyone help me|can someone help me
+|please help me|i need help|i need some help|i need your help|i have a question|i have some questions
+|i have a quick question|i've got a question|can i ask you something|can i ask you a question|can i ask a question
+|may i ask you something|may i ask a question|is anyone there|is anybody there|is someone there|are you there
+|how does this work|who are you|what are you|what can you do for me|what can you do|what can i ask you
 |what can i ask here|what can i ask|what should i ask|what questions can i ask you|what questions can i ask
 |what questions can you answer|what can you answer|what can you help me with|what can you help with|how can you help me
 |how can you help|what do you know about|what do you know|what topics do you cover|what topics do you know
@@ -37,9 +41,12 @@ help me|help|who are you|what are you|what can you do for me|what can you do|wha
 |qui es-tu|qui êtes-vous|que peux-tu faire|que pouvez-vous faire|qu'est-ce que tu peux faire|ayuda|quién eres
 |qué puedes hacer|aiuto|chi sei|cosa puoi fare|cosa sai fare|ajuda|quem é você|o que você pode fazer|wie ben je
 |wat kun je|wat kan je|你是谁|你能做什么
+|peux-tu m'aider|pouvez-vous m'aider|puedes ayudarme|me puedes ayudar|puoi aiutarmi|kun je me helpen|pode me ajudar
 """
 _HELP_DE = """
-hilfe|hilf mir|wer bist du|was bist du|wer sind sie|was kannst du alles|was kannst du|was können sie|was machst du
+hilfe|hilf mir|kannst du mir helfen|können sie mir helfen|könntest du mir helfen|könnten sie mir helfen
+|ich brauche hilfe|ich habe eine frage|ich hätte eine frage|darf ich etwas fragen
+|wer bist du|was bist du|wer sind sie|was kannst du alles|was kannst du|was können sie|was machst du
 |was kann ich dich fragen|was kann ich sie fragen|was kann ich hier fragen|was kann ich fragen
 |wobei kannst du mir helfen|wobei kannst du helfen|womit kannst du mir helfen|wie kannst du mir helfen
 |wie können sie mir helfen|was weißt du alles
@@ -52,6 +59,10 @@ there|all|everyone|everybody|team|you|so much|very much|a lot|again|today|please
 |bot|assistant|groundwork|for your help|for the help|for that|then|exactly|actually|here|zusammen|alle|bitte|und|sehr
 |dir|ihnen|denn|eigentlich|super|gut|heute|hier|genau|beaucoup
 """
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
 
 
 def _phrases(words: str) -> re.Pattern[str]:
@@ -69,6 +80,21 @@ _KNOWN: tuple[tuple[Manner, Language, re.Pattern[str]], ...] = (
     ("greeting", "de", _phrases(_GREETINGS_DE)),
 )
 _FILLER = _phrases(_FILLERS)
+_MESSAGES = _words(
+    """message messages msg mail mails email emails e-mail chat conversation attachment screenshot attached above below
+    nachricht nachrichten mail anhang oben unten"""
+)
+_POINTING = _words(
+    """see look read check refer sent wrote written forwarded attached above below siehe sieh lies gelesen geschickt
+    geschrieben"""
+)
+_BESIDE = _words(
+    """please kindly the this that my our your i we you me us to in at of on from it have as is already again just now
+    quickly regarding re fwd fyi urgent asap other others another previous earlier last first second former latest one
+    bitte meine meiner die der den das ich ihnen dir habe andere anderen letzte vorige im"""
+)
+"""Words that say nothing of what is wanted beside those that point to another message."""
+_GERMAN = _words("nachricht nachrichten siehe sieh lies anhang bitte meine habe")
 _NO_WORD = re.compile(r"[^\w\s'-]+|_+")
 MAX_CHARACTERS = 120
 
@@ -99,6 +125,9 @@ def read_small_talk(message: str) -> Overview | None:
             left = left[said[2].end() :]
         elif filler := _FILLER.match(left):
             left = left[filler.end() :]
+        elif _points_elsewhere(left):
+            found.append(("help", "de" if not _GERMAN.isdisjoint(left.split()) else "en"))
+            left = ""
         else:
             return None
     if not found:
@@ -106,3 +135,10 @@ def read_small_talk(message: str) -> Overview | None:
     manners = [manner for manner, _ in found]
     manner: Manner = "help" if "help" in manners else "thanks" if "thanks" in manners else "greeting"
     return Overview(manner, "de" if any(language == "de" for _, language in found) else "en")
+
+
+def _points_elsewhere(left: str) -> bool:
+    """Whether a message only points to another one: "please see my other message"."""
+    words = frozenset(left.split())
+    points = not _MESSAGES.isdisjoint(words) and not _POINTING.isdisjoint(words)
+    return points and words <= _MESSAGES | _POINTING | _BESIDE

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from agent.questions.question import Question
 from agent.relevance.passages import Passage
 from agent.relevance.ranking import Scored
+from agent.text.ranges import amount, ranges, within
 from agent.text.sentences import cells
-from agent.text.words import form_set
+from agent.text.words import form_set, with_amounts
+
+_CURRENCY = r"(?:[$€£¥] ?|\b(?:EUR|USD|GBP|CHF) )"
+_UNIT = r"(?: ?(?:[€$£¥]|(?:euros?|dollars?|pounds?|EUR|USD|GBP|CHF)\b))"
 
 
 def named_rows_first(question: Question, ranked: Sequence[Scored]) -> list[Scored]:
@@ -27,8 +32,27 @@ def named_rows_first(question: Question, ranked: Sequence[Scored]) -> list[Score
     return ordered
 
 
+def in_words_of_best(question: Question, ranked: Sequence[Scored]) -> str:
+    """The question with the range of the best passage, where that is a row, for a number that lies in it: who reads "an
+    order of up to EUR 50,000" sees which row is meant, and by "an order of 12,000 euro" hardly."""
+    best = ranked[0].passage if ranked else None
+    if best is None or best.unit.kind != "row":
+        return question.text
+    cell = _naming_cell(best)
+    named = ranges(cell)
+    for term in question.terms:
+        if within(term.text, named):
+            figure = re.compile(rf"{_CURRENCY}?\b{re.escape(term.text)}\b{_UNIT}?", re.IGNORECASE)
+            return figure.sub(lambda _: cell.strip(), with_amounts(question.text), count=1)
+    return question.text
+
+
 def _by_names(question: Question, rows: list[Scored]) -> list[Scored]:
-    left = [(row, _names(question, row.passage), _holds(question, row.passage)) for row in rows]
+    brackets = _brackets(question, [_naming_cell(row.passage) for row in rows])
+    left = [
+        (row, _names(question, row.passage) | numbers, _holds(question, row.passage) | numbers)
+        for row, numbers in zip(rows, brackets, strict=True)
+    ]
     ordered: list[Scored] = []
     while left:
         at = next(
@@ -40,13 +64,35 @@ def _by_names(question: Question, rows: list[Scored]) -> list[Scored]:
     return ordered
 
 
+def _naming_cell(row: Passage) -> str:
+    """The cell that names a row: its first one with a letter, as what stands before that counts or numbers the rows.
+    Further cells say something of what is named."""
+    return next((cell for cell in cells(row.text) if any(map(str.isalpha, cell))), "")
+
+
+def _brackets(question: Question, naming: Sequence[str]) -> list[frozenset[str]]:
+    """For each row the question's numbers that lie in its range, and in no narrower one of another row: of "up to
+    5,000" and "up to 50,000" the second is meant by 12,000, and the first by 80."""
+    named = [ranges(cell) for cell in naming]
+    found: list[set[str]] = [set() for _ in naming]
+    for term in question.terms:
+        fits = [
+            (min(high - low for low, high in those if low <= value <= high), at)
+            for value in (amount(term.text),)
+            for at, those in enumerate(named)
+            if within(term.text, those)
+        ]
+        if fits:
+            found[min(fits)[1]].add(term.text)
+    return [frozenset(one) for one in found]
+
+
 def _names(question: Question, row: Passage) -> frozenset[str]:
-    """The words of the question's subject in the cell that names a row: its first one with a letter, as what stands
-    before that counts or numbers the rows. Further cells say something of what is named."""
-    named = form_set(next((cell for cell in cells(row.text) if any(map(str.isalpha, cell))), ""))
-    return frozenset(term.text for term in question.focus if not term.forms.isdisjoint(named))
+    """The words of the question's subject in the cell that names a row."""
+    named = form_set(_naming_cell(row))
+    return frozenset(term.text for term in question.focus if not term.exact.isdisjoint(named))
 
 
 def _holds(question: Question, row: Passage) -> frozenset[str]:
     """The words of the question's subject in any of its cells."""
-    return frozenset(term.text for term in question.focus if not term.forms.isdisjoint(row.forms))
+    return frozenset(term.text for term in question.focus if not term.exact.isdisjoint(row.forms))

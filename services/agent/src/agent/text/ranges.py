@@ -18,18 +18,19 @@ _FROM = re.compile(rf"\b(?:above|over|more than|at least|from)\s+{_UNIT}{_N}|{_N
 
 def ranges(text: str) -> list[Range]:
     """The ranges that a text names, ends included; open ones reach to 0 or to infinity."""
-    found = [(_value(low), _value(high)) for low, high in _BETWEEN.findall(text)]
-    found += [(0.0, _value(high)) for high in _UP_TO.findall(text)]
-    found += [(_value(low or other), float("inf")) for low, other in _FROM.findall(text)]
+    found = [(amount(low), amount(high)) for low, high in _BETWEEN.findall(text)]
+    found += [(0.0, amount(high)) for high in _UP_TO.findall(text)]
+    found += [(amount(low or other), float("inf")) for low, other in _FROM.findall(text)]
     return [(low, high) for low, high in found if low <= high]
 
 
 def within(value: str, among: Iterable[Range]) -> bool:
     """Whether a word is a number that lies in one of the ranges."""
-    number = _value(value)
+    number = amount(value)
     return any(low <= number <= high for low, high in among)
 
 
-def _value(written: str) -> float:
+def amount(written: str) -> float:
+    """The number that a word is; not a number (NaN) if it is none."""
     spelled = number_value(written)
     return float(spelled) if spelled is not None else float("nan")

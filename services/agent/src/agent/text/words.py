@@ -12,6 +12,10 @@ import snowballstemmer
 TOKEN = re.compile(r"[^\W_]+(?:(?:[-'’]|(?<=\d)[.,:](?=\d))[^\W_]+)*")
 _DECIMAL = re.compile(r"\d+(?:\.\d+)?")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_SHORT_THOUSANDS = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)k")
+_SPOKEN = re.compile(r"\b(\d{1,6}(?:\.\d{1,3})?)\s?(grand|thousand|million)\b", re.IGNORECASE)
+_TIMES = {"grand": 1_000, "thousand": 1_000, "million": 1_000_000}
+_CODE = re.compile(r"[^\W\d_]+-?\d[\w-]*")
 _LONG_NAME = re.compile(r"\b[A-Z][a-z]+(?: [A-Z][a-z]+){1,4}\b")
 _POSSESSIVE = re.compile(r"['’]s$|['’]$")
 _SHORTENED = re.compile(r"(?:n['’]t|['’](?:s|re|ve|ll|d|m))$", re.IGNORECASE)
@@ -33,6 +37,9 @@ NUMBER_WORDS: dict[str, str] = {name: str(value) for value, name in enumerate(_N
     "ninety": "90",
     "hundred": "100",
 }
+
+_CURRENCIES = {"euro": "eur", "euros": "eur", "dollar": "usd", "dollars": "usd"}
+"""One writes the word, the other the code."""
 
 STOPWORDS: frozenset[str] = _set(
     """a about after all also am an and any are as at be because been before being between both but by can could did do
@@ -80,6 +87,17 @@ class Term:
     distinctive: bool
     """A name, a code or a number: something that no other wording can stand for."""
 
+    @property
+    def is_code(self) -> bool:
+        """Whether it is letters and then digits, as `E06`, `SEV2` or `L4-30`: the name of one thing among its like."""
+        return _CODE.fullmatch(self.text) is not None
+
+    @property
+    def exact(self) -> frozenset[str]:
+        """Its forms; of a code only those of the whole, as `L4` alone is not `L4-30`."""
+        whole = self.text.lower()
+        return frozenset((stem(whole), stem(whole.replace("-", "")))) if self.is_code else self.forms
+
     def __hash__(self) -> int:
         """By the word alone: a question's terms are looked up for every passage."""
         return hash(self.text)
@@ -99,14 +117,16 @@ def _stemmer() -> snowballstemmer.stemmer:
 @lru_cache(maxsize=1)
 def _generic_stems() -> frozenset[str]:
     """Of generic words in all their forms: who asks writes "gets" and "got" as well."""
-    return frozenset(map(stem, GENERIC | _IRREGULAR))
+    return frozenset(map(stem, GENERIC | _IRREGULAR | _CURRENCIES.keys()))
 
 
 def number_value(token: str) -> str | None:
-    """A number in one spelling (`1,180` and `1180`, `two` and `2`), or None."""
+    """A number in one spelling (`1,180` and `1180`, `two` and `2`, `80k` and `80000`), or None."""
     lowered = token.lower()
     if lowered in NUMBER_WORDS:
         return NUMBER_WORDS[lowered]
+    if short := _SHORT_THOUSANDS.fullmatch(lowered):
+        return _plain(str(int(float(short[1]) * 1000)))
     if _THOUSANDS.fullmatch(lowered):
         lowered = lowered.replace(",", "")
     if not _DECIMAL.fullmatch(lowered):
@@ -130,6 +150,8 @@ def forms(token: str) -> frozenset[str]:
     word = _POSSESSIVE.sub("", token.lower().replace("’", "'"))
     parts = [part for part in word.split("-") if part]
     found = {stem(word), stem("".join(parts))}
+    if word in _CURRENCIES:
+        found.add(_CURRENCIES[word])
     if len(parts) > 1:
         found |= {stem(part) for part in parts if len(part) > 1}
     return frozenset(found)
@@ -154,6 +176,11 @@ def form_set(text: str) -> frozenset[str]:
     """
     initials = ("".join(word[0] for word in name.split()).lower() for name in _LONG_NAME.findall(text))
     return frozenset(initials).union(*map(_content_forms, set(TOKEN.findall(text))))
+
+
+def with_amounts(text: str) -> str:
+    """A text whose spoken amounts are written out: "2 grand" as "2000"."""
+    return _SPOKEN.sub(lambda found: str(int(float(found[1]) * _TIMES[found[2].lower()])), text)
 
 
 def numbers(text: str) -> frozenset[str]:
@@ -183,7 +210,7 @@ def names(text: str) -> list[str]:
 
 def _is_code(token: str) -> bool:
     if has_digit(token):
-        return any(character.isalpha() for character in token)
+        return any(character.isalpha() for character in token) and number_value(token) is None
     return len(token) > 1 and token.isupper() and token.isalpha()
 
 
