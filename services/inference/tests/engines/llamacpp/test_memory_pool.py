@@ -73,8 +73,22 @@ async def test_what_a_process_may_take_yet_is_as_taken_and_what_it_holds_is_not_
     await reserve(pool, other, 60)
     other.private_bytes = 20 * MB
     await reserve(pool, Model(), 60)
-    with pytest.raises(ModelTooLarge, match=r"m\.gguf needs about 10 MB, and 0 MB are left beside 2 other.*Ask again"):
+    with pytest.raises(ModelTooLarge, match=r"m\.gguf needs about 10 MB, and 0 MB are left beside .* Ask again"):
         await reserve(pool, Model(), 10)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_none_sleeps_for_one_that_would_have_no_room_even_then() -> None:
+    pool, busy, idle = pool_of(100), Model(), Model(1)
+    await reserve(pool, busy, 50)
+    await reserve(pool, idle, 40)
+    with pytest.raises(ModelTooLarge):
+        await reserve(pool, Model(), 60)
+    assert idle.sleeps == 0
+    await reserve(pool, Model(), 50)
+    assert [idle.sleeps] == [1]
+    with pytest.raises(ModelTooLarge, match=r"and 100 MB are left\. Take a smaller model"):
+        await reserve(pool_of(100), Model(), 101)
 
 
 async def test_one_waits_for_calls_of_others_to_end() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from operator import itemgetter
 from typing import Protocol
 
@@ -89,7 +89,7 @@ class MemoryPool:
         async with self._one_at_a_time:
             while not await self._has_room(needed, gpu_layers):
                 idle = [(since, each) for each in self._parts if (since := each.idle_since) is not None]
-                if not idle:
+                if not idle or not (must or self._would_do(needed, [each for _, each in idle])):
                     break
                 _, longest = min(idle, key=itemgetter(0))
                 await longest.fall_asleep()
@@ -111,13 +111,18 @@ class MemoryPool:
         self._has_gpus = free is not None
         return bool(free) and needed <= available + (free or 0)
 
+    def _would_do(self, needed: int, idle: Sequence[Sleeper]) -> bool:
+        """Whether there is room once all of them sleep: none does for nothing. What GPUs would have is not known."""
+        freed = sum(max(self._parts[model], model.private_bytes) for model in idle)
+        return self._has_gpus or needed <= (self._available() or 0) - self._outstanding() + freed
+
     def _outstanding(self) -> int:
         """What models have reserved and do not hold yet."""
         return sum(max(0, part - model.private_bytes) for model, part in self._parts.items())
 
     def _shortage(self, name: str, needed: int) -> str:
         left = max(0, (self._available() or 0) - self._outstanding())
-        return (
-            f"{name} needs about {needed // MEGABYTE} MB, and {left // MEGABYTE} MB are left beside {len(self._parts)} "
-            f"other models that are awake. Ask again once their calls have ended. If it stays so: {REMEDY}"
-        )
+        what = f"{name} needs about {needed // MEGABYTE} MB, and {left // MEGABYTE} MB are left"
+        if not self._parts:
+            return f"{what}. {REMEDY}"
+        return f"{what} beside models that are awake. Ask again once their calls have ended. If it stays so: {REMEDY}"
