@@ -72,7 +72,7 @@ def test_one_is_added_with_measures_and_the_worst_that_is_good(server: Server) -
 
 def test_where_nothing_is_recorded_that_is_said(server: Server) -> None:
     server.figures = {"support": {"answers": 0, "people": 0, "baseline_people": 0, "state": "waiting"}}
-    assert "set `records` of the tenant or a key to `metadata` or `full`" in _output("add", "handbook")
+    assert "Answers are where `records` of their key or tenant is `metadata` or `full`" in _output("add", "handbook")
 
 
 def test_a_measure_that_there_is_not_and_a_number_that_is_none_are_told(server: Server) -> None:

@@ -53,7 +53,8 @@ def add(
     session.out.print(f"{made.name} watches {', '.join(made.metrics)}")
     if not any(one.answers or one.baseline_people for one in made.figures.values()):
         session.notes.print(
-            "There is no recorded answer yet: set `records` of the tenant or a key to `metadata` or `full`.",
+            "No such answer is on record yet. Answers are where `records` of their key or tenant is `metadata` or "
+            "`full`.",
             style="yellow",
         )
 

@@ -20,8 +20,8 @@ export function Judge({ judges }) {
 export function Measures() {
   return html`
     <details class="call"><summary>Only some measures</summary>
-      <fieldset class="limits"><legend>Measures; none chosen: all that the questions allow</legend>
-        ${MEASURES.map((name) => html`<label class="check"><input type="checkbox" name="measure" value=${name} /> ${titleOf(name)}</label>`)}
+      <fieldset><legend>Measures; none chosen: all that the questions allow</legend>
+        ${MEASURES.map((name) => html`<label><input type="checkbox" name="measure" value=${name} /> ${titleOf(name)}</label>`)}
       </fieldset></details>`;
 }
 

@@ -33,7 +33,7 @@ export function MonitorList() {
           <tr key=${one.name} data-monitor=${one.name}>
             <td><a href=${addressOf("evaluations", "monitors", one.name)}>${one.name}</a></td>
             <td data-label="Answers">${targetOf(one)}</td>
-            <td data-label="State">${one.falls.length ? html`<span class="status failed">fallen</span> ${one.falls.map(({ metric }) => titleOf(metric)).join(", ")}` : html`<span class="status ready">steady</span>`}</td>
+            <td data-label="State">${one.falls.length ? html`<span class="status failed">fallen</span> <span class="hint">${one.falls.map(({ metric }) => titleOf(metric)).join(", ")}</span>` : html`<span class="status ready">steady</span>`}</td>
           </tr>`)}</tbody></table>`}
     ${may("evaluations:write") && html`<${Add} />`}`;
 }
@@ -78,8 +78,8 @@ function Add() {
         <label>Model, rag:COLLECTION, agent:NAME or route; empty: all <input name="model" maxlength="200" autocomplete="off" /></label>
         <label>In a hundred; empty: all <input name="percent" type="number" min="0.01" max="100" step="0.01" /></label>
       </fieldset>
-      <fieldset class="limits"><legend>Measures</legend>
-        ${MEASURES.map(({ name, title }) => html`<label class="check"><input type="checkbox" name="metric" value=${name} defaultChecked=${WATCHED.has(name)} /> ${title}</label>`)}
+      <fieldset><legend>Measures</legend>
+        ${MEASURES.map(({ name, title }) => html`<label><input type="checkbox" name="metric" value=${name} defaultChecked=${WATCHED.has(name)} /> ${title}</label>`)}
       </fieldset>
       ${problem.value && html`<p class="problem" role="alert">${problem.value}</p>`}
       <p><button class="primary">Watch</button></p>
