@@ -58,6 +58,10 @@ class LocalReader:
         """As it is declared."""
         return self.served.model.languages
 
+    def named(self, model: str) -> LocalReader:
+        """There is this one."""
+        return self
+
     async def read(self, request: ReadingRequest, token: str) -> ReadingReply | None:
         """By inference, as if it were called."""
         key = request.model_dump_json()

@@ -87,6 +87,7 @@ declare namespace Api {
     mode?: "hybrid" | "dense" | "sparse";
     model?: string | null;
     prompt?: string | null;
+    reader?: string | null;
     rerank?: boolean | null;
     rewrite?: "follow_up" | "several" | "hypothetical" | null;
     style?: "short" | "detailed" | null;
@@ -2029,6 +2030,7 @@ declare namespace Api {
     mode: "hybrid" | "dense" | "sparse" | null;
     model: string | null;
     prompt: string | null;
+    reader: string | null;
     rerank: boolean | null;
     rewrite: "follow_up" | "several" | "hypothetical" | null;
     style: "short" | "detailed" | null;

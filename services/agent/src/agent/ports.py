@@ -109,6 +109,10 @@ class Reader(Protocol):
         """What it reads well, as far as is known."""
         ...
 
+    def named(self, model: str) -> Reader:
+        """The same by another model than the default one."""
+        ...
+
     async def read(self, request: ReadingRequest, token: str) -> ReadingReply | None:
         """A reading for each passage and each pair, in their order, charged to the caller whose token this is.
 

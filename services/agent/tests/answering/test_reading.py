@@ -91,6 +91,16 @@ async def test_the_sentence_with_the_span_is_the_extractive_answer() -> None:
     assert "EUR" not in content_of(answer)
 
 
+async def test_the_reader_that_is_named_reads_and_the_default_one_is_not_asked() -> None:
+    default, tuned = ScriptedReader(), ScriptedReader(answers=READS, model="reader+handbook")
+    default.others["reader+handbook"] = tuned
+    bench = Bench(says=RIGHT, reader=default)
+    assert kind_of(await bench.ask(LEAVE_QUESTION, groundwork=INCLUDE)) == "abstained"
+    found = await bench.ask(LEAVE_QUESTION, groundwork={**INCLUDE, "reader": "reader+handbook"})
+    assert kind_of(found) != "abstained"
+    assert (len(default.requests), bool(tuned.requests)) == (1, True)
+
+
 async def test_the_receipt_tells_the_stage_and_the_tokens_of_reading() -> None:
     answer = await asked(LEAVE_QUESTION, ScriptedReader(answers=READS), says="")
     assert receipt(answer).tokens.reading == 2 * TOKENS

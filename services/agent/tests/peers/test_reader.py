@@ -26,8 +26,10 @@ class _Plane:
 
     def __init__(self, reply: ReadingReply | PeerError) -> None:
         self.reply = reply
+        self.asked: list[str] = []
 
-    async def call(self, *_: object, **__: object) -> Any:
+    async def call(self, *_: object, body: ReadingRequest, **__: object) -> Any:
+        self.asked.append(body.model)
         if isinstance(self.reply, PeerError):
             raise self.reply
         return self.reply
@@ -54,6 +56,16 @@ async def test_what_nothing_reads_is_known_for_a_while_and_then_asked_again(
     assert (reader.may_read(part), reader.may_read(other)) == (False, True)
     clock.advance(KNOWN_FOR.total_seconds())
     assert reader.may_read(part)
+
+
+async def test_another_model_is_asked_by_its_name_and_what_the_default_one_can_t_read_does_not_hold_for_it() -> None:
+    reader, plane, _ = _reader(_error(404, "no_reader"))
+    await reader.read(ASKED["passages"], "token")
+    named = reader.named("reader+manuals")
+    assert [one.may_read("passages") for one in (reader, named)] == [False, True]
+    plane.reply = READ
+    assert await named.read(ASKED["passages"], "token") == READ
+    assert plane.asked == ["default", "reader+manuals"]
 
 
 async def test_a_model_of_relevance_alone_is_of_no_use_to_answers_for_a_while() -> None:

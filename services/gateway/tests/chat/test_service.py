@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from services.gateway.tests.callers import Caller
 from services.gateway.tests.inner_services import Streamed
-from services.gateway.tests.installation import ACTOR, CHAT, OTHER, Installation
+from services.gateway.tests.installation import ACTOR, CHAT, OTHER, READER, Installation
 
 from contracts.models.catalog import MAX_COLLECTIONS
 from contracts.models.routes import RouteSpec
@@ -16,7 +16,7 @@ from gateway.auth.keys import Principal
 from gateway.chat.answer_start import PATH
 from gateway.chat.errors import OptionsNeedDocuments, TooManyCollections
 from gateway.chat.service import chat, collections_of
-from gateway.models.errors import ModelNotFound
+from gateway.models.errors import ModelNotFound, WrongModelKind
 from servicekit.core.clock import ManualClock
 from servicekit.core.errors import InvalidRequest
 
@@ -49,6 +49,27 @@ async def _ask(installation: Installation, key: Principal | None = None, **chang
 def _answering(installation: Installation) -> None:
     installation.inference.answers(PATH, _made_by("f1"))
     installation.agent.answers(PATH, WHOLE)
+    sizes: dict[str, Any] = {"dimensions": 8, "max_input_tokens": 64, "revision": 1, "chunking": {}}
+    shown = {"name": "a", "embedding_model": "e", **sizes, "created_at": "2026-11-01T00:00:00Z"}
+    installation.retriever.answers("/v1/collections/a", shown)
+
+
+async def test_the_reader_that_an_answer_is_to_have_is_one_that_its_key_sees(installation: Installation) -> None:
+    tuned = READER.model_copy(update={"id": "reads+a", "tenant": "acme"})
+    other = READER.model_copy(update={"id": "reads+b", "tenant": "other"})
+    installation.offer(CHAT, READER, tuned, other)
+    for named, key, error in (
+        ("m", None, WrongModelKind),
+        ("gone", None, ModelNotFound),
+        ("reads+b", None, ModelNotFound),
+        ("reads+a", _key(models=("m",)), ModelNotFound),
+    ):
+        with pytest.raises(error):
+            await _ask(installation, key, model="rag:a", groundwork={"reader": named})
+    assert installation.agent.asked_for(PATH) == []
+    await _ask(installation, model="rag:a", groundwork={"reader": "reads+a"})
+    (asked,) = installation.agent.asked_for(PATH)
+    assert asked.json["groundwork"]["reader"] == "reads+a"
 
 
 async def test_a_plain_models_answer_passes_and_is_given_again_to_the_same_question(
@@ -86,9 +107,6 @@ async def test_no_answer_of_a_model_that_is_no_more_is_given_again(
 async def test_an_answer_from_documents_is_kept_only_if_it_names_all_who_wrote_in_it(
     installation: Installation,
 ) -> None:
-    sizes = {"dimensions": 8, "max_input_tokens": 64, "revision": 1, "chunking": {}}
-    shown = {"name": "a", "embedding_model": "e", **sizes, "created_at": "2026-11-01T00:00:00Z"}
-    installation.retriever.answers("/v1/collections/a", shown)
     report = {"grounded": True, "abstained": False, "answer_kind": "generated", "collections": ["a"]}
     receipt = {"request_id": "r", "tokens": {}, "collection_revisions": {"a": 1}, "model": "m"}
 

@@ -103,6 +103,7 @@ function Documents() {
     <${Pick} label="Sentences" name="grounding" options=${GROUNDING} />
     <label>Passages, at most <input name="top_k" type="number" min="1" max="50" /></label>
     <label>Worded by the model <input name="worded" list="evaluation-targets" maxlength="200" autocomplete="off" /></label>
+    <label>Read by the model <input name="reader" maxlength="200" placeholder="the default reading model" autocomplete="off" /></label>
     <label>By the prompt <input name="prompt" maxlength="200" placeholder="groundwork-answer@2" autocomplete="off" /></label>
   </fieldset>`;
 }
@@ -120,7 +121,7 @@ function Wording() {
 function bodyOf(form, set, version) {
   const text = (/** @type {string} */ name) => String(form.get(name) ?? "").trim();
   const numbers = (/** @type {string[]} */ names) => Object.fromEntries(names.filter(text).map((name) => [name, Number(text(name))]));
-  const words = Object.fromEntries(["mode", "grounding", "prompt"].filter(text).map((name) => [name, text(name)]));
+  const words = Object.fromEntries(["mode", "grounding", "reader", "prompt"].filter(text).map((name) => [name, text(name)]));
   const groundwork = { ...words, ...numbers(["top_k"]), ...(text("rerank") && { rerank: text("rerank") === "yes" }), ...(text("worded") && { model: text("worded") }) };
   return {
     question_set: set,

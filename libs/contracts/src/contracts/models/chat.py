@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from contracts.agents.prompts import PROMPT, Values
@@ -38,6 +38,8 @@ class AnswerOptions(Request):
     the model, and evaluations should say that it helps. The receipt has the `queries`."""
     model: str | None = None
     """The plain model that words the answer; null means the configured default."""
+    reader: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    """The reading model that judges what was found, such as a tuned one; null means the configured default."""
     include: list[Literal["sources", "receipt"]] = Field(default_factory=list)
     variables: Values | None = None
     """Of the prompt that a `prompt:` model or `prompt` names."""

@@ -69,6 +69,7 @@ class Answering:
             context = replace(
                 opened,
                 prompts=prompts,
+                reader=self._reader(conversation.options.reader),
                 max_tokens=request.max_completion_tokens or request.max_tokens,
                 sampling=_sampling_options(request),
             )
@@ -81,6 +82,9 @@ class Answering:
             async with aclosing(stream):  # type: ignore[type-var]  # an async generator, typed as an iterator
                 async for event in stream:
                     yield event  # type: ignore[misc]  # what the nodes send: an Event
+
+    def _reader(self, named: str | None) -> Reader | None:
+        return self.reader if self.reader is None or named is None else self.reader.named(named)
 
     async def _prompts(self, conversation: Conversation) -> PromptSource:
         """What is asked by: what is in use, but for the version that the caller names. Raises what is wrong with it."""

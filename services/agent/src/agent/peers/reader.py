@@ -24,8 +24,9 @@ class PlaneReader:
     Leaving a call closes its connection, and the model stops after the batch that it is at.
     """
 
-    def __init__(self, peer: Peer, timeout_seconds: float, clock: Clock) -> None:
+    def __init__(self, peer: Peer, timeout_seconds: float, clock: Clock, model: str = "default") -> None:
         self._peer = peer
+        self._model = model
         self._timeout = timeout_seconds
         self._clock = clock
         self._unread: dict[ReadPart, datetime] = {}
@@ -41,11 +42,16 @@ class PlaneReader:
         """As the last reply said it; unknown again after a while, since another model may be declared."""
         return self._languages if self._clock.now() < self._languages_until else None
 
+    def named(self, model: str) -> PlaneReader:
+        """For one answer: what it can't read, or reads well, is not known beforehand."""
+        return PlaneReader(self._peer, self._timeout, self._clock, model)
+
     async def read(self, request: ReadingRequest, token: str) -> ReadingReply | None:
         """`POST /v1/reading`."""
+        named = request.model_copy(update={"model": self._model})
         try:
             reply = await self._peer.call(
-                "POST", "/v1/reading", ReadingReply, token=token, body=request, timeout_seconds=self._timeout
+                "POST", "/v1/reading", ReadingReply, token=token, body=named, timeout_seconds=self._timeout
             )
         except ServiceError as error:
             if error.http_status != HTTPStatus.NOT_FOUND and error.code != MADE_FOR_OTHERS:

@@ -28,11 +28,18 @@ class ScriptedReader:
     failure: ServiceError | None = None
     hangs: bool = False
     languages: Languages | None = None
+    model: str = "default"
+    others: dict[str, ScriptedReader] = field(default_factory=dict)
+    """Other models, by their names."""
     requests: list[ReadingRequest] = field(default_factory=list)
 
     def may_read(self, part: ReadPart) -> bool:
         """It is asked whatever it reads."""
         return True
+
+    def named(self, model: str) -> ScriptedReader:
+        """One of the others; a model without a script finds no answers."""
+        return self.others.setdefault(model, ScriptedReader(model=model))
 
     async def read(self, request: ReadingRequest, token: str) -> ReadingReply | None:
         """The scripted readings."""

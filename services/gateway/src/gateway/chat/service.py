@@ -260,6 +260,8 @@ async def answer_from_documents(exchange: Exchange, deps: Dependencies, call: Me
             await deps.routes.list_routes(),
             call.principal,
         )
+    if options.reader is not None:
+        (await deps.catalog.models(call.principal.tenant)).resolve(options.reader, "reading", call.principal)
     known = await deps.catalog.known(call.principal.tenant)
     await deps.ask(exchange, call, search_max_usage(known, request.question(), len(set(names))))
     show_receipt = "receipt" in options.include
