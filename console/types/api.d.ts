@@ -1417,6 +1417,13 @@ declare namespace Api {
     collections?: string[] | null;
     type: "read_document";
   };
+  type ReadingHyperparameters = {
+    l2?: "auto" | number;
+  };
+  type ReadingMethod = {
+    collection?: string | null;
+    hyperparameters?: ReadingHyperparameters;
+  };
   type ReasoningOptions = {
     context?: string | null;
     effort?: string | null;
@@ -1945,6 +1952,7 @@ declare namespace Api {
     classification?: ClassificationMethod;
     dpo?: DpoMethod;
     embedding?: EmbeddingMethod;
+    reading?: ReadingMethod;
     supervised?: SupervisedMethod;
     type?: string;
   };

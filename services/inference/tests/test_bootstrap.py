@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 import yaml
+from services.inference.tests.corrections import correction
 from services.inference.tests.projections import projection
 
 from inference.bootstrap import open_dependencies
 from inference.engines.batched.embedding import BatchedEmbedding
 from inference.engines.head.classification import HeadClassifier
+from inference.engines.head.correction import CorrectedReading
 from inference.engines.head.projection import ProjectedEmbedding
 from inference.engines.judge.guard import ChatGuard
 from inference.engines.judge.reading import ChatJudge
@@ -44,6 +46,7 @@ EMBEDDING = {"kind": "embedding", "max_input_tokens": 16, "dimensions": 8}
         ({"kind": "rerank", "engine": "scripted"}, ScriptedRank),
         ({"kind": "reading", "engine": "scripted"}, ScriptedReading),
         ({"kind": "reading", "engine": "judge", "source": {"chat_model": "default"}}, ChatJudge),
+        ({"kind": "reading", "engine": "correction", "source": {"correction": correction()}}, CorrectedReading),
         ({"kind": "classification", "engine": "head", "source": {"path": "/nowhere/head.json"}}, HeadClassifier),
         ({"kind": "classification", "engine": "judge", "source": {"chat_model": "default"}}, ChatGuard),
         ({"kind": "reading", "engine": "sentence-transformers", "source": {"path": "/nowhere"}}, FolderReading),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from collections.abc import AsyncIterator, Callable
@@ -9,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import transformers
@@ -20,8 +22,9 @@ from torch import nn
 from inference.bootstrap import open_dependencies
 from inference.catalog.packages import package_folder
 from inference.engines.sentence_transformers.reading_models import GROUP
-from inference.protocol.engines import ReadingEngine
+from inference.protocol.engines import FeatureReading, ReadingEngine
 from inference.serving.served_model import ServedModel
+from lab.training.correction import Read, learn
 
 PACKAGED = package_folder("inference") / "packaged" / "reader"
 FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")
@@ -265,3 +268,34 @@ async def test_bfloat16_is_taken_where_it_says_the_same_and_left_where_it_does_n
             read = await served.ready().read(QUESTION, PASSAGES)
             relevance.append([reading.relevance for reading in read.readings])
     assert relevance[1] == pytest.approx(relevance[0], abs=0.05)
+
+
+async def test_a_correction_gives_the_chances_that_the_lab_measured_it_by(tmp_path: Path) -> None:
+    passages = [LEAVE, "A parking permit costs 30 euros.", "Unused days lapse.", "The office opens at nine."]
+    questions = ["how many days off do i get", "What does a parking permit cost?", "When does the office open?"]
+    corrected = {"name": "reader+leave", "kind": "reading", "engine": "correction"}
+    async with loaded(tmp_path, PACKAGED, max_input_tokens=256) as served:
+        engine = served.ready()
+        assert isinstance(engine, FeatureReading)
+        seen = [await engine.read_features(question, passages, "bulk") for question in questions]
+    chances = np.array([one.answers for each in seen for one in each.result.readings])
+    read = Read(
+        np.log(chances / (1 - chances)),
+        np.concatenate([each.features for each in seen]).astype(np.float64),
+        np.eye(3, 4, dtype=bool).ravel(),
+        np.repeat(np.arange(3), 4),
+    )
+    learnt = learn(read, 1.0, 40)
+    source = {
+        "reading_model": "reader",
+        "weights": base64.b64encode(learnt.weights.astype("<f4").tobytes()).decode(),
+        "scale": learnt.scale,
+        "offset": learnt.offset,
+    }
+    models = [declared(PACKAGED, max_input_tokens=256), {**corrected, "source": {"correction": source}}, EMBEDDING]
+    async with open_dependencies(settings_for(tmp_path, models, precision="float32")) as opened:
+        await opened.models.loaded()
+        tuned = opened.models.reading("reader+leave").ready()
+        found = [one.answers for each in questions for one in (await tuned.read(each, passages)).readings]
+    assert found == pytest.approx(list(1 / (1 + np.exp(-learnt.corrected(read)))), abs=1e-3)
+    assert np.abs(np.array(found) - chances).max() > 0.05, "it is another model than its base"

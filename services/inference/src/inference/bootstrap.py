@@ -21,7 +21,7 @@ from inference.catalog.model_folders import ModelSources
 from inference.catalog.models_file import Model, load_models_file
 from inference.catalog.packages import models_folder
 from inference.catalog.prices import add_list_prices
-from inference.catalog.sources import ChatSource, ProjectionSource, ScriptSource, UpstreamSource
+from inference.catalog.sources import ChatSource, CorrectionSource, ProjectionSource, ScriptSource, UpstreamSource
 from inference.declarations.adapters import AdapterRepository
 from inference.declarations.connections import Connections, unpooled
 from inference.declarations.restrictions import Restrictions
@@ -320,6 +320,8 @@ class _EngineFactory:
             return ScriptedReading(model.max_input_tokens or PAIR_TOKENS)
         if isinstance(source, ChatSource):
             return composed.judge(model, self._models)
+        if isinstance(source, CorrectionSource):
+            return composed.correction(model, self._models)
         return FolderReading(**self._pairs(model))
 
     def _pairs(self, model: Model) -> dict[str, Any]:

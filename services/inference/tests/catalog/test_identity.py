@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from services.inference.tests.corrections import correction
 from services.inference.tests.heads import head
 from services.inference.tests.projections import projection
 
 from inference.catalog.identity import Digests, Identity, identity_of
+from inference.catalog.learnt.corrections import Correction
 from inference.catalog.learnt.projections import Projection
 from inference.catalog.model_folders import ModelSources
 from inference.catalog.models_file import Model
@@ -32,7 +34,7 @@ def write_header(path: Path, fields: dict[str, str | int]) -> Path:
 
 def model(engine: str, source: dict[str, Any], **more: Any) -> Model:
     kinds = {"llamacpp": "chat", "sentence-transformers": "rerank", "openai": "chat", "head": "classification"}
-    kinds["projection"] = "embedding"
+    kinds |= {"projection": "embedding", "correction": "reading"}
     declared = {"name": "m", "kind": kinds[engine], "engine": engine, "context_length": 64, "max_input_tokens": 64}
     return Model.model_validate({**declared, "source": source, **more})
 
@@ -100,6 +102,12 @@ def test_a_digest_is_computed_once_for_a_file_as_it_is_also_after_a_restart(
     assert len(computed) == 1
     (tmp_path / "digests.json").write_text("nothing that is JSON")
     assert Digests(tmp_path / "digests.json").of(file) == sha256(file)
+
+
+def test_a_correction_s_digest_is_that_of_its_numbers(tmp_path: Path, digests: Digests) -> None:
+    source, sources = {"correction": correction()}, ModelSources(tmp_path)
+    found = identity_of(model("correction", source), sources, digests)
+    assert found == Identity(Correction.model_validate(correction()).digest)
 
 
 def test_a_projection_s_digest_is_that_of_its_numbers(tmp_path: Path, digests: Digests) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+from services.inference.tests.corrections import correction
 from services.inference.tests.heads import head
 from services.inference.tests.projections import projection
 
@@ -32,6 +33,12 @@ MOVED: dict[str, Any] = {
     "source": {"projection": projection()},
     "max_input_tokens": 64,
     "dimensions": 2,
+}
+CORRECTED: dict[str, Any] = {
+    "name": "reader+manuals",
+    "kind": "reading",
+    "engine": "correction",
+    "source": {"correction": correction()},
 }
 TRIAGE = {"name": "triage", "kind": "classification", "engine": "head", "source": {"head": head()}}
 GUARD = {"name": "guard", "kind": "classification", "engine": "judge", "source": JUDGED}
@@ -137,6 +144,9 @@ def test_all_examples_can_be_declared_beside_the_packaged_models(tmp_path: Path)
         ([MOVED | {"prefixes": {"query": "q: "}}], "prefixes is the embedding model's"),
         ([MOVED | {"load": "when_used"}], "load is the embedding model's"),
         ([MOVED | {"queue": {"waiting_tokens": 5}}], "a projection has the queue of its embedding model"),
+        ([CORRECTED | {"queue": {"waiting_tokens": 5}}], "a correction has the queue of its reading model"),
+        ([CORRECTED | {"kind": "rerank"}], "engine correction can't serve rerank"),
+        ([CORRECTED | {"source": {"projection": projection()}}], "takes a source with correction"),
         ([TRIAGE | {"source": {"chat_model": "talker"}}], "takes a source with head, or the path"),
         ([TRIAGE | {"source": {"head": head(labels=["a"])}}], "source.head.labels"),
         ([TRIAGE | {"source": {"head": head(), "path": "a.json"}}], "source.head: Extra"),

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import base64
 import hashlib
 from typing import Any
 
+import numpy as np
 import pytest
 from services.inference.tests.api.calls import error_of
 from services.inference.tests.conftest import CHAT, EMBEDDING, StartApp
+from services.inference.tests.corrections import correction
 from services.inference.tests.declarations.test_service import ADDED, put, remove, until
 from services.inference.tests.heads import encoded, head
 from services.inference.tests.projections import projection
@@ -14,6 +17,7 @@ from contracts.models.catalog import ModelInfo
 from inference.protocol.engines import Engine
 from inference.serving.served_model import Declaration, ServedModel
 
+READING = {"name": "reader", "kind": "reading", "engine": "scripted", "default": True}
 HEAD = head(weights=encoded([2.0, *[0.0] * 31], [0.0, 2.0, *[0.0] * 30]))
 DIGEST = f"sha256:{hashlib.sha256(b'head').hexdigest()}"
 OTHER = "sha256:" + "0" * 64
@@ -108,6 +112,36 @@ def test_what_an_embedding_model_learnt_is_one_of_the_tenant_s_with_what_the_oth
     assert other.status_code == 404
     strange = publish(running, suffix="strange", **about | {"projection": projection(32, embedding_model="others")})
     assert (strange.status_code, strange.json()["error"]["param"]) == (422, "projection")
+
+
+def test_what_a_reading_model_learnt_reads_beside_it_for_its_tenant(start: StartApp) -> None:
+    running = start(CHAT, EMBEDDING, READING | {"languages": ["en"]})
+    running.until_ready()
+    learnt = correction(4.0, -4.0, reading_model="reader", offset=-3.0)
+    about = {"parent": "reader", "method": "reading", "head": None, "correction": learnt}
+    told = publish(running, **about)
+    assert told.status_code == 200, told.text
+    model = told.json()
+    assert (model["id"], model["kind"], model["state"]) == ("reader+acme.triage", "reading", "ready")
+    assert (model["languages"], model["parent"]) == (["en"], "reader")
+    asked = {"question": "red car", "passages": ["A red car.", "A red house. A car."], "features": True}
+    headers = running.headers(tenant="acme", scopes=("search",))
+    own = running.client.post("/v1/reading", json={**asked, "model": "reader"}, headers=headers).json()
+    rows = [np.frombuffer(base64.b64decode(one), "<f4").tolist() for one in own["features"]]
+    assert rows == [[1.0, 1.0], [0.5, 1.0]]
+    del asked["features"]
+    tuned = running.client.post("/v1/reading", json={**asked, "model": model["id"]}, headers=headers).json()
+    odds = [np.log(1e6) - 3.0, 4 * 0.5 - 4 - 3.0]
+    chances = [one["answers"] for one in tuned["passages"]]
+    assert chances == pytest.approx([1 / (1 + np.exp(-one)) for one in odds], rel=1e-3)
+    assert [one["span"] for one in tuned["passages"]] == [one["span"] for one in own["passages"]]
+    foreign = running.headers(tenant="other", scopes=("search",))
+    other = running.client.post("/v1/reading", json={**asked, "model": model["id"]}, headers=foreign)
+    assert other.status_code == 404
+    again = running.client.post("/v1/reading", json={**asked, "model": model["id"], "features": True}, headers=headers)
+    assert (again.status_code, error_of(again)["param"]) == (400, "features")
+    strange = publish(running, suffix="strange", **about | {"parent": "words"})
+    assert (strange.status_code, strange.json()["error"]["param"]) == (422, "correction")
 
 
 def test_two_tenants_may_use_one_suffix_and_the_default_tenant_s_names_are_short(running: Any) -> None:

@@ -24,6 +24,7 @@ ALL: list[tuple[ServiceError, int, str]] = [
     (errors.HyperparametersTwice(), 400, "hyperparameters_twice"),
     (errors.HyperparametersUnfit(), 400, "hyperparameters_unfit"),
     (errors.NotAnEmbeddingModel(LONG, "chat"), 400, "not_an_embedding_model"),
+    (errors.NotAReadingModel(LONG, "it is for chat"), 400, "not_a_reading_model"),
     (errors.CollectionUnnamed(), 400, "collection_unnamed"),
     (errors.CollectionUnfit(LONG, "it has no documents"), 400, "collection_unfit"),
     (errors.VectorsUnfit(LONG, "they are none"), 400, "vectors_unfit"),

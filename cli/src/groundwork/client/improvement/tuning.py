@@ -40,8 +40,8 @@ class Tuning:
         sensitive: str | None = None,
     ) -> FineTuningJob:
         """Queue a job; `wait` for what comes of it. `validation` and `general` are `NAME` or `NAME@N`; `collection` is
-        what an embedding model learns to search. `sensitive` is what becomes of secrets and personal data: `mask` (the
-        default), `refuse` or `keep`."""
+        what an embedding or a reading model learns from. `sensitive` is what becomes of secrets and personal data:
+        `mask` (the default), `refuse` or `keep`."""
         options: dict[str, Any] = {"leaks": "skip" if skip_leaks else "refuse", "publish": publish}
         if general is not None:
             options["general_file"] = f"set:{general}"

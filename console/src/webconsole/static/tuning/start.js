@@ -9,10 +9,13 @@ const SUFFIX = "[a-z0-9][a-z0-9_\\-]{0,39}";
 /** What each method learns, and the kind of model that can. @type {Record<string, { title: string, about: string, kind: Api.ModelInfo["kind"] }>} */
 const METHODS = {
   embedding: { title: "to find", kind: "embedding", about: "Questions come to lie nearer to the documents that answer them. Documents stay as they are; it takes seconds." },
+  reading: { title: "to judge", kind: "reading", about: "A reading model learns which of the passages that a search finds answer, and when none does. It takes minutes." },
   classification: { title: "to sort", kind: "embedding", about: "Texts get the label of their question. It takes seconds." },
   supervised: { title: "to answer", kind: "chat", about: "A chat model learns to give the answers of the set. It takes minutes, and about 2 GB of memory." },
   dpo: { title: "to prefer", kind: "chat", about: "A chat model learns from pairs which answers people prefer. It takes minutes, and about 2 GB of memory." },
 };
+/** Methods that learn from a collection's documents. */
+const SEARCHING = new Set(["embedding", "reading"]);
 
 /** @param {{ sets: Api.QuestionSet[] }} props */
 export function StartTuning({ sets }) {
@@ -53,7 +56,7 @@ export function StartTuning({ sets }) {
         <label>It learns <select name="method" onChange=${(/** @type {any} */ event) => (method.value = event.target.value)}>
           ${Object.entries(METHODS).map(([name, { title }]) => html`<option value=${name} selected=${name === method.value}>${title} (${name})</option>`)}</select></label>
         <label>Model <select name="model" required>${able.map(({ id, default: first }) => html`<option selected=${first}>${id}</option>`)}</select></label>
-        ${method.value === "embedding" && html`
+        ${SEARCHING.has(method.value) && html`
           <label>Collection whose documents answer <select name="collection">${collections.value.map((one) => html`<option>${one}</option>`)}</select></label>`}
       </fieldset>
       <p class="hint">${about} It learns from questions of the split “train” or of none, and is judged by the split “test”, or by a tenth.</p>
@@ -76,7 +79,7 @@ function bodyOf(form, method) {
   return {
     model: text("model"),
     training_file: `set:${text("set")}`,
-    method: { type: method, ...(method === "embedding" && { embedding: { collection: text("collection") } }) },
+    method: { type: method, ...(SEARCHING.has(method) && { [method]: { collection: text("collection") } }) },
     ...(text("suffix") && { suffix: text("suffix") }),
     ...(text("seed") && { seed: Number(text("seed")) }),
     groundwork: { publish: form.get("publish") === "on", leaks: form.get("skip") === "on" ? "skip" : "refuse", sensitive: /** @type {Api.TuningOptions["sensitive"]} */ (text("sensitive")) },

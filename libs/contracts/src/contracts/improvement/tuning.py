@@ -80,6 +80,21 @@ class EmbeddingMethod(Request):
     hyperparameters: EmbeddingHyperparameters = Field(default_factory=EmbeddingHyperparameters)
 
 
+class ReadingHyperparameters(Request):
+    """Of what corrects a reading model's chances."""
+
+    l2: Auto | Annotated[float, Field(gt=0, le=1_000_000)] = "auto"
+    """How much it is held back: the more, the nearer to the model's own chances."""
+
+
+class ReadingMethod(Request):
+    """Learning which passages answer the questions of a set, and which do not, on a reading model."""
+
+    collection: Name | None = None
+    """Whose documents are searched for each question. Unsaid, the one that the questions were made from."""
+    hyperparameters: ReadingHyperparameters = Field(default_factory=ReadingHyperparameters)
+
+
 class TuningMethod(Request):
     """Which way to learn; its own settings are below its name."""
 
@@ -88,6 +103,7 @@ class TuningMethod(Request):
     dpo: DpoMethod = Field(default_factory=DpoMethod)
     classification: ClassificationMethod = Field(default_factory=ClassificationMethod)
     embedding: EmbeddingMethod = Field(default_factory=EmbeddingMethod)
+    reading: ReadingMethod = Field(default_factory=ReadingMethod)
 
 
 class TuningOptions(Request):

@@ -47,6 +47,8 @@ class ReadingRequest(Request):
     passages: Annotated[list[_Given], Field(max_length=MAX_READ)] = Field(default_factory=list)
     pairs: Annotated[list[SentencePair], Field(max_length=MAX_READ)] = Field(default_factory=list)
     priority: Literal["query", "bulk"] = "query"
+    features: bool = False
+    """Whether each passage's features come, too, from which a correction of its chance can be learnt."""
 
     @model_validator(mode="after")
     def _asks_something(self) -> ReadingRequest:
@@ -117,4 +119,6 @@ class ReadingReply(Reply):
     """What it reads well; what it says of texts in others is worth nothing. Null where nobody said it."""
     passages: list[PassageReading] = Field(default_factory=list)
     pairs: list[PairReading] = Field(default_factory=list)
+    features: list[str] = Field(default_factory=list)
+    """Of each passage, as base64 of little-endian float32, where they were asked for."""
     usage: ReadingUsage = ReadingUsage()

@@ -65,6 +65,8 @@ class TunedModel(Request):
     """Of a classification, all that was learnt."""
     projection: dict[str, Passed] | None = None
     """And of an embedding model."""
+    correction: dict[str, Passed] | None = None
+    """And of a reading model."""
     method: Annotated[Line, StringConstraints(min_length=1, max_length=40)]
     training_set: Annotated[Line, StringConstraints(min_length=1, max_length=100)]
     verdict: Annotated[Line, StringConstraints(max_length=500)] | None = None

@@ -19,6 +19,7 @@ from inference.catalog.model_folders import ModelSources
 from inference.catalog.models_file import Model
 from inference.catalog.sources import (
     ChatSource,
+    CorrectionSource,
     HeadSource,
     HubSource,
     PackageSource,
@@ -96,6 +97,8 @@ def identity_of(model: Model, sources: ModelSources, digests: Digests) -> Identi
         return Identity(source.head.digest)
     if isinstance(source, ProjectionSource):
         return Identity(source.projection.digest)
+    if isinstance(source, CorrectionSource):
+        return Identity(source.correction.digest)
     if isinstance(source, PathSource) and model.engine == "head":
         return Identity(f"sha256:{digests.of(source.path)}")
     declared = source.sha256 if isinstance(source, PathSource | PackageSource | HubSource) else None

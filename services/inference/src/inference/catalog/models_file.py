@@ -20,6 +20,7 @@ from inference.catalog.sources import (
     FORMS,
     GUARD_LABELS,
     ChatSource,
+    CorrectionSource,
     Declared,
     HeadSource,
     HubSource,
@@ -35,12 +36,12 @@ from inference.catalog.sources import (
 from inference.protocol.prefixes import Prefixes
 
 Kind = Literal["chat", "embedding", "rerank", "reading", "classification"]
-Engine = Literal["sentence-transformers", "llamacpp", "openai", "judge", "head", "projection", "scripted"]
+Engine = Literal["sentence-transformers", "llamacpp", "openai", "judge", "head", "projection", "correction", "scripted"]
 ENGINES_OF: dict[Kind, frozenset[Engine]] = {
     "chat": frozenset(("llamacpp", "openai", "scripted")),
     "embedding": frozenset(("sentence-transformers", "openai", "projection", "scripted")),
     "rerank": frozenset(("sentence-transformers", "openai", "scripted")),
-    "reading": frozenset(("sentence-transformers", "judge", "scripted")),
+    "reading": frozenset(("sentence-transformers", "judge", "correction", "scripted")),
     "classification": frozenset(("head", "judge")),
 }
 RESERVED = {
@@ -86,6 +87,7 @@ _SOURCES: dict[Engine, tuple[tuple[type[Declared], ...], str]] = {
     "judge": ((ChatSource,), "chat_model"),
     "head": ((HeadSource, PathSource), "head, or the path of a JSON file with one"),
     "projection": ((ProjectionSource,), "projection, which a tuning job has learnt"),
+    "correction": ((CorrectionSource,), "correction, which a tuning job has learnt"),
     "scripted": ((ScriptSource,), "rules, or nothing"),
 }
 
@@ -182,7 +184,7 @@ class Model(Declared):
     @property
     def is_light(self) -> bool:
         """Whether nothing of weight is loaded for it: a server has it, or another model works for it."""
-        return self.is_remote or self.engine in ("head", "judge", "projection")
+        return self.is_remote or self.engine in ("head", "judge", "projection", "correction")
 
     @property
     def input_types(self) -> InputTypes | None:
@@ -309,8 +311,9 @@ class Model(Declared):
         queued = calls or queue.waiting_tokens is not None
         if self.kind in ("rerank", "reading") and self.engine == "scripted" and queued:
             raise ValueError(f"the scripted engine of {self.kind} answers at once and has no queue")
-        if self.engine in ("judge", "head", "projection") and queued:
-            asked = "chat" if isinstance(self.source, ChatSource) else "embedding"
+        if self.engine in ("judge", "head", "projection", "correction") and queued:
+            others = {"correction": "reading"}
+            asked = "chat" if isinstance(self.source, ChatSource) else others.get(self.engine, "embedding")
             raise ValueError(f"a {self.engine} has the queue of its {asked} model: declare it there")
 
 

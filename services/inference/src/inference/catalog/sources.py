@@ -18,6 +18,7 @@ from pydantic import (
 
 from contracts.models.catalog import InputType
 from contracts.models.tuning import JobId
+from inference.catalog.learnt.corrections import Correction
 from inference.catalog.learnt.heads import Head
 from inference.catalog.learnt.projections import Projection
 
@@ -164,8 +165,15 @@ class ProjectionSource(Declared):
     projection: Projection
 
 
+class CorrectionSource(Declared):
+    """A correction that stands in its declaration, as a head does."""
+
+    correction: Correction
+
+
 FORMS = frozenset((
-    "<upstream>", "<chat_model>", "<head>", "<projection>", "<package>", "<path>", "<huggingface>", "<job>", "<script>",
+    "<upstream>", "<chat_model>", "<head>", "<projection>", "<correction>", "<package>", "<path>", "<huggingface>",
+    "<job>", "<script>",
 ))  # fmt: skip
 """Names of the forms inside of validation errors."""
 _NAMED = {
@@ -176,6 +184,7 @@ _NAMED = {
     "head": "HeadSource",
     "job": "JobSource",
     "projection": "ProjectionSource",
+    "correction": "CorrectionSource",
 }
 
 
@@ -198,6 +207,7 @@ Source = Annotated[
     | Annotated[ChatSource, Tag("<chat_model>")]
     | Annotated[HeadSource, Tag("<head>")]
     | Annotated[ProjectionSource, Tag("<projection>")]
+    | Annotated[CorrectionSource, Tag("<correction>")]
     | Annotated[ScriptSource, Tag("<script>")],
     Discriminator(_form),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from contracts.models.catalog import ModelDeclaration, ModelInfo
 from contracts.models.tuning import TunedFrom, TunedModel, tuned_name
@@ -23,6 +23,8 @@ IDLE_SECONDS = 300
 """Each is a process of its own while somebody asks it: it sleeps where the model it began as says nothing else."""
 UNUSABLE = frozenset(("failed", "not_answering"))
 """States in which a new version does not take an older one's place."""
+LEARNT = {"head", "projection", "correction"}
+"""What stands in a declaration itself."""
 OF_THE_PARENT = {"name", "default", "tenant", "tuned", "load", "languages", "vllm", "moderation"}
 """What is not taken over from it."""
 
@@ -47,7 +49,7 @@ class PublishedModels:
         parent = self._served.visible_to(tenant).any(wanted.parent)
         name = tuned_name(parent.name, tenant, suffix)
         entry = await self._entry(tenant, parent, wanted)
-        tuned = TunedFrom.model_validate({**wanted.model_dump(exclude={"head", "projection"}), "parent": parent.name})
+        tuned = TunedFrom.model_validate({**wanted.model_dump(exclude=LEARNT), "parent": parent.name})
         entry |= {"tenant": tenant, "tuned": tuned.model_dump(mode="json")}
         declaration = ModelDeclaration.model_validate(entry)
         model = read_entry(name, entry)
@@ -86,6 +88,8 @@ class PublishedModels:
             return self._head(parent, wanted)
         if wanted.projection is not None:
             return self._projection(parent, wanted)
+        if wanted.correction is not None:
+            return self._correction(parent, wanted)
         return await self._chat(tenant, parent, wanted)
 
     async def _chat(self, tenant: str, parent: ServedModel[Engine], wanted: TunedModel) -> dict[str, Any]:
@@ -117,11 +121,27 @@ class PublishedModels:
         }
         return about | {name: entry[name] for name in ("dimensions", "unrelated_cosine") if name in entry}
 
+    def _correction(self, parent: ServedModel[Engine], wanted: TunedModel) -> dict[str, Any]:
+        """As the reading model is: it reads the same languages."""
+        correction = wanted.correction or {}
+        _check_parent("correction", correction, parent, wanted, "reading")
+        entry = _entry_of(parent.model)
+        about = {"kind": "reading", "engine": "correction", "source": {"correction": correction}}
+        if parent.model.languages is not None:
+            about["languages"] = parent.model.model_dump(mode="json")["languages"]
+        return about | {name: entry[name] for name in ("max_input_tokens",) if name in entry}
 
-def _check_parent(what: str, learnt: Mapping[str, Any], parent: ServedModel[Engine], wanted: TunedModel) -> None:
+
+def _check_parent(
+    what: str,
+    learnt: Mapping[str, Any],
+    parent: ServedModel[Engine],
+    wanted: TunedModel,
+    kind: Literal["embedding", "reading"] = "embedding",
+) -> None:
     """Raise `DeclarationInvalid` or `ParentReplaced` unless this was learnt on that model."""
-    if learnt.get("embedding_model") != parent.name or parent.model.kind != "embedding":
-        raise DeclarationInvalid(what, f"it is no {what} over the vectors of {parent.name}")
+    if learnt.get(f"{kind}_model") != parent.name or parent.model.kind != kind:
+        raise DeclarationInvalid(what, f"it is no {what} over what {parent.name} makes of texts")
     if wanted.parent_digest is not None and parent.version.digest not in (None, wanted.parent_digest):
         raise ParentReplaced(parent.name)
 

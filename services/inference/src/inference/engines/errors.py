@@ -56,6 +56,19 @@ class ProjectionUnusable(Conflict):
         )
 
 
+class CorrectionUnusable(Conflict):
+    """What was learnt of a reading model's chances has lost the model that it was learnt on."""
+
+    code = "correction_unusable"
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(
+            f"The model '{name}' can't read: {why}. Learn it again on the reading model as it is now, or bring back "
+            "the one that it was learnt on.",
+            param="model",
+        )
+
+
 class InputsTooLong(InvalidRequest):
     """Texts have more parts than one call may have read."""
 

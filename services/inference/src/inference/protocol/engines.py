@@ -98,6 +98,14 @@ class ReadingResult(Generic[R_co]):
     """How many were known from the same answer before."""
 
 
+@dataclass(frozen=True, slots=True)
+class FeatureResult:
+    """Readings of passages, and what each was read by: a row of numbers."""
+
+    result: ReadingResult[PassageReading]
+    features: Vectors
+
+
 class Engine(Protocol):
     """What all engines have in common."""
 
@@ -184,6 +192,19 @@ class ReadingEngine(Engine, Protocol):
 
     async def entail(self, pairs: Sequence[Pair], priority: Priority = "query") -> ReadingResult[PairReading]:
         """Whether each premise, a pair's first text, supports the sentence, its second."""
+        ...
+
+
+@runtime_checkable
+class FeatureReading(Protocol):
+    """A reading engine whose chances others can correct."""
+
+    def has_features(self) -> bool:
+        """Whether its model gives any; known once it is loaded."""
+        ...
+
+    async def read_features(self, question: str, passages: Sequence[str], priority: Priority) -> FeatureResult:
+        """As `ReadingEngine.read`, with the features of each passage."""
         ...
 
 

@@ -12,8 +12,9 @@ from typing import Any
 from contracts.models.catalog import EmbeddingRequest, InputType
 from inference.catalog.learnt.heads import read_head
 from inference.catalog.models_file import Model
-from inference.catalog.sources import ChatSource, HeadSource, PathSource, ProjectionSource
+from inference.catalog.sources import ChatSource, CorrectionSource, HeadSource, PathSource, ProjectionSource
 from inference.engines.head.classification import Embedded, HeadClassifier
+from inference.engines.head.correction import Corrected, CorrectedReading
 from inference.engines.head.projection import Projected, ProjectedEmbedding
 from inference.engines.judge.guard import ChatGuard
 from inference.engines.judge.reading import ChatJudge
@@ -23,6 +24,7 @@ from inference.protocol.engines import (
     EmbeddingEngine,
     EmbeddingResult,
     ExtraFields,
+    FeatureReading,
     Priority,
     ReadingEngine,
 )
@@ -64,6 +66,26 @@ def projection(model: Model, served: Served) -> EmbeddingEngine:
     reads = model.max_input_tokens or 0
     return ProjectedEmbedding(
         model.name, model.source.projection, reads, lambda name: _projected(served().embedding(name))
+    )
+
+
+def correction(model: Model, served: Served) -> ReadingEngine:
+    """A reading model's readings, with corrected chances."""
+    assert isinstance(model.source, CorrectionSource)
+    return CorrectedReading(model.name, model.source.correction, lambda name: _corrected(served().reading(name)))
+
+
+def _corrected(served: ServedModel[ReadingEngine]) -> Corrected:
+    engine = served.ready()
+    has_features = isinstance(engine, FeatureReading) and engine.has_features()
+    return Corrected(
+        served.version.digest,
+        engine.reads(),
+        engine.read_features if isinstance(engine, FeatureReading) and has_features else None,
+        engine.entail,
+        served.probe,
+        engine.tokenizer,
+        engine.tokens,
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from contracts.models.reading import ReadingReply, ReadingRequest, ReadingUsage, Reads
+import base64
+
+from contracts.models.reading import PassageReading, ReadingReply, ReadingRequest, ReadingUsage, Reads
 from inference.errors import Unsupported
 from inference.metrics import TOKENS
-from inference.protocol.engines import ReadingEngine, ReadingResult
+from inference.protocol.engines import FeatureReading, ReadingEngine, ReadingResult
 from inference.serving.served_model import ServedModel
 from servicekit.telemetry.spans import model_call
 
@@ -22,7 +24,7 @@ async def read(served: ServedModel[ReadingEngine], request: ReadingRequest) -> R
         raise Unsupported("pairs", _hint(reads, "a model of entailment"))
     pairs = [(pair.premise, pair.sentence) for pair in request.pairs]
     with served.track(), model_call("reading", served.name, "internal") as span:
-        passages = await engine.read(request.question, request.passages, request.priority) if request.question else None
+        passages, features = await _passages(engine, request)
         entailed = await engine.entail(pairs, request.priority) if pairs else None
         usage = _usage(passages or NOTHING, entailed or NOTHING)
         inputs = len(request.passages) + len(pairs)
@@ -35,8 +37,24 @@ async def read(served: ServedModel[ReadingEngine], request: ReadingRequest) -> R
         languages=served.model.languages,
         passages=list(passages.readings) if passages else [],
         pairs=list(entailed.readings) if entailed else [],
+        features=features,
         usage=usage,
     )
+
+
+async def _passages(
+    engine: ReadingEngine, request: ReadingRequest
+) -> tuple[ReadingResult[PassageReading] | None, list[str]]:
+    """And their features; raises `Unsupported` where those are asked of a model without any."""
+    if request.question is None:
+        return None, []
+    if not request.features:
+        return await engine.read(request.question, request.passages, request.priority), []
+    if not (isinstance(engine, FeatureReading) and engine.has_features()):
+        raise Unsupported("features", "It has none to learn from; choose a model of Groundwork's own form")
+    found = await engine.read_features(request.question, request.passages, request.priority)
+    rows = [base64.b64encode(row.astype("<f4").tobytes()).decode() for row in found.features]
+    return found.result, rows
 
 
 def _hint(reads: frozenset[Reads], other: str) -> str:

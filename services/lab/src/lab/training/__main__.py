@@ -86,12 +86,12 @@ def main(folder: Path) -> None:
 
 def _runner(job: Mapping[str, Any]) -> Callable[[Path, Mapping[str, Any], Callable[..., None]], None]:
     """What learns; only a chat model needs torch."""
-    if job.get("method") == "embedding":
+    if (method := job.get("method")) in ("embedding", "reading"):
         for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
             os.putenv(name, str(job["threads"]))  # read by numpy's libraries when they are loaded
-        from lab.training.projection import run as learn_projection
+        from lab.training import correction, projection
 
-        return learn_projection
+        return correction.run if method == "reading" else projection.run
     from lab.training import loop, parity, preferences
 
     if "said" in job:

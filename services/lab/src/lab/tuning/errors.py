@@ -162,16 +162,29 @@ class NotAnEmbeddingModel(InvalidRequest):
         )
 
 
+class NotAReadingModel(InvalidRequest):
+    """What reads passages is learnt on a reading model."""
+
+    code = "not_a_reading_model"
+
+    def __init__(self, model: str, why: str) -> None:
+        super().__init__(
+            f"The model '{model[:128]}' can't learn to read: {why}. Choose a reading model of Groundwork's own form, "
+            "such as the packaged one (GET /v1/models).",
+            param="model",
+        )
+
+
 class CollectionUnnamed(InvalidRequest):
     """Nobody says which documents answer the questions."""
 
     code = "collection_unnamed"
 
-    def __init__(self) -> None:
+    def __init__(self, method: str = "embedding") -> None:
         super().__init__(
             "The questions do not say which one collection they were made from. Name the one whose documents answer "
-            "them in 'method.embedding.collection'.",
-            param="method.embedding.collection",
+            f"them in 'method.{method}.collection'.",
+            param=f"method.{method}.collection",
         )
 
 

@@ -27,7 +27,7 @@ removes another's."""
 GREEDY = {"temperature": 0, "repetition_penalty": 1.0}
 LATER = frozenset((401, 408, 429))
 """Statuses below 500 that say nothing against what was learnt."""
-_INSIDE = {"classification": "head", "embedding": "projection"}
+_INSIDE = {"classification": "head", "embedding": "projection", "reading": "correction"}
 """By kind, what stands in the declaration itself."""
 Token = Callable[[], Awaitable[str]]
 """A token for inference, with the right of the job's key."""

@@ -13,6 +13,7 @@ from lab.tuning.method import Method
 from lab.tuning.methods.classification import Classification
 from lab.tuning.methods.dpo import Dpo
 from lab.tuning.methods.embedding import Embedding
+from lab.tuning.methods.reading import Reading
 from lab.tuning.methods.supervised import Limits, Supervised
 from lab.tuning.publication import InferencePublisher
 from lab.tuning.repository import Room
@@ -33,6 +34,7 @@ def methods_of(settings: LabSettings, inference: Peer, bases: Bases, documents: 
         Dpo(bases, limits),
         Classification(inference),
         Embedding(inference, documents, limits),
+        Reading(inference, documents, limits),
     )
     return {method.name: method for method in known}
 

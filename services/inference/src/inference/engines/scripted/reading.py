@@ -6,9 +6,11 @@ import re
 from collections.abc import Sequence
 from typing import TypeVar
 
+import numpy as np
+
 from contracts.models.reading import PairReading, PassageReading, Reads, Span
 from inference.engines.scripted.vectors import WORD, ScriptedModel
-from inference.protocol.engines import Pair, Priority, ReadingResult
+from inference.protocol.engines import FeatureResult, Pair, Priority, ReadingResult
 
 SENTENCE = re.compile(r"[^\s.!?](?:[^.!?\n]*[^\s.!?])?[.!?]?")
 R = TypeVar("R")
@@ -34,6 +36,16 @@ class ScriptedReading(ScriptedModel):
         asked = _words(question)
         readings = tuple(self._reading(asked, passage) for passage in passages)
         return self._counted(readings, [(question, passage) for passage in passages])
+
+    def has_features(self) -> bool:
+        """Two: of the question's words the share in the best sentence, and that in the whole passage."""
+        return True
+
+    async def read_features(self, question: str, passages: Sequence[str], priority: Priority) -> FeatureResult:
+        """As `FeatureReading` says."""
+        result = await self.read(question, passages, priority)
+        rows = [[one.answers or 0.0, one.relevance or 0.0] for one in result.readings]
+        return FeatureResult(result, np.array(rows, dtype=np.float32))
 
     async def entail(self, pairs: Sequence[Pair], priority: Priority = "query") -> ReadingResult[PairReading]:
         """Shares of the sentences' words."""

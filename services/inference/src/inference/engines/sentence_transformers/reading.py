@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from contracts.models.reading import PairReading, PassageReading, Reads, Span
-from inference.engines.sentence_transformers.pairs import PairEngine
+from inference.engines.sentence_transformers.pairs import Computed, PairEngine
 from inference.engines.sentence_transformers.reading_models import PairOutput, ReadingModel, open_reading
-from inference.protocol.engines import Pair, Priority, ReadingResult
+from inference.protocol.engines import FeatureResult, Pair, Priority, ReadingResult
 
 
 class FolderReading(PairEngine[PairOutput]):
@@ -23,16 +25,20 @@ class FolderReading(PairEngine[PairOutput]):
         self, question: str, passages: Sequence[str], priority: Priority = "query"
     ) -> ReadingResult[PassageReading]:
         """Each with the question in one input."""
-        computed = await self.work([(question, passage) for passage in passages], bulk=priority == "bulk")
-        readings = tuple(
-            PassageReading(
-                answers=one.answers,
-                span=Span(start=one.span[0], end=one.span[1]) if one.span else None,
-                relevance=one.relevance,
-            )
-            for one in computed.values
-        )
-        return ReadingResult(readings, computed.tokens, computed.truncated)
+        return _readings(await self._read(question, passages, priority))
+
+    def has_features(self) -> bool:
+        """Where the model is one of our own form."""
+        return self.model is not None and bool(self.model.has_features)
+
+    async def read_features(self, question: str, passages: Sequence[str], priority: Priority) -> FeatureResult:
+        """As `FeatureReading` says: the encoder's first token and the mean of all."""
+        computed = await self._read(question, passages, priority)
+        rows = [one.features for one in computed.values if one.features is not None]
+        return FeatureResult(_readings(computed), np.array(rows, dtype=np.float32))
+
+    async def _read(self, question: str, passages: Sequence[str], priority: Priority) -> Computed[PairOutput]:
+        return await self.work([(question, passage) for passage in passages], bulk=priority == "bulk")
 
     async def entail(self, pairs: Sequence[Pair], priority: Priority = "query") -> ReadingResult[PairReading]:
         """Each pair in one input, in the order of the model's training."""
@@ -50,3 +56,15 @@ class FolderReading(PairEngine[PairOutput]):
         """All chances that it gives."""
         chances = (value.answers, value.relevance, value.supported, value.contradicted)
         return [chance for chance in chances if chance is not None]
+
+
+def _readings(computed: Computed[PairOutput]) -> ReadingResult[PassageReading]:
+    readings = tuple(
+        PassageReading(
+            answers=one.answers,
+            span=Span(start=one.span[0], end=one.span[1]) if one.span else None,
+            relevance=one.relevance,
+        )
+        for one in computed.values
+    )
+    return ReadingResult(readings, computed.tokens, computed.truncated)

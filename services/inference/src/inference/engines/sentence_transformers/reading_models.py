@@ -35,6 +35,8 @@ class PairOutput:
     relevance: float | None = None
     supported: float | None = None
     contradicted: float | None = None
+    features: NDArray[np.float32] | None = None
+    """What the chance that it answers was made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Heads:
     relevance: Any = None
     support: Any = None
     span: Any = None
+    features: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class ReadingModel:
     forward: Callable[[Mapping[str, Any]], Heads]
     sentence_first: bool = False
     """Whether it was trained on pairs of sentence and premise, in that order."""
+    has_features: bool = False
 
     def compute(self, pairs: Sequence[Pair]) -> list[PairOutput]:
         """By one pass over the batch."""
@@ -171,7 +175,7 @@ def _own(folder: Path, torch: Any, limit: int) -> ReadingModel:
         raise CannotLoad(f"{config.weights} does not fit its encoder: {error}") from None
     tokenizer = _tokenizer(place, encoder.config, limit, config.max_tokens)
     reads: frozenset[Reads] = frozenset(("answers", "spans", "relevance", "support", "contradiction"))
-    return ReadingModel(encoder, tokenizer, place, limit, reads, forward, sentence_first=True)
+    return ReadingModel(encoder, tokenizer, place, limit, reads, forward, sentence_first=True, has_features=True)
 
 
 def apply_changes(encoder: Any, given: Mapping[str, Any], torch: Any) -> None:
@@ -207,12 +211,14 @@ def _own_heads(
         hidden = encoder(**batch).last_hidden_state.float()
         mask = batch["attention_mask"].unsqueeze(-1).float()
         mean = (hidden * mask).sum(1) / mask.sum(1)
-        both = functional.gelu(functional.linear(torch.cat((hidden[:, 0], mean), dim=1), *layers["mix.0"]))
+        ends = torch.cat((hidden[:, 0], mean), dim=1)
+        both = functional.gelu(functional.linear(ends, *layers["mix.0"]))
         return Heads(
             answers=logits("answers", both)[:, 0],
             relevance=logits("fits", both)[:, 0],
             support=torch.softmax(logits("entails", both), dim=1)[:, :2],
             span=logits("span", hidden),
+            features=ends,
         )
 
     return forward
@@ -245,7 +251,9 @@ def _output(heads: Heads, row: int, inside: NDArray[np.bool_], offsets: NDArray[
         if answers is None:
             answers = 0.0 if found is None else _sigmoid(score - float(logits[0].sum()))
     support = [None, None] if heads.support is None else [min(1.0, float(each)) for each in heads.support[row]]
-    return PairOutput(answers, span, chance(heads.relevance), support[0], support[1] if len(support) > 1 else None)
+    contradicted = support[1] if len(support) > 1 else None
+    features = None if heads.features is None else heads.features[row].numpy()
+    return PairOutput(answers, span, chance(heads.relevance), support[0], contradicted, features)
 
 
 def _best_span(logits: NDArray[np.float32], inside: NDArray[np.bool_]) -> tuple[int, int, float] | None:

@@ -122,9 +122,9 @@ class Embedding:
             )
 
     async def _learn(self, work: Work, job: Mapping[str, Any], embedded: int, tokens: int) -> dict[str, Any]:
-        await asyncio.to_thread(_write, work.folder / "job.json", job)
+        await asyncio.to_thread(write_job, work.folder / "job.json", job)
         await run_child(MODULE, work.folder, _Listener(work, embedded, tokens).hear, self.limits.silent_seconds)
-        return await asyncio.to_thread(_read, work.folder / "result.json")
+        return await asyncio.to_thread(read_result, work.folder / "result.json")
 
     async def _embed(self, work: Work, model: ModelInfo, texts: Mapping[InputType, Sequence[str]]) -> int:
         """Have all vectors in the job's folder, from where an earlier attempt was; the tokens that were read."""
@@ -174,12 +174,14 @@ def _job(
     }
 
 
-def _write(file: Path, job: Mapping[str, Any]) -> None:
+def write_job(file: Path, job: Mapping[str, Any]) -> None:
+    """What the process is to learn."""
     with file.open("w", encoding="utf-8") as written:
         json.dump(job, written)
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_result(file: Path) -> dict[str, Any]:
+    """What it has learnt; raises `LossNotFinite`."""
     result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse)
     return result
 

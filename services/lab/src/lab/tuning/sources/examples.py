@@ -31,17 +31,17 @@ def asked(question: QuestionRecord) -> str:
     return question.turns[-1].content if question.turns else question.question or ""
 
 
-def collection_of(questions: Sequence[QuestionRecord]) -> str:
+def collection_of(questions: Sequence[QuestionRecord], method: str = "embedding") -> str:
     """The one that they were made from; raises `CollectionUnnamed`."""
-    names = {_made_from(one).get("collection") for one in questions}
+    names = {made_from(one).get("collection") for one in questions}
     (name,) = names if len(names) == 1 else (None,)
     if not isinstance(name, str):
-        raise CollectionUnnamed
+        raise CollectionUnnamed(method)
     return name
 
 
-def _made_from(question: QuestionRecord) -> Mapping[str, Any]:
-    """What a generated question says of its passage."""
+def made_from(question: QuestionRecord) -> Mapping[str, Any]:
+    """What a generated question says of its passage; nothing of any other."""
     found = question.metadata.get("generated")
     return found if isinstance(found, dict) else {}
 
@@ -78,7 +78,7 @@ def _answering(
     question: QuestionRecord, numbers: Mapping[int, int], by_document: Mapping[int, Sequence[int]], chunks: Chunks
 ) -> list[int]:
     """The chunks that overlap the passage that a question was made from; else all of its documents."""
-    span = _made_from(question)
+    span = made_from(question)
     start, end = span.get("start"), span.get("end")
     within = by_document.get(chunks.documents.get(str(span.get("document_id")), -1), ())
     if isinstance(start, int) and isinstance(end, int):

@@ -1,0 +1,120 @@
+"""Reading by a correction of a reading model that is served beside it: its chances are others, all else is its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from contracts.models.reading import PairReading, PassageReading, Reads
+from inference.catalog.learnt.corrections import Correction
+from inference.engines.errors import CorrectionUnusable
+from inference.errors import ModelNotFound, ModelNotReady
+from inference.protocol.engines import FeatureResult, Pair, Priority, ReadingResult
+from inference.protocol.tokens import TokenCodec
+
+CERTAIN = 1e-6
+"""Chances nearer to 0 and 1 say no more."""
+
+
+Features = Callable[[str, Sequence[str], Priority], Awaitable[FeatureResult]]
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """The reading model below one, as it is served now."""
+
+    digest: str | None
+    reads: frozenset[Reads]
+    features: Features | None
+    """None for a model that gives none: it is a server's, a judge, or another correction."""
+    entail: Callable[[Sequence[Pair], Priority], Awaitable[ReadingResult[PairReading]]]
+    probe: Callable[[], Awaitable[None]]
+    tokenizer: Callable[[], bytes | None]
+    tokens: Callable[[], TokenCodec | None]
+
+
+class CorrectedReading:
+    """A `ReadingEngine`. `find` gives the reading model of a name, and raises `ModelNotFound`. Its queue is that
+    model's."""
+
+    def __init__(self, name: str, correction: Correction, find: Callable[[str], Corrected]) -> None:
+        self._name = name
+        self._correction = correction
+        self._find = find
+        self._weights = correction.vector().astype(np.float64)
+
+    async def open(self) -> None:
+        """Nothing to load."""
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+    async def probe(self) -> None:
+        """Raise unless its reading model answers, is the one that it was learnt on, and gives features."""
+        found = self._origin()
+        self._features_of(found)
+        await found.probe()
+
+    def tokenizer(self) -> bytes | None:
+        """The reading model's."""
+        return self._origin().tokenizer()
+
+    def tokens(self) -> TokenCodec | None:
+        """The reading model's."""
+        return self._origin().tokens()
+
+    def reads(self) -> frozenset[Reads]:
+        """As the reading model."""
+        return self._origin().reads
+
+    async def read(
+        self, question: str, passages: Sequence[str], priority: Priority = "query"
+    ) -> ReadingResult[PassageReading]:
+        """Its readings with the corrected chance that each answers; raises `CorrectionUnusable` where the reading model
+        is another one now."""
+        found = await self._features_of(self._origin())(question, passages, priority)
+        if found.features.shape[1] != len(self._weights):
+            raise self._unusable(
+                f"it was learnt on {len(self._weights)} features, and its reading model has {found.features.shape[1]}"
+            )
+        chances = await asyncio.to_thread(self._corrected, found)
+        readings = [
+            one.model_copy(update={"answers": chance})
+            for one, chance in zip(found.result.readings, chances, strict=True)
+        ]
+        return replace(found.result, readings=tuple(readings))
+
+    async def entail(self, pairs: Sequence[Pair], priority: Priority = "query") -> ReadingResult[PairReading]:
+        """As the reading model."""
+        return await self._origin().entail(pairs, priority)
+
+    def _corrected(self, found: FeatureResult) -> list[float]:
+        given = np.array([one.answers or 0.0 for one in found.result.readings])
+        given = np.clip(given, CERTAIN, 1 - CERTAIN)
+        odds = np.log(given / (1 - given)) * self._correction.scale
+        odds = odds + found.features.astype(np.float64) @ self._weights + self._correction.offset
+        chances: list[float] = (1 / (1 + np.exp(-np.clip(odds, -500, 500)))).tolist()
+        return chances
+
+    def _origin(self) -> Corrected:
+        base, digest = self._correction.reading_model, self._correction.reading_digest
+        try:
+            found = self._find(base)
+        except ModelNotFound:
+            raise self._unusable(f"its reading model '{base}' is not there any more") from None
+        if digest is not None and found.digest is None:
+            raise ModelNotReady(self._name, f"the files of its reading model '{base}' are not known yet")
+        if digest is not None and found.digest != digest:
+            raise self._unusable(f"it was learnt on '{base}' with {digest}, which has {found.digest} now")
+        return found
+
+    def _features_of(self, found: Corrected) -> Features:
+        if found.features is None:
+            raise self._unusable("its reading model does not give the features that it was learnt on")
+        return found.features
+
+    def _unusable(self, why: str) -> CorrectionUnusable:
+        return CorrectionUnusable(self._name, why)
