@@ -1,7 +1,7 @@
 """`make bench-gateway-before BEFORE=/path/to/another/checkout`: what a call costs the gateway now, and in that state.
 
 Both run at once on one core with the same policies, and are called in turns: short rounds, so that what else the
-machine does meets both. Only code differs: the checkout's gateway runs with this environment's packages.
+machine does meets both. A checkout that was set up runs with its own packages, any other with this environment's.
 """
 
 from __future__ import annotations

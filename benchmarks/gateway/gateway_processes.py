@@ -78,7 +78,8 @@ def upstream() -> Iterator[int]:
 
 @contextmanager
 def gateway(folder: Path, upstream_port: int, before: Path | None = None) -> Iterator[Process]:
-    """The real gateway with Valkey and SQLite, called with a key that has every limit; `before`: that of a checkout."""
+    """The real gateway with Valkey and SQLite, called with a key that has every limit; `before`: that of a checkout,
+    in its own environment where it has one."""
     inner = f"http://127.0.0.1:{upstream_port}"
     port, plane, metrics = (free_port() for _ in range(3))
     with ValkeyServer() as valkey:
@@ -94,11 +95,14 @@ def gateway(folder: Path, upstream_port: int, before: Path | None = None) -> Ite
             "GATEWAY_ADMIN_KEY_FILE": str(folder / "admin.key"),
             "GATEWAY_LOG_LEVEL": "warning",
         }
+        python = sys.executable
         if before is not None:
             environment["PYTHONPATH"] = ":".join(
                 map(str, (before / "services/gateway/src", *before.glob("libs/*/src")))
             )
-        process = _start([sys.executable, "-m", "gateway"], environment)
+            own = before / ".venv" / "bin" / "python"
+            python = str(own) if own.exists() else python
+        process = _start([python, "-m", "gateway"], environment)
         try:
             wait_for(port, "/healthz")
             key = limited_key(port, folder)
