@@ -14,6 +14,7 @@ from servicekit.peers.client import Peer, PeerMalformed
 
 MADE_FOR_OTHERS = "unsupported_parameter"
 """The code of a model that can't tell what is asked. Where none reads, or the plane is older, it is 404."""
+DEFAULT = "default"
 KNOWN_FOR = timedelta(seconds=20)
 """So long after it was declared a reading model may be left out, and another's languages held to be its own."""
 
@@ -24,7 +25,7 @@ class PlaneReader:
     Leaving a call closes its connection, and the model stops after the batch that it is at.
     """
 
-    def __init__(self, peer: Peer, timeout_seconds: float, clock: Clock, model: str = "default") -> None:
+    def __init__(self, peer: Peer, timeout_seconds: float, clock: Clock, model: str = DEFAULT) -> None:
         self._peer = peer
         self._model = model
         self._timeout = timeout_seconds
@@ -48,7 +49,7 @@ class PlaneReader:
 
     async def read(self, request: ReadingRequest, token: str) -> ReadingReply | None:
         """`POST /v1/reading`."""
-        named = request.model_copy(update={"model": self._model})
+        named = request if self._model == DEFAULT else request.model_copy(update={"model": self._model})
         try:
             reply = await self._peer.call(
                 "POST", "/v1/reading", ReadingReply, token=token, body=named, timeout_seconds=self._timeout
