@@ -14,6 +14,7 @@ from examples.content import announce
 from examples.improve import leftovers
 from examples.tutor import tutor
 from tests.support.home.stack import ROOT, RunningHome
+from tests.support.ingest.peers import until
 
 from contracts.models.catalog import ModelDeclaration
 
@@ -175,7 +176,9 @@ def test_the_loop_tunes_what_people_ask_compares_splits_and_goes_back_and_leaves
     assert name not in {route.name for route in client.routes.list()}
     assert name not in {one.name for one in client.question_sets.list()}
     assert not [one for one in client.collections.list() if one.name.startswith(name)]
-    assert not [one for one in client.models() if name in one.id]
+    until(
+        lambda: not [one for one in client.models() if name in one.id], "the list, which is kept for seconds, has none"
+    )
     assert not [one for one in client.tuning.list() if (one.suffix or "").startswith(name)]
     assert not [one for one in client.keys.list() if one.name == name and one.revoked_at is None]
     assert not list(client.feedback.list(collection=leftovers.BEFORE))

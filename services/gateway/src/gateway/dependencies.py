@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -31,13 +31,13 @@ from gateway.limits.admission import Admission
 from gateway.limits.event_streams import EventStreams
 from gateway.limits.limiter import Limiter
 from gateway.limits.reservations import NO_USAGE, MaxUsage
-from gateway.models.catalog import Catalog
+from gateway.models.catalog import Catalog, Models
 from gateway.models.health import UpstreamHealth
 from gateway.monitors.service import Monitors
 from gateway.records.repository import RecordRepository
 from gateway.records.writer import RecordWriter
 from gateway.routing.circuit_breaker import Breakers
-from gateway.routing.repository import RouteRepository
+from gateway.routing.repository import ActiveRoute, RouteRepository
 from gateway.settings import GatewaySettings
 from gateway.streaming.exchange import Exchange
 from gateway.usage.housekeeping import Housekeeping
@@ -175,6 +175,11 @@ class Dependencies:
     async def reserve(self, exchange: Exchange, call: MeteredCall, max_usage: MaxUsage = NO_USAGE) -> None:
         """Pass all limits before an attempt at an upstream, and tell the caller how they stand."""
         exchange.headers.update(await call.reserve(max_usage))
+
+    async def models_and_routes(self, tenant: str, name: str) -> tuple[Models, Mapping[str, ActiveRoute]]:
+        """By which a chat model's or route's name is resolved; a name of neither is looked for in the newest list."""
+        routes = await self.routes.list_routes()
+        return await self.catalog.models(tenant, None if name in routes else name), routes
 
 
 async def dependencies_of(request: Request) -> Dependencies:

@@ -91,13 +91,15 @@ def test_a_tenant_s_own_model_is_no_default_also_where_it_is_beside_the_only_oth
 
 
 class Inference:
-    """Stands for the peer and for what signs calls of it: tells of one model after another."""
+    """Stands for the peer and for what signs calls of it: tells of one list of models after another."""
 
-    def __init__(self, *told: ModelInfo) -> None:
+    def __init__(self, *told: list[ModelInfo]) -> None:
         self._told = list(told)
+        self.asked = 0
 
     async def call(self, *_: object, **__: object) -> ModelList:
-        return ModelList(data=[self._told.pop(0)])
+        self.asked += 1
+        return ModelList(data=self._told.pop(0))
 
     def own_token(self, *_: object) -> str:
         return "token"
@@ -107,7 +109,7 @@ async def test_a_model_that_falls_asleep_or_does_not_answer_is_no_other_one() ->
     ready = CHAT.model_copy(update={"state": "ready"})
     asleep = ready.model_copy(update={"asleep": True})
     silent = ready.model_copy(update={"state": "not_answering", "reason": "it hangs"})
-    inference: Any = Inference(ready, asleep, ready, silent, ready.model_copy(update={"digest": "sha256:b"}))
+    inference: Any = Inference([ready], [asleep], [ready], [silent], [ready.model_copy(update={"digest": "sha256:b"})])
     changed: list[str] = []
     catalog = Catalog(inference, inference, ManualClock(), 60.0, changed.append)
     for _ in range(4):
@@ -116,3 +118,20 @@ async def test_a_model_that_falls_asleep_or_does_not_answer_is_no_other_one() ->
     assert changed == []
     await catalog.models("acme")
     assert changed == ["m"]
+
+
+async def test_a_model_that_was_published_a_moment_ago_is_found_by_its_name() -> None:
+    tuned = CHAT.model_copy(update={"id": "m+support", "default": False})
+    clock = ManualClock()
+    inference: Any = Inference([CHAT], [CHAT, tuned], [CHAT])
+    catalog = Catalog(inference, inference, clock, 60.0)
+    assert set((await catalog.models("acme", "m+support")).by_name) == {"m"}, "read this moment"
+    clock.advance(1.5)
+    assert set((await catalog.models("acme")).by_name) == {"m"}
+    for known in ("m", "default", "rag:handbook", "agent:a"):
+        await catalog.models("acme", known)
+    assert inference.asked == 1
+    assert set((await catalog.models("acme", "m+support")).by_name) == {"m", "m+support"}
+    for name in ("nobody-s", "nobody-s-either"):
+        await catalog.models("acme", name)
+    assert inference.asked == 2, "who guesses names has it asked once a second"

@@ -67,7 +67,7 @@ async def read_tokens(exchange: Exchange, deps: Dependencies, call: MeteredCall,
     """The request with texts where the caller gave token ids: those of the first model that will be asked."""
     if (tokens := token_ids_of(request)) is None:
         return request
-    models, routes = await deps.catalog.models(call.principal.tenant), await deps.routes.list_routes()
+    models, routes = await deps.models_and_routes(call.principal.tenant, request.model)
     plan = plan_for(request.model, models, routes, call.principal, call.assignment)
     call.model = plan.models[0].id
     return with_texts(request, await texts_of_tokens(exchange, deps, call, plan.models[0], tokens, "prompt"))

@@ -65,7 +65,8 @@ async def _find(exchange: Exchange, deps: Dependencies, principal: Principal, na
         return await _agent_model_named(exchange, deps, principal, name)
     if name.startswith(PROMPT) and _answers_from_documents(principal):
         return await _prompt_model_named(exchange, deps, principal, name)
-    default = (await deps.catalog.models(principal.tenant)).only("chat") if name == DEFAULT else None
+    models, _ = await deps.models_and_routes(principal.tenant, name)
+    default = models.only("chat") if name == DEFAULT else None
     wanted = default.id if default is not None else name
     for model in await plain_models(deps, principal):
         if model.id == wanted:

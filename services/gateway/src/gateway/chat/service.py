@@ -164,7 +164,7 @@ async def _resolve_target(deps: Dependencies, call: MeteredCall, request: ChatRe
     """Raises where the name stands for nothing that the key may use."""
     principal, assignment = call.principal, call.assignment
     variant = None if assignment is None else assignment.variant
-    models, routes = await deps.catalog.models(call.principal.tenant), await deps.routes.list_routes()
+    models, routes = await deps.models_and_routes(principal.tenant, request.model)
     fingerprints = {model.id: model.fingerprint for model in models.by_name.values()}
     if not request.model.startswith(RAG):
         plan = plan_for(request.model, models, routes, principal, assignment)
@@ -182,7 +182,7 @@ async def answer_from_model(exchange: Exchange, deps: Dependencies, call: Metere
     """A plain model's answer, or that of one behind a route; what we don't know in the request is the model's."""
     if question.request.groundwork is not None:
         raise OptionsNeedDocuments
-    models, routes = await deps.catalog.models(call.principal.tenant), await deps.routes.list_routes()
+    models, routes = await deps.models_and_routes(call.principal.tenant, question.request.model)
     plan = plan_for(question.request.model, models, routes, call.principal, call.assignment)
     sequence = FallbackSequence(plan, _preferred(plan, deps))
     attempts = Attempts(plan, deps.breakers, RetryPolicy(deps.settings.attempts, deps.settings.attempts_seconds))
@@ -254,14 +254,10 @@ async def answer_from_documents(exchange: Exchange, deps: Dependencies, call: Me
     call.model = RAG + ",".join(names)
     options = request.groundwork or AnswerOptions()
     if options.model is not None:
-        plan_for(
-            options.model,
-            await deps.catalog.models(call.principal.tenant),
-            await deps.routes.list_routes(),
-            call.principal,
-        )
+        plan_for(options.model, *await deps.models_and_routes(call.principal.tenant, options.model), call.principal)
     if options.reader is not None:
-        (await deps.catalog.models(call.principal.tenant)).resolve(options.reader, "reading", call.principal)
+        models = await deps.catalog.models(call.principal.tenant, options.reader)
+        models.resolve(options.reader, "reading", call.principal)
     known = await deps.catalog.known(call.principal.tenant)
     await deps.ask(exchange, call, search_max_usage(known, request.question(), len(set(names))))
     show_receipt = "receipt" in options.include

@@ -27,7 +27,7 @@ async def assign(exchange: Exchange, deps: Dependencies, call: MeteredCall, requ
     request as it is for that. Raises `ModelNotFound` and `RouteNotPlain`."""
     if not is_plain(request.model):
         return request
-    models, routes = await deps.catalog.models(call.principal.tenant), await deps.routes.list_routes()
+    models, routes = await deps.models_and_routes(call.principal.tenant, request.model)
     public, route = route_named(request.model, models, routes)
     if route is None or (route.is_plain and not route.is_experiment):
         return request

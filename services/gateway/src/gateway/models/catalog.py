@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from contracts.models.catalog import ModelInfo, ModelList, ModelPrice
+from contracts.models.routes import is_plain
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import MODELS, TokenIssuer
 from gateway.models.errors import ModelNotFound, NoClassifier, NoModeration, NoReader, NoReranker, WrongModelKind
@@ -25,6 +26,8 @@ _NONE: Mapping[str, Callable[[], ServiceError]] = {
 }
 """What is said of kinds of which there need be no model."""
 DEFAULT = "default"
+UNKNOWN_SECONDS = 1.0
+"""How old the list may be by which a name is said to be no model's."""
 OPENAI_S = re.compile(r"(omni|text)-moderation-[a-z0-9-]{1,40}")
 """Names of OpenAI's own moderation models, which clients send without being asked."""
 
@@ -159,9 +162,16 @@ class Catalog:
         self._last = Models.of([])
         self._models: TtlCache[None, Models] = TtlCache(self._read, seconds=seconds, capacity=1, clock=clock)
 
-    async def models(self, tenant: str) -> Models:
-        """The models that a tenant's keys may see now; raises what inference answered if they can't be had."""
-        return (await self._models.get(None)).of_tenant(tenant)
+    async def models(self, tenant: str, named: str | None = None) -> Models:
+        """The models that a tenant's keys may see now; raises what inference answered if they can't be had.
+
+        One that is `named` and not known may have been published a moment ago: inference is asked once more, at most
+        once a second.
+        """
+        found = (await self._models.get(None)).of_tenant(tenant)
+        if named is None or named == DEFAULT or named in found.by_name or not is_plain(named):
+            return found
+        return (await self._models.get(None, UNKNOWN_SECONDS)).of_tenant(tenant)
 
     async def known(self, tenant: str) -> Models:
         """The same or, while inference is away, as last read: for prices, which nothing should wait for."""

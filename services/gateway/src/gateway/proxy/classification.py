@@ -31,7 +31,7 @@ async def classify(exchange: Exchange, deps: Dependencies, call: MeteredCall) ->
     """The likeliest label of each text."""
     body = await exchange.body()
     request = await screened(exchange, call, await parse(ClassifyRequest, body), len(body))
-    models = await deps.catalog.models(call.principal.tenant)
+    models = await deps.catalog.models(call.principal.tenant, request.model)
     model = models.classifier(request.model, call.principal, by_labels=request.labels is not None)
     reply = await _classified(exchange, deps, call, model, request)
     await give(exchange, call, reply)

@@ -62,7 +62,7 @@ async def _answer(
     path: str,
     request: TokenizeRequest | DetokenizeRequest,
 ) -> None:
-    model = (await deps.catalog.models(call.principal.tenant)).of_any_kind(request.model, call.principal)
+    model = (await deps.catalog.models(call.principal.tenant, request.model)).of_any_kind(request.model, call.principal)
     call.model = model.id
     await deps.reserve(exchange, call)
     token = deps.issuer.token(call.principal, MODELS, exchange.request_id, call.id)

@@ -57,7 +57,7 @@ async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, pu
     """
     body = await exchange.body()
     request = await parse(EmbeddingRequest, body)
-    models = await deps.catalog.models(call.principal.tenant)
+    models = await deps.catalog.models(call.principal.tenant, request.model)
     model = models.resolve(request.model, "embedding", call.principal if public else None)
     call.model = model.id
     if (tokens := token_lists(request.input)) is not None:
@@ -81,7 +81,9 @@ async def rerank(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> N
     """Documents in the order of their relevance."""
     body = await exchange.body()
     request = await screened(exchange, call, await parse(RerankRequest, body), len(body))
-    model = (await deps.catalog.models(call.principal.tenant)).resolve(request.model, "rerank", call.principal)
+    model = (await deps.catalog.models(call.principal.tenant, request.model)).resolve(
+        request.model, "rerank", call.principal
+    )
     call.model = model.id
     read = tokens_of(*request.documents) + len(request.documents) * tokens_of(request.query)
     await deps.reserve(exchange, call, MaxUsage.of_model(model, read))
@@ -100,7 +102,7 @@ async def read(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> Non
     """Whether passages answer and premises support. A service asks it for an answer, so that a key that may not choose
     the reading model has its answers read, too."""
     request = await parse(ReadingRequest, await exchange.body())
-    model = (await deps.catalog.models(call.principal.tenant)).resolve(request.model, "reading", None)
+    model = (await deps.catalog.models(call.principal.tenant, request.model)).resolve(request.model, "reading", None)
     call.model = model.id
     pairs = [text for pair in request.pairs for text in (pair.premise, pair.sentence)]
     tokens = tokens_of(*request.passages, *pairs) + len(request.passages) * tokens_of(request.question or "")

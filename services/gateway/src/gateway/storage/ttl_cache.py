@@ -28,10 +28,10 @@ class TtlCache(Generic[K, V]):
         self._values: OrderedDict[K, tuple[datetime, V]] = OrderedDict()
         self._reads: dict[K, asyncio.Task[V]] = {}
 
-    async def get(self, key: K) -> V:
-        """The value, read again if it is too old."""
-        known = self._values.get(key)
-        if known is not None and 0 <= (self._clock.now() - known[0]).total_seconds() < self._seconds:
+    async def get(self, key: K, seconds: float | None = None) -> V:
+        """The value, read again if it is too old, or as old as `seconds`."""
+        known, most = self._values.get(key), self._seconds if seconds is None else min(seconds, self._seconds)
+        if known is not None and 0 <= (self._clock.now() - known[0]).total_seconds() < most:
             return known[1]
         task = self._reads.get(key)
         if task is None:
