@@ -54,6 +54,24 @@ def _answering(installation: Installation) -> None:
     installation.retriever.answers("/v1/collections/a", shown)
 
 
+async def test_a_reader_is_asked_for_before_a_kept_answer_is_given_and_a_route_may_name_it_for_others(
+    installation: Installation,
+) -> None:
+    installation.offer(CHAT, READER, READER.model_copy(update={"id": "reads+a", "tenant": "acme"}))
+    receipt = {"request_id": "r", "tokens": {}, "collection_revisions": {"a": 1}, "model": "m"}
+    report = {"grounded": True, "abstained": False, "answer_kind": "generated", "collections": ["a"]}
+    receipt |= {"fingerprints": {"m": "f1"}, "model_digest": "sha256:ab"}
+    installation.agent.answers(PATH, {**WHOLE, "groundwork": {**report, "receipt": receipt}})
+    named, limited = {"reader": "reads+a", "include": ["receipt"]}, _key(models=("m", "desk"))
+    asked = [await _ask(installation, model="rag:a", groundwork=named) for _ in range(2)]
+    assert [one.headers["x-groundwork-cache"] for one in asked] == ["miss", "hit"]
+    with pytest.raises(ModelNotFound):
+        await _ask(installation, limited, model="rag:a", groundwork=named)
+    spec = RouteSpec.model_validate({"targets": [{"model": "rag:a", "groundwork": {"reader": "reads+a"}}]})
+    await installation.deps.routes.update_route("desk", spec, ACTOR)
+    assert (await _ask(installation, limited, model="desk")).status == 200
+
+
 async def test_the_reader_that_an_answer_is_to_have_is_one_that_its_key_sees(installation: Installation) -> None:
     tuned = READER.model_copy(update={"id": "reads+a", "tenant": "acme"})
     other = READER.model_copy(update={"id": "reads+b", "tenant": "other"})

@@ -170,12 +170,24 @@ async def _resolve_target(deps: Dependencies, call: MeteredCall, request: ChatRe
         plan = plan_for(request.model, models, routes, principal, assignment)
         return ResolvedTarget(tuple(model.id for model in plan.first), fingerprints, variant=variant)
     collections = tuple(collections_of(request.model, principal))
+    await _check_reader(deps, call, request.groundwork)
     helpers = tuple(model.id for model in models.by_name.values() if model.kind != "chat")
     wanted = request.groundwork.model if request.groundwork is not None else None
     if wanted is None and models.only("chat") is None:
         return ResolvedTarget((), fingerprints, collections, helpers, variant)
     plan = plan_for(wanted or DEFAULT, models, routes, principal)
     return ResolvedTarget(tuple(model.id for model in plan.first), fingerprints, collections, helpers, variant)
+
+
+async def _check_reader(deps: Dependencies, call: MeteredCall, options: AnswerOptions | None) -> None:
+    """Raises `ModelNotFound`, `WrongModelKind` or `NoReader` for a reader that the key may not name. One that the route
+    of the call names is for whoever may use the route."""
+    if options is None or options.reader is None:
+        return
+    of_route = call.assignment.target.groundwork if call.assignment is not None else None
+    principal = None if of_route is not None and of_route.reader == options.reader else call.principal
+    models = await deps.catalog.models(call.principal.tenant, options.reader)
+    models.resolve(options.reader, "reading", principal)
 
 
 async def answer_from_model(exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question) -> None:
@@ -255,9 +267,7 @@ async def answer_from_documents(exchange: Exchange, deps: Dependencies, call: Me
     options = request.groundwork or AnswerOptions()
     if options.model is not None:
         plan_for(options.model, *await deps.models_and_routes(call.principal.tenant, options.model), call.principal)
-    if options.reader is not None:
-        models = await deps.catalog.models(call.principal.tenant, options.reader)
-        models.resolve(options.reader, "reading", call.principal)
+    await _check_reader(deps, call, options)
     known = await deps.catalog.known(call.principal.tenant)
     await deps.ask(exchange, call, search_max_usage(known, request.question(), len(set(names))))
     show_receipt = "receipt" in options.include
