@@ -163,6 +163,7 @@ def split(client: Groundwork, candidate: Candidate) -> None:
     }
     client.routes.put(NAME, {"targets": [before]})
     route = client.routes.put(NAME, {"targets": [before, tried], "split_by": "user"})
+    time.sleep(1.0)  # a version is in effect on every replica within a second
     say(f"callers ask '{NAME}', version {route.version}: {candidate.about} for half of them")
 
 

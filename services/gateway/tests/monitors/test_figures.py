@@ -10,7 +10,7 @@ from services.gateway.tests.usage.recording import record_of, write_records
 from sqlalchemy import delete, insert
 
 from contracts.improvement.monitors import MonitorCreate
-from gateway.experiments.figures import VariantSums
+from gateway.experiments.figures import METRICS, VariantSums
 from gateway.monitors.figures import Scope, Windows, monitor_sums, worst_answers
 from gateway.storage.tables import feedback, records
 from servicekit.core.clock import ManualClock
@@ -20,7 +20,7 @@ ACME = Scope("acme")
 
 
 def _spec(**wanted: Any) -> MonitorCreate:
-    return MonitorCreate.model_validate({"name": "m", **wanted})
+    return MonitorCreate.model_validate({"name": "m", "metrics": dict.fromkeys(METRICS), **wanted})
 
 
 async def _sums(

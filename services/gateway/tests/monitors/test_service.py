@@ -69,11 +69,24 @@ async def test_a_limited_key_and_another_tenant_see_none_of_it(monitors: Monitor
             await monitors.list_worst(scope, "handbook", "support", 1)
     with pytest.raises(MonitorExists):
         await monitors.create_monitor(own, SPEC, Actor("key_2"))
+    with pytest.raises(MonitorNotFound):  # made before it was limited
+        await monitors.get_monitor(Scope("acme", ACTOR.key_id), "handbook")
     narrow = SPEC.model_copy(update={"name": "mine"})
     await monitors.create_monitor(own, narrow, Actor("key_2"))
     await record_answers(monitors.database, monitors.clock.now(), 5, "theirs")
     assert (await monitors.get_monitor(own, "mine")).figures["error_rate"].answers == 0
     assert [one.name for one in await monitors.list_monitors(ACME)] == ["handbook", "mine"]
+
+
+async def test_a_late_look_writes_nothing_to_a_monitor_that_was_made_anew(
+    monitors: Monitors, clock: ManualClock
+) -> None:
+    await monitors.create_monitor(ACME, SPEC, ACTOR)
+    old = await monitors.repository.get_monitor(ACME, "handbook")
+    await monitors.delete_monitor(ACME, "handbook", ACTOR)
+    clock.advance(1)
+    await monitors.create_monitor(ACME, SPEC, ACTOR)
+    assert not await monitors.repository.update_falls(old, [])
 
 
 async def test_there_are_so_many_at_most_and_a_deleted_tenants_are_gone(monitors: Monitors) -> None:

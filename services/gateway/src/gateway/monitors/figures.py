@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Select, and_, case, cast, func, literal, or_, select
+from sqlalchemy import ColumnElement, Float, Select, and_, case, cast, func, literal, null, or_, select
 
 from contracts.improvement.monitors import MonitorCreate, WorstAnswer
 from contracts.models.experiments import BETTER_HIGH, SHARES, Metric
@@ -52,7 +52,8 @@ async def monitor_sums(
 ) -> tuple[VariantSums, VariantSums]:
     """Of the window so far, and of its baseline."""
     part = case((_ROW.at >= windows.start, NOW), else_=BEFORE)
-    measures = [column.label(name) for name, column in _measures().items()]
+    watched = {name: column if name in spec.metrics else cast(null(), Float) for name, column in _measures().items()}
+    measures = [column.label(name) for name, column in watched.items()]
     chosen = select(part.label("variant"), _ROW.person.label("unit"), *measures)
     where = [*_answers(scope, spec), _ROW.at >= windows.start - windows.baseline]
     found = await sums_by_variant(database, chosen.where(*where).order_by(_ROW.at.desc()).limit(MOST_CALLS))

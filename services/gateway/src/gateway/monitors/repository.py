@@ -43,7 +43,7 @@ class StoredMonitor:
 
 
 class MonitorRepository:
-    """Reads and changes monitors. A `Scope` with a key sees only those that this key made."""
+    """Reads and changes monitors. A `Scope` with a key sees only those that this key made while it was as limited."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -96,7 +96,8 @@ class MonitorRepository:
 
     async def update_falls(self, one: StoredMonitor, falls: list[MonitorFall]) -> bool:
         """Whether it was this replica that changed them; then the audit log has what began and what is over."""
-        same = (monitors.c.tenant == one.scope.tenant, monitors.c.name == one.spec.name)
+        named = (monitors.c.tenant == one.scope.tenant, monitors.c.name == one.spec.name)
+        same = (*named, monitors.c.created_at == one.created_at)  # not one that was made anew under the name
         values = {"falls": [fall.model_dump(mode="json") for fall in falls], "revision": one.revision + 1}
         change = update(monitors).where(*same, monitors.c.revision == one.revision).values(**values)
         async with self._database.write() as connection:
@@ -129,7 +130,7 @@ async def delete_tenant(connection: Transaction, tenant: str) -> None:
 
 def _seen(scope: Scope) -> Select[Any]:
     query = select(monitors).where(monitors.c.tenant == scope.tenant)
-    return query if scope.key_id is None else query.where(monitors.c.key_id == scope.key_id)
+    return query if scope.key_id is None else query.where(monitors.c.key_id == scope.key_id, monitors.c.own_calls)
 
 
 def _stored(row: Any) -> StoredMonitor:

@@ -107,7 +107,7 @@ usage = Table(
     Column("abstained", Boolean),
     Column("grounded", Boolean),
     Column("answer_id", String(200)),
-    Index("usage_by_parent", "parent_id"),
+    Index("usage_by_parent", "parent_id", "tenant"),
     Index("usage_by_key", "key_id", "started_at"),
     Index("usage_by_tenant", "tenant", "started_at"),
     Index("usage_by_time", "started_at"),

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Select, Table, select
+from sqlalchemy import Select, Table, func, select
 
 from contracts.models.receipts import Attempt, TokenCounts
 from gateway.metrics import INNER_WAIT
@@ -106,7 +106,8 @@ def complete_receipt(receipt: dict[str, Any], call: MeteredCall, spent: Spent) -
 
 
 def _inner(table: Table, parent_id: str, key_id: str) -> Select[Any]:
-    inner = (table.c.parent_id == parent_id) & (table.c.key_id == key_id)
+    # Not a column but a value of it: SQLite, without statistics, would read all of the key's calls to find these.
+    inner = (table.c.parent_id == parent_id) & (func.coalesce(table.c.key_id, "") == key_id)
     return select(table).where(inner).order_by(table.c.started_at, table.c.id, table.c.attempt)
 
 
