@@ -9,6 +9,7 @@ Usage: python -m examples.improve.loop [--remove]    (--remove takes away what e
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -163,7 +164,7 @@ def split(client: Groundwork, candidate: Candidate) -> None:
     }
     client.routes.put(NAME, {"targets": [before]})
     route = client.routes.put(NAME, {"targets": [before, tried], "split_by": "user"})
-    time.sleep(1.0)  # a version is in effect on every replica within a second
+    threading.Event().wait(1.0)  # a version is in effect on every replica within a second
     say(f"callers ask '{NAME}', version {route.version}: {candidate.about} for half of them")
 
 
