@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -84,7 +85,8 @@ def test_which_notices_answer_is_learnt_and_answers_that_name_the_tuned_reader_a
     options = AnswerOptions(reader=MODEL, include=["receipt"])
     for number, thing in enumerate(THINGS[:HELD_OUT]):
         answer = client.ask(NOTICES, f"What is the price of a {thing}?", options)
-        assert f"{_price(number)} euros" in answer.text
+        told = re.findall(r"\d+ euros", answer.text)
+        assert told[:1] == [f"{_price(number)} euros"], f"the withdrawn price is told behind it, if at all: {told}"
         assert answer.report is not None
         assert answer.report.receipt is not None
         assert (answer.report.receipt.degraded, answer.report.receipt.tokens.reading > 0) == ([], True)

@@ -191,7 +191,8 @@ def test_a_long_text_is_searched_in_windows_that_cut_no_finding(at: int) -> None
 
 
 @pytest.mark.parametrize(
-    "shape", ["AA11 A B C ", "DE11 A B C ", "DE11 1111 ", "4111 1111 ", "a@", "+49 1 ", "eyJaaaaaaaaa."]
+    "shape",
+    ["AA11 A B C ", "DE11 A B C ", "DE11 1111 ", "4111 1111 ", "a@", "+49 1 ", "eyJaaaaaaaaa.", "-eyJaaaa", "sk-"],
 )
 def test_hostile_texts_cost_time_that_grows_with_their_length_only(shape: str) -> None:
     """Counted in calls of functions of ours, each of which looks at no more than a finding's length."""
@@ -249,6 +250,22 @@ def test_checksums_tell() -> None:
 def test_secrets_are_found_to_the_letter(text: str) -> None:
     (finding,) = Secrets().find(f"key={text} there")
     assert f"key={text} there"[finding.start : finding.end] == text
+
+
+@pytest.mark.parametrize("before", [0, WINDOW - 100])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f"{start}{'a1' * 20_000}" for start in ("ghp_", "github_pat_", "glpat-", "xoxb-", "sk-", "sk_live_", "hf_")),
+        "gw_" + "A" * 40_000,
+        "AIza" + "a" * 300,
+        "eyJ" + "a" * 7_900 + ".eyJ" + "b" * 7_900 + "." + "c" * 40_000,
+    ],
+)
+def test_a_long_secret_is_found_to_its_word_s_end(text: str, before: int) -> None:
+    around = f"{' ' * before}key={text} there"
+    (finding,) = Secrets().find(around)
+    assert (finding.start, finding.end) == (before + 4, before + 4 + len(text))
 
 
 @pytest.mark.parametrize(

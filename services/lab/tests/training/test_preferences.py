@@ -101,6 +101,21 @@ def test_an_interrupted_job_comes_to_the_same_loss_and_the_same_adapter(tmp_path
     assert (whole / "adapter.gguf").read_bytes() == (broken / "adapter.gguf").read_bytes()
 
 
+def test_pairs_of_two_sets_that_share_ids_have_references_of_their_own(tmp_path: Path) -> None:
+    """A validation set is another set, in which the same id is another question's."""
+    folder, heard, again = tmp_path / "job", Heard(killed_after=1), Heard()
+    job = write_pairs(folder)
+    job["held_out"] = [{**one, "id": job["train"][n]["id"]} for n, one in enumerate(job["held_out"])]
+    job["settings"] |= {"batch_size": len(job["train"]), "learning_rate_multiplier": 1e-6, "n_epochs": 3}
+    (folder / "job.json").write_text(json.dumps(job))
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, job, heard)
+    run(folder, job, again)
+    losses = [one["figures"]["train_loss"] for one in [*heard.of("step"), *again.of("step")]]
+    assert len(losses) >= 3
+    assert losses == pytest.approx([math.log(2)] * len(losses), abs=1e-4)
+
+
 def test_a_process_that_is_killed_goes_on_to_the_same_loss(tmp_path: Path) -> None:
     """kill -9 of the real process behind its first epoch. It can't get to its end before: nobody reads what it tells,
     and a pipe of a page is full long before that."""

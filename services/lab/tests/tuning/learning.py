@@ -41,6 +41,7 @@ class ScriptedMethod:
 
     name: str = "supervised"
     needs: Sequence[str] = ()
+    learns_answers: bool = True
     outcome: Callable[[Work], Trained] = better
     fails: Callable[[int], Exception | None] = lambda attempt: None
     """What an attempt, counted from 1, ends with after its second step."""

@@ -214,6 +214,39 @@ async def test_another_attempt_learns_from_what_was_masked_too(bench: Bench, clo
     assert second.train[0].answers == ["Ask [email]"]
 
 
+async def test_answers_that_are_not_learnt_as_words_stay(bench: Bench) -> None:
+    await save_private(bench)
+    bench.method.learns_answers = False
+    made = await bench.start()
+    await bench.work()
+    (work,) = bench.method.works
+    every = [*work.train, *work.held_out]
+    assert all(one.answers[0].endswith("@mail.example") for one in every)
+    assert [one.question for one in every if "[" in (one.question or "")] == ["Is [openai_key] mine?"]
+    card = (await bench.get(made.id)).groundwork.card
+    assert card is not None
+    assert card.masked == {"openai_key": 1}
+    refused = await bench.start(groundwork={"sensitive": "refuse"})
+    await bench.work()
+    error = (await bench.get(refused.id)).error
+    assert error is not None
+    assert "(email)" in error.message
+
+
+async def test_what_is_refused_is_told_of_both_sets_that_share_ids(bench: Bench) -> None:
+    for name, answer in (("support", "Ask {}@mail.example"), ("judged", "Call +49 170 1234567, {}")):
+        items = [{"id": f"q{n}", "question": f"{name} {n}?", "answers": [answer.format(f"p{n}")]} for n in range(12)]
+        body = QuestionSetCreate.model_validate({"name": name, "items": items})
+        await bench.opened.question_sets.save(ACME, body)
+    refused = await bench.start(validation_file="set:judged", groundwork={"sensitive": "refuse", "leaks": "skip"})
+    await bench.work()
+    error = (await bench.get(refused.id)).error
+    assert error is not None
+    assert error.code == "training_sensitive"
+    assert "'q0' (email); 'q0' (phone)" in error.message
+    assert "and 19 more" in error.message
+
+
 async def test_a_job_may_refuse_secrets_and_personal_data_or_keep_them(bench: Bench) -> None:
     await save_private(bench)
     refused = await bench.start(groundwork={"sensitive": "refuse"})

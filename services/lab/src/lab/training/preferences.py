@@ -12,6 +12,7 @@ once, before anything is learnt.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -44,6 +45,7 @@ class PreferenceTraining(Training):
         self._margins: list[float] = []
         """Of the pairs that were learnt from since a step was told."""
         self._every = max(1, len(self._plan.batches) // SHOWN)
+        self._state.data += " by answers"  # checkpoints whose pairs were kept by id are not gone on from
 
     @classmethod
     def reads(cls, examples: Examples, epochs: int) -> int:
@@ -121,7 +123,8 @@ class PreferenceTraining(Training):
 
 
 def _key(pair: EncodedPair) -> str:
-    return f"{pair.number} {pair.id}"
+    """By what is read: an id is its question's in one set only, and held-out pairs may be of another."""
+    return hashlib.sha256(repr((pair.preferred.ids, pair.rejected.ids)).encode()).hexdigest()
 
 
 def _right(gap: float) -> float:

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection
@@ -55,10 +56,10 @@ async def read_split(job: LeasedJob, method: Method) -> Split:
     split = await asyncio.to_thread(split_questions, questions, validation, method.teaches, row["seed"], card)
     if row["card"] is not None:
         left_out = (row["result"] or {}).get(LEFT_OUT)
-        return await asyncio.to_thread(_masked, split.without(left_out) if left_out else split, _sensitive(job))
+        return await asyncio.to_thread(_masked, split.without(left_out) if left_out else split, job, method)
     leaked = await _find_leaked(job, viewer, split)
     # Leaks are looked for in what people wrote: other sets are not masked.
-    split = await asyncio.to_thread(_masked, split.without(leaked) if leaked else split, _sensitive(job))
+    split = await asyncio.to_thread(_masked, split.without(leaked) if leaked else split, job, method)
     shown = split.card
     job.emit("message", {"message": _words_of(shown), **shown.model_dump()})
     result = {**(row["result"] or {}), LEFT_OUT: sorted(leaked)}
@@ -72,14 +73,16 @@ def _sensitive(job: LeasedJob) -> str:
     return str(job.row["options"].get("sensitive", "keep"))
 
 
-def _masked(split: Split, sensitive: str) -> Split:
+def _masked(split: Split, job: LeasedJob, method: Method) -> Split:
     """The same without secrets and personal data; raises `TrainingSensitive`."""
+    sensitive = _sensitive(job)
     if sensitive == "keep":
         return split
-    train, held_out = mask_questions(split.train), mask_questions(split.held_out)
-    found = {**train.found, **held_out.found}
+    answers = method.learns_answers or sensitive == "refuse"
+    train, held_out = mask_questions(split.train, answers), mask_questions(split.held_out, answers)
+    found = [*train.found.items(), *held_out.found.items()]  # of two sets, which may have the same ids
     if found and sensitive == "refuse":
-        raise TrainingSensitive([(name, ", ".join(sorted(kinds))) for name, kinds in sorted(found.items())])
+        raise TrainingSensitive([(name, ", ".join(sorted(kinds))) for name, kinds in sorted(found, key=itemgetter(0))])
     counts = dict(sorted((Counter(train.counts) + Counter(held_out.counts)).items()))
     card = split.card.model_copy(update={"masked": counts})
     return replace(split, train=train.questions, held_out=held_out.questions, card=card)

@@ -94,6 +94,11 @@ class Method(Protocol):
         """Modules that must be installed where it learns."""
         ...
 
+    @property
+    def learns_answers(self) -> bool:
+        """Whether it may learn answers as words, so that they are masked."""
+        ...
+
     def settings(self, wanted: FineTuningCreate) -> dict[str, Any]:
         """All settings, with values in place of `auto`; raises an `InvalidRequest` for those that do not go
         together."""

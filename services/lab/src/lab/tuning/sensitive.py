@@ -32,12 +32,13 @@ class Masked:
         return dict(sorted(total.items()))
 
 
-def mask_questions(questions: Sequence[QuestionRecord]) -> Masked:
-    """What is asked and answered; labels, ids and metadata are not learnt as words, and stay."""
+def mask_questions(questions: Sequence[QuestionRecord], answers: bool = True) -> Masked:
+    """What is asked and, if wanted, its `answers`; labels, ids and metadata are not learnt as words, and stay."""
     masked = Masked()
     for question in questions:
         kinds: Counter[str] = Counter()
-        masked.questions.append(_masked(question, kinds))
+        one = _masked(question if answers else question.model_copy(update={"answers": []}), kinds)
+        masked.questions.append(one if answers else one.model_copy(update={"answers": question.answers}))
         if kinds:
             masked.found[question.id] = kinds
     return masked

@@ -3,9 +3,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from services.lab.tests.generation.asking import Library
+from services.lab.tests.tuning.methods.test_reading import Inference
 
 from contracts.improvement.question_sets import QuestionRecord
 from contracts.retrieval.search import Hit
+from lab.tuning.methods.reading import Reading
+from lab.tuning.methods.supervised import Limits
+from lab.tuning.sensitive import mask_questions
 from lab.tuning.sources.passages import answers_it, teaches_reading, text_of
 
 
@@ -26,6 +31,15 @@ def test_a_passage_of_the_document_with_the_answer_s_words_answers() -> None:
     assert not answers_it(_question(), _hit(document_id="d2"))
     assert not answers_it(_question(documents={"d1": 0}), _hit())
     assert answers_it(_question(documents={"Manual": 1}), _hit()), "as evaluations call documents"
+
+
+def test_a_passage_answers_by_an_address_that_is_masked_for_models_that_learn_words() -> None:
+    asked = _question(question="Where to, says jo@acme.example?", answers=["hr@acme.example"])
+    method = Reading(Inference(), Library(), Limits(1, 1, 1.0))  # type: ignore[arg-type]
+    (masked,) = mask_questions([asked], method.learns_answers).questions
+    assert masked.question == "Where to, says [email]?"
+    assert answers_it(masked, _hit(text="Write to hr@acme.example."))
+    assert not answers_it(masked, _hit(text="Write an email to them."))
 
 
 @pytest.mark.parametrize(

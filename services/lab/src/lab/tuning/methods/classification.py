@@ -51,6 +51,7 @@ class Classification:
     inference: Peer
     name: str = "classification"
     needs: Sequence[str] = ()
+    learns_answers: bool = True
 
     def settings(self, wanted: FineTuningCreate) -> dict[str, Any]:
         """As `Method` says; raises `HyperparametersUnfit`."""

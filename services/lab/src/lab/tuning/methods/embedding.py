@@ -47,6 +47,7 @@ class Embedding:
     limits: Limits
     name: str = "embedding"
     needs: Sequence[str] = ()
+    learns_answers: bool = True
 
     def settings(self, wanted: FineTuningCreate) -> dict[str, Any]:
         """As `Method` says; raises `HyperparametersUnfit`."""

@@ -47,6 +47,8 @@ class Reading:
     limits: Limits
     name: str = "reading"
     needs: Sequence[str] = ()
+    learns_answers: bool = False
+    """They only tell which passages answer."""
 
     def settings(self, wanted: FineTuningCreate) -> dict[str, Any]:
         """As `Method` says; raises `HyperparametersUnfit`."""
@@ -68,6 +70,7 @@ class Reading:
             await work.report.based_on(model.digest)
         collection = work.settings["collection"] or collection_of([*work.train, *work.held_out], self.name)
         try:
+            await readings.check(work, model)
             train, held_out = await PassageSearch(self.documents, collection).search(work)
             _check(train, held_out)
             await work.report.say(_words(work, train, held_out, collection))

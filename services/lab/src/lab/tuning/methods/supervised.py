@@ -47,6 +47,7 @@ class Supervised:
     limits: Limits
     name: str = "supervised"
     needs: Sequence[str] = ("torch", "transformers", "gguf")
+    learns_answers: bool = True
     measure: str = "loss"
     """That held-out questions are judged by."""
 

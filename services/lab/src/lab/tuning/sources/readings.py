@@ -12,6 +12,7 @@ from contracts.models.catalog import ModelInfo
 from contracts.models.reading import ReadingReply, ReadingRequest
 from lab.tuning.errors import NotAReadingModel
 from lab.tuning.method import Work
+from lab.tuning.sources.examples import asked
 from lab.tuning.sources.passages import Searched
 from servicekit.core.errors import PeerError
 from servicekit.peers.client import Peer, PeerMalformed
@@ -43,6 +44,12 @@ class Readings:
         if model.kind != "reading":
             raise NotAReadingModel(work.model, f"it is for {model.kind}")
         return model
+
+    async def check(self, work: Work, model: ModelInfo) -> None:
+        """That it gives features, before any search is charged; raises `NotAReadingModel`."""
+        question = asked(work.held_out[0])
+        async for _ in self.read(work, model, [Searched(work.held_out[0].id, question, [question], [False])]):
+            pass
 
     async def read(self, work: Work, model: ModelInfo, searched: Sequence[Searched]) -> AsyncIterator[Rows]:
         """A question's passages at a time; raises `NotAReadingModel` where the model gives no features."""
