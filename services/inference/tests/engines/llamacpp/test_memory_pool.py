@@ -7,10 +7,11 @@ import pytest
 from services.inference.tests.engines.llamacpp.test_server import Starts, asleep, restarts, use
 
 from inference.engines.llamacpp import memory_pool
+from inference.engines.llamacpp import server as llama_server
 from inference.engines.llamacpp.heartbeat import Heartbeat
 from inference.engines.llamacpp.memory_pool import MemoryPool
 from inference.engines.llamacpp.server import LlamaServer
-from inference.errors import ModelNotReady, ModelTooLarge
+from inference.errors import CannotLoad, ModelNotReady, ModelTooLarge
 
 MB = 1_000_000
 
@@ -20,12 +21,13 @@ class Model:
 
     def __init__(self, idle_since: float | None = None) -> None:
         self.idle_since = idle_since
+        self.pid: int | None = None
         self.private_bytes = 0
         self.sleeps = 0
 
     async def fall_asleep(self) -> None:
         self.sleeps += 1
-        self.idle_since = None
+        self.idle_since = self.pid = None
         await asyncio.sleep(0)
 
 
@@ -78,17 +80,18 @@ async def test_what_a_process_may_take_yet_is_as_taken_and_what_it_holds_is_not_
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_none_sleeps_for_one_that_would_have_no_room_even_then() -> None:
+@pytest.mark.parametrize("layers", [None, 0])
+async def test_none_sleeps_for_one_that_would_have_no_room_even_then(layers: int | None) -> None:
     pool, busy, idle = pool_of(100), Model(), Model(1)
-    await reserve(pool, busy, 50)
-    await reserve(pool, idle, 40)
+    await reserve(pool, busy, 50, layers=layers)
+    await reserve(pool, idle, 40, layers=layers)
     with pytest.raises(ModelTooLarge):
-        await reserve(pool, Model(), 60)
+        await reserve(pool, Model(), 60, layers=layers)
     assert idle.sleeps == 0
-    await reserve(pool, Model(), 50)
+    await reserve(pool, Model(), 50, layers=layers)
     assert [idle.sleeps] == [1]
     with pytest.raises(ModelTooLarge, match=r"and 100 MB are left\. Take a smaller model"):
-        await reserve(pool_of(100), Model(), 101)
+        await reserve(pool_of(100), Model(), 101, layers=layers)
 
 
 async def test_one_waits_for_calls_of_others_to_end() -> None:
@@ -144,6 +147,63 @@ async def test_gpus_have_room_too_unless_no_layer_goes_there_and_are_asked_only_
         with pytest.raises(ModelTooLarge):
             await reserve(pool, Model(), 900)
     assert none.asked == 1, "none come while it runs"
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("megabytes", [90, 500])
+async def test_what_gpus_have_is_none_of_the_machines_memory_once_a_process_serves(megabytes: int) -> None:
+    pool, on_gpu = pool_of(100, gpus := Gpus(1000 * MB)), Model()
+    await reserve(pool, on_gpu, megabytes)
+    with pytest.raises(ModelTooLarge):
+        await reserve(pool, Model(), 80, layers=0)
+    on_gpu.pid, on_gpu.private_bytes = 1, 5 * MB
+    await reserve(pool, Model(), 80, layers=0)
+    assert gpus.asked == 1
+    on_gpu.idle_since = 1.0
+    with pytest.raises(ModelTooLarge):
+        await reserve(pool, Model(), 60, layers=0)
+    assert on_gpu.sleeps == 0, "the machine would have 5 MB more by that"
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_without_gpus_weights_are_to_come_as_long_as_a_process_serves() -> None:
+    pool, serving = pool_of(100, gpus := Gpus(None)), Model()
+    await reserve(pool, serving, 90)
+    serving.pid, serving.private_bytes = 1, 5 * MB
+    for layers in (0, None):
+        with pytest.raises(ModelTooLarge):
+            await reserve(pool, Model(), 20, layers=layers)
+    assert gpus.asked == 1
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_models_that_start_together_do_not_get_the_same_memory_of_gpus() -> None:
+    pool, first = pool_of(100, gpus := Gpus(1000 * MB)), Model()
+    await reserve(pool, first, 800)
+    with pytest.raises(ModelTooLarge):
+        await reserve(pool, Model(), 800)
+    first.pid, gpus.size = 1, 200 * MB
+    await reserve(pool, Model(), 500, layers=0, must=True)  # which takes no room of GPUs
+    await reserve(pool, Model(), 200)
+
+
+async def test_gpus_that_do_not_answer_are_as_none_for_now_and_are_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers, idle = asyncio.Event(), Model(1)
+
+    async def gpus() -> int:
+        await answers.wait()
+        return 1000 * MB
+
+    pool = MemoryPool(lambda: 100 * MB, gpus)
+    await reserve(pool, idle, 50)
+    monkeypatch.setattr(memory_pool, "WAIT_SECONDS", 0.05)
+    async with asyncio.timeout(10):
+        with pytest.raises(ModelTooLarge):
+            await reserve(pool, Model(), 900)
+    assert idle.sleeps == 0
+    monkeypatch.setattr(memory_pool, "WAIT_SECONDS", 60.0)
+    answers.set()
+    await reserve(pool, Model(), 900)
 
 
 class Crowd:
@@ -241,5 +301,26 @@ async def test_one_that_is_started_again_keeps_its_room(crowd: Crowd) -> None:
     starts.may_start.set()
     await starts.until(lambda: len(starts.addresses) == 3)
     assert crashing.pid == 2
+    for server in (crashing, other):
+        await server.close()
+
+
+async def test_one_that_can_not_be_started_again_gives_its_room_back_and_asks_for_it_anew(
+    crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(llama_server, "LONGEST_PAUSE_OF_FAILURES_SECONDS", 0.01)
+    crashing, other = await crowd.model("gone", asleep=False), await crowd.model("stays")
+    starts = crowd.starts["gone"]
+    starts.failures = [CannotLoad("the file is gone")] * 10_000
+    starts.made[0].ended.set()
+    await starts.until(lambda: not crowd.pool.has(crashing))
+    async with other.use():
+        starts.failures.clear()
+        await asyncio.sleep(0.05)
+        with pytest.raises(ModelNotReady, match=r"it can't be started again"):
+            crashing.check()
+        assert crowd.running() == ["stays"]
+    await starts.until(lambda: len(starts.addresses) == 3)
+    assert (crowd.running(), other.is_asleep) == (["gone"], True)
     for server in (crashing, other):
         await server.close()

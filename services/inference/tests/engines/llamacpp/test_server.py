@@ -86,6 +86,7 @@ class Starts:
     async def start(self) -> Any:
         await self.may_start.wait()
         if self.failures:
+            self.changed.set()
             raise self.failures.pop(0)
         self.made.append(Process(len(self.made) + 1, self.changed))
         return self.made[-1]

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Protocol
 
@@ -27,6 +28,11 @@ class Sleeper(Protocol):
     """A model whose process can be ended until somebody asks it."""
 
     @property
+    def pid(self) -> int | None:
+        """The number of its process; None while it has none that has loaded it."""
+        ...
+
+    @property
     def idle_since(self) -> float | None:
         """When it was last used; None while it is, and of one that never sleeps."""
         ...
@@ -41,6 +47,13 @@ class Sleeper(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    size: int
+    on_gpus: bool
+    """Whether its layers go to GPUs, if there are any."""
+
+
 class MemoryPool:
     """Who has a part of the memory, and how large it may become."""
 
@@ -51,9 +64,9 @@ class MemoryPool:
     ) -> None:
         self._available = available
         self._gpus = gpus
-        self._has_gpus = True
-        """Until it is known otherwise."""
-        self._parts: dict[Sleeper, int] = {}
+        self._has_gpus: bool | None = None
+        """None while it is not known. Where there are none, none come while this runs."""
+        self._parts: dict[Sleeper, _Part] = {}
         self._one_at_a_time = asyncio.Lock()
         self._changed = asyncio.Event()
 
@@ -68,7 +81,8 @@ class MemoryPool:
         long as a caller can wait.
         """
         give_up = time.monotonic() + WAIT_SECONDS
-        while not await self._reserve_now(model, needed, gpu_layers, must=must):
+        part = _Part(needed, on_gpus=gpu_layers != 0)
+        while not await self._reserve_now(model, part, give_up, must=must):
             if (left := give_up - time.monotonic()) <= 0:
                 raise ModelTooLarge(self._shortage(name, needed))
             self._changed.clear()
@@ -84,12 +98,12 @@ class MemoryPool:
         """A call has ended: its model may be idle now."""
         self._changed.set()
 
-    async def _reserve_now(self, model: Sleeper, needed: int, gpu_layers: int | None, *, must: bool) -> bool:
+    async def _reserve_now(self, model: Sleeper, part: _Part, give_up: float, *, must: bool) -> bool:
         """Whether it has its part, for which idle models were put to sleep where it took that."""
         async with self._one_at_a_time:
-            while not await self._has_room(needed, gpu_layers):
+            while not await self._has_room(part, give_up):
                 idle = [(since, each) for each in self._parts if (since := each.idle_since) is not None]
-                if not idle or not (must or self._would_do(needed, [each for _, each in idle])):
+                if not idle or not (must or self._would_do(part, [each for _, each in idle])):
                     break
                 _, longest = min(idle, key=itemgetter(0))
                 await longest.fall_asleep()
@@ -97,28 +111,56 @@ class MemoryPool:
             else:
                 must = True
             if must:
-                self._parts[model] = needed
+                self._parts[model] = part
             return must
 
-    async def _has_room(self, needed: int, gpu_layers: int | None) -> bool:
-        """GPUs are asked only where they decide: it takes a moment. What is on them is there from the start."""
+    async def _has_room(self, part: _Part, give_up: float) -> bool:
+        """GPUs are asked only where they decide: it takes a moment. What is on them is there once a process serves."""
         available = self._available()
-        if available is None or needed <= available - self._outstanding():
+        if available is None or part.size <= available - self._outstanding():
             return True
-        if gpu_layers == 0 or not self._has_gpus:
+        if not self._gpus_decide(part):
             return False
-        free = await self._gpus()
-        self._has_gpus = free is not None
-        return bool(free) and needed <= available + (free or 0)
+        free = await self._free_of_gpus(give_up)
+        if not part.on_gpus:
+            return part.size <= available - self._outstanding()
+        of_machine = sum(self._to_come(model) for model, other in self._parts.items() if not other.on_gpus)
+        of_either = self._outstanding() - of_machine
+        return part.size <= max(0, available - of_machine) + free - of_either
 
-    def _would_do(self, needed: int, idle: Sequence[Sleeper]) -> bool:
+    def _gpus_decide(self, part: _Part) -> bool:
+        """They may have room for the model itself, or have what is counted as the machine's until they are known."""
+        if self._has_gpus is None:
+            return part.on_gpus or any(of.on_gpus and each.pid is not None for each, of in self._parts.items())
+        return self._has_gpus and part.on_gpus
+
+    async def _free_of_gpus(self, give_up: float) -> int:
+        """Their free memory. Those that don't answer while a caller can wait are as none, for now."""
+        try:
+            async with asyncio.timeout(max(0.0, give_up - time.monotonic())):
+                free = await self._gpus()
+        except TimeoutError:
+            self._has_gpus = None
+            return 0
+        self._has_gpus = free is not None
+        return free or 0
+
+    def _would_do(self, part: _Part, idle: Sequence[Sleeper]) -> bool:
         """Whether there is room once all of them sleep: none does for nothing. What GPUs would have is not known."""
-        freed = sum(max(self._parts[model], model.private_bytes) for model in idle)
-        return self._has_gpus or needed <= (self._available() or 0) - self._outstanding() + freed
+        freed = sum(self._to_come(model) + model.private_bytes for model in idle)
+        has_gpus = part.on_gpus and bool(self._has_gpus)
+        return has_gpus or part.size <= (self._available() or 0) - self._outstanding() + freed
 
     def _outstanding(self) -> int:
         """What models have reserved and do not hold yet."""
-        return sum(max(0, part - model.private_bytes) for model, part in self._parts.items())
+        return sum(self._to_come(model) for model in self._parts)
+
+    def _to_come(self, model: Sleeper) -> int:
+        """What a model may take yet: nothing where GPUs have it, once its process serves."""
+        part = self._parts[model]
+        if part.on_gpus and self._has_gpus and model.pid is not None:
+            return 0
+        return max(0, part.size - model.private_bytes)
 
     def _shortage(self, name: str, needed: int) -> str:
         left = max(0, (self._available() or 0) - self._outstanding())

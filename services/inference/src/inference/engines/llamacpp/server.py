@@ -202,7 +202,8 @@ class LlamaServer:
         return f"its process ended by signal {-code}" if code < 0 else f"its process ended with {code}"
 
     async def _started_again(self, failures: int) -> ServerProcess:
-        """The next process that loads the model, after longer and longer pauses."""
+        """The next process that loads the model, after longer and longer pauses. One that fails to start gives its
+        part of the memory back, and each later try reserves it anew."""
         longest = LONGEST_PAUSE_SECONDS
         while True:
             await asyncio.sleep(min(longest, FIRST_PAUSE_SECONDS * 2 ** min(failures, 20)))
@@ -210,6 +211,7 @@ class LlamaServer:
             try:
                 return await self._start()
             except (CannotLoad, OSError) as error:
+                self._pool.release(self)
                 self._why = f"it can't be started again: {error}"
                 log.error("a model's process can't be started again", model=self._model, why=str(error))
                 failures, longest = failures + 1, LONGEST_PAUSE_OF_FAILURES_SECONDS
@@ -274,3 +276,4 @@ class LlamaServer:
         self._process = process
         self._why, self._used_at = "", self._now()
         self._moved(process.address)
+        self._pool.notify()  # what it has on GPUs is no longer to come
