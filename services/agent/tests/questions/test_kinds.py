@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from agent.questions.kind import DocumentList, Parts
+from agent.questions.kind import DocumentList, Overview, Parts
 from agent.questions.kinds import MAX_CHARACTERS, read_kind
 
 HANDBOOK = Path(__file__).resolve().parents[4] / "examples" / "handbook-questions.jsonl"
@@ -29,3 +29,8 @@ def test_a_topic_may_lean_on_the_question_before() -> None:
 
 def test_a_text_of_somebody_is_no_request_of_ours() -> None:
     assert read_kind(f"Summarise the report {'x' * MAX_CHARACTERS}") is None
+
+
+def test_a_follow_up_points_to_what_was_asked_before() -> None:
+    assert read_kind("How does this work?") == Overview("help", "en")
+    assert read_kind("How does this work?", ["Can I claim for travel?"]) is None

@@ -27,6 +27,8 @@ from contracts.models.languages import Languages
         ("What does 年假 mean in the leave policy?", "en"),
         ("Сколько дней отпуска?", None),
         ("Heron S2", None),
+        ("چند روز مرخصی دارم", None),
+        ("مجھے کتنے دن کی چھٹی ملتی ہے", None),
     ],
 )
 def test_the_language_of_a_question_is_told_by_its_small_words_or_not_at_all(

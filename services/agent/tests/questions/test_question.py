@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from agent.questions.question import Question
+from agent.text.codes import Code
+from agent.text.words import covered_terms, form_set
 
 
 @pytest.mark.parametrize(
@@ -30,18 +32,19 @@ def test_the_focus_is_what_names_the_subject() -> None:
     assert Question("Tell me more").suits("Anything.")
 
 
-@pytest.mark.parametrize(
-    ("text", "kinds"),
-    [
-        ("who do I tell, and how quickly", ("quantity", "person")),
-        ("how much is a bike n how long can i keep it", ("money", "quantity")),
-        ("What is the deposit?", ("money",)),
-        ("tell me more", ()),
-    ],
-)
-def test_a_question_may_ask_for_several_kinds_of_thing(text: str, kinds: tuple[str, ...]) -> None:
-    assert Question(text).asked_kinds == kinds
-
-
 def test_codes_are_letters_and_digits() -> None:
-    assert [term.text for term in Question("what is E06 on the L4-30 at 2pm for 80k in 2024").codes] == ["E06", "L4-30"]
+    codes = Question("what is E06 on the L4-30 at 2pm for 80k, EUR5000 or EUR 50 in 2024 or mid-2025").codes
+    assert codes == [Code("e", "06"), Code("l", "4-30")]
+
+
+@pytest.mark.parametrize("written", ["X9", "x9", "X-9", "X 9"])
+def test_a_code_is_one_in_every_spelling(written: str) -> None:
+    assert Question(f"how heavy is the {written}?").codes == [Code("x", "9")]
+
+
+def test_a_spoken_amount_keeps_its_words_and_is_the_amount_too() -> None:
+    question = Question("Who approved the 1.5 million?")
+    assert [term.text for term in question.terms] == ["approved", "1.5", "million"]
+    assert [term.value for term in question.terms] == ["approved", "1500000", "1500000"]
+    for text in ("The board approved the loan of 1.5 million.", "The board approved 1,500,000."):
+        assert len(covered_terms(question.terms, form_set(text))) == 3

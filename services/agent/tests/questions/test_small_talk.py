@@ -48,6 +48,12 @@ def test_small_talk_is_told_by_its_words(message: str, manner: str, language: st
         "how do I check my email?",
         "where can I see messages?",
         "please see my other message about the refund",
+        "is the attached email from us",
+        "which email is below",
+        "see the attached email?",
+        "attached",
+        "above",
+        "below",
         "my email",
         "What can you do if your laptop is stolen?",
         "Hallo, wie viele Urlaubstage habe ich?",
@@ -59,6 +65,19 @@ def test_small_talk_is_told_by_its_words(message: str, manner: str, language: st
 )
 def test_a_message_that_asks_something_besides_is_a_question(message: str) -> None:
     assert read_small_talk(message) is None
+
+
+@pytest.mark.parametrize(
+    "message", ["How does this work?", "see above", "below", "check my email", "please see my other message"]
+)
+def test_what_follows_other_messages_may_point_to_them(message: str) -> None:
+    assert read_small_talk(message, follows=True) is None
+
+
+def test_a_first_message_points_to_what_is_not_here() -> None:
+    for message in ("How does this work?", "see above", "check my email"):
+        assert read_small_talk(message) == Overview("help", "en")
+    assert read_small_talk("thanks", follows=True) == Overview("thanks", "en")
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,8 @@ def _ranked(*texts: str) -> list[Scored]:
         ("who has to sign an order for 80k", ORDERS, "up to EUR 250,000"),
         ("Who signs an order of 300 euros?", ORDERS, "up to EUR 5,000"),
         ("Who signs for 2 million euros?", ORDERS, "above EUR 250,000"),
+        ("Who signs for 8.2 grand?", ORDERS, "up to EUR 50,000"),
+        ("Who signs an order of EUR12,000?", ORDERS, "up to EUR 50,000"),
         ("who approves a claim of 400", CLAIMS, "up to EUR 400"),
         ("who approves a claim of 1,900 euros", CLAIMS, "EUR 400 to EUR 2,500"),
         ("What does the Bittern L4-30 cost?", MODELS, "Bittern L4-30"),

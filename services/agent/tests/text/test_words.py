@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from agent.text.words import covered_terms, form_set, is_generic, is_negated, names, number_value, numbers, terms
+from agent.text.words import (
+    covered_terms,
+    form_set,
+    is_generic,
+    is_negated,
+    names,
+    number_value,
+    numbers,
+    terms,
+    with_amounts,
+)
 
 
 @pytest.mark.parametrize(
@@ -17,6 +27,10 @@ from agent.text.words import covered_terms, form_set, is_generic, is_negated, na
         ("10-2100", None),
         ("WS3", None),
         ("007", "7"),
+        ("1.005k", "1005"),
+        ("80k", "80000"),
+        ("401k", None),
+        ("EUR5000", "5000"),
     ],
 )
 def test_a_number_has_one_spelling_and_a_code_is_none(token: str, value: str | None) -> None:
@@ -66,3 +80,26 @@ def test_short_forms_and_words_that_only_ask_are_no_subject() -> None:
     ]
     assert [term.text for term in terms("whats up with my laptop, im lost")] == ["laptop", "lost"]
     assert [term.text for term in terms("it gets stolen and I got wet") if not is_generic(term)] == ["stolen", "wet"]
+
+
+@pytest.mark.parametrize(
+    ("spoken", "written"),
+    [("8.2 million", "8200000"), ("1.005 grand", "1005"), ("2 Thousand", "2000"), ("1,200 thousand", "1,200 thousand")],
+)
+def test_a_spoken_amount_is_written_out_exactly(spoken: str, written: str) -> None:
+    assert with_amounts(spoken) == written
+
+
+def test_a_plan_named_like_an_amount_keeps_its_name() -> None:
+    [plan] = terms("401k?")
+    assert not plan.forms.isdisjoint(form_set("The 401k plan is matched."))
+    assert "401000" not in plan.forms
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [("Windows11", "Windows 11 is supported"), ("GPT-4", "GPT 4"), ("iPhone-15", "an iPhone 15"), ("E06", "Code E 06")],
+)
+def test_a_code_is_found_where_a_space_stands_in_it(asked: str, told: str) -> None:
+    [term] = terms(asked)
+    assert not term.exact.isdisjoint(form_set(told))

@@ -11,12 +11,11 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from agent.grounding.agreement import differs
 from agent.grounding.citations import Support
 from agent.grounding.conflicts import contradicts
-from agent.questions.question import Question, is_of_kind
+from agent.questions.question import Question
 from agent.relevance.passages import Passage, readable
 from agent.relevance.ranking import Scored, coverage, term_weights
 from agent.sanitisation.sanitiser import sanitise
@@ -93,22 +92,7 @@ def _choose(question: Question, ranked: Sequence[Scored], found: Sequence[Passag
             if not chosen or (size <= MAX_CHARACTERS and question.suits(passage.text)):
                 chosen.append(passage)
     pointed = _to_the_point(question, ranked, chosen)[:MAX_PASSAGES]
-    return _with_conflict(question, ranked, _with_other_parts(question, ranked, pointed))
-
-
-def _with_other_parts(question: Question, ranked: Sequence[Scored], chosen: list[Passage]) -> list[Passage]:
-    """The chosen ones; of each further kind that the question asks for, and none of them has, the best passage beside
-    the first one: "who do I tell, and how quickly"."""
-    complete = list(chosen)
-    for kind in question.asked_kinds[1:] if chosen else ():
-        if len(complete) < MAX_PASSAGES and not any(is_of_kind(kind, passage.text) for passage in complete):
-            beside = (one.passage for one in ranked if one.passage.hit is chosen[0].hit)
-            complete += list(islice((one for one in beside if _states(one) and is_of_kind(kind, one.text)), 1))
-    return complete
-
-
-def _states(passage: Passage) -> bool:
-    return passage.unit.kind not in ("heading", "question")
+    return _with_conflict(question, ranked, pointed)
 
 
 def _completes(question: Question, passage: Passage, chosen: Sequence[Passage]) -> bool:
@@ -164,7 +148,7 @@ def _of_another(question: Question, passage: Passage, first: Passage) -> bool:
     """
     beside = _beside(passage, first)
     if beside and first.unit.kind == "row":
-        if any(within(term.text, first.ranges) and within(term.text, passage.ranges) for term in question.terms):
+        if any(within(term.value, first.ranges) and within(term.value, passage.ranges) for term in question.terms):
             return True
         asked = [term for term in question.focus if not term.forms.isdisjoint(first.forms)]
         return any(term.forms.isdisjoint(passage.forms) for term in asked)

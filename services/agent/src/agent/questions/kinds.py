@@ -23,7 +23,7 @@ def read_kind(question: str, earlier: Sequence[str] = ()) -> Kind | None:
     if len(question) > MAX_CHARACTERS:
         return None
     said = re.sub(r"\s+", " ", question).strip()
-    if (talk := read_small_talk(said)) is not None:
+    if (talk := read_small_talk(said, follows=bool(earlier))) is not None:
         return talk
     said = without_greeting(said)
     parts = read_parts(said)

@@ -32,6 +32,8 @@ _SCRIPTS: tuple[tuple[str, str, Spoken], ...] = (
     ("\u0600", "\u06ff", "ar"),
 )
 """First and last letter of scripts that are one language's; han characters among kana are Japanese."""
+_NOT_ARABIC = frozenset("\u067e\u0686\u0698\u06af\u06a9\u06cc\u0679\u0688\u06d2\u06ba")
+"""Letters of its script that Arabic has not, and Persian or Urdu has."""
 
 
 def _set(words: str) -> frozenset[str]:
@@ -98,8 +100,9 @@ def language_of(text: str) -> Spoken | None:
 def _by_script(text: str) -> Spoken | None:
     """By words, of which two characters make one where none stands between words."""
     found: Counter[Spoken | None] = Counter()
+    scripts = [one for one in _SCRIPTS if one[2] != "ar" or _NOT_ARABIC.isdisjoint(text)]
     for token in TOKEN.findall(text):
-        known = {name for one in token for first, last, name in _SCRIPTS if first <= one <= last}
+        known = {name for one in token for first, last, name in scripts if first <= one <= last}
         name = "ja" if "ja" in known else min(known, default=None)
         found[name] += max(1, len(token) // 2) if name in ("zh", "ja") else 1
     others = found.pop(None, 0)

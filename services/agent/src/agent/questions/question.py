@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from agent.text.words import Term, form_set, is_generic, terms, with_amounts
+from agent.text.codes import Code, asked_codes
+from agent.text.words import Term, form_set, is_generic, terms
 
 Wanted = Literal["money", "quantity", "time", "person", "place", "contact", "rule", "statement"]
 
@@ -100,7 +101,6 @@ _ASKS: tuple[tuple[Wanted, re.Pattern[str], re.Pattern[str]], ...] = (
     ("rule", _RULE, _HAS_RULE),
 )
 _HAS: dict[Wanted, re.Pattern[str]] = {kind: has for kind, _, has in _ASKS}
-_CLAUSE_END = re.compile(r"[,;.!?]+\s+|\s(?:and|n|&|und|or)\s", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Question:
     @cached_property
     def terms(self) -> list[Term]:
         """Its content words."""
-        return terms(with_amounts(self.text))
+        return terms(self.text)
 
     @cached_property
     def focus(self) -> list[Term]:
@@ -121,9 +121,9 @@ class Question:
         return named or self.terms
 
     @cached_property
-    def codes(self) -> list[Term]:
+    def codes(self) -> list[Code]:
         """What it names by letters and digits, as `E06`: another one's text is about something else."""
-        return [term for term in self.terms if term.is_code]
+        return asked_codes(self.text)
 
     @cached_property
     def forms(self) -> frozenset[str]:
@@ -134,12 +134,6 @@ class Question:
     def wanted(self) -> Wanted:
         """The kind of thing that would answer it."""
         return _wanted(self.text)
-
-    @cached_property
-    def asked_kinds(self) -> tuple[Wanted, ...]:
-        """The kinds of all that it asks for, `wanted` first: "who do I tell, and how quickly" asks for two."""
-        kinds = [self.wanted, *map(_wanted, _CLAUSE_END.split(self.text))]
-        return tuple(kind for kind in dict.fromkeys(kinds) if kind != "statement")
 
     def suits(self, text: str) -> bool:
         """Whether a text holds something of the kind that is asked for."""

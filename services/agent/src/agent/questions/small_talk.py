@@ -29,7 +29,7 @@ help me|help|can you help me|can you help|could you help me|could you help|can a
 |please help me|i need help|i need some help|i need your help|i have a question|i have some questions
 |i have a quick question|i've got a question|can i ask you something|can i ask you a question|can i ask a question
 |may i ask you something|may i ask a question|is anyone there|is anybody there|is someone there|are you there
-|how does this work|who are you|what are you|what can you do for me|what can you do|what can i ask you
+|who are you|what are you|what can you do for me|what can you do|what can i ask you
 |what can i ask here|what can i ask|what should i ask|what questions can i ask you|what questions can i ask
 |what questions can you answer|what can you answer|what can you help me with|what can you help with|how can you help me
 |how can you help|what do you know about|what do you know|what topics do you cover|what topics do you know
@@ -79,6 +79,8 @@ _KNOWN: tuple[tuple[Manner, Language, re.Pattern[str]], ...] = (
     ("greeting", "en", _phrases(_GREETINGS)),
     ("greeting", "de", _phrases(_GREETINGS_DE)),
 )
+_KNOWN_FIRST = (*_KNOWN, ("help", "en", _phrases("how does this work")))
+"""In a first message; later it asks about what was said before."""
 _FILLER = _phrases(_FILLERS)
 _MESSAGES = _words(
     """message messages msg mail mails email emails e-mail chat conversation attachment screenshot attached above below
@@ -94,6 +96,7 @@ _BESIDE = _words(
     bitte meine meiner die der den das ich ihnen dir habe andere anderen letzte vorige im"""
 )
 """Words that say nothing of what is wanted beside those that point to another message."""
+_ASKING = _words("is are do does can which what who when where how why")
 _GERMAN = _words("nachricht nachrichten siehe sieh lies anhang bitte meine habe")
 _NO_WORD = re.compile(r"[^\w\s'-]+|_+")
 MAX_CHARACTERS = 120
@@ -112,20 +115,23 @@ def without_greeting(message: str) -> str:
     return _BEFORE_A_QUESTION.sub("", message.strip()) or message
 
 
-def read_small_talk(message: str) -> Overview | None:
-    """What kind of small talk a message is; None if anything in it is something else."""
+def read_small_talk(message: str, follows: bool = False) -> Overview | None:
+    """What kind of small talk a message is; None if anything in it is something else. One that `follows` others points
+    to them, not to what can't be seen here."""
+    known = _KNOWN if follows else _KNOWN_FIRST
+    may_point = not follows and not message.rstrip().endswith("?")
     left = " ".join(_NO_WORD.sub(" ", message.lower().replace("’", "'")).split())
     if len(left) > MAX_CHARACTERS:
         return None
     found: list[tuple[Manner, Language]] = []
     while left:
-        said = next(((manner, language, match) for manner, language, one in _KNOWN if (match := one.match(left))), None)
+        said = next(((manner, language, match) for manner, language, one in known if (match := one.match(left))), None)
         if said is not None:
             found.append(said[:2])
             left = left[said[2].end() :]
         elif filler := _FILLER.match(left):
             left = left[filler.end() :]
-        elif _points_elsewhere(left):
+        elif may_point and _points_elsewhere(left):
             found.append(("help", "de" if not _GERMAN.isdisjoint(left.split()) else "en"))
             left = ""
         else:
@@ -140,5 +146,5 @@ def read_small_talk(message: str) -> Overview | None:
 def _points_elsewhere(left: str) -> bool:
     """Whether a message only points to another one: "please see my other message"."""
     words = frozenset(left.split())
-    points = not _MESSAGES.isdisjoint(words) and not _POINTING.isdisjoint(words)
-    return points and words <= _MESSAGES | _POINTING | _BESIDE
+    points = any(one != other for one in _MESSAGES & words for other in _POINTING & words)
+    return points and left.split()[0] not in _ASKING and words <= _MESSAGES | _POINTING | _BESIDE

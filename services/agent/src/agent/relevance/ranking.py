@@ -74,7 +74,7 @@ def coverage(
     for term in wanted:
         weight = weights[term]
         total += weight
-        if not term.forms.isdisjoint(present) or (ranges and within(term.text, ranges)):
+        if not term.forms.isdisjoint(present) or (ranges and within(term.value, ranges)):
             held += weight
     return held / total if total else 0.0
 

@@ -41,8 +41,8 @@ def in_words_of_best(question: Question, ranked: Sequence[Scored]) -> str:
     cell = _naming_cell(best)
     named = ranges(cell)
     for term in question.terms:
-        if within(term.text, named):
-            figure = re.compile(rf"{_CURRENCY}?\b{re.escape(term.text)}\b{_UNIT}?", re.IGNORECASE)
+        if within(term.value, named):
+            figure = re.compile(rf"{_CURRENCY}?\b{re.escape(term.value)}\b{_UNIT}?", re.IGNORECASE)
             return figure.sub(lambda _: cell.strip(), with_amounts(question.text), count=1)
     return question.text
 
@@ -78,9 +78,9 @@ def _brackets(question: Question, naming: Sequence[str]) -> list[frozenset[str]]
     for term in question.terms:
         fits = [
             (min(high - low for low, high in those if low <= value <= high), at)
-            for value in (amount(term.text),)
+            for value in (amount(term.value),)
             for at, those in enumerate(named)
-            if within(term.text, those)
+            if within(term.value, those)
         ]
         if fits:
             found[min(fits)[1]].add(term.text)

@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 
 import snowballstemmer
 
+from agent.text.codes import spaced_codes
+
 TOKEN = re.compile(r"[^\W_]+(?:(?:[-'’]|(?<=\d)[.,:](?=\d))[^\W_]+)*")
 _DECIMAL = re.compile(r"\d+(?:\.\d+)?")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
-_SHORT_THOUSANDS = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)k")
-_SPOKEN = re.compile(r"\b(\d{1,6}(?:\.\d{1,3})?)\s?(grand|thousand|million)\b", re.IGNORECASE)
+_SHORT_THOUSANDS = re.compile(r"(?!401k)(\d{1,6}(?:\.\d{1,3})?)k")
+"""`401k` names a plan for pensions."""
+_SPOKEN = re.compile(r"(?<![\w.,])(\d{1,6}(?:\.\d{1,3})?)\s?(grand|thousand|million)\b", re.IGNORECASE)
+_BEFORE_AMOUNT = re.compile(r"^(?:eur|usd|gbp|chf)(?=\d)")
 _TIMES = {"grand": 1_000, "thousand": 1_000, "million": 1_000_000}
 _CODE = re.compile(r"[^\W\d_]+-?\d[\w-]*")
 _LONG_NAME = re.compile(r"\b[A-Z][a-z]+(?: [A-Z][a-z]+){1,4}\b")
@@ -86,11 +91,18 @@ class Term:
     forms: frozenset[str]
     distinctive: bool
     """A name, a code or a number: something that no other wording can stand for."""
+    spoken: str = ""
+    """The amount, written out, of which it is a word: `2000` of both words of "2 grand"."""
+
+    @property
+    def value(self) -> str:
+        """What it is as a number, if it is one."""
+        return self.spoken or self.text
 
     @property
     def is_code(self) -> bool:
         """Whether it is letters and then digits, as `E06`, `SEV2` or `L4-30`: the name of one thing among its like."""
-        return _CODE.fullmatch(self.text) is not None
+        return _CODE.fullmatch(self.text) is not None and number_value(self.text) is None
 
     @property
     def exact(self) -> frozenset[str]:
@@ -121,12 +133,12 @@ def _generic_stems() -> frozenset[str]:
 
 
 def number_value(token: str) -> str | None:
-    """A number in one spelling (`1,180` and `1180`, `two` and `2`, `80k` and `80000`), or None."""
-    lowered = token.lower()
+    """A number in one spelling (`1,180` and `EUR1180`, `two` and `2`, `80k` and `80000`), or None."""
+    lowered = _BEFORE_AMOUNT.sub("", token.lower())
     if lowered in NUMBER_WORDS:
         return NUMBER_WORDS[lowered]
     if short := _SHORT_THOUSANDS.fullmatch(lowered):
-        return _plain(str(int(float(short[1]) * 1000)))
+        return _times(short[1], 1000)
     if _THOUSANDS.fullmatch(lowered):
         lowered = lowered.replace(",", "")
     if not _DECIMAL.fullmatch(lowered):
@@ -134,6 +146,11 @@ def number_value(token: str) -> str | None:
     whole, _, fraction = lowered.partition(".")
     fraction = fraction.rstrip("0")
     return f"{_plain(whole)}.{fraction}" if fraction else _plain(whole)
+
+
+def _times(number: str, by: int) -> str:
+    """A number of at most three decimals, times a thousand or more: exact, as 8.2 times a million is not in floats."""
+    return str(int(Decimal(number) * by))
 
 
 def _plain(digits: str) -> str:
@@ -170,17 +187,23 @@ def _content_forms(token: str) -> frozenset[str]:
 
 @lru_cache(maxsize=512)
 def form_set(text: str) -> frozenset[str]:
-    """Every form of every content word of a text, and the initials of its names ("European Economic Area").
+    """Every form of every content word of a text, the initials of its names ("European Economic Area"), and `gpt4`
+    of "GPT 4".
 
     The last texts are kept: while one question is judged, the same heading, sentence or chunk is asked for many times.
     """
     initials = ("".join(word[0] for word in name.split()).lower() for name in _LONG_NAME.findall(text))
-    return frozenset(initials).union(*map(_content_forms, set(TOKEN.findall(text))))
+    joined = (code.letters + code.number for code in spaced_codes(text))
+    return frozenset((*initials, *joined)).union(*map(_content_forms, set(TOKEN.findall(text))))
+
+
+def _written_out(spoken: re.Match[str]) -> str:
+    return _times(spoken[1], _TIMES[spoken[2].lower()])
 
 
 def with_amounts(text: str) -> str:
     """A text whose spoken amounts are written out: "2 grand" as "2000"."""
-    return _SPOKEN.sub(lambda found: str(int(float(found[1]) * _TIMES[found[2].lower()])), text)
+    return _SPOKEN.sub(lambda found: _written_out(found), text)
 
 
 def numbers(text: str) -> frozenset[str]:
@@ -251,11 +274,14 @@ def terms(text: str) -> list[Term]:
     """The content words of a question, each once, in order."""
     named = set(names(text))
     found: dict[frozenset[str], Term] = {}
-    for token in TOKEN.findall(text):
+    amounts = [(*match.span(), _written_out(match)) for match in _SPOKEN.finditer(text)]
+    for match in TOKEN.finditer(text):
+        token = match.group()
         if is_content(token):
-            key = forms(token)
+            spoken = next((value for start, end, value in amounts if start <= match.start() < end), "")
+            key = forms(token) | ({spoken} if spoken else set())
             distinctive = token in named or has_digit(token)
-            found.setdefault(key, Term(token, key, distinctive))
+            found.setdefault(key, Term(token, key, distinctive, spoken))
     return list(found.values())
 
 
