@@ -96,7 +96,7 @@ _BESIDE = _words(
     bitte meine meiner die der den das ich ihnen dir habe andere anderen letzte vorige im"""
 )
 """Words that say nothing of what is wanted beside those that point to another message."""
-_ASKING = _words("is are do does can which what who when where how why")
+_QUESTION_WORDS = _words("is are do does can which what who when where how why")
 _GERMAN = _words("nachricht nachrichten siehe sieh lies anhang bitte meine habe")
 _NO_WORD = re.compile(r"[^\w\s'-]+|_+")
 MAX_CHARACTERS = 120
@@ -147,4 +147,4 @@ def _points_elsewhere(left: str) -> bool:
     """Whether a message only points to another one: "please see my other message"."""
     words = frozenset(left.split())
     points = any(one != other for one in _MESSAGES & words for other in _POINTING & words)
-    return points and left.split()[0] not in _ASKING and words <= _MESSAGES | _POINTING | _BESIDE
+    return points and left.split()[0] not in _QUESTION_WORDS and words <= _MESSAGES | _POINTING | _BESIDE
