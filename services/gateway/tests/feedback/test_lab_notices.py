@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import structlog
 from services.gateway.tests.feedback.test_deletion import COLLECTION
 from services.gateway.tests.inner_services import Streamed
 from services.gateway.tests.installation import Installation
@@ -16,11 +17,13 @@ from gateway.feedback.deletion import delete_tenant
 from gateway.feedback.lab_notices import KEPT_FOR, LabNotices
 from gateway.storage.tables import lab_notices
 from servicekit.core.clock import ManualClock
-from servicekit.core.errors import PeerError
+from servicekit.core.errors import PeerError, ServiceError
+from servicekit.peers.client import PeerTimeout
 
 DONE = Streamed((), status=204)
 PATH = "/v1/documents/deleted"
 REFUSED = PeerError(422, ErrorBody(type="invalid_request", code="invalid_body", message="No such field."))
+FAULT = PeerError(500, ErrorBody(type="internal", code="internal", message="A fault."))
 
 
 async def _waiting(installation: Installation) -> list[tuple[str, str, str]]:
@@ -128,6 +131,56 @@ async def test_more_than_are_sent_at_once_are_sent_in_turn(
         clock.advance(1)
     monkeypatch.setattr(module, "AT_ONCE", 2)
     installation.lab.answers(PATH, DONE)
-    for left in (3, 1, 0):
+    before = len(installation.lab.asked)
+    assert await installation.deps.lab_notices.send_waiting()
+    assert await _waiting(installation) == []
+    sent = [asked.json["document_id"] for asked in installation.lab.asked[before:]]
+    assert sent == ["d0", "d1", "d2", "d3", "d4"], "without a pause, the oldest first, each once"
+
+
+@pytest.mark.parametrize("failure", [PeerTimeout("lab"), FAULT], ids=["timeout", "fault"])
+async def test_one_that_the_lab_is_too_slow_for_keeps_no_other(
+    installation: Installation, clock: ManualClock, failure: ServiceError
+) -> None:
+    for document in ("slow", "second", "third"):
+        await installation.deps.lab_notices.send("acme", "hb", document)
+        clock.advance(1)
+    installation.lab.answers(PATH, failure, DONE)
+    assert await installation.deps.lab_notices.send_waiting()
+    assert await _waiting(installation) == [("acme", "hb", "slow")]
+
+
+async def test_a_pass_ends_after_a_few_failures_in_a_row_and_the_next_begins_with_others(
+    installation: Installation, clock: ManualClock
+) -> None:
+    for number in range(5):
+        await installation.deps.lab_notices.send("acme", "hb", f"d{number}")
+        clock.advance(1)
+    before = len(installation.lab.asked)
+    installation.lab.answers(PATH, PeerTimeout("lab"))
+    assert not await installation.deps.lab_notices.send_waiting()
+    assert not await installation.deps.lab_notices.send_waiting()
+    asked = [asked.json["document_id"] for asked in installation.lab.asked[before:]]
+    assert asked == ["d0", "d1", "d2", "d3", "d4", "d0"]
+
+
+async def test_refused_ones_that_fill_a_batch_keep_no_other_and_are_not_asked_without_end(
+    installation: Installation, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notices = installation.deps.lab_notices
+    for document in ("r1", "r2", "good"):
+        await notices.send("acme", "hb", document)
+        clock.advance(1)
+    monkeypatch.setattr(module, "AT_ONCE", 2)
+    installation.lab.answers(PATH, REFUSED, REFUSED, DONE, REFUSED)
+    assert not await notices.send_waiting()
+    assert await notices.send_waiting()
+    assert await _waiting(installation) == [("acme", "hb", "r1"), ("acme", "hb", "r2")]
+
+
+async def test_what_is_given_up_is_in_the_log(installation: Installation, clock: ManualClock) -> None:
+    await installation.deps.lab_notices.send("acme", "hb", "never")
+    clock.advance(KEPT_FOR / timedelta(seconds=1) + 1)
+    with structlog.testing.capture_logs() as logs:
         assert await installation.deps.lab_notices.send_waiting()
-        assert len(await _waiting(installation)) == left
+    assert [(one["log_level"], one["notices"]) for one in logs] == [("error", 1)]

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 from services.lab.tests.generation.asking import ACME, OWNER, Bench
+from sqlalchemy import Engine, event
 
 from contracts.improvement.question_generation import GenerationCreate, GenerationReview
 from contracts.improvement.question_sets import QuestionSetCreate
@@ -191,6 +194,28 @@ async def test_with_its_document_goes_the_passage_of_a_question_that_is_saved(be
     left = await bench.items(run, "saved")
     assert [item.question for item in left] == [item.question for item in saved]
     assert [(item.span, item.why) for item in left if item.span is None] == [(None, "")]
+
+
+async def test_a_document_that_is_deleted_again_costs_no_writes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = await bench.start()
+    await bench.work()
+    await bench.opened.generations.review(ACME, "policies", run, review(accept_all=True))
+    await bench.opened.generations.save(ACME, OWNER, "policies", run)
+    written: list[Any] = []
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, ___: Any, is_many: bool) -> None:
+        if statement.startswith("UPDATE generated_questions SET content="):
+            written.append(len(parameters) if is_many else 1)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        for _ in range(2):
+            await bench.opened.generations.delete_document("acme", "handbook", None)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    saved = await bench.items(run, "saved")
+    assert all((item.span, item.why) == (None, "") for item in saved)
+    assert written == [len(saved)], "in one statement, once"
 
 
 async def test_runs_go_with_their_set_those_at_work_too(bench: Bench) -> None:

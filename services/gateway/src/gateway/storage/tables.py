@@ -281,8 +281,10 @@ lab_notices = Table(
     Column("collection", String(63), primary_key=True),
     Column("document_id", String(200), primary_key=True),
     Column("deleted_at", UtcTime, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Index("lab_notices_by_turn", "tries", "deleted_at"),
 )
-"""The same, of which the lab does not know yet."""
+"""The same, of which the lab does not know yet; `tries`: how often it was there and did not take the notice."""
 
 audit = Table(
     "audit",

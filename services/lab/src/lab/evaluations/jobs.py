@@ -24,10 +24,10 @@ from lab.evaluations.measures import Said
 from lab.evaluations.pairs import write_figures
 from lab.evaluations.rows import answer_row, measured_answers, taken_for_refusal, unanswered
 from lab.evaluations.target import GONE, LATER, Answered, Target
-from lab.evaluations.unjudged import Unjudged, delete_unjudged, read_unjudged, write_unjudged
+from lab.evaluations.unjudged import Unjudged, delete_unjudged, read_unjudged, unjudged_rows, write_unjudged
 from lab.metrics import ASKED, EVALUATIONS
 from lab.tables import ANSWERS
-from servicekit.core.errors import ServiceError
+from servicekit.core.errors import NotFound, ServiceError
 from servicekit.jobs.kind import JobKind
 from servicekit.jobs.leased_job import JobStore, LeasedJob
 from servicekit.jobs.leases import Lease
@@ -228,7 +228,28 @@ class EvaluationJobs(JobKind[LeasedJob]):
         pending.spent, pending.looked_at = found.model_dump(), job.clock.now()
         return found.cost_nano_usd
 
+    async def _keep_unjudged(self, job: LeasedJob) -> None:
+        """What was answered, and so paid, and has no verdict when the evaluation ends, counts as one that the judge
+        failed at. Where the questions are gone by now, it is no answer to any."""
+        unjudged = await job.store.database.read(lambda one: read_unjudged(one, job.id))
+        if not unjudged:
+            return
+        try:
+            left = await job.store.database.read(lambda one: unanswered(one, job.row))
+        except NotFound:
+            return
+        rows = await asyncio.to_thread(unjudged_rows, job.row, left, unjudged)
+
+        def change(connection: Connection) -> None:
+            if rows:
+                connection.execute(insert(ANSWERS), rows)
+            delete_unjudged(connection, job.id)
+
+        await job.write(change, values={"done": job.row["done"] + len(rows)})
+        ASKED.labels("answered").inc(len(rows))
+
     async def _finish(self, job: LeasedJob, status: str, failure: Failure | None = None) -> None:
+        await self._keep_unjudged(job)
         paired, measured, agreed = await job.store.database.read(lambda one: measured_answers(one, job.row))
         figures = await asyncio.to_thread(summarise, measured)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, RowMapping, update
+from sqlalchemy import Connection, RowMapping, exists, update
 
 from contracts.core.pages import Page
 from contracts.improvement.evaluations import (
@@ -23,7 +23,7 @@ from lab.evaluations.figures import Measured, differences
 from lab.evaluations.judging.rubric import OF_JUDGE
 from lab.questions.repository import Viewer
 from lab.safety import suites
-from lab.tables import EVALUATION_JOBS, EVALUATIONS
+from lab.tables import EVALUATION_JOBS, EVALUATIONS, UNJUDGED
 from servicekit.jobs.cancellation import request_cancel, revoke
 from servicekit.jobs.leased_job import JobStore
 from servicekit.jobs.tables import JobOwner
@@ -100,7 +100,8 @@ class Evaluations:
     async def _cancel_queued(self, connection: Transaction, evaluation_id: str) -> RowMapping | None:
         """One that has answers is claimed once more, now, to be summed up with what it cost; any other ends at once."""
         columns, now = EVALUATIONS.c, self.store.clock.now()
-        begun = (columns.id == evaluation_id) & (columns.status == "queued") & (columns.done > 0)
+        answered = (columns.done > 0) | exists().where(UNJUDGED.c.evaluation_id == columns.id)
+        begun = (columns.id == evaluation_id) & (columns.status == "queued") & answered
         flagged = update(EVALUATIONS).where(begun).values(cancel_requested=True, not_before=None)
         row = (await connection.execute(flagged.returning(*columns))).mappings().one_or_none()
         if row is None:

@@ -3,13 +3,24 @@ again. Functions run on one connection, inside the caller's transaction."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, delete, insert, select
 
+from contracts.core.errors import ErrorBody
+from contracts.improvement.question_sets import QuestionRecord
+from lab.evaluations.judging.rubric import Judged, Verdict
+from lab.evaluations.rows import answer_row
 from lab.evaluations.target import Answered
 from lab.tables import UNJUDGED
 
 _ANSWERED = TypeAdapter(Answered)
+NOT_ASKED = ErrorBody(
+    type="internal", code="ended_before_verdict", message="The evaluation ended before there was a verdict."
+)
 Unjudged = dict[int, tuple[Answered, int]]
 """By the question's number: its answer, and how often it was asked."""
 
@@ -25,6 +36,19 @@ def write_unjudged(connection: Connection, evaluation_id: str, number: int, answ
     kept = _ANSWERED.dump_python(answered, mode="json")
     row = {"evaluation_id": evaluation_id, "number": number, "answered": kept, "tries": tries}
     connection.execute(insert(UNJUDGED).values(**row))
+
+
+def unjudged_rows(
+    evaluation: Mapping[str, Any], questions: Iterable[tuple[int, QuestionRecord]], unjudged: Unjudged
+) -> list[dict[str, Any]]:
+    """Those of an evaluation that ends as its answers, at which the judge failed."""
+    found = []
+    for number, question in questions:
+        if number in unjudged:
+            answered, tries = unjudged[number]
+            ended = replace(answered, judged=Judged(Verdict(None, error=NOT_ASKED)))
+            found.append(answer_row(evaluation, number, question, ended, tries))
+    return found
 
 
 def delete_unjudged(connection: Connection, evaluation_id: str, number: int | None = None) -> None:

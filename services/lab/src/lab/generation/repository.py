@@ -8,7 +8,20 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, case, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from contracts.access.delegation import Spent
 from contracts.core.pages import Page
@@ -36,6 +49,8 @@ CLOCKS_DIFFER = timedelta(minutes=1)
 """At most, of two hosts."""
 OPEN = (PLANNED, "proposed", "accepted", "rejected", "dropped")
 """States of what is in no version: it goes with its document."""
+PASSAGE = ("span", "why")
+"""Fields of a question that quote its document."""
 _RUN, _MADE = GENERATIONS.c, GENERATED.c
 
 
@@ -250,12 +265,18 @@ def delete_document(
 
 
 def _delete_passages(connection: Connection, which: ColumnElement[bool]) -> None:
-    """Of questions of one run; they stay."""
-    rows = connection.execute(select(GENERATED).where(which)).mappings().all()
-    for row in rows:
-        content = {name: value for name, value in row["content"].items() if name not in ("span", "why")}
-        one = (_MADE.generation_id == row["generation_id"], _MADE.number == row["number"])
-        connection.execute(update(GENERATED).where(*one).values(content=content))
+    """Of questions of one run; they stay. Those without one by now are not written again."""
+    has_one = or_(*(_MADE.content[name].as_string().is_not(None) for name in PASSAGE))
+    rows = connection.execute(select(_MADE.generation_id, _MADE.number, _MADE.content).where(which, has_one)).all()
+    if not rows:
+        return
+    left = [
+        {"of": row.generation_id, "at": row.number, "left": {k: v for k, v in row.content.items() if k not in PASSAGE}}
+        for row in rows
+    ]
+    one = (_MADE.generation_id == bindparam("of"), _MADE.number == bindparam("at"))
+    content = bindparam("left", type_=_MADE.content.type)
+    connection.execute(update(GENERATED).where(*one).values(content=content), left)
 
 
 def delete_of_set(connection: Connection, tenant: str, name: str) -> None:

@@ -205,6 +205,30 @@ async def test_an_answer_whose_worker_dies_while_it_is_judged_is_not_asked_again
     assert await _kept(bench) == []
 
 
+@pytest.mark.parametrize("ends_by", ["budget", "cancel"])
+async def test_what_was_answered_and_waits_for_its_verdict_stays_when_the_run_ends(
+    bench: Bench, clock: ManualClock, ends_by: str
+) -> None:
+    budget, kept = ({"budget_usd": "0.002"}, [1]) if ends_by == "budget" else ({}, [1, 2])
+    shown = await _run(bench, lambda _: NotReady("Loading.", retry_after=5), **budget)
+    assert (shown.status, await _kept(bench)) == ("queued", kept)
+    if ends_by == "cancel":
+        await bench.opened.evaluations.cancel(ACME, shown.id)
+    clock.advance(60)
+    assert await bench.work()
+    shown = await bench.opened.evaluations.get(ACME, shown.id)
+    assert shown.status == ("limit_reached" if ends_by == "budget" else "cancelled")
+    assert (shown.done, shown.failed) == (len(kept), 0)
+    assert shown.cost_usd == f"0.00{sum(bench.target.asked.values())}"
+    assert (shown.figures["judge_failed"].mean, shown.figures["judge_failed"].questions) == (1, len(kept))
+    assert shown.figures["answer_found"].questions == len(kept)
+    assert "judge_right" not in shown.figures
+    answers = (await bench.opened.evaluations.list_answers(ACME, shown.id, 10, None)).data
+    assert [one.answer for one in answers] == [f"answer {number}" for number in kept]
+    assert {one.report["judge"]["error"]["code"] for one in answers} == {"ended_before_verdict"}
+    assert await _kept(bench) == []
+
+
 async def test_what_waits_for_its_verdict_goes_with_its_evaluation_and_with_its_tenant(bench: Bench) -> None:
     gone = await _run(bench, lambda _: NotFound("There is no model 'wise'."))
     assert (gone.status, await _kept(bench)) == ("failed", [])

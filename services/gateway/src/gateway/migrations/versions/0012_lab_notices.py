@@ -18,7 +18,9 @@ def upgrade() -> None:
         sa.Column("collection", sa.String(63), primary_key=True),
         sa.Column("document_id", sa.String(200), primary_key=True),
         sa.Column("deleted_at", UtcTime, nullable=False),
+        sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
     )
+    op.create_index("lab_notices_by_turn", "lab_notices", ["tries", "deleted_at"])
 
 
 def downgrade() -> None:
