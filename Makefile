@@ -54,7 +54,8 @@ test-browser: setup-dev ## the console in Debian's chromium-headless-shell or ch
 .PHONY: pictures
 pictures: setup-dev ## take the console's pictures anew that docs/console.md and README.md show, into docs/pictures
 	@$(BIN)/uv pip install --quiet --no-config --python $(BIN)/python --group browser
-	@PICTURES=docs/pictures nice -n 10 $(BIN)/pytest -q -rs tests/browser/test_pictures.py
+	@PICTURES=docs/pictures nice -n 10 $(BIN)/pytest -q -rs tests/browser/test_pictures.py \
+		tests/browser/test_improvement.py tests/browser/test_monitors_page.py
 
 .PHONY: test-clients
 test-clients: setup-dev ## unmodified clients of others (SDKs, LangChain, TRL, …): 2 GB in .clients (HEAVY=1: Open WebUI, guidellm, 9 GB)

@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 from examples.improve.people import ASKED, KEPT_ASIDE
+from tests.browser.pictures import take
 from tests.browser.visitor import faults
 from tests.support.home.stack import ROOT, RunningHome
 from tests.support.ingest.peers import until
@@ -69,6 +70,7 @@ def test_a_model_is_tuned_published_and_searched_by_in_clicks(signed_in: Any, ho
     assert "60 questions" in outcome
     assert faults(page) == []
     assert _fits(page)
+    take(page, "tuning")
     page.get_by_role("button", name="Publish").click()
     page.get_by_text("It is served.").wait_for()
     page.get_by_role("link", name="All evaluations").click()

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.browser.pictures import take
 from tests.browser.visitor import faults
 from tests.support.home.stack import RunningHome
 from tests.support.ingest.peers import until
@@ -61,6 +62,7 @@ def test_a_monitor_shows_what_fell_and_its_worst_records_while_the_lab_is_away(
     page.locator('[data-metric="rating"][data-state="fallen"] svg.whisker').wait_for()
     worst = page.locator("tr[data-record]")
     worst.nth(19).wait_for()
+    take(page, "live-answers")
     assert faults(page) == []
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

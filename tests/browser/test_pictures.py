@@ -1,27 +1,20 @@
-"""The pictures of docs/console.md and of the README: `make pictures` has them taken into `docs/pictures`."""
+"""The pictures of docs/console.md and of the README, but for those of what takes long to come about."""
 
 from __future__ import annotations
 
-import io
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from PIL import Image
-from tests.browser.conftest import PICTURES
+from tests.browser.pictures import take
 from tests.browser.visitor import ask, choose
 from tests.support.home.stack import RunningHome, usage_at_rest
 from tests.support.ingest.peers import until
 
 from contracts.retrieval.collections import Collection
 
-FOLDER = Path(os.environ.get("PICTURES", PICTURES / "documentation"))
-MOST_BYTES = 120_000
-COLOURS = 96
 DOWN = "panel => { for (const part of [panel, ...panel.querySelectorAll('*')]) part.scrollTop = part.scrollHeight }"
 QUESTION = "How many days of paid holiday does a full-time employee get per year?"
 RULES = [
@@ -40,20 +33,12 @@ def window(signed_in: Any, handbook: Collection) -> Any:
     return signed_in
 
 
-def _take(page: Any, name: str) -> None:
-    page.evaluate("document.activeElement.blur()")
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with Image.open(io.BytesIO(page.screenshot(animations="disabled", caret="hide"))) as taken:
-        taken.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / f"{name}.png", optimize=True)
-    assert (FOLDER / f"{name}.png").stat().st_size <= MOST_BYTES
-
-
 def test_an_answer_with_its_source(window: Any) -> None:
     choose(window, "handbook")
     ask(window, QUESTION)
     window.locator(".answer .marker").first.click()
     window.locator("aside mark").wait_for()
-    _take(window, "answer")
+    take(window, "answer")
 
 
 def test_documents(window: Any) -> None:
@@ -65,14 +50,14 @@ def test_documents(window: Any) -> None:
     about.get_by_role("button", name=re.compile("Show how it was cut")).click()
     about.get_by_text("Annual leave").last.wait_for()
     about.evaluate(DOWN)
-    _take(window, "documents")  # scrolled down: the metadata of a file from a disk has its path
+    take(window, "documents")  # scrolled down: the metadata of a file from a disk has its path
 
 
 def test_the_search_lab(window: Any, home: RunningHome) -> None:
     window.goto(f"{home.base_url}/console/#/search/handbook?q=hotel+price+limit&limit=5")
     for way in ("dense", "sparse", "hybrid", "reranked"):
         window.locator(f'[data-way="{way}"][data-state="done"]').wait_for()
-    _take(window, "search-lab")
+    take(window, "search-lab")
 
 
 def test_a_run_of_an_agent(window: Any, home: RunningHome, http: httpx2.Client) -> None:
@@ -86,7 +71,7 @@ def test_a_run_of_an_agent(window: Any, home: RunningHome, http: httpx2.Client) 
     window.goto(f"{home.base_url}/console/#/agents/travel-desk?thread={thread}&run={run}")
     window.locator('.run [data-status="completed"]').wait_for()
     window.locator('[data-call="calculator"] summary').click()
-    _take(window, "agents")
+    take(window, "agents")
     http.delete("/v1/models/counting").raise_for_status()
 
 
@@ -109,14 +94,14 @@ def test_prompts(window: Any, home: RunningHome, http: httpx2.Client) -> None:
     window.goto(f"{home.base_url}/console/#/prompts/help-desk?version=2")
     window.get_by_text("What changed between versions").click()
     window.locator('.diff [data-change="+"]').first.wait_for()
-    _take(window, "prompts")
+    take(window, "prompts")
     form = window.get_by_role("form", name="Try it")
     form.get_by_label("team").fill("the staff office")
     form.get_by_label("Questions, one a line").fill(QUESTION)
     form.get_by_role("button", name="Try it").click()
     window.locator(".tried .said").nth(1).wait_for()
     window.locator("section.inside").evaluate(DOWN)
-    _take(window, "prompts-try")
+    take(window, "prompts-try")
     http.delete("/v1/prompts/help-desk").raise_for_status()
     http.delete("/v1/models/desk").raise_for_status()
 
@@ -137,7 +122,7 @@ def test_experiments(window: Any, home: RunningHome, http: httpx2.Client) -> Non
     usage_at_rest(home)
     window.goto(f"{home.base_url}/console/#/experiments/support")
     window.locator('[data-measure="latency_ms"] svg').last.wait_for()
-    _take(window, "experiments")
+    take(window, "experiments")
     http.delete("/v1/routes/support").raise_for_status()
     for name in ("brief", "polite"):
         http.delete(f"/v1/models/{name}").raise_for_status()
@@ -160,7 +145,7 @@ def test_evaluations(window: Any, home: RunningHome, http: httpx2.Client) -> Non
     assert {home.client.evaluations.wait(one).status for one in ids} == {"completed"}
     window.goto(f"{home.base_url}/console/#/evaluations/runs/{ids[1]}?with={ids[0]}")
     window.locator('[data-changed="better"] tbody tr').first.wait_for()
-    _take(window, "evaluations")
+    take(window, "evaluations")
     for one in ids:
         http.delete(f"/v1/evaluations/{one}").raise_for_status()
     http.delete("/v1/question-sets/help-desk").raise_for_status()
@@ -189,7 +174,7 @@ def test_records(window: Any, home: RunningHome, recorded: list[str]) -> None:
     window.get_by_role("heading", name=QUESTION).wait_for()
     window.locator(".answer .marker").first.click()
     window.locator("details[open] .said").first.wait_for()
-    _take(window, "records")
+    take(window, "records")
 
 
 def test_reviews(window: Any, home: RunningHome, http: httpx2.Client, recorded: list[str]) -> None:
@@ -203,7 +188,7 @@ def test_reviews(window: Any, home: RunningHome, http: httpx2.Client, recorded: 
     judged.get_by_role("heading", name=QUESTION).wait_for()
     judged.get_by_role("button", name="Bad answer").click()
     judged.get_by_role("form", name="What was good or bad").wait_for()
-    _take(window, "reviews")
+    take(window, "reviews")
     http.delete("/v1/feedback", params={"answer_id": recorded[0]}).raise_for_status()
     for review in http.get("/v1/reviews", params={"answer_id": recorded[0]}).json()["data"]:
         http.delete(f"/v1/reviews/{review['id']}").raise_for_status()  # or whoever reviews next would be given it
@@ -215,11 +200,11 @@ def test_usage(window: Any, home: RunningHome) -> None:
     window.locator(".tile").first.wait_for()
     window.locator("#budgets").wait_for()
     window.get_by_text("Looking …").first.wait_for(state="detached")
-    _take(window, "usage")
+    take(window, "usage")
 
 
 def test_operations(window: Any, home: RunningHome) -> None:
     window.goto(f"{home.base_url}/console/#/operations/models")
     window.get_by_role("heading", name="Models", exact=True).wait_for()
     window.get_by_text("Looking …").first.wait_for(state="detached")
-    _take(window, "operations")
+    take(window, "operations")
