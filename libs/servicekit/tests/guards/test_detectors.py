@@ -92,9 +92,7 @@ SAMPLES = [
 
 
 def screened(text: str) -> str:
-    for guard in GUARDS:
-        text = masked(text, guard.find(text))
-    return text
+    return masked(text, [finding for guard in GUARDS for finding in guard.find(text)])
 
 
 def streamed(pieces: Iterator[str] | list[str]) -> Iterator[str]:

@@ -148,3 +148,14 @@ async def test_a_page_of_runs_has_those_that_may_be_seen_and_what_may_not_is_emp
     for one in (runs[1], {"data": [{"role": "assistant", "content": MAIL}]}):
         with pytest.raises(ContentBlocked):
             await screens.answer(json.dumps(one).encode())
+
+
+async def test_what_one_guard_masks_hides_no_head_of_what_another_one_finds() -> None:
+    token, account = "glpat-a1a1a1a1a1a1a1a1a1a1a1a1", "AD53 9075 6967 RL11 R4JI DNVI"
+    both = screen(input={"secrets": "redact", "pii": "redact"})
+    told = (await both.question(chat(f"use {token}-{account} now"), 0)).model_dump_json()
+    assert "use " in told
+    assert " now" in told
+    assert "9075" not in told
+    assert "R4JI" not in told
+    assert both.header() == {"X-Groundwork-Guardrails": "input.secrets=redact:1, input.pii=redact:1"}

@@ -11,7 +11,7 @@ import pytest_asyncio
 from openai import AsyncOpenAI
 from pydantic import BaseModel
 from tests.support.gateway.running import RunningGateway
-from tests.support.inference.real import running_with_inference
+from tests.support.inference.real import MODELS, TALKER, running_with_inference
 
 ASKED = "What is the capital of France?"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -29,13 +29,17 @@ WEATHER: Any = {
 }
 
 
+PAUSING: Any = {**TALKER, "name": "pausing", "default": False, "source": {**TALKER["source"], "pace_seconds": 0.5}}
+"""Whose words arrive one by one, however busy the machine is."""
+
+
 class City(BaseModel):
     name: str
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningGateway]:
-    async with running_with_inference(tmp_path_factory.mktemp("gateway")) as running:
+    async with running_with_inference(tmp_path_factory.mktemp("gateway"), (*MODELS, PAUSING)) as running:
         yield running
 
 
@@ -131,7 +135,7 @@ async def test_an_error_before_the_stream_is_a_status_and_one_within_it_raises(
         await client.responses.create(model="nobody", input="x", stream=True)
     key = await gateway.new_key(guardrails={"output": {"pii": "block"}})
     async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=key["secret"], max_retries=0) as blocked:
-        stream = await blocked.responses.create(model="talker", input="Whom do I mail?", stream=True)
+        stream = await blocked.responses.create(model="pausing", input="Whom do I mail?", stream=True)
         with pytest.raises(openai.APIError, match="may not receive"):
             async for event in stream:
                 last = event

@@ -50,6 +50,21 @@ class Found:
     parts: tuple[tuple[int, Finding], ...]
 
 
+def outside(found: Iterable[Found], hidden: Iterable[Found]) -> list[Found]:
+    """Those that are not wholly within what is hidden already."""
+    known: dict[int, list[Finding]] = {}
+    for one in hidden:
+        for at, part in one.parts:
+            known.setdefault(at, []).append(part)
+    if not known:
+        return list(found)
+    return [one for one in found if not all(_is_within(part, known.get(at, ())) for at, part in one.parts)]
+
+
+def _is_within(part: Finding, known: Iterable[Finding]) -> bool:
+    return any(one.start <= part.start and part.end <= one.end for one in known)
+
+
 @dataclass(frozen=True, slots=True)
 class Texts:
     """The values of a JSON value in their order, and its different keys."""

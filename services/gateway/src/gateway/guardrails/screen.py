@@ -15,7 +15,7 @@ from contracts.access.guardrails import Action, GuardDecision, Guardrails, TextG
 from contracts.models.chat import ChatRequest, Message
 from contracts.operations.reach import CHAT, Reach
 from gateway.guardrails.errors import BodyUnreadable, ContentBlocked, InputTooLong
-from gateway.guardrails.json_texts import OUR_REFERENCES, REFERENCES, Json, Texts
+from gateway.guardrails.json_texts import OUR_REFERENCES, REFERENCES, Found, Json, Texts, outside
 from gateway.metrics import GUARDRAILS
 from servicekit.guards.detectors import Injection, PersonalData, Secrets
 from servicekit.guards.findings import Detector, Finding
@@ -96,19 +96,22 @@ class Screen:
     ) -> Json:
         """A value with what is to be masked masked: the same object if that is nothing. `quiet` notes no masks; without
         `refuses` a text that is to be blocked is empty, and the others stay."""
-        before = texts = Texts.of(value, references)
+        before = Texts.of(value, references)
+        hidden: list[Found] = []
+        gone: list[Found] = []
         for guard in DETECTORS:
             action = action_of(rules, guard)
             if action == "off" or (action == "flag" and (quiet or self._was_noted(where))):
                 continue
-            found = texts.find(guard, joined=where == "input" and self.reach.is_one_text)
+            # In the text as it came: what another guard masks may be the head of a finding of this one.
+            found = outside(before.find(guard, joined=where == "input" and self.reach.is_one_text), hidden)
             if found and (action == "block" or not quiet):
                 (self._decide if refuses else self._note)(guard.name, where, action, [one.kind for one in found])
-            if found and action == "redact":
-                texts = texts.masked(found)
-            elif found and action == "block":
-                texts = texts.emptied(found)
-        return value if texts is before else texts.put_back(value, before)
+            if action == "redact":
+                hidden += found
+            elif action == "block":
+                gone += found
+        return value if not hidden and not gone else before.masked(hidden).emptied(gone).put_back(value, before)
 
     def note(self, found: Sequence[tuple[str, Finding]]) -> None:
         """What a stream's mask has found."""
