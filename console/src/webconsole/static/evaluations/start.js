@@ -34,7 +34,10 @@ export function Start({ sets }) {
   }, []);
   useEffect(() => {
     versions.value = [];
-    if (!isSuite(set.value)) all(["question-sets", set.value, "versions"], {}, 200).then((found) => void (versions.value = found), say);
+    if (isSuite(set.value)) return undefined;
+    let isLeft = false; // a late reply is of a set that is no longer chosen
+    all(["question-sets", set.value, "versions"], {}, 200).then((found) => void (isLeft || (versions.value = found)), say);
+    return () => void (isLeft = true);
   }, [set.value]);
   if (!may("evaluations:write")) return html`<p class="hint">This key may not start evaluations: that needs the scope “evaluations:write”.</p>`;
   const chosen = versions.value.find((one) => one.version === version.value) ?? versions.value[0];
