@@ -28,8 +28,7 @@ from agent.settings import AgentSettings
 from agent.testing.memory_library import MemoryLibrary
 from agent.testing.scripted_answers import ScriptedModels, ScriptedSearch
 from benchmarks.reading.sets import Asked, Claim
-from contracts.models.languages import Languages
-from contracts.models.reading import ReadingReply, ReadingRequest
+from contracts.models.reading import Languages, ReadingReply, ReadingRequest
 from inference.bootstrap import open_dependencies
 from inference.errors import Unsupported
 from inference.protocol.engines import ReadingEngine

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pytest_socket import disable_socket
 
-from contracts.models.languages import Languages
+from contracts.models.reading import Languages
 from contracts.retrieval.chunks import BatchIndexed, ChunkBatch, ChunkInput, CommitRequest, Committed, DocumentFacts
 from contracts.retrieval.collections import CollectionCreate
 from contracts.retrieval.search import SearchReply, SearchRequest

@@ -10,7 +10,7 @@ from typing import IO, Any
 from contracts.documents.batches import BatchReply
 from contracts.documents.documents import Document, DocumentChunk, DocumentCreate, DocumentRevision
 from contracts.documents.jobs import Accepted
-from contracts.models.summaries import DocumentSummary
+from contracts.models.chat import DocumentSummary
 from contracts.operations import documents as operations
 from extraction.formats.catalog import media_type_of
 from groundwork.client.connection import Connection

@@ -16,8 +16,7 @@ from contracts.agents.runs import Run, RunSource
 from contracts.documents.documents import DocumentChunk
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import ChatCompletionChunk, ChatRequest
-from contracts.models.languages import Languages
-from contracts.models.reading import ReadingReply, ReadingRequest
+from contracts.models.reading import Languages, ReadingReply, ReadingRequest
 from contracts.models.versions import ModelVersion
 from contracts.retrieval.collections import Collection
 from contracts.retrieval.search import SearchReply, SearchRequest

@@ -11,7 +11,7 @@ from services.agent.tests.conftest import Bench, delegation
 from agent.answering.summaries import summarise_document
 from agent.errors import CollectionNotAllowed, DocumentNotSearchable, ModelNotAnswerable
 from agent.testing.scripted_answers import CAPABLE
-from contracts.models.summaries import DocumentSummary, SummaryRequest
+from contracts.models.chat import DocumentSummary, SummaryRequest
 from servicekit.auth.delegation import Caller, ScopeMissing
 from servicekit.core.errors import UpstreamFailed
 

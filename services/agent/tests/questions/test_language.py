@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from agent.questions.language import language_of, may_be_in
-from contracts.models.languages import Languages
+from contracts.models.reading import Languages
 
 
 @pytest.mark.parametrize(

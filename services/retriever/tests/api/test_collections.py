@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import httpx2
 import pytest
 
-from contracts.models.languages import Languages
+from contracts.models.reading import Languages
 from retriever.models.protocol import EmbeddingModel
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from services.retriever.tests.conftest import TENANT, Bench
 
-from contracts.models.languages import Languages
+from contracts.models.reading import Languages
 from contracts.retrieval.collections import AUTO_MODEL, CollectionCreate
 from contracts.retrieval.reindex import ReindexRequest
 from retriever.catalog.collections import CollectionRecord

@@ -7,7 +7,7 @@ from typing import Any
 
 from contracts.improvement.monitors import Monitor, WorstAnswer
 from contracts.models.experiments import Metric
-from contracts.operations import monitors as operations
+from contracts.operations import evaluations as operations
 from groundwork.client.connection import Connection
 
 

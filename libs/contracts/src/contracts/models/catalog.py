@@ -11,8 +11,7 @@ from contracts.access.keys import Limits
 from contracts.core.base import Count, Reply
 from contracts.core.values import Passed, Text, unlike
 from contracts.models.classification import ModerationRules
-from contracts.models.languages import Languages
-from contracts.models.reading import Reads
+from contracts.models.reading import Languages, Reads
 from contracts.models.tokens import TokenId, check_texts_or_tokens
 from contracts.models.tuning import TunedFrom
 

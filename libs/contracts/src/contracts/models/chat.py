@@ -274,3 +274,35 @@ class ChatCompletionChunk(Reply):
     choices: list[ChunkChoice]
     usage: ChatUsage | None = None
     groundwork: AnswerReport | RunReport | None = None
+
+
+class SummaryRequest(Request):
+    """How a document is to be summed up; `{}` leaves all to the service."""
+
+    sentences: Annotated[int, Field(ge=1, le=12)] | None = None
+    """How many sentences; without it three to six, by the document's length."""
+    model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """A chat model that words it, for keys with the scope `chat`; without it, and where the model says nothing that the
+    document supports, these are the document's own sentences."""
+
+
+class DocumentSummary(Reply):
+    """A document in short. `annotations` cite where in it each sentence stands."""
+
+    collection: str
+    document_id: str
+    revision: Count
+    """The revision that was read."""
+    title: str
+    content: str
+    """One sentence a line, each with its marker."""
+    annotations: list[Annotation]
+    answer_kind: AnswerKind = "extractive"
+    """`generated` in a model's words, `extractive` in the document's own."""
+    chunks: Count
+    """How many chunks were read: the first ones of a very long document."""
+    degraded: list[str] = Field(default_factory=list)
+    """What it had to do without."""
+    model: str | None = None
+    """The model that worded it."""
+    usage: ChatUsage

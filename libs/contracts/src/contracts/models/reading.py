@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from contracts.core.base import Count, Reply, Request
 from contracts.core.values import Text
-from contracts.models.languages import Languages
 
 Reads = Literal["answers", "spans", "relevance", "support", "contradiction"]
 """What a reading model can tell: of passages the first three, of pairs the last two (`support` alone: not whether a
 sentence that is not supported is contradicted)."""
 Verdict = Literal["supported", "contradicted", "neither"]
+Languages = Literal["all"] | tuple[Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")], ...]
+"""That a model reads: `all`, or codes of ISO 639-1."""
 Chance = Annotated[float, Field(ge=0, le=1)]
 MAX_READ = 256
 """Passages, and pairs, of one call."""

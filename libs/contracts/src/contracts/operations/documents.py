@@ -9,7 +9,7 @@ from contracts.core.pages import Page
 from contracts.documents.batches import BatchReply, DocumentBatch
 from contracts.documents.documents import Document, DocumentChunk, DocumentCreate, DocumentRevision, DocumentStatus
 from contracts.documents.jobs import Accepted, Job, JobStatus
-from contracts.models.summaries import DocumentSummary, SummaryRequest
+from contracts.models.chat import DocumentSummary, SummaryRequest
 from contracts.operations.operation import CURSOR, LIMIT, Operation, Query, string_of
 from contracts.operations.reach import DOCUMENTS, NO_MODEL, SEARCH, SUMMARY
 from contracts.retrieval.collections import Collection, CollectionChange, CollectionCreate

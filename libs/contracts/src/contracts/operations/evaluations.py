@@ -1,4 +1,4 @@
-"""Evaluations, and two of them compared."""
+"""Evaluations, two of them compared, and monitors: whether recorded answers are as good as they were."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from contracts.improvement.evaluations import (
     EvaluationCreate,
     EvaluationStatus,
 )
+from contracts.improvement.monitors import Monitor, MonitorCreate, WorstAnswer
+from contracts.models.experiments import Metric
 from contracts.operations.operation import CURSOR, LIMIT, Operation, Query, string_of
 from contracts.operations.question_sets import READERS, WRITERS
 from contracts.operations.reach import NO_MODEL, QUESTIONS
 
 _TAGS = ("evaluations",)
 _ALL, _ONE = "/v1/evaluations", "/v1/evaluations/{id}"
+_MONITORS, _MONITOR = "/v1/monitors", "/v1/monitors/{name}"
 _TEXT = {"type": "string", "maxLength": 200}
 _SET = Query("question_set", _TEXT, "Only of this question set.")
 _STATUS = Query("status", string_of(EvaluationStatus), "Only in this state.")
@@ -29,6 +32,7 @@ _MEASURE = Query(
     "Only questions that have this measure, the worst first; with `with`, those where it is worse than in the other.",
 )
 _BESIDE = Query("with", _TEXT, "The id of another evaluation: only questions that both asked, with both answers.")
+_METRIC = Query("metric", string_of(Metric), "The measure that they are the worst by.")
 
 # fmt: off
 CREATE_EVALUATION = Operation(
@@ -57,5 +61,16 @@ LIST_EVALUATION_ANSWERS = Operation(
 COMPARE_EVALUATIONS = Operation(
     "GET", f"{_ONE}/compare", EvaluationComparison, READERS, _TAGS, NO_MODEL,
     "Whether an evaluation is better than another, or it was luck", queries=(_WITH,), owner="lab",
+)
+CREATE_MONITOR = Operation(
+    "POST", _MONITORS, Monitor, WRITERS, _TAGS, NO_MODEL, status=201, request=MonitorCreate, carries="json",
+    name="create_monitor",
+)
+LIST_MONITORS = Operation("GET", _MONITORS, Page[Monitor], READERS, _TAGS, NO_MODEL, name="list_monitors")
+GET_MONITOR = Operation("GET", _MONITOR, Monitor, READERS, _TAGS, NO_MODEL, name="show_monitor")
+DELETE_MONITOR = Operation("DELETE", _MONITOR, NoneType, WRITERS, _TAGS, NO_MODEL, status=204, name="delete_monitor")
+LIST_WORST_ANSWERS = Operation(
+    "GET", f"{_MONITOR}/worst", Page[WorstAnswer], READERS, _TAGS, NO_MODEL, name="list_worst_answers",
+    queries=(_METRIC, LIMIT),
 )
 # fmt: on

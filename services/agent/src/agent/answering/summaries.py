@@ -15,8 +15,7 @@ from agent.errors import CollectionNotAllowed, DeadlinePassed, DocumentNotSearch
 from agent.metrics import ANSWERS
 from agent.questions.conversation import Conversation
 from agent.sanitisation.sanitiser import label
-from contracts.models.chat import AnswerKind
-from contracts.models.summaries import DocumentSummary, SummaryRequest
+from contracts.models.chat import AnswerKind, DocumentSummary, SummaryRequest
 from servicekit.auth.delegation import Caller
 
 

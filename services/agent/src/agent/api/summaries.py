@@ -10,7 +10,7 @@ from agent.answering.graph import Answering
 from agent.answering.summaries import summarise_document
 from agent.api.chat import answering
 from contracts.core.base import DocumentId, Name
-from contracts.models.summaries import DocumentSummary, SummaryRequest
+from contracts.models.chat import DocumentSummary, SummaryRequest
 from servicekit.auth.delegation import Caller, require
 from servicekit.streams.disconnect import disconnected, while_connected
 from servicekit.web.router import Router

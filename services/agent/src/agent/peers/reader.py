@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from agent.ports import ReadPart
-from contracts.models.languages import Languages
-from contracts.models.reading import ReadingReply, ReadingRequest
+from contracts.models.reading import Languages, ReadingReply, ReadingRequest
 from servicekit.core.clock import Clock
 from servicekit.core.errors import ServiceError
 from servicekit.peers.client import Peer, PeerMalformed

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Literal
 
 from agent.text.words import TOKEN
-from contracts.models.languages import Languages
+from contracts.models.reading import Languages
 
 Spoken = Literal["en", "de", "fr", "es", "it", "nl", "pt", "zh", "ja", "ko", "ar"]
 """The languages that prompts name and abstentions are written in."""

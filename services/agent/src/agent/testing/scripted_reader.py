@@ -7,8 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent.ports import ReadPart
-from contracts.models.languages import Languages
-from contracts.models.reading import PairReading, PassageReading, ReadingReply, ReadingRequest, ReadingUsage, Span
+from contracts.models.reading import (
+    Languages,
+    PairReading,
+    PassageReading,
+    ReadingReply,
+    ReadingRequest,
+    ReadingUsage,
+    Span,
+)
 from servicekit.core.errors import ServiceError
 
 TOKENS = 5

@@ -13,7 +13,7 @@ from contracts.access.keys import Limits
 from contracts.core.base import Name
 from contracts.models.catalog import ModelPrice, ToolProtocol
 from contracts.models.classification import ModerationRules
-from contracts.models.languages import Languages
+from contracts.models.reading import Languages
 from contracts.models.tuning import TunedFrom
 from inference.catalog.llama_options import GenerationDefaults, LlamaOptions
 from inference.catalog.sources import (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from contracts.models.languages import Languages
+from contracts.models.reading import Languages
 
 Priority = Literal["query", "bulk"]
 

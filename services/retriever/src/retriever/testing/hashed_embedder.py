@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Sequence
 
-from contracts.models.languages import Languages
+from contracts.models.reading import Languages
 from retriever.errors import EmbeddingModelUnknown
 from retriever.models.protocol import EmbeddingModel, Embeddings, Priority
 from retriever.text.bm25 import term_index

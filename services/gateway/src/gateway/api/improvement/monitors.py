@@ -10,7 +10,7 @@ from contracts.core.base import NAME
 from contracts.core.pages import Page
 from contracts.improvement.monitors import Monitor, MonitorCreate, WorstAnswer
 from contracts.models.experiments import Metric
-from contracts.operations import monitors as operations
+from contracts.operations import evaluations as operations
 from contracts.operations.question_sets import READERS, WRITERS
 from gateway.api.administration import Limit
 from gateway.api.openapi_parts import ERRORS, serve
