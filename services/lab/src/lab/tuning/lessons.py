@@ -19,8 +19,8 @@ from lab.questions.repository import Viewer
 from lab.tuning.data import TRAIN, Pair, Split, draw_general, find_leaks, split_questions, words_of_question
 from lab.tuning.errors import TrainingLeaks, TrainingSensitive
 from lab.tuning.gates.general import packaged_questions
+from lab.tuning.gates.sensitive import mask_questions
 from lab.tuning.method import Method
-from lab.tuning.sensitive import mask_questions
 from lab.tuning.wire import name_of
 from servicekit.jobs.leased_job import LeasedJob
 

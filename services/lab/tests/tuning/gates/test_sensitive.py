@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from contracts.improvement.question_sets import QuestionRecord
-from lab.tuning.sensitive import mask_questions
+from lab.tuning.gates.sensitive import mask_questions
 
 KEY = "sk-" + "abcdefghijklmnopqrstuvwx"
 CARD = "4111 1111 1111 1111"
