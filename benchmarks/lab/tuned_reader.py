@@ -36,7 +36,7 @@ from lab.evaluations.comparison import compare
 from lab.generation.rules import question_of
 from lab.generation.spans import spans_of
 from lab.questions.likeness import words_of
-from lab.training.correction import Read, firsts, learn, separation
+from lab.training.frozen.correction import Read, firsts, learn, separation
 from lab.tuning.methods.reading import AUTO_L2, STEPS
 
 WINDOW, FOUND, NEAR, RRF = 600, 6, 100, 5

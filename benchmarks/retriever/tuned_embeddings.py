@@ -37,7 +37,7 @@ from contracts.retrieval.search import SearchMode
 from groundwork.evaluation.measures import evaluate
 from groundwork.evaluation.questions import Question, read_questions
 from groundwork.evaluation.significance import compare
-from lab.training.projection import RANK, Vectors, learn, moved, of_rank
+from lab.training.frozen.projection import RANK, Vectors, learn, moved, of_rank
 from lab.tuning.methods.embedding import AUTO_L2, STEPS
 from retriever.models.protocol import Embeddings, Priority
 

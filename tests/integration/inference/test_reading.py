@@ -24,7 +24,7 @@ from inference.catalog.packages import package_folder
 from inference.engines.sentence_transformers.reading_models import GROUP
 from inference.protocol.engines import FeatureReading, ReadingEngine
 from inference.serving.served_model import ServedModel
-from lab.training.correction import Read, learn
+from lab.training.frozen.correction import Read, learn
 
 PACKAGED = package_folder("inference") / "packaged" / "reader"
 FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")

@@ -89,7 +89,7 @@ def _runner(job: Mapping[str, Any]) -> Callable[[Path, Mapping[str, Any], Callab
     if (method := job.get("method")) in ("embedding", "reading"):
         for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
             os.putenv(name, str(job["threads"]))  # read by numpy's libraries when they are loaded
-        from lab.training import correction, projection
+        from lab.training.frozen import correction, projection
 
         return correction.run if method == "reading" else projection.run
     from lab.training import loop, parity, preferences

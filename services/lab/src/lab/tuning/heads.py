@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.training.lbfgs import minimise
+from lab.training.frozen.lbfgs import minimise
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]

@@ -13,8 +13,9 @@ from lab.tuning.method import Method
 from lab.tuning.methods.classification import Classification
 from lab.tuning.methods.dpo import Dpo
 from lab.tuning.methods.embedding import Embedding
+from lab.tuning.methods.process import Limits
 from lab.tuning.methods.reading import Reading
-from lab.tuning.methods.supervised import Limits, Supervised
+from lab.tuning.methods.supervised import Supervised
 from lab.tuning.publication import InferencePublisher
 from lab.tuning.repository import Room
 from lab.tuning.service import Tuning

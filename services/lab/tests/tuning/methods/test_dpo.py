@@ -14,7 +14,7 @@ from lab.tuning.gates.quality import quality_gate
 from lab.tuning.method import Work
 from lab.tuning.methods import supervised
 from lab.tuning.methods.dpo import AUTO, Dpo
-from lab.tuning.methods.supervised import Limits
+from lab.tuning.methods.process import Limits
 
 LIMITS = Limits(1, 1000, 10.0)
 METHOD = Dpo(Bases.__new__(Bases), LIMITS)

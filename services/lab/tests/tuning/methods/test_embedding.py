@@ -28,7 +28,7 @@ from lab.tuning.errors import (
 )
 from lab.tuning.method import Trained, Work
 from lab.tuning.methods.embedding import AUTO_L2, STEPS, Embedding
-from lab.tuning.methods.supervised import Limits
+from lab.tuning.methods.process import Limits
 from lab.tuning.sources import collection
 from lab.tuning.sources.vector_file import VECTORS
 from servicekit.core.errors import PeerError

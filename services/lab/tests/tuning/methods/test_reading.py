@@ -25,8 +25,8 @@ from lab.tuning.errors import (
     TooFewExamples,
 )
 from lab.tuning.method import Trained, Work
+from lab.tuning.methods.process import Limits
 from lab.tuning.methods.reading import AUTO_L2, READ, ROWS, STEPS, Reading
-from lab.tuning.methods.supervised import Limits
 from lab.tuning.sources.passages import FOUND
 from servicekit.core.errors import PeerError
 

@@ -13,7 +13,8 @@ from lab.tuning.bases import Base, Bases
 from lab.tuning.errors import BaseReplaced, HyperparametersTwice, LossNotFinite
 from lab.tuning.method import Work
 from lab.tuning.methods import supervised
-from lab.tuning.methods.supervised import Limits, Supervised
+from lab.tuning.methods.process import Limits
+from lab.tuning.methods.supervised import Supervised
 
 METHOD = Supervised(Bases.__new__(Bases), Limits(1, 1000, 10.0))
 

@@ -9,8 +9,8 @@ from services.lab.tests.tuning.methods.test_reading import Inference
 from contracts.improvement.question_sets import QuestionRecord
 from contracts.retrieval.search import Hit
 from lab.tuning.gates.sensitive import mask_questions
+from lab.tuning.methods.process import Limits
 from lab.tuning.methods.reading import Reading
-from lab.tuning.methods.supervised import Limits
 from lab.tuning.sources.passages import answers_it, teaches_reading, text_of
 
 

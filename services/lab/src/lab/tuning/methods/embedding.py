@@ -10,23 +10,20 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from contracts.improvement.question_sets import QuestionRecord
 from contracts.improvement.tuning import FineTuningCreate
 from contracts.models.catalog import InputType, ModelInfo
 from lab.evaluations.documents import Documents
-from lab.tuning.bases import DISK_FULL
-from lab.tuning.child import run_child
-from lab.tuning.errors import CollectionUnfit, HyperparametersUnfit, LossNotFinite, VectorsUnfit
+from lab.tuning.errors import CollectionUnfit, VectorsUnfit
 from lab.tuning.method import Trained, Work
-from lab.tuning.methods.supervised import MODULE, Limits
+from lab.tuning.methods.process import Limits, disk_watched, learn, note_base, settings_of
 from lab.tuning.sources.collection import Chunks, CollectionReader
 from lab.tuning.sources.examples import Example, asked, collection_of, examples_of
 from lab.tuning.sources.vector_file import VECTORS, append, begin, name_of, unit_rows
 from lab.tuning.sources.vectors import TextVectors
-from servicekit.core.errors import PeerError, is_disk_full
+from servicekit.core.errors import PeerError
 from servicekit.peers.client import Peer
 
 AUTO_L2 = 30.0
@@ -51,11 +48,7 @@ class Embedding:
 
     def settings(self, wanted: FineTuningCreate) -> dict[str, Any]:
         """As `Method` says; raises `HyperparametersUnfit`."""
-        if wanted.hyperparameters is not None:
-            raise HyperparametersUnfit
-        chosen = wanted.method.embedding
-        l2 = chosen.hyperparameters.l2
-        return {"collection": chosen.collection, "l2": AUTO_L2 if l2 == "auto" else l2}
+        return settings_of(wanted, wanted.method.embedding, AUTO_L2)
 
     def teaches(self, question: QuestionRecord) -> bool:
         """One that names a document which answers it."""
@@ -79,16 +72,11 @@ class Embedding:
             "passage": chunks.texts,
             "query": [asked(one.question) for one in [*train, *held_out]],
         }
-        try:
+        with disk_watched():
             tokens = await self._embed(work, model, texts)
             job = _job(work, self.limits, model, chunks, train, held_out)
-            result = await self._learn(work, job, sum(map(len, texts.values())), tokens)
-        except OSError as error:
-            if is_disk_full(error):
-                raise DISK_FULL from None
-            raise
-        if (again := await vectors.model(work)).digest is not None:
-            await work.report.based_on(again.digest)  # it may be another one after minutes
+            result = await learn(work, self.limits, job, sum(map(len, texts.values())), tokens)
+        await note_base(work, await vectors.model(work))  # it may be another one after minutes
         return _trained(model, chunks, result, tokens)
 
     async def _model(self, work: Work) -> ModelInfo:
@@ -99,8 +87,7 @@ class Embedding:
         if not 0 < (model.dimensions or 0) <= MOST_DIMENSIONS:
             why = f"they have {model.dimensions} numbers, of which at most {MOST_DIMENSIONS} can be learnt on"
             raise VectorsUnfit(model.id, f"{why}. Choose a smaller model")
-        if model.digest is not None:
-            await work.report.based_on(model.digest)
+        await note_base(work, model)
         return model
 
     async def _check_bound(self, work: Work, model: ModelInfo, reader: CollectionReader) -> None:
@@ -122,11 +109,6 @@ class Embedding:
                 "collection with this one",
             )
 
-    async def _learn(self, work: Work, job: Mapping[str, Any], embedded: int, tokens: int) -> dict[str, Any]:
-        await asyncio.to_thread(write_job, work.folder / "job.json", job)
-        await run_child(MODULE, work.folder, _Listener(work, embedded, tokens).hear, self.limits.silent_seconds)
-        return await asyncio.to_thread(read_result, work.folder / "result.json")
-
     async def _embed(self, work: Work, model: ModelInfo, texts: Mapping[InputType, Sequence[str]]) -> int:
         """Have all vectors in the job's folder, from where an earlier attempt was; the tokens that were read."""
         total = sum(map(len, texts.values()))
@@ -145,20 +127,6 @@ class Embedding:
         return tokens
 
 
-@dataclass(slots=True)
-class _Listener:
-    """Passes on the learning's steps, which come after the embedding's."""
-
-    work: Work
-    before: int
-    tokens: int
-
-    async def hear(self, said: Mapping[str, Any]) -> None:
-        if said["event"] == "step":
-            done, steps = self.before + said["step"], self.before + STEPS
-            await self.work.report.step(done, steps, self.tokens, said["figures"])
-
-
 def _job(
     work: Work, limits: Limits, model: ModelInfo, chunks: Chunks, train: Sequence[Example], held_out: Sequence[Example]
 ) -> dict[str, Any]:
@@ -173,18 +141,6 @@ def _job(
         "train": [{"id": one.question.id, "chunks": list(one.chunks)} for one in train],
         "held_out": [{"id": one.question.id, "grades": dict(one.grades)} for one in held_out],
     }
-
-
-def write_job(file: Path, job: Mapping[str, Any]) -> None:
-    """What the process is to learn."""
-    with file.open("w", encoding="utf-8") as written:
-        json.dump(job, written)
-
-
-def read_result(file: Path) -> dict[str, Any]:
-    """What it has learnt; raises `LossNotFinite`."""
-    result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse)
-    return result
 
 
 def _trained(model: ModelInfo, chunks: Chunks, result: Mapping[str, Any], tokens: int) -> Trained:
@@ -205,7 +161,3 @@ def _trained(model: ModelInfo, chunks: Chunks, result: Mapping[str, Any], tokens
         tokens=tokens,
         figures={**result["figures"], **counts},
     )
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise LossNotFinite(constant)

@@ -17,18 +17,14 @@ from contracts.improvement.question_sets import QuestionRecord
 from contracts.improvement.tuning import FineTuningCreate
 from contracts.models.catalog import ModelInfo
 from lab.evaluations.documents import Documents
-from lab.tuning.bases import DISK_FULL
-from lab.tuning.child import run_child
 from lab.tuning.data import LEAST_HELD_OUT, LEAST_TRAIN
-from lab.tuning.errors import HyperparametersUnfit, NotAReadingModel, TooFewExamples
+from lab.tuning.errors import NotAReadingModel, TooFewExamples
 from lab.tuning.method import Trained, Work
-from lab.tuning.methods.embedding import read_result, write_job
-from lab.tuning.methods.supervised import MODULE, Limits
+from lab.tuning.methods.process import Limits, disk_watched, learn, note_base, settings_of
 from lab.tuning.sources.examples import collection_of
 from lab.tuning.sources.passages import PassageSearch, Searched, teaches_reading
 from lab.tuning.sources.readings import Readings
 from lab.tuning.sources.vector_file import append
-from servicekit.core.errors import is_disk_full
 from servicekit.peers.client import Peer
 
 AUTO_L2 = 300.0
@@ -52,11 +48,7 @@ class Reading:
 
     def settings(self, wanted: FineTuningCreate) -> dict[str, Any]:
         """As `Method` says; raises `HyperparametersUnfit`."""
-        if wanted.hyperparameters is not None:
-            raise HyperparametersUnfit
-        chosen = wanted.method.reading
-        l2 = chosen.hyperparameters.l2
-        return {"collection": chosen.collection, "l2": AUTO_L2 if l2 == "auto" else l2}
+        return settings_of(wanted, wanted.method.reading, AUTO_L2)
 
     def teaches(self, question: QuestionRecord) -> bool:
         """One that says what is right and where it stands, or that nothing answers."""
@@ -66,26 +58,17 @@ class Reading:
         """As `Method` says; raises `NotAReadingModel`, `CollectionUnnamed` or `TooFewExamples`."""
         readings = Readings(self.inference)
         model = await readings.model(work)
-        if model.digest is not None:
-            await work.report.based_on(model.digest)
+        await note_base(work, model)
         collection = work.settings["collection"] or collection_of([*work.train, *work.held_out], self.name)
-        try:
+        with disk_watched():
             await readings.check(work, model)
             train, held_out = await PassageSearch(self.documents, collection).search(work)
             _check(train, held_out)
             await work.report.say(_words(work, train, held_out, collection))
             tokens, width = await self._read(work, model, [*train, *held_out])
             job = _job(work, self.limits, width, train, held_out)
-            await asyncio.to_thread(write_job, work.folder / "job.json", job)
-            listener = _Listener(work, job["before"], tokens)
-            await run_child(MODULE, work.folder, listener.hear, self.limits.silent_seconds)
-            result = await asyncio.to_thread(read_result, work.folder / "result.json")
-        except OSError as error:
-            if is_disk_full(error):
-                raise DISK_FULL from None
-            raise
-        if (again := await readings.model(work)).digest is not None:
-            await work.report.based_on(again.digest)  # it may be another one after minutes
+            result = await learn(work, self.limits, job, len(train) + len(held_out) + len(job["answers"]), tokens)
+        await note_base(work, await readings.model(work))  # it may be another one after minutes
         return _trained(model, result, tokens)
 
     async def _read(self, work: Work, model: ModelInfo, searched: Sequence[Searched]) -> tuple[int, int]:
@@ -104,20 +87,6 @@ class Reading:
             await asyncio.to_thread(_note, work.folder, model.digest, done, width)
             await work.report.step(len(searched) + passages, total, tokens, {})
         return tokens, width
-
-
-@dataclass(slots=True)
-class _Listener:
-    """Passes on the learning's steps, which come after the reading's."""
-
-    work: Work
-    before: int
-    tokens: int
-
-    async def hear(self, said: Mapping[str, Any]) -> None:
-        if said["event"] == "step":
-            done, steps = self.before + said["step"], self.before + STEPS
-            await self.work.report.step(done, steps, self.tokens, said["figures"])
 
 
 def _begin(folder: Path, digest: str | None, searched: Sequence[Searched]) -> tuple[int, int]:
@@ -171,7 +140,6 @@ def _job(
         "train": list(range(len(train))),
         "held_out": list(range(len(train), len(every))),
         "held_out_ids": [one.id for one in held_out],
-        "before": len(every) + sum(len(one.texts) for one in every),
     }
 
 

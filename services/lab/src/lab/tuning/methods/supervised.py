@@ -6,37 +6,26 @@ The learning is a process of its own, `python -m lab.training`: nothing here loa
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from contracts.improvement.question_sets import QuestionRecord
 from contracts.improvement.tuning import FineTuningCreate, SupervisedHyperparameters
-from lab.tuning.bases import DISK_FULL, Base, Bases
+from lab.tuning.bases import Base, Bases
 from lab.tuning.child import run_child
-from lab.tuning.errors import HyperparametersTwice, LossNotFinite
+from lab.tuning.errors import HyperparametersTwice
 from lab.tuning.gates.parity import Agreement, Said
 from lab.tuning.method import Trained, Work
-from servicekit.core.errors import is_disk_full
+from lab.tuning.methods.process import MODULE, Limits, disk_watched, read_json, write_json
 
-MODULE = "lab.training"
 MOST_CHARACTERS = 16
 """Of a token, over a whole example; those of most languages have 2 to 5. What has more is longer than `max_tokens`, and
 is not even made into tokens."""
 AUTO = {"n_epochs": 3, "batch_size": 8, "learning_rate_multiplier": 1.0}
 Lessons = Callable[[QuestionRecord], Sequence[dict[str, Any]]]
 """What a question teaches, as the process reads it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a job's process may use."""
-
-    threads: int
-    most_tokens: int
-    silent_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +62,10 @@ class Supervised:
         """As `Method` says."""
         base = await self.bases.get(work.model, work.token)
         await work.report.based_on(base.digest)
-        try:
+        with disk_watched():
             await asyncio.to_thread(_write_job, work, base, self.limits, self.lessons, self.name)
             await run_child(MODULE, work.folder, _Listener(work).hear, self.limits.silent_seconds)
             trained = await asyncio.to_thread(_read_result, work.folder, self.measure)
-        except OSError as error:
-            if is_disk_full(error):
-                raise DISK_FULL from None
-            raise
         again = await self.bases.get(work.model, work.token)  # it may be another one after hours
         await work.report.based_on(again.digest)
         return trained
@@ -89,15 +74,10 @@ class Supervised:
         """As `ParityCheck` says: the trainer reads the adapter's file, as it was kept."""
         weights = await self.bases.get(work.model, work.token)
         await work.report.based_on(weights.digest)
-        try:
+        with disk_watched():
             await asyncio.to_thread(_write_check, work, weights, self.limits, base, tuned)
             await run_child(MODULE, work.folder, _Listener(work).hear, self.limits.silent_seconds)
-            text = await asyncio.to_thread((work.folder / "parity.json").read_text, encoding="utf-8")
-        except OSError as error:
-            if is_disk_full(error):
-                raise DISK_FULL from None
-            raise
-        found = json.loads(text, parse_constant=_refuse)
+            found = await asyncio.to_thread(read_json, work.folder / "parity.json")
         return Agreement(found["base"], found["tuned"])
 
 
@@ -140,8 +120,7 @@ def _write_job(work: Work, base: Base, limits: Limits, lessons: Lessons, method:
     for name, found in examples.items():
         job[name] = [one for one in found if _length(one) <= most]
         job["longer"][name] = len(found) - len(job[name])
-    with (work.folder / "job.json").open("w", encoding="utf-8") as file:
-        json.dump(job, file)
+    write_json(work.folder / "job.json", job)
 
 
 def _write_check(work: Work, base: Base, limits: Limits, plain: Sequence[Said], tuned: Sequence[Said]) -> None:
@@ -164,8 +143,7 @@ def _write_check(work: Work, base: Base, limits: Limits, plain: Sequence[Said], 
             for name, said in (("base", plain), ("tuned", tuned))
         },
     }
-    with (work.folder / "job.json").open("w", encoding="utf-8") as file:
-        json.dump(job, file)
+    write_json(work.folder / "job.json", job)
 
 
 def _length(example: Mapping[str, Any]) -> int:
@@ -185,7 +163,7 @@ def _example(question: QuestionRecord) -> dict[str, Any]:
 
 
 def _read_result(folder: Path, measure: str = "loss") -> Trained:
-    result = json.loads((folder / "result.json").read_text(encoding="utf-8"), parse_constant=_refuse)
+    result = read_json(folder / "result.json")
     return Trained(
         artifact=(folder / "adapter.gguf").read_bytes(),
         before=result["before"],
@@ -197,7 +175,3 @@ def _read_result(folder: Path, measure: str = "loss") -> Trained:
         tokens=result["tokens"],
         figures=result["figures"],
     )
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise LossNotFinite(constant)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lab.training.lbfgs import Array, minimise
+from lab.training.frozen.lbfgs import Array, minimise
 
 SIZES = np.array([1.0, 10.0, 100.0])
 LOWEST = np.array([3.0, -2.0, 0.5])

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab.training import projection
+from lab.training.frozen import projection
+from lab.training.frozen.projection import Vectors, learn, moved, ndcg, of_rank, run
 from lab.training.impossible import Impossible
-from lab.training.projection import Vectors, learn, moved, ndcg, of_rank, run
 
 WIDTH = 24
 

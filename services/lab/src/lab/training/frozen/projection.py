@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lab.training.frozen.lbfgs import Array, minimise
 from lab.training.impossible import Impossible
-from lab.training.lbfgs import Array, minimise
 
 Tell = Callable[..., None]
 Vectors = NDArray[np.float32]

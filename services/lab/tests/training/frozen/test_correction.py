@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab.training import correction
-from lab.training.correction import Read, firsts, learn, run, separation
+from lab.training.frozen import correction
+from lab.training.frozen.correction import Read, firsts, learn, run, separation
 from lab.training.impossible import Impossible
 
 WIDTH, PASSAGES = 12, 5

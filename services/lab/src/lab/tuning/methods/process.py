@@ -1,0 +1,84 @@
+"""What methods have in common: the process that learns, its job and its result as files, and what a model is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from contracts.improvement.tuning import EmbeddingMethod, FineTuningCreate, ReadingMethod
+from contracts.models.catalog import ModelInfo
+from lab.tuning.bases import DISK_FULL
+from lab.tuning.child import run_child
+from lab.tuning.errors import HyperparametersUnfit, LossNotFinite
+from lab.tuning.method import Work
+from servicekit.core.errors import is_disk_full
+
+MODULE = "lab.training"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a job's process may use."""
+
+    threads: int
+    most_tokens: int
+    silent_seconds: float
+
+
+def settings_of(wanted: FineTuningCreate, chosen: EmbeddingMethod | ReadingMethod, l2: float) -> dict[str, Any]:
+    """Of a method that learns from a collection; `l2` is what `auto` means. Raises `HyperparametersUnfit`."""
+    if wanted.hyperparameters is not None:
+        raise HyperparametersUnfit
+    said = chosen.hyperparameters.l2
+    return {"collection": chosen.collection, "l2": l2 if said == "auto" else said}
+
+
+async def note_base(work: Work, model: ModelInfo) -> None:
+    """Write down what is learnt on; raises where an earlier attempt, or the beginning of this one, had another."""
+    if model.digest is not None:
+        await work.report.based_on(model.digest)
+
+
+@contextmanager
+def disk_watched() -> Iterator[None]:
+    """Raise `DISK_FULL` where the disk is."""
+    try:
+        yield
+    except OSError as error:
+        if is_disk_full(error):
+            raise DISK_FULL from None
+        raise
+
+
+async def learn(work: Work, limits: Limits, job: Mapping[str, Any], before: int, tokens: int) -> dict[str, Any]:
+    """What the process has learnt of a job of `steps`, which come behind `before` others; raises `LossNotFinite`."""
+    steps = before + job["steps"]
+
+    async def hear(said: Mapping[str, Any]) -> None:
+        if said["event"] == "step":
+            await work.report.step(before + said["step"], steps, tokens, said["figures"])
+
+    await asyncio.to_thread(write_json, work.folder / "job.json", job)
+    await run_child(MODULE, work.folder, hear, limits.silent_seconds)
+    return await asyncio.to_thread(read_json, work.folder / "result.json")
+
+
+def write_json(file: Path, content: Mapping[str, Any]) -> None:
+    """What the process is to do."""
+    with file.open("w", encoding="utf-8") as written:
+        json.dump(content, written)
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """What it has left; raises `LossNotFinite`."""
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse)
+    return found
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise LossNotFinite(constant)
