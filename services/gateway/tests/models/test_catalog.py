@@ -11,6 +11,7 @@ from gateway.auth.keys import Principal
 from gateway.models.catalog import Catalog, Models
 from gateway.models.errors import ModelNotFound, NoReader, NoReranker, WrongModelKind
 from servicekit.core.clock import ManualClock
+from servicekit.core.errors import UpstreamFailed
 
 PRICE = ModelPrice(prompt_usd_per_million=Decimal("1"), completion_usd_per_million=Decimal("2"))
 
@@ -96,9 +97,12 @@ class Inference:
     def __init__(self, *told: list[ModelInfo]) -> None:
         self._told = list(told)
         self.asked = 0
+        self.away = False
 
     async def call(self, *_: object, **__: object) -> ModelList:
         self.asked += 1
+        if self.away:
+            raise UpstreamFailed("inference does not answer")
         return ModelList(data=self._told.pop(0))
 
     def own_token(self, *_: object) -> str:
@@ -135,3 +139,22 @@ async def test_a_model_that_was_published_a_moment_ago_is_found_by_its_name() ->
     for name in ("nobody-s", "nobody-s-either"):
         await catalog.models("acme", name)
     assert inference.asked == 2, "who guesses names has it asked once a second"
+
+
+async def test_a_list_that_people_see_is_a_second_old_at_most_and_stays_while_inference_is_away() -> None:
+    tuned = CHAT.model_copy(update={"id": "m+support", "default": False})
+    clock = ManualClock()
+    inference: Any = Inference([CHAT], [CHAT, tuned])
+    catalog = Catalog(inference, inference, clock, 60.0)
+    assert set((await catalog.shown("acme")).by_name) == {"m"}
+    clock.advance(0.5)
+    assert set((await catalog.shown("acme")).by_name) == {"m"}
+    assert inference.asked == 1
+    clock.advance(1.0)
+    assert set((await catalog.shown("acme")).by_name) == {"m", "m+support"}
+    clock.advance(1.5)
+    inference.away = True
+    assert set((await catalog.shown("acme")).by_name) == {"m", "m+support"}
+    clock.advance(60.0)
+    with pytest.raises(UpstreamFailed):
+        await catalog.shown("acme")

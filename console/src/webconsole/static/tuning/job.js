@@ -17,6 +17,7 @@ const EVENTS = 30;
 export function TuningJob({ id }) {
   const job = useSignal(/** @type {Api.FineTuningJob | null} */ (null));
   const events = useSignal(/** @type {Api.FineTuningEvent[]} */ ([]));
+  const serves = useSignal(/** @type {string | undefined} */ (undefined));
   const problem = useSignal(/** @type {Error | null} */ (null));
   const again = useSignal(0);
   const live = job.value === null || isAtWork(job.value);
@@ -25,6 +26,7 @@ export function TuningJob({ id }) {
       try {
         job.value = await call("GET", ["fine_tuning", "jobs", id], { signal });
         events.value = (await call("GET", ["fine_tuning", "jobs", id, "events"], { query: { limit: EVENTS }, signal })).data;
+        serves.value = await jobThatServes(job.value?.fine_tuned_model, signal);
         problem.value = null;
       } catch (error) {
         if (!signal.aborted) problem.value = /** @type {Error} */ (error);
@@ -36,14 +38,23 @@ export function TuningJob({ id }) {
   if (!job.value) return problem.value ? html`<${Away} error=${problem.value} />` : html`<p class="hint" role="status">Looking …</p>`;
   return html`
     ${problem.value && html`<p class="hint" role="status">${problem.value.message}</p>`}
-    <${Head} job=${job.value} renew=${() => void (again.value += 1)} />
+    <${Head} job=${job.value} served=${serves.value === id} renew=${() => void (again.value += 1)} />
     <${Outcome} job=${job.value} />
     <section aria-labelledby="events"><h2 id="events">What happened</h2>
       <ol class="events" reversed>${events.value.map((one) => html`<li key=${one.id}>${moment(one.created_at)} ${one.message}</li>`)}</ol></section>`;
 }
 
-/** @param {{ job: Api.FineTuningJob, renew: () => void }} props */
-function Head({ job, renew }) {
+/** Whose weights a tuned model has now; a job's model may have been published anew since, or be gone.
+ * @param {string | null | undefined} model @param {AbortSignal} signal */
+async function jobThatServes(model, signal) {
+  if (!model) return undefined;
+  /** @type {Api.ModelList} */
+  const { data } = await call("GET", ["models"], { signal });
+  return data.find((one) => one.id === model)?.tuned?.job;
+}
+
+/** @param {{ job: Api.FineTuningJob, served: boolean, renew: () => void }} props */
+function Head({ job, served, renew }) {
   const { id, model, error, method, groundwork: report } = job;
   const act = async (/** @type {Promise<unknown>} */ work, /** @type {string} */ done) => {
     try {
@@ -72,7 +83,7 @@ function Head({ job, renew }) {
   return html`
     <header class="bar-of-choices"><h1>${job.fine_tuned_model ?? `${model}, ${method.type}`}</h1>
       ${write && isAtWork(job) && html`<button onClick=${cancel}>Cancel</button>`}
-      ${write && job.status === "succeeded" && html`<button class=${job.fine_tuned_model ? "quiet" : "primary"} onClick=${publish}>Publish</button>`}
+      ${write && job.status === "succeeded" && !served && html`<button class=${job.fine_tuned_model ? "quiet" : "primary"} onClick=${publish}>${job.fine_tuned_model ? "Serve again" : "Publish"}</button>`}
       ${write && !isAtWork(job) && html`<button class="quiet" onClick=${remove}>Delete</button>`}
     </header>
     <p data-state=${job.status}><${TuningState} job=${job} /></p>

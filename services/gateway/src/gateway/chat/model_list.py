@@ -52,7 +52,7 @@ async def get_model(exchange: Exchange, deps: Dependencies, principal: Principal
 
 async def plain_models(deps: Dependencies, principal: Principal) -> list[ModelInfo]:
     """The plain models that a key may use, routes among them: those that answer first."""
-    listed = listed_models(await deps.catalog.models(principal.tenant), await deps.routes.list_routes())
+    listed = listed_models(await deps.catalog.shown(principal.tenant), await deps.routes.list_routes())
     return sorted(
         (model for model in listed if principal.allows_model(model.id)), key=lambda m: ORDER.get(m.kind, len(ORDER))
     )

@@ -26,8 +26,8 @@ _NONE: Mapping[str, Callable[[], ServiceError]] = {
 }
 """What is said of kinds of which there need be no model."""
 DEFAULT = "default"
-UNKNOWN_SECONDS = 1.0
-"""How old the list may be by which a name is said to be no model's."""
+FRESH_SECONDS = 1.0
+"""How old the list may be that people are shown, or by which a name is said to be no model's."""
 OPENAI_S = re.compile(r"(omni|text)-moderation-[a-z0-9-]{1,40}")
 """Names of OpenAI's own moderation models, which clients send without being asked."""
 
@@ -171,7 +171,15 @@ class Catalog:
         found = (await self._models.get(None)).of_tenant(tenant)
         if named is None or named == DEFAULT or named in found.by_name or not is_plain(named):
             return found
-        return (await self._models.get(None, UNKNOWN_SECONDS)).of_tenant(tenant)
+        return (await self._models.get(None, FRESH_SECONDS)).of_tenant(tenant)
+
+    async def shown(self, tenant: str) -> Models:
+        """The same for a list that people look at, who may have published one a moment ago: at most a second old, or
+        while inference is away as old as `models` has them."""
+        try:
+            return (await self._models.get(None, FRESH_SECONDS)).of_tenant(tenant)
+        except ServiceError:
+            return await self.models(tenant)
 
     async def known(self, tenant: str) -> Models:
         """The same or, while inference is away, as last read: for prices, which nothing should wait for."""
