@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import FromClause
-from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.models.experiments import (
     BETTER_HIGH,
@@ -24,6 +21,7 @@ from contracts.models.experiments import (
 from contracts.models.routes import RouteSpec, RouteTarget, RouteVersion
 from gateway.experiments.errors import RouteNeverSplit
 from gateway.experiments.figures import METRICS, VariantSums, Window, variant_sums
+from gateway.experiments.looks import look_until_cancelled
 from gateway.experiments.sequential import Sums, difference, estimate
 from gateway.metrics import EXPERIMENTS_ENDED
 from gateway.routing.repository import ActiveRoute, RouteRepository
@@ -32,8 +30,6 @@ from servicekit.sql.database import Database
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 5.0
-LOOK_SHARE = 20.0
-"""The guard pauses so many times as long as its last look took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +72,7 @@ class Experiments:
 
     async def run(self) -> None:
         """Look at all guarded splits, until cancelled. Every replica does; one of them ends a split."""
-        while True:
-            began = time.perf_counter()
-            try:
-                await self.look()
-            except (SQLAlchemyError, OSError, TimeoutError) as error:
-                log.warning("guards of experiments could not look", reason=repr(error)[:300])
-            await asyncio.sleep(max(LOOK_SECONDS, LOOK_SHARE * (time.perf_counter() - began)))
+        await look_until_cancelled(self.look, seconds=LOOK_SECONDS, who="guards of experiments")
 
     async def look(self) -> None:
         """Once."""

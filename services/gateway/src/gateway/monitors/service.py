@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.improvement.monitors import Monitor, MonitorCreate, MonitorFigure, WorstAnswer
 from contracts.models.experiments import Metric
 from gateway.experiments.figures import METRICS
+from gateway.experiments.looks import look_until_cancelled
 from gateway.metrics import MONITORS_FALLEN
 from gateway.monitors.errors import NotMonitored
 from gateway.monitors.figures import Scope, Windows, monitor_sums, worst_answers
@@ -23,8 +21,6 @@ from servicekit.sql.database import Database
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 30.0
-LOOK_SHARE = 20.0
-"""It pauses so many times as long as the last look took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +63,7 @@ class Monitors:
 
     async def run(self) -> None:
         """Look at all, until cancelled. Every replica does; one of them writes what has changed."""
-        while True:
-            began = time.perf_counter()
-            try:
-                await self.look()
-            except (SQLAlchemyError, OSError, TimeoutError) as error:
-                log.warning("monitors could not look", reason=repr(error)[:300])
-            await asyncio.sleep(max(LOOK_SECONDS, LOOK_SHARE * (time.perf_counter() - began)))
+        await look_until_cancelled(self.look, seconds=LOOK_SECONDS, who="monitors")
 
     async def look(self) -> None:
         """Once."""
