@@ -116,8 +116,14 @@ def restarts(model: str) -> float | None:
     return REGISTRY.get_sample_value("groundwork_inference_engine_restarts_total", {"model": model})
 
 
+def sleepers() -> dict[str, float]:
+    """By model whether it sleeps. Other metrics, of which there may be thousands of samples, are not collected."""
+    collected = REGISTRY.restricted_registry(["groundwork_inference_asleep"]).collect()
+    return {sample.labels["model"]: sample.value for metric in collected for sample in metric.samples}
+
+
 def asleep(model: str) -> float | None:
-    return REGISTRY.get_sample_value("groundwork_inference_asleep", {"model": model})
+    return sleepers().get(model)
 
 
 async def use(server: LlamaServer) -> int | None:
