@@ -286,3 +286,22 @@ def test_while_the_lab_is_away_that_is_said_and_a_key_that_may_not_see_sets_has_
     page.goto(f"{home.base_url}/console/#/evaluations")
     page.get_by_text("Sign in with one that has the scope “evaluations:read”").wait_for()
     home.client.keys.revoke(made.id)
+
+
+def test_what_somebody_types_is_not_mixed_with_a_default_that_comes_late(
+    signed_in: Any, home: RunningHome, asked: str
+) -> None:
+    page = signed_in
+    held: list[Any] = []
+    page.route("**/v1/models", lambda route: held.append(route))
+    page.goto(f"{home.base_url}/console/#/evaluations/start?set={asked}")
+    form = page.get_by_role("form", name="New evaluation")
+    field = form.get_by_label("Asked of")
+    field.focus()
+    until(lambda: bool(held) or page.wait_for_timeout(10), "the models are asked for")
+    with page.expect_response("**/v1/models"):
+        held[0].continue_()
+    page.locator("#evaluation-targets option").first.wait_for(state="attached")
+    field.press_sequentially("sure")
+    assert field.input_value() == "sure"
+    assert faults(page) == []

@@ -22,6 +22,7 @@ export function Start({ sets }) {
   const version = useSignal(Number(given.get("version")) || 0);
   const split = useSignal("");
   const model = useSignal(given.get("model") ?? "");
+  const touched = useSignal(false);
   const targets = useSignal(/** @type {string[]} */ ([]));
   const problem = useSignal("");
   const busy = useSignal(false);
@@ -29,7 +30,7 @@ export function Start({ sets }) {
     call("GET", ["models"]).then(({ data }) => {
       targets.value = data.filter(({ kind }) => ASKED.has(kind)).sort((one, other) => Number(other.default) - Number(one.default)).map(({ id }) => id);
       const own = [`rag:${set.value}`, ...targets.value.filter((id) => id.startsWith("rag:")), ...targets.value];
-      if (!model.value) model.value = own.find((id) => targets.value.includes(id)) ?? "";
+      if (!model.value && !touched.value) model.value = own.find((id) => targets.value.includes(id)) ?? "";
     }, say);
   }, []);
   useEffect(() => {
@@ -78,7 +79,7 @@ export function Start({ sets }) {
       ${suite && html`<p class="hint">${suite.about}</p>`}
       ${!sets.length && html`<p class="hint">There is no question set of your own yet. <a href=${addressOf("evaluations", "add")}>Make one</a> to measure your documents.</p>`}
       <label>Asked of: a model, rag:COLLECTION, agent:NAME, prompt:NAME or prompt:NAME@VERSION
-        <input name="model" required maxlength="200" list="evaluation-targets" value=${model.value} onInput=${(/** @type {any} */ event) => (model.value = event.target.value)} autocomplete="off" /></label>
+        <input name="model" required maxlength="200" list="evaluation-targets" value=${model.value} onFocus=${() => (touched.value = true)} onInput=${(/** @type {any} */ event) => (model.value = event.target.value)} autocomplete="off" /></label>
       <datalist id="evaluation-targets">${targets.value.map((one) => html`<option value=${one}></option>`)}</datalist>
       ${model.value.startsWith("rag:") ? html`<${Documents} />` : html`<${Wording} />`}
       <${Judge} judges=${targets.value.filter((id) => !id.includes(":"))} />
