@@ -84,7 +84,7 @@ declare namespace Api {
     filter?: Filter | null;
     grounding?: "strict" | "annotate" | "off" | null;
     include?: ("sources" | "receipt")[];
-    mode?: "hybrid" | "dense" | "sparse";
+    mode?: "hybrid" | "dense" | "sparse" | null;
     model?: string | null;
     prompt?: string | null;
     reader?: string | null;
@@ -141,6 +141,12 @@ declare namespace Api {
     grounded: boolean;
     receipt: Receipt | null;
     sources: Source[] | null;
+  };
+  type AppliedTrial = {
+    applied_at: string;
+    before: Combination;
+    reverted_at: string | null;
+    settings: Combination;
   };
   type Approval = {
     tools: string[];
@@ -298,6 +304,7 @@ declare namespace Api {
     index: IndexState;
     language: string;
     max_input_tokens: number;
+    mode: "hybrid" | "dense" | "sparse";
     name: string;
     rerank: boolean;
     revision: number;
@@ -306,6 +313,7 @@ declare namespace Api {
   type CollectionChange = {
     delete_records?: boolean | null;
     description?: string | null;
+    mode?: "hybrid" | "dense" | "sparse" | null;
     rerank?: boolean | null;
   };
   type CollectionCreate = {
@@ -314,9 +322,14 @@ declare namespace Api {
     description?: string;
     embedding_model?: string;
     language?: string;
+    mode?: "hybrid" | "dense" | "sparse";
     name: string;
     rerank?: boolean;
     vectors?: Partial<VectorOptions>;
+  };
+  type Combination = {
+    mode: "hybrid" | "dense" | "sparse";
+    rerank: boolean;
   };
   type CompletionChoice = {
     finish_reason: string | null;
@@ -1767,7 +1780,7 @@ declare namespace Api {
     group_by?: "document" | null;
     limit?: number;
     min_score?: number | null;
-    mode?: "hybrid" | "dense" | "sparse";
+    mode?: "hybrid" | "dense" | "sparse" | null;
     neighbours?: number;
     offset?: number;
     query: string;
@@ -1937,6 +1950,67 @@ declare namespace Api {
     id: string;
     name: string;
   };
+  type Trial = {
+    answers: boolean;
+    applied: AppliedTrial | null;
+    budget_usd: string | null;
+    candidates: TrialCandidate[];
+    choose_questions: number;
+    choose_split: string | null;
+    collection: string;
+    confirm_questions: number;
+    confirm_split: string | null;
+    confirmation: TrialConfirmation | null;
+    cost_usd: string | null;
+    created_at: string;
+    done: number;
+    error: Failure | null;
+    finished_at: string | null;
+    id: string;
+    key_id: string;
+    may_apply: boolean;
+    measure: string;
+    question_set: string;
+    questions: number;
+    started_at: string | null;
+    status: "queued" | "running" | "completed" | "failed" | "cancelled" | "limit_reached";
+    verdict: string;
+    version: number;
+    waiting_on: string | null;
+  };
+  type TrialCandidate = {
+    against: MeasureComparison[];
+    cost_usd: string | null;
+    degraded: Record<string, number>;
+    error: Failure | null;
+    evaluation: string | null;
+    figures: Record<string, EvaluationFigure>;
+    number: number;
+    settings: Combination;
+    status: "queued" | "running" | "completed" | "failed" | "cancelled" | "limit_reached" | null;
+    words: string;
+  };
+  type TrialConfirmation = {
+    evaluation: string;
+    measures: MeasureComparison[];
+    number: number;
+    served_evaluation: string;
+  };
+  type TrialCreate = {
+    answers?: boolean;
+    budget_usd?: number | string | null;
+    choose_split?: string | null;
+    collection: string;
+    confirm_split?: string | null;
+    measure?: "retrieval_ndcg_10" | "retrieval_recall_10" | "answer_found" | "answer_f1";
+    question_set: string;
+    settings: TrialSettings;
+    version?: number | null;
+  };
+  type TrialSettings = {
+    mode?: ("hybrid" | "dense" | "sparse")[] | null;
+    rerank?: boolean[] | null;
+  };
   type TunedFrom = {
     digest: string;
     figures: Record<string, number>;
@@ -2088,6 +2162,7 @@ declare namespace Api {
     (method: "DELETE", path: readonly ["reviews", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["routes", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["session"], options?: Options<{}, never>): Promise<null>;
+    (method: "DELETE", path: readonly ["sweeps", string], options?: Options<{}, never>): Promise<null>;
     (method: "DELETE", path: readonly ["tenants", string], options?: Options<{}, never>): Promise<TenantDeletion>;
     (method: "DELETE", path: readonly ["threads", string], options?: Options<{}, never>): Promise<null>;
     (method: "GET", path: readonly ["agents"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: Agent[]; next_cursor: string | null }>;
@@ -2142,6 +2217,8 @@ declare namespace Api {
     (method: "GET", path: readonly ["routes"], options?: Options<{}, never>): Promise<{ data: Route[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["routes", string, "versions"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: RouteVersion[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["runs"], options?: Options<Partial<Record<"limit" | "cursor" | "agent" | "status", unknown>>, never>): Promise<{ data: Run[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["sweeps"], options?: Options<Partial<Record<"collection" | "limit" | "cursor", unknown>>, never>): Promise<{ data: Trial[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["sweeps", string], options?: Options<{}, never>): Promise<Trial>;
     (method: "GET", path: readonly ["tenants"], options?: Options<Partial<Record<"limit" | "cursor", unknown>>, never>): Promise<{ data: Tenant[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["tenants", string], options?: Options<{}, never>): Promise<Tenant>;
     (method: "GET", path: readonly ["threads"], options?: Options<Partial<Record<"limit" | "cursor" | "mine", unknown>>, never>): Promise<{ data: Thread[]; next_cursor: string | null }>;
@@ -2197,6 +2274,10 @@ declare namespace Api {
     (method: "POST", path: readonly ["routes", string, "versions", string, "activate"], options?: Options<{}, never>): Promise<Route>;
     (method: "POST", path: readonly ["session"], options?: Options<{}, never>): Promise<Me>;
     (method: "POST", path: readonly ["session", "token"], options?: Options<{}, never>): Promise<SessionToken>;
+    (method: "POST", path: readonly ["sweeps"], options?: Options<{}, TrialCreate>): Promise<Trial>;
+    (method: "POST", path: readonly ["sweeps", string, "apply"], options?: Options<{}, never>): Promise<Trial>;
+    (method: "POST", path: readonly ["sweeps", string, "cancel"], options?: Options<{}, never>): Promise<Trial>;
+    (method: "POST", path: readonly ["sweeps", string, "revert"], options?: Options<{}, never>): Promise<Trial>;
     (method: "POST", path: readonly ["tenants"], options?: Options<{}, TenantCreate>): Promise<Tenant>;
     (method: "POST", path: readonly ["threads"], options?: Options<{}, ThreadCreate>): Promise<Thread>;
     (method: "POST", path: readonly ["threads", string, "messages"], options?: Options<{}, MessagesCreate>): Promise<Thread>;
@@ -2238,6 +2319,7 @@ declare namespace Api {
     (path: readonly ["routes"], query?: {}, most?: number): Promise<Route[]>;
     (path: readonly ["routes", string, "versions"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<RouteVersion[]>;
     (path: readonly ["runs"], query?: Partial<Record<"limit" | "cursor" | "agent" | "status", unknown>>, most?: number): Promise<Run[]>;
+    (path: readonly ["sweeps"], query?: Partial<Record<"collection" | "limit" | "cursor", unknown>>, most?: number): Promise<Trial[]>;
     (path: readonly ["tenants"], query?: Partial<Record<"limit" | "cursor", unknown>>, most?: number): Promise<Tenant[]>;
     (path: readonly ["threads"], query?: Partial<Record<"limit" | "cursor" | "mine", unknown>>, most?: number): Promise<Thread[]>;
     (path: readonly ["threads", string, "history"], query?: Partial<Record<"limit" | "cursor" | "run_id", unknown>>, most?: number): Promise<HistoryMessage[]>;

@@ -46,6 +46,7 @@ def test_a_new_collection_is_asked_for_with_all_its_defaults() -> None:
         "description": "",
         "embedding_model": "auto",
         "language": "auto",
+        "mode": "hybrid",
         "rerank": False,
     }
     cut = {"strategy": "fixed", "max_tokens": 64, "overlap": 0}

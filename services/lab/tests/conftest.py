@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pytest_socket import disable_socket
 from services.lab.tests.generation.asking import Library, Meter
+from services.lab.tests.sweeps.sweeping import ScriptedCollections
 from services.lab.tests.tuning.learning import ScriptedMethod, ScriptedPublisher
 
 from lab.bootstrap import MIGRATIONS, open_sets
@@ -16,7 +17,8 @@ from lab.evaluations.service import Evaluations
 from lab.generation.publication import Publication
 from lab.generation.service import Generations
 from lab.settings import LabSettings
-from lab.tables import EVALUATION_JOBS, GENERATION_JOBS, TUNING_JOBS
+from lab.sweeps.service import Sweeps
+from lab.tables import EVALUATION_JOBS, GENERATION_JOBS, TRIAL_JOBS, TUNING_JOBS
 from lab.tuning.folders import JobFolders
 from lab.tuning.runtime import room_of
 from lab.tuning.service import Tuning
@@ -52,13 +54,14 @@ def method() -> ScriptedMethod:
 async def opened(settings: LabSettings, clock: ManualClock, method: ScriptedMethod) -> AsyncIterator[Dependencies]:
     database = Database.open(None, settings.data_dir, "lab")
     await migrate(database, MIGRATIONS)
-    tables = (EVALUATION_JOBS, GENERATION_JOBS, TUNING_JOBS)
-    asked, made, tuned = (JobStore(database, jobs, clock, 15.0, LocalNotifier()) for jobs in tables)
+    tables = (EVALUATION_JOBS, TRIAL_JOBS, GENERATION_JOBS, TUNING_JOBS)
+    asked, swept, made, tuned = (JobStore(database, jobs, clock, 15.0, LocalNotifier()) for jobs in tables)
     sets = open_sets(settings, database, clock)
     evaluations = Evaluations(asked, settings.evaluations_per_tenant)
+    sweeps = Sweeps(swept, ScriptedCollections(), Meter(), settings.sweeps_per_tenant)
     generations = Generations(made, Publication(sets, Library()), Meter(), settings.generations_per_tenant)
     folders = JobFolders(settings.data_dir / "tuning")
     tuning = Tuning(tuned, {method.name: method}, folders, room_of(settings), ScriptedPublisher(), works_here=True)
     probes = {"evaluations": database.probe, "tuning": database.probe}
-    yield Dependencies(database, sets, evaluations, generations, tuning, probes)
+    yield Dependencies(database, sets, evaluations, sweeps, generations, tuning, probes)
     await database.close()

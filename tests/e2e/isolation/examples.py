@@ -98,6 +98,9 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
         "POST /v1/question-sets/{name}/generations/{generation}/review": [{"accept_all": True}],
         "POST /v1/monitors": [{"name": "mine", "collection": VAULT}, {"name": "mine", "model": f"rag:{VAULT}"}],
         "POST /v1/evaluations": [{"question_set": QUESTIONS, "target": {"model": "default"}}],
+        "POST /v1/sweeps": [
+            {"collection": name, "question_set": QUESTIONS, "settings": {"rerank": [True]}} for name in (VAULT, SHARED)
+        ],
         "POST /v1/fine_tuning/jobs": [
             {"model": "none", "training_file": f"set:{name}"} for name in ("lessons", QUESTIONS)
         ],

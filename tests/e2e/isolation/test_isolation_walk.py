@@ -56,6 +56,7 @@ class Victim:
     feedback: str
     record: str
     evaluation: str
+    sweep: str
     generation: str
     tuning: str
     cursors: tuple[str, ...]
@@ -148,6 +149,10 @@ def victim(home: RunningHome) -> Iterator[Victim]:
             assert http.post("/v1/question-sets", json=asked).status_code == 201
         target = {"question_set": QUESTIONS, "target": {"model": "no-such-wombat"}}
         evaluation = http.post("/v1/evaluations", json=target).json()["id"]
+        found = [{"question": f"Where is wombat {n}?", "documents": [DOSSIER]} for n in range(40)]
+        assert http.post("/v1/question-sets", json={"name": "places", "items": found}).status_code == 201
+        tried = {"collection": VAULT, "question_set": "places", "settings": {"mode": ["sparse"]}}
+        sweep = http.post("/v1/sweeps", json=tried).json()["id"]
         wanted = {"collection": VAULT, "count": 1}
         generation = http.post(f"/v1/question-sets/{QUESTIONS}/generate", json=wanted).json()["id"]
         teaches = [{"question": f"What did wombat {n} say?", "answers": ["xylophone"]} for n in range(17)]
@@ -167,7 +172,7 @@ def victim(home: RunningHome) -> Iterator[Victim]:
         jobs.append(kept["job"]["id"])
         shas = [client.documents.get(VAULT, "second-dossier").sha256]
         words = ("wombat", "xylophone", "quetzal", "Zanzibar", "second-dossier", "third-dossier")
-        ids = (thread, run, feedback, record, evaluation, generation, tuning)
+        ids = (thread, run, feedback, record, evaluation, sweep, generation, tuning)
         secrets = (*words, DOSSIER, *chunks, *jobs, *shas, *ids)
         yield Victim(
             client,
@@ -179,6 +184,7 @@ def victim(home: RunningHome) -> Iterator[Victim]:
             feedback,
             record,
             evaluation,
+            sweep,
             generation,
             tuning,
             tuple(cursors),
@@ -222,6 +228,7 @@ def calls(http: httpx2.Client) -> list[Operation]:
         "POST /v1/question-sets",
         "POST /v1/monitors",
         "POST /v1/evaluations",
+        "POST /v1/sweeps",
         "POST /v1/fine_tuning/jobs",
     ]
 
@@ -242,6 +249,7 @@ def path_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "prompts": (PROMPT,),
         "question-sets": (QUESTIONS,),
         "evaluations": (victim.evaluation,),
+        "sweeps": (victim.sweep,),
         "monitors": (MONITOR,),
         "generations": (victim.generation,),
         "versions": ("1",),

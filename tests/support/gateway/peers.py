@@ -200,7 +200,11 @@ def retriever(public_key: Path, seen: Seen) -> FastAPI:
                 await asyncio.sleep(0.01)
         usage = {"embedding_tokens": 3, "embedding_model": "mini", "rerank_tokens": 0}
         metadata = {"usage": {"embedding_tokens": 0}}
-        hits = [{"metadata": metadata, "text": "x"}] if body["query"] == "tricky" else list(seen.hits)
+        hits = (
+            [{"metadata": metadata, "text": "x"}]
+            if body["query"] == "tricky"
+            else list(seen.hits_by_mode.get(body.get("mode"), seen.hits))
+        )
         return {"hits": hits, "degraded": [], "timings": {}, "usage": usage, "collection_revision": 4}
 
     return app
@@ -274,7 +278,13 @@ def ingest(public_key: Path, seen: Seen) -> FastAPI:
     @app.patch("/v1/collections/{name}")
     async def change(name: str, request: Request, caller: Annotated[Caller, require("ingest")]) -> dict[str, Any]:
         seen.note("ingest", request, caller)
-        return {"name": name}
+        seen.changes.setdefault(name, {}).update(await request.json())
+        return {**collection_of(name).model_dump(mode="json"), **seen.changes[name]}
+
+    @app.get("/v1/collections/{name}")
+    async def collection(name: str, request: Request, caller: Annotated[Caller, require("ingest")]) -> dict[str, Any]:
+        seen.note("ingest", request, caller)
+        return {**collection_of(name).model_dump(mode="json"), **seen.changes.get(name, {})}
 
     @app.delete("/v1/collections/{name}", status_code=204)
     @app.delete("/v1/collections/{name}/documents/{document}", status_code=204)

@@ -27,6 +27,10 @@ class Seen:
     births: dict[str, datetime] = field(default_factory=dict)
     hits: list[dict[str, Any]] = field(default_factory=list)
     """What a search finds."""
+    hits_by_mode: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """What a search in this mode finds instead."""
+    changes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What was changed of each collection."""
     citation: dict[str, Any] = field(default_factory=dict)
     """What the citation of an answer from documents has beside its quote."""
     documents: dict[str, str] = field(default_factory=dict)

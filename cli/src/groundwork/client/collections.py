@@ -15,6 +15,7 @@ from contracts.retrieval.collections import (
     VectorOptions,
 )
 from contracts.retrieval.reindex import ReindexRequest
+from contracts.retrieval.search import SearchMode
 from groundwork.client.connection import Connection
 from groundwork.errors import ApiError
 
@@ -34,6 +35,7 @@ class Collections:
         chunking: Chunking | None = None,
         language: str = "auto",
         vectors: VectorOptions | None = None,
+        mode: SearchMode = "hybrid",
         rerank: bool = False,
     ) -> Collection:
         """A new collection; raises `ApiError` 409 `collection_exists`."""
@@ -45,6 +47,7 @@ class Collections:
                 chunking=chunking or Chunking(),
                 language=language,
                 vectors=vectors or VectorOptions(),
+                mode=mode,
                 rerank=rerank,
             )
         )
@@ -75,9 +78,16 @@ class Collections:
         """All collections that the key may use."""
         return self._connection.pages(operations.LIST_COLLECTIONS)
 
-    def change(self, name: str, *, description: str | None = None, rerank: bool | None = None) -> Collection:
+    def change(
+        self,
+        name: str,
+        *,
+        description: str | None = None,
+        mode: SearchMode | None = None,
+        rerank: bool | None = None,
+    ) -> Collection:
         """Change how a collection is described and searched; raises `ApiError` 404."""
-        body = CollectionChange.model_construct(description=description, rerank=rerank)
+        body = CollectionChange.model_construct(description=description, mode=mode, rerank=rerank)
         return self._connection.model(
             operations.UPDATE_COLLECTION, name, json=body.model_dump(mode="json", exclude_none=True)
         )

@@ -42,6 +42,7 @@ from groundwork.client.improvement.monitors import Monitors
 from groundwork.client.improvement.question_generation import QuestionGeneration
 from groundwork.client.improvement.question_sets import QuestionSets
 from groundwork.client.improvement.records import Records
+from groundwork.client.improvement.sweeps import Sweeps
 from groundwork.client.improvement.tuning import Tuning
 from groundwork.client.jobs import Jobs
 from groundwork.client.prompts import Prompts
@@ -86,6 +87,7 @@ class Groundwork:
         self.question_sets = QuestionSets(self._connection)
         self.question_generation = QuestionGeneration(self._connection)
         self.evaluations = Evaluations(self._connection)
+        self.sweeps = Sweeps(self._connection)
         self.monitors = Monitors(self._connection)
         self.tuning = Tuning(self._connection)
         self.keys = administration.Keys(self._connection)
@@ -114,7 +116,7 @@ class Groundwork:
         limit: int = 10,
         offset: int = 0,
         filter: Filter | None = None,  # noqa: A002  # the API's word
-        mode: SearchMode = "hybrid",
+        mode: SearchMode | None = None,
         rerank: bool | None = None,
         group_by: Literal["document"] | None = None,
         min_score: float | None = None,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from contracts.improvement.correction import SIGNIFICANT, holm
 from groundwork.errors import QuestionsInvalid
-from groundwork.evaluation.correction import SIGNIFICANT, holm
 from groundwork.evaluation.report import Report
 from groundwork.evaluation.significance import Comparison, compare
 

@@ -48,18 +48,19 @@ def test_a_collection_needs_no_more_than_a_name() -> None:
         "chunking": {"strategy": "auto", "max_tokens": None, "overlap": 0},
         "language": "auto",
         "vectors": {"quantization": "none", "on_disk": False},
+        "mode": "hybrid",
         "rerank": False,
         "delete_records": False,
     }
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"description": None}, dict.fromkeys(("description", "rerank", "delete_records"))]
+    "body", [{}, {"description": None}, dict.fromkeys(("description", "mode", "rerank", "delete_records"))]
 )
 def test_a_change_changes_something(body: dict[str, Any]) -> None:
-    assert "give at least one of description, rerank, delete_records" in refusal(CollectionChange, body)[1]
+    assert "give at least one of description, mode, rerank, delete_records" in refusal(CollectionChange, body)[1]
 
 
-@pytest.mark.parametrize("body", [{"description": ""}, {"rerank": False}])
+@pytest.mark.parametrize("body", [{"description": ""}, {"mode": "sparse"}, {"rerank": False}])
 def test_an_empty_description_and_a_no_are_changes(body: dict[str, Any]) -> None:
     assert CollectionChange.model_validate(body).model_dump(exclude_none=True) == body

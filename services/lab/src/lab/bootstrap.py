@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from lab.api import administration, evaluations, generations, question_sets, tuning
+from lab.api import administration, evaluations, generations, question_sets, sweeps, tuning
 from lab.dependencies import Dependencies
 from lab.evaluations.runtime import evaluation_jobs
 from lab.evaluations.service import Evaluations
@@ -17,7 +17,8 @@ from lab.once import pruning
 from lab.questions.repository import Bounds
 from lab.questions.service import QuestionSets
 from lab.settings import LabSettings
-from lab.tables import EVALUATION_JOBS, GENERATION_JOBS, TUNING_JOBS
+from lab.sweeps.runtime import trial_parts
+from lab.tables import EVALUATION_JOBS, GENERATION_JOBS, TRIAL_JOBS, TUNING_JOBS
 from lab.tuning.runtime import tuning_parts
 from lab.workers import open_peers, open_store, open_worker
 from servicekit.core.clock import Clock
@@ -53,23 +54,25 @@ async def _open(
     settings: LabSettings, database: Database, gateway: Peer, inference: Peer, stack: AsyncExitStack
 ) -> Dependencies:
     """What is done with the database, and a worker for each kind of job."""
-    tables = (EVALUATION_JOBS, GENERATION_JOBS, TUNING_JOBS)
-    asked, made, tuned = (open_store(settings, database, jobs) for jobs in tables)
+    tables = (EVALUATION_JOBS, TRIAL_JOBS, GENERATION_JOBS, TUNING_JOBS)
+    asked, swept, made, tuned = (open_store(settings, database, jobs) for jobs in tables)
     sets = open_sets(settings, database, asked.clock)
     generations, generation_jobs = generation_parts(settings, made, sets, gateway)
     tunings, tuning_jobs, chore = tuning_parts(settings, tuned, gateway, inference)
     evaluation = evaluation_jobs(settings, gateway)
+    evaluations = Evaluations(asked, settings.evaluations_per_tenant)
+    trials, trial_jobs = trial_parts(settings, swept, evaluations, gateway)
     chores = [chore, pruning(tuned)]
     opened = {
         "evaluations": open_worker(settings, "evaluations", asked, evaluation, settings.evaluation_slots),
+        "sweeps": open_worker(settings, "sweeps", swept, trial_jobs, settings.sweeps_slots),
         "question_generation": open_worker(
             settings, "question_generation", made, generation_jobs, settings.generation_slots
         ),
         "tuning": open_worker(settings, "tuning", tuned, tuning_jobs, settings.tuning_slots, chores),
     }
     workers = {name: (await stack.enter_async_context(worker)).probe for name, worker in opened.items()}
-    evaluations = Evaluations(asked, settings.evaluations_per_tenant)
-    return Dependencies(database, sets, evaluations, generations, tunings, workers)
+    return Dependencies(database, sets, evaluations, trials, generations, tunings, workers)
 
 
 def create_app(settings: LabSettings, dependencies: Dependencies | None = None) -> FastAPI:
@@ -79,7 +82,8 @@ def create_app(settings: LabSettings, dependencies: Dependencies | None = None) 
         return open_dependencies(settings) if dependencies is None else nullcontext(dependencies)
 
     chosen: Callable[[], AbstractAsyncContextManager[Dependencies]] = opening
-    routers = [question_sets.router, generations.router, evaluations.router, tuning.router, administration.router]
+    subjects = (question_sets, generations, evaluations, sweeps, tuning, administration)
+    routers = [each.router for each in subjects]
     return build_app("lab", settings=settings, opening=chosen, routers=routers, probes=_probes)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lab.evaluations.service import Evaluations
 from lab.generation.service import Generations
 from lab.questions.service import QuestionSets
+from lab.sweeps.service import Sweeps
 from lab.tuning.service import Tuning
 from servicekit.core.probes import Probe
 from servicekit.sql.database import Database
@@ -20,6 +21,7 @@ class Dependencies:
     database: Database
     question_sets: QuestionSets
     evaluations: Evaluations
+    sweeps: Sweeps
     generations: Generations
     tuning: Tuning
     workers: Mapping[str, Probe]

@@ -5,6 +5,7 @@
 | groundwork_lab_question_sets_saved_total | outcome | saves of question sets: a `version`, `unchanged`, `refused` |
 | groundwork_lab_evaluations_total | status | evaluations that ended, by status |
 | groundwork_lab_questions_asked_total | outcome | questions of evaluations: `answered`, `failed` |
+| groundwork_lab_sweeps_total | status | sweeps that ended, by status |
 | groundwork_lab_generations_total | status | runs that made questions, by status at their end |
 | groundwork_lab_questions_generated_total | outcome | passages that were asked about: `kept`, `dropped` |
 | groundwork_lab_jobs_without_worker | kind | jobs that may run while none of their kind does; each replica has all |
@@ -23,6 +24,7 @@ SAVED = Counter("groundwork_lab_question_sets_saved_total", "Saves of question s
 
 EVALUATIONS = Counter("groundwork_lab_evaluations_total", "Evaluations that ended, by status.", ("status",))
 ASKED = Counter("groundwork_lab_questions_asked_total", "Questions of evaluations by outcome.", ("outcome",))
+SWEEPS = Counter("groundwork_lab_sweeps_total", "Sweeps that ended, by status.", ("status",))
 GENERATIONS = Counter("groundwork_lab_generations_total", "Runs that made questions, by status.", ("status",))
 GENERATED = Counter("groundwork_lab_questions_generated_total", "Passages asked about, by outcome.", ("outcome",))
 WITHOUT_WORKER = Gauge("groundwork_lab_jobs_without_worker", "Jobs that may run while none does.", ("kind",))
@@ -32,6 +34,7 @@ TUNING_LOSS = Gauge("groundwork_lab_tuning_loss", "The loss of the last step of 
 
 begin_at_zero(SAVED, ("version", "unchanged", "refused"))
 begin_at_zero(EVALUATIONS, ("completed", "failed", "cancelled", "limit_reached"))
+begin_at_zero(SWEEPS, ("completed", "failed", "cancelled", "limit_reached"))
 begin_at_zero(ASKED, ("answered", "failed"))
 begin_at_zero(GENERATIONS, ("completed", "failed", "cancelled", "limit_reached"))
 begin_at_zero(GENERATED, ("kept", "dropped"))

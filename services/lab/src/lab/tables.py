@@ -1,4 +1,4 @@
-"""The lab's tables: question sets, their versions and questions; evaluations and what was answered in them;
+"""The lab's tables: question sets, their versions and questions; evaluations, what was answered in them, and sweeps;
 runs that make questions from documents, and what they made; tuning jobs, what happened in them and what they learnt.
 
 A question is stored once for all the versions in a row that have it: from `first_version` to `last_version`, which is
@@ -85,12 +85,40 @@ EVALUATIONS = Table(
     Column("failed", Integer, nullable=False, server_default="0"),
     Column("figures", JSON, nullable=False),
     Column("spent", JSON),
+    Column("trial_id", String(40)),
+    Column("combination", Integer),
+    Column("part", String(10)),
     *job_indexes("evaluations"),
     Index("evaluations_of_a_tenant", "tenant", "id"),
+    Index("evaluations_of_a_trial", "trial_id", "combination", "part"),
 )
 """`judge` has the rubric's text as it was when the evaluation was started, `spent` what the usage ledger had of it when
-it was last asked."""
+it was last asked. One that is a sweep's has its id, the number of the combination that it asks, and which part of the
+questions."""
 EVALUATION_JOBS = JobTable(EVALUATIONS)
+
+SWEEPS = Table(
+    "sweeps",
+    metadata,
+    *job_columns(),
+    Column("collection", String(63), nullable=False),
+    Column("question_set", String(63), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("choose_split", String(63)),
+    Column("confirm_split", String(63)),
+    Column("choose_questions", Integer, nullable=False),
+    Column("confirm_questions", Integer, nullable=False),
+    Column("measure", String(40), nullable=False),
+    Column("answers", Boolean, nullable=False),
+    Column("combinations", JSON, nullable=False),
+    Column("budget_nano_usd", BigInteger),
+    Column("result", JSON, nullable=False),
+    Column("applied", JSON(none_as_null=True)),
+    *job_indexes("sweeps"),
+    Index("sweeps_of_a_tenant", "tenant", "id"),
+)
+"""`combinations`: the first is what served when it was started. `result` is empty until it has ended."""
+TRIAL_JOBS = JobTable(SWEEPS)
 
 ANSWERS = Table(
     "evaluation_answers",

@@ -7,8 +7,9 @@ import pytest
 from pydantic import BaseModel
 
 from contracts.core.errors import ErrorBody
-from contracts.improvement.evaluations import EvaluationTarget
+from contracts.improvement.evaluations import EvaluationCreate, EvaluationTarget
 from contracts.improvement.question_sets import QuestionRecord, Turn
+from lab.evaluations.measures import Known, measure
 from lab.evaluations.target import GatewayTarget
 from servicekit.core.errors import PeerError, ServiceError
 from servicekit.peers.client import Peer, PeerMalformed
@@ -95,3 +96,48 @@ async def test_what_is_wrong_with_one_question_is_its_own_and_all_else_is_raised
             await GatewayTarget(Gateway(_refusal(status, "gone")), 5).ask(RAG, QUESTION, "t", "r")
     with pytest.raises(PeerMalformed):
         await GatewayTarget(Gateway({**_answer(), "choices": []}), 5).ask(RAG, QUESTION, "t", "r")
+
+
+HIT = {
+    "collection": "handbook", "revision": 1, "chunk_id": "c", "text": "t", "score": 1.0, "scores": {}, "start": 0,
+    "end": 1,
+}  # fmt: skip
+
+
+async def test_a_search_alone_is_asked_for_documents_and_answers_nothing() -> None:
+    named = [{**HIT, **{name: one[name] for name in ("document_id", "source", "title")}} for one in CITED]
+    reply = {"hits": named, "collection_revision": 1, "degraded": ["rerank_unavailable"], "usage": {"rerank_tokens": 4}}
+    gateway = Gateway(reply)
+    target = EvaluationTarget.model_validate(
+        {"model": "search:handbook", "groundwork": {"mode": "sparse", "rerank": True}}
+    )
+    found = await GatewayTarget(gateway, 5).ask(target, QUESTION, "token", "eval_1.1.1.1")
+    assert (found.said.text, found.said.sources, found.tokens) == (None, ["leave.md", "Guide", "d3"], 4)
+    assert found.report == {"sources": ["leave.md", "Guide", "d3"], "degraded": ["rerank_unavailable"]}
+    (asked,) = gateway.asked
+    assert (asked["path"], asked["query"]) == ("/v1/collections/handbook/search", "How many days?")
+    assert (asked["mode"], asked["rerank"], asked["group_by"], asked["limit"]) == ("sparse", True, "document", 10)
+    figures = measure(Known(["27"], QUESTION.documents), found.said)
+    assert sorted(figures) == ["retrieval_ndcg_10", "retrieval_recall_10"], "nothing of an answer that there is not"
+    refused = await GatewayTarget(Gateway(_refusal(422, "x")), 5).ask(target, QUESTION, "t", "r")
+    assert refused.refused
+    with pytest.raises(PeerError):
+        await GatewayTarget(Gateway(_refusal(404, "collection_not_found")), 5).ask(target, QUESTION, "t", "r")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"model": "search:"},
+        {"model": "search:a+b"},
+        {"model": "search:handbook", "parameters": {"temperature": 0}},
+        {"model": "search:handbook", "groundwork": {"grounding": "off"}},
+    ],
+)
+def test_a_search_takes_what_a_search_takes(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="search"):
+        EvaluationTarget.model_validate(wrong)
+    with pytest.raises(ValueError, match="gives none"):
+        EvaluationCreate.model_validate(
+            {"question_set": "a", "target": {"model": "search:handbook"}, "judge": {"model": "m"}}
+        )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from services.retriever.tests.conftest import TENANT, Bench
 
-from contracts.retrieval.collections import CollectionCreate
+from contracts.retrieval.collections import CollectionChange, CollectionCreate
 from retriever.errors import CollectionNotFound
 from retriever.models.protocol import EmbeddingModel
 from servicekit.core.errors import Forbidden
@@ -277,3 +277,21 @@ class TestSeveralModels:
         reply = await both.search("lantern oil", ["first"])
         assert reply.degraded == ["dense_unavailable"]
         assert reply.usage.embeddings == {"hashed": 2}
+
+
+async def test_a_search_that_names_no_mode_looks_as_its_collection_says(bench: Bench) -> None:
+    await _fill(bench)
+    await _fill(bench, "other", seed=1)
+
+    async def found(*collections: str, **options: str) -> list[tuple[bool, bool]]:
+        reply = await bench.search("lantern copper", collections or ("handbook",), **options)
+        return [(hit.scores.dense is not None, hit.scores.fused is not None) for hit in reply.hits]
+
+    assert await found() == await found(mode="hybrid")
+    change = CollectionChange(mode="sparse")
+    changed = await bench.parts.collection_repository.update_collection(TENANT, "handbook", change)
+    assert changed.mode == "sparse"
+    assert await found() == await found(mode="sparse") != await found(mode="hybrid")
+    assert await found("handbook", "other") == await found("handbook", "other", mode="hybrid"), "they differ"
+    await bench.parts.collection_repository.update_collection(TENANT, "other", change)
+    assert await found("handbook", "other") == await found("handbook", "other", mode="sparse")

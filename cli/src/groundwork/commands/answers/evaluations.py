@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from contracts.improvement.correction import SIGNIFICANT, holm
 from contracts.improvement.evaluations import AskedJudge, Evaluation, EvaluationComparison
-from groundwork.commands.answers import monitors
+from groundwork.commands.answers import monitors, sweeps
 from groundwork.commands.answers.prompts import typed
 from groundwork.commands.answers.question_sets import set_reference
 from groundwork.commands.session import Session, session_of
 from groundwork.errors import GroundworkError
-from groundwork.evaluation.correction import SIGNIFICANT, holm
 
 SUCCEEDED = "succeeded"
 """The measure of every question: whether there is an answer."""
@@ -37,6 +37,7 @@ class NothingGated(GroundworkError):
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
     commands.add_typer(monitors.commands)
+    commands.add_typer(sweeps.commands)
     app.add_typer(commands)
 
 
@@ -46,7 +47,7 @@ def start(
     questions: Annotated[
         str, typer.Argument(metavar="SET", help="NAME[@N], or a suite that ships: safety:injection, …")
     ],
-    model: Annotated[str, typer.Argument(help="A model, rag:COLLECTION, agent:NAME or prompt:NAME[@N].")],
+    model: Annotated[str, typer.Argument(help="A model, rag: or search:COLLECTION, agent:NAME, prompt:NAME[@N].")],
     split: Annotated[str | None, typer.Option(help="Only the questions of this split.")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of `groundwork`; for several.")] = None,
     parameter: Annotated[

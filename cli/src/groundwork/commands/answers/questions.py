@@ -30,7 +30,9 @@ def search(
     query: Annotated[str, typer.Argument(help="What to look for.")],
     collection: Annotated[str, typer.Option("--collection", "-c", help="Where to look.")],
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="How many chunks to show.")] = 5,
-    mode: Annotated[SearchMode, typer.Option(help="By meaning, by words, or both.")] = "hybrid",
+    mode: Annotated[
+        SearchMode | None, typer.Option(help="By meaning, by words, or both; as the collection says by default.")
+    ] = None,
 ) -> None:
     """Find the chunks that fit a query best."""
     session = session_of(context)

@@ -16,6 +16,7 @@ from contracts.retrieval.collections import (
     CollectionCreate,
     VectorOptions,
 )
+from contracts.retrieval.search import SearchMode
 from groundwork.commands.session import session_of
 from groundwork.errors import GroundworkError
 
@@ -55,6 +56,7 @@ def create(
     language: Annotated[str, typer.Option(help="How words are analysed: `auto` or a two-letter code.")] = "auto",
     quantization: Quantization = None,
     on_disk: OnDisk = None,
+    mode: Annotated[SearchMode, typer.Option(help="How searches look that don't say otherwise.")] = "hybrid",
     rerank: Annotated[bool, typer.Option("--rerank", help="Rerank searches that don't say otherwise.")] = False,
 ) -> None:
     """Make a collection. `groundwork ingest` makes one with the defaults where there is none."""
@@ -67,6 +69,7 @@ def create(
             chunking=cut or Chunking(),
             language=language,
             vectors=vectors_of(quantization, on_disk, VectorOptions()) or VectorOptions(),
+            mode=mode,
             rerank=rerank,
         )
     except ValidationError as error:

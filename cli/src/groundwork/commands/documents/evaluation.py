@@ -16,7 +16,7 @@ from contracts.documents.documents import Document
 from contracts.retrieval.collections import Collection
 from contracts.retrieval.search import SearchMode
 from groundwork.client import Groundwork
-from groundwork.commands.answers import benchmarks
+from groundwork.commands.answers import benchmarks, sweeps
 from groundwork.commands.answers.question_sets import set_reference
 from groundwork.commands.result_files import CannotWrite, check_files, write_result
 from groundwork.commands.session import Session, progress_bar, session_of
@@ -63,11 +63,12 @@ UNFINISHED = ("queued", "processing")
 
 
 class _SearchesByDefault(TyperGroup):
-    """`eval COLLECTION QUESTIONS` measures searches, of a collection called `model` too; `eval model MODEL --tasks`
-    a model."""
+    """`eval COLLECTION QUESTIONS` measures searches, of a collection called `model` or `sweep` too; `eval model MODEL
+    --tasks` a model; `eval sweep COLLECTION SET --set` tries settings."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        named = args and (args[0] == SEARCHES or (args[0] == benchmarks.NAME and benchmarks.is_meant(args[1:])))
+        meant = {benchmarks.NAME: benchmarks.is_meant, sweeps.NAME: sweeps.is_meant}
+        named = args and (args[0] == SEARCHES or (args[0] in meant and meant[args[0]](args[1:])))
         if args and not named and args != ["--help"] and args != ["-h"]:
             args = [SEARCHES, *args]
         return super().parse_args(ctx, args)
@@ -82,10 +83,11 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(
         cls=_SearchesByDefault,
         no_args_is_help=True,
-        help="Measure searches of a collection (`eval COLLECTION QUESTIONS`), or a model by standard benchmarks.",
+        help="Measure searches of a collection (`eval COLLECTION QUESTIONS`), or a model; try settings.",
     )
     group.command(SEARCHES)(evaluate)
     group.command(benchmarks.NAME)(benchmarks.evaluate_model)
+    group.command(sweeps.NAME)(sweeps.start)
     app.add_typer(group, name="eval")
 
 

@@ -7,6 +7,7 @@ import { say } from "../parts/notice.js";
 import { changes } from "./uploads.js";
 
 const STRATEGIES = ["auto", "recursive", "markdown", "sentence", "fixed"];
+const MODES = [["hybrid", "by both"], ["dense", "by meaning"], ["sparse", "by words"]];
 const POLL_MS = 1000;
 const OPEN = new Set(["queued", "running"]);
 
@@ -27,7 +28,7 @@ function Description({ collection }) {
   async function save(event) {
     event.preventDefault();
     const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
-    const json = { description: String(form.get("description")), rerank: form.get("rerank") === "on", delete_records: form.get("delete_records") === "on" };
+    const json = { description: String(form.get("description")), mode: /** @type {Api.Collection["mode"]} */ (form.get("mode")), rerank: form.get("rerank") === "on", delete_records: form.get("delete_records") === "on" };
     try {
       await call("PATCH", ["collections", collection.name], { json });
       await readCollections();
@@ -40,6 +41,7 @@ function Description({ collection }) {
     <form onSubmit=${save}>
       <h2>Description and search</h2>
       <label>Description <input name="description" maxlength="2000" defaultValue=${collection.description} /></label>
+      <label>Searches that don't say so themselves look <select name="mode">${MODES.map(([mode, words]) => html`<option value=${mode} selected=${mode === collection.mode}>${words}</option>`)}</select></label>
       <label><input type="checkbox" name="rerank" defaultChecked=${collection.rerank} /> Rerank searches that don't say so themselves</label>
       <label><input type="checkbox" name="delete_records" defaultChecked=${collection.delete_records} /> Delete records of answers with the documents that they quote</label>
       <button>Save</button>

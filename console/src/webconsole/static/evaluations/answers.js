@@ -50,7 +50,7 @@ export function Answers({ id, measure, other = "", titles, swapped = false, none
 /** @param {{ given: Api.GivenAnswer, measure: string, recorded: boolean }} props */
 function Given({ given: { answer, error, figures, answer_id: id, report }, measure, recorded }) {
   return html`
-    ${error ? html`<p class="problem">${error.message}</p>` : html`<${Clipped} text=${answer || "(nothing)"} />`}
+    ${error ? html`<p class="problem">${error.message}</p>` : html`<${Clipped} text=${answer || (Array.isArray(report.sources) && report.sources.join(", ")) || "(nothing)"} />`}
     <p class="hint">${figures[measure] !== undefined && textOf(measure)(figures[measure])}${report.abstained === true && ", abstained"}
       ${recorded && id && html` <a href=${addressOf("records", id)}>Its record</a>`}</p>`;
 }

@@ -13,6 +13,9 @@ import { GenerationPage } from "../generated/run.js";
 import { StartGeneration } from "../generated/start.js";
 import { MonitorList } from "../monitors/list.js";
 import { MonitorPage } from "../monitors/monitor.js";
+import { TrialList } from "../sweeps/list.js";
+import { StartSweep } from "../sweeps/start.js";
+import { TrialPage } from "../sweeps/sweep.js";
 import { TuningJob } from "../tuning/job.js";
 import { TuningList } from "../tuning/list.js";
 import { StartTuning } from "../tuning/start.js";
@@ -45,6 +48,7 @@ export function Evaluations() {
         ${!sets.value.length && html`<p class="hint">There are none yet.</p>`}
         ${may("evaluations:write") && html`<a class="button quiet" href=${addressOf("evaluations", "add")}>New question set</a>
           <a class="button quiet" href=${addressOf("evaluations", "generate")}>Questions from documents</a>
+          <a class="button quiet" href=${addressOf("evaluations", "sweep")}>Try search settings</a>
           <a class="button quiet" href=${addressOf("evaluations", "tune")}>Tune a model</a>`}
       </nav>
       <section class="inside evaluations" aria-label="Evaluations"><${Inside} key=${`${what} ${name} ${part}`} what=${what} name=${name} part=${part} sets=${sets.value} changed=${read} /></section>
@@ -59,6 +63,8 @@ function Inside({ what, name, part, sets, changed }) {
   if (what === "generated" && part) return html`<${GenerationPage} set=${name} id=${part} changed=${changed} />`;
   if (what === "tune") return html`<${StartTuning} sets=${sets} />`;
   if (what === "tuned" && name) return html`<${TuningJob} id=${name} />`;
+  if (what === "sweep") return html`<${StartSweep} sets=${sets} />`;
+  if (what === "sweeps" && name) return html`<${TrialPage} id=${name} />`;
   if (what === "monitors") return name ? html`<${MonitorPage} name=${name} />` : html`<${MonitorList} />`;
   if (what === "start") return html`<${Start} sets=${sets} />`;
   if (what === "runs" && name) return html`<${Run} id=${name} />`;
@@ -68,5 +74,6 @@ function Inside({ what, name, part, sets, changed }) {
     ${!sets.length && html`<p class="hint">An evaluation asks the questions of a set, and measures the answers. Beside the safety suites that ship, make sets of your own: from a file, from
       documents, or with “Add to question set” in the search lab and in records.</p>`}
     <${RunList} />
+    <${TrialList} />
     <${TuningList} />`;
 }

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Audience = Literal["agent", "ingest", "inference", "retriever", "lab", "models", "grants", "answers"]
+Audience = Literal["agent", "ingest", "inference", "retriever", "lab", "models", "grants", "answers", "collections"]
 """Who may accept a token. `models` is the gateway's model plane; `grants` its exchange for a fresh token;
-`answers` its answers to what a service asks in a key's place, as the public API gives them."""
+`answers` its answers to what a service asks in a key's place, as the public API gives them, and `collections` the
+changes of collections that a service makes there."""
 
 INSTALLATION_TENANT = "-"
 """The gateway's own calls: not a valid tenant name, so that it owns nothing."""
@@ -52,9 +53,9 @@ class Delegation(BaseModel):
         return self.models is None or name in self.models
 
 
-Purpose = Literal["documents", "runs", "evaluations", "tuning"]
-"""What a fresh token is for: an ingest job, a run of an agent, an evaluation, which asks in its key's place, or a
-tuning job, which learns on a model that the key may use."""
+Purpose = Literal["documents", "runs", "evaluations", "tuning", "sweeps"]
+"""What a fresh token is for: an ingest job, a run of an agent, an evaluation, which asks in its key's place, a
+tuning job, which learns on a model that the key may use, or a sweep, which changes how a collection is searched."""
 
 
 class TokenExchange(BaseModel):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from contracts.core.base import Count, Line, Name, Reply, Request, Timestamp
+from contracts.core.base import NAME, Count, Line, Name, Reply, Request, Timestamp
 from contracts.core.errors import ErrorBody
 from contracts.core.values import Passed, Text
 from contracts.documents.documents import Failure
@@ -15,6 +15,10 @@ from contracts.improvement.question_sets import QuestionRecord
 from contracts.models.chat import AnswerOptions
 
 MOST_PARAMETERS = 30
+SEARCH = "search:"
+"""What a target begins with that is a collection's search alone."""
+SEARCH_OPTIONS = frozenset(("filter", "mode", "rerank"))
+"""What can be set of it."""
 MEASURE_PATTERN = "^[a-z0-9_]+$"
 EvaluationStatus = Literal["queued", "running", "completed", "failed", "cancelled", "limit_reached"]
 Measure = Literal[
@@ -29,7 +33,8 @@ FINAL_EVALUATION_STATUSES: tuple[EvaluationStatus, ...] = ("completed", "failed"
 
 
 class EvaluationTarget(Request):
-    """What is asked: a model, `rag:`, `agent:` or `prompt:`, with settings."""
+    """What is asked: a model, `rag:`, `agent:` or `prompt:`, with settings; or `search:COLLECTION`, which finds
+    documents and answers nothing."""
 
     model: Annotated[Line, StringConstraints(min_length=1, max_length=200)]
     groundwork: AnswerOptions | None = None
@@ -42,6 +47,17 @@ class EvaluationTarget(Request):
         taken = {"model", "messages", "groundwork", "stream", "n", "user"} & set(self.parameters)
         if taken:
             raise ValueError(f"'{sorted(taken)[0]}' is not for parameters: it is set by the evaluation, or beside them")
+        return self
+
+    @model_validator(mode="after")
+    def _only_searches(self) -> Self:
+        if not self.model.startswith(SEARCH):
+            return self
+        given = set() if self.groundwork is None else self.groundwork.model_fields_set
+        if NAME.fullmatch(self.model.removeprefix(SEARCH)) is None:
+            raise ValueError("'search:' is followed by the name of one collection")
+        if self.parameters or given - SEARCH_OPTIONS:
+            raise ValueError("a search has no parameters, and of groundwork only filter, mode and rerank; ask rag:")
         return self
 
 
@@ -74,6 +90,12 @@ class EvaluationCreate(Request):
     name: Annotated[Line, StringConstraints(max_length=200)] = ""
     budget_usd: Annotated[Decimal, Field(gt=0, max_digits=12, decimal_places=6)] | None = None
     """No question is asked once so much was spent; those that are under way end."""
+
+    @model_validator(mode="after")
+    def _judges_answers(self) -> Self:
+        if self.judge is not None and self.target.model.startswith(SEARCH):
+            raise ValueError("a judge judges answers, and a search gives none; leave 'judge' out, or ask rag:")
+        return self
 
 
 class EvaluationFigure(Reply):

@@ -26,7 +26,8 @@ class AnswerOptions(Request):
 
     filter: Filter | None = None
     top_k: Annotated[int, Field(ge=1, le=50)] = 8
-    mode: SearchMode = "hybrid"
+    mode: SearchMode | None = None
+    """Null: as the collection says, and of several that differ `hybrid`."""
     rerank: bool | None = None
     grounding: Grounding | None = None
     style: Style | None = None

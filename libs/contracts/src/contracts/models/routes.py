@@ -13,7 +13,6 @@ from contracts.core.values import Text
 from contracts.models.catalog import AGENT, RAG
 from contracts.models.chat import AnswerOptions
 from contracts.models.experiments import Guard, GuardEnd
-from contracts.retrieval.search import SearchMode
 
 MAX_MODELS = 16
 ANSWERING = (RAG, AGENT, PROMPT)
@@ -39,7 +38,6 @@ class VariantSettings(AnswerOptions):
     """What a `rag:` target sets of its answers; null leaves it to who asks."""
 
     top_k: Annotated[int, Field(ge=1, le=50)] | None = None  # type: ignore[assignment]
-    mode: SearchMode | None = None  # type: ignore[assignment]
     filter: None = None
     """Which documents are meant, and what is to be seen of them, is the caller's affair."""
     include: None = None  # type: ignore[assignment]

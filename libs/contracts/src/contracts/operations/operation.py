@@ -59,6 +59,7 @@ _NAMED = {
     "question-sets": ("question-set", NAME),
     "generations": ("generation", _ID),
     "evaluations": ("evaluation", _ID),
+    "sweeps": ("sweep", _ID),
     "monitors": ("monitor", NAME),
     "threads": ("thread", _ID),
     "runs": ("run", _ID),

@@ -15,6 +15,7 @@ from contracts.operations import (
     question_sets,
     records,
     sessions,
+    sweeps,
     tuning,
 )
 from contracts.operations.operation import Operation
@@ -30,6 +31,7 @@ OPERATIONS: tuple[Operation[Any], ...] = tuple(
         records,
         question_sets,
         evaluations,
+        sweeps,
         tuning,
         administration,
         sessions,

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from contracts.core.base import Count, Line, Name, Reply, Request, Timestamp
+from contracts.retrieval.search import SearchMode
 
 ChunkingStrategy = Literal["auto", "recursive", "markdown", "sentence", "fixed"]
 
@@ -60,6 +61,8 @@ class CollectionCreate(Request):
     chunking: Chunking = Chunking()
     language: Language = "auto"
     vectors: VectorOptions = VectorOptions()
+    mode: SearchMode = "hybrid"
+    """How searches look that don't say so themselves: by meaning, by words, or both."""
     rerank: bool = False
     """Whether searches that don't say so themselves are reranked."""
     delete_records: bool = False
@@ -76,6 +79,8 @@ class CollectionChange(Request):
     """Body of `PATCH /v1/collections/{name}`: what is to be otherwise; the rest stays. At least one."""
 
     description: Annotated[Line, StringConstraints(max_length=2000)] | None = None
+    mode: SearchMode | None = None
+    """How searches look that don't say so themselves; a sweep says which is best for the collection."""
     rerank: bool | None = None
     """Whether searches that don't say so themselves are reranked; switch it on where `groundwork eval` shows a gain."""
     delete_records: bool | None = None
@@ -83,8 +88,8 @@ class CollectionChange(Request):
 
     @model_validator(mode="after")
     def _some_change(self) -> CollectionChange:
-        if self.description is None and self.rerank is None and self.delete_records is None:
-            raise ValueError("give at least one of description, rerank, delete_records")
+        if all(value is None for value in (self.description, self.mode, self.rerank, self.delete_records)):
+            raise ValueError("give at least one of description, mode, rerank, delete_records")
         return self
 
 
@@ -131,6 +136,7 @@ class Collection(Reply):
     chunking: Chunking
     language: str = "auto"
     vectors: VectorOptions = VectorOptions()
+    mode: SearchMode = "hybrid"
     rerank: bool = False
     delete_records: bool = False
     documents: Count = 0

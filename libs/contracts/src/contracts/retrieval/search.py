@@ -95,7 +95,8 @@ class SearchOptions(Request):
     limit: Annotated[int, Field(ge=1, le=100)] = 10
     offset: Annotated[int, Field(ge=0, le=10_000)] = 0
     filter: Filter | None = None
-    mode: SearchMode = "hybrid"
+    mode: SearchMode | None = None
+    """By meaning, by words, or both; null: as the collection says, and of several that differ `hybrid`."""
     rerank: bool | None = None
     group_by: Literal["document"] | None = None
     min_score: Annotated[float, Field(allow_inf_nan=False)] | None = None

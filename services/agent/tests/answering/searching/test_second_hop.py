@@ -74,7 +74,7 @@ def _bench(gone: ServiceError | None = None) -> Bench:
 async def test_a_question_that_names_what_it_asks_for_by_another_document_gets_both() -> None:
     bench = _bench()
     answer = await bench.ask(QUESTION, groundwork={"include": ["sources"]})
-    assert [request.mode for request in bench.search.requests] == ["hybrid", "sparse"]
+    assert [request.mode for request in bench.search.requests] == [None, "sparse"]
     assert answer.groundwork is not None
     assert "floors" in {source.document_id for source in answer.groundwork.sources or []}
 

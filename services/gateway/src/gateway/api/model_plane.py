@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import Request
 
-from contracts.access.delegation import Delegation, FreshToken, Spent, SpentQuestion, TokenExchange
+from contracts.access.delegation import Delegation, FreshToken, Purpose, Spent, SpentQuestion, TokenExchange
 from contracts.agents.runs import EndedRun
 from contracts.core.base import Name
 from contracts.models.catalog import ModelList
 from contracts.models.chat import ChatRequest
-from contracts.operations.documents import GET_DOCUMENT, LIST_CHUNKS, LIST_DOCUMENTS, READERS, SEARCH_COLLECTION
+from contracts.operations.documents import (
+    GET_COLLECTION,
+    GET_DOCUMENT,
+    LIST_CHUNKS,
+    LIST_DOCUMENTS,
+    READERS,
+    SEARCH_COLLECTION,
+    UPDATE_COLLECTION,
+)
 from contracts.operations.models import CREATE_CHAT_COMPLETION
 from contracts.operations.operation import Operation
 from contracts.operations.reach import CHAT, Reach
@@ -21,7 +29,7 @@ from contracts.retrieval.search import SearchRequest
 from gateway.admin import tenant_deletion
 from gateway.auth.errors import ScopeMissing
 from gateway.auth.keys import Principal
-from gateway.auth.tokens import DOCUMENT_RUNS, EVALUATIONS, JOBS, RUNS, TUNING
+from gateway.auth.tokens import DOCUMENT_RUNS, EVALUATIONS, JOBS, RUNS, SWEEPS, TUNING, Audiences
 from gateway.chat.model_list import plain_models
 from gateway.chat.service import Question, answer_from_model
 from gateway.chat.service import chat as chat_of_key
@@ -49,8 +57,10 @@ ModelReader = Annotated[Caller, require("models", "chat", "agents", "search", "d
 AnswerCaller = Annotated[Caller, require("answers", *CREATE_CHAT_COMPLETION.scopes)]
 SearchingCaller = Annotated[Caller, require("answers", *SEARCH_COLLECTION.scopes)]
 ReadingCaller = Annotated[Caller, require("answers", *READERS)]
+ChangingCaller = Annotated[Caller, require("collections", *UPDATE_COLLECTION.scopes)]
 """A service in a key's place; what the key may do now is asked once more."""
 TenantAdmin = Annotated[Caller, require("models", "admin")]
+OF_LAB: Mapping[Purpose, Audiences] = {"evaluations": EVALUATIONS, "sweeps": SWEEPS, "tuning": TUNING}
 Answer = Callable[[Exchange, MeteredCall], Awaitable[None]]
 
 
@@ -149,6 +159,18 @@ async def list_documents_as_public(deps: Deps, caller: ReadingCaller) -> Any:
     return await _passed_on(deps, caller, LIST_DOCUMENTS)
 
 
+@router.get(GET_COLLECTION.path, response_model=None)
+async def get_collection_as_public(deps: Deps, caller: ReadingCaller) -> Any:
+    """A collection, as the key sees it."""
+    return await _passed_on(deps, caller, GET_COLLECTION)
+
+
+@router.patch(UPDATE_COLLECTION.path, response_model=None)
+async def update_collection_as_public(deps: Deps, caller: ChangingCaller) -> Any:
+    """Change how a collection is searched, as the key may."""
+    return await _passed_on(deps, caller, UPDATE_COLLECTION)
+
+
 @router.get(GET_DOCUMENT.path, response_model=None)
 async def get_document_as_public(deps: Deps, caller: ReadingCaller) -> Any:
     """One document, as the key sees it."""
@@ -176,10 +198,10 @@ async def exchange_grant(body: TokenExchange, request: Request, deps: Deps) -> F
     if body.purpose == "runs":
         principal.require("agents")
         audiences = DOCUMENT_RUNS if principal.scopes & set(READERS) else RUNS
-    elif body.purpose in ("evaluations", "tuning"):
+    elif body.purpose in OF_LAB:
         principal.require("evaluations:write")
-        principal = replace(principal, bulk=principal.bulk or body.purpose == "evaluations")
-        audiences = EVALUATIONS if body.purpose == "evaluations" else TUNING
+        principal = replace(principal, bulk=principal.bulk or body.purpose != "tuning")
+        audiences = OF_LAB[body.purpose]
     if body.spends:
         await deps.admission.ask(principal, await left_in_budgets(deps, principal.tenant), deps.clock.now())
     token = deps.issuer.token(principal, audiences, grant.request_id, body.call_id)

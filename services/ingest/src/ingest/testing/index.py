@@ -74,6 +74,7 @@ class MemoryIndex:
             chunking=wanted.chunking,
             language=wanted.language,
             vectors=wanted.vectors,
+            mode=wanted.mode,
             rerank=wanted.rerank,
             delete_records=wanted.delete_records,
             created_at=datetime.now(UTC),

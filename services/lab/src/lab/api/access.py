@@ -11,6 +11,7 @@ from lab.evaluations.service import Evaluations
 from lab.generation.service import Generations
 from lab.questions.repository import Viewer
 from lab.questions.service import QuestionSets
+from lab.sweeps.service import Sweeps
 from lab.tuning.service import Tuning
 from servicekit.auth.delegation import Caller, require
 from servicekit.jobs.tables import JobOwner
@@ -34,6 +35,11 @@ async def _evaluations(request: Request) -> Evaluations:
     return opened
 
 
+async def _sweeps(request: Request) -> Sweeps:
+    opened: Sweeps = request.app.state.dependencies.sweeps
+    return opened
+
+
 async def _generations(request: Request) -> Generations:
     opened: Generations = request.app.state.dependencies.generations
     return opened
@@ -47,6 +53,7 @@ async def _tuning(request: Request) -> Tuning:
 Grant = Annotated[str | None, Header(alias="Groundwork-Grant", max_length=16_384)]
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
 Runs = Annotated[Evaluations, Depends(_evaluations)]
+Trials = Annotated[Sweeps, Depends(_sweeps)]
 Generating = Annotated[Generations, Depends(_generations)]
 Tunings = Annotated[Tuning, Depends(_tuning)]
 Library = Annotated[QuestionSets, Depends(_question_sets)]

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from contracts.access.tenancy import TenantKeys
 from contracts.core.base import Name
 from contracts.documents.documents import DeletedDocument
-from lab.api.access import Generating, Library, Runs, Tunings
+from lab.api.access import Generating, Library, Runs, Trials, Tunings
 from lab.once import delete_answers
 from servicekit.auth.delegation import Caller, check_tenant_admin, require, require_installation
 from servicekit.backup import tables as backup_tables
@@ -42,6 +42,7 @@ async def delete_tenant(
     caller: TenantAdmin,
     sets: Library,
     runs: Runs,
+    sweeps: Trials,
     generations: Generating,
     tuning: Tunings,
 ) -> None:
@@ -49,6 +50,7 @@ async def delete_tenant(
     check_tenant_admin(caller, name)
     await tuning.delete_tenant(name)
     await generations.delete_tenant(name)
+    await sweeps.delete_tenant(name)
     await runs.delete_tenant(name)
     await sets.delete_tenant(name)
     await delete_answers(sets.database, body.key_ids)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from contracts.access.delegation import Spent, SpentQuestion
+from contracts.access.delegation import Purpose, Spent, SpentQuestion
 from servicekit.auth.grants import SPENT_SECONDS, GrantExchange
 from servicekit.peers.client import Peer
 
@@ -39,9 +39,9 @@ def room_in_budget(row: Mapping[str, Any], spent: int | None, at_once: int) -> i
 class EvaluationGrants:
     """Exchanges grants at the gateway's model plane."""
 
-    def __init__(self, plane: Peer) -> None:
+    def __init__(self, plane: Peer, purpose: Purpose = "evaluations") -> None:
         self._plane = plane
-        self._exchange = GrantExchange(plane, "evaluations")
+        self._exchange = GrantExchange(plane, purpose)
 
     async def token(self, grant: str, *, fresh: bool = False, call_id: str | None = None) -> str:
         """A token to ask with."""

@@ -183,7 +183,7 @@ class EvaluationJobs(JobKind[LeasedJob]):
         spec = job.row["judge"]
         token = partial(self.grants.token, job.row["grant_token"], call_id=job.id)
         judge = Judge(self.target, spec["model"], spec["text"], token)
-        return replace(answered, judged=await judge.judge(question, answered.said.text, name))
+        return replace(answered, judged=await judge.judge(question, answered.said.text or "", name))
 
     async def _keep(
         self, job: LeasedJob, number: int, question: QuestionRecord, answered: Answered, tries: int, pending: Pending

@@ -10,7 +10,7 @@ does not define is left out, and says so by its count.
 | numbers_exact | whose answers have numbers | all numbers of one of them stand in what was said, by value |
 | citations_supported | whose answer cites | each citation supports its sentence, as the answer says itself |
 | citations_expected | with documents, whose answer cites | each citation is of a relevant document |
-| documents_cited | with documents | each relevant document is cited |
+| documents_cited | with documents, asked for an answer | each relevant document is cited |
 | retrieval_ndcg_10, retrieval_recall_10 | with documents, answers with sources | relevant ones come first |
 | answered | that are answerable | it was answered |
 | abstained | that are not | it was not |
@@ -32,7 +32,8 @@ DEPTH = 10
 class Said:
     """What a target answered."""
 
-    text: str
+    text: str | None
+    """Null of what answers nothing: a search."""
     abstained: bool | None = None
     """Null where the target does not tell."""
     cited: Sequence[str] = ()
@@ -55,7 +56,7 @@ class Known:
 def measure(known: Known, said: Said) -> Figures:
     """The figures that the question defines, each from 0 to 1."""
     found: Figures = {}
-    if known.answers:
+    if known.answers and said.text is not None:
         found |= measure_text(known.answers, said.text)
     if said.cited:
         found["citations_supported"] = _share(said.supported)
@@ -80,7 +81,9 @@ def recall(grades: Mapping[str, int], ranked: Sequence[str], depth: int = DEPTH)
 
 
 def _of_documents(grades: Mapping[str, int], said: Said) -> Figures:
-    found = {"documents_cited": recall(grades, said.cited, len(said.cited))}
+    found = {}
+    if said.text is not None:
+        found["documents_cited"] = recall(grades, said.cited, len(said.cited))
     if said.cited:
         found["citations_expected"] = _share([document in grades for document in said.cited])
     if said.sources is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ from contracts.access.delegation import Spent
 from contracts.core.pages import Page
 from contracts.improvement.evaluations import FINAL_EVALUATION_STATUSES, Evaluation, EvaluationCreate
 from contracts.improvement.question_sets import QuestionSet
+from contracts.improvement.sweeps import TrialPart
 from lab.errors import EvaluationNotFound, EvaluationUnfinished, TooManyEvaluations
 from lab.evaluations.figures import Measured
 from lab.evaluations.judging.judge import judge_row
@@ -26,8 +28,23 @@ NANO = Decimal(10**9)
 COLUMNS = EVALUATIONS.c
 
 
+@dataclass(frozen=True, slots=True)
+class TrialPlace:
+    """Whose evaluation it is, of which of its combinations, and on which part of the questions."""
+
+    trial_id: str
+    combination: int
+    part: TrialPart
+
+
 def create_evaluation(
-    connection: Connection, owner: JobOwner, wanted: EvaluationCreate, questions: QuestionSet, count: int, now: datetime
+    connection: Connection,
+    owner: JobOwner,
+    wanted: EvaluationCreate,
+    questions: QuestionSet,
+    count: int,
+    now: datetime,
+    place: TrialPlace | None = None,
 ) -> str:
     """Queue one; its id."""
     evaluation_id = new_id("eval")
@@ -45,6 +62,9 @@ def create_evaluation(
         "budget_nano_usd": None if wanted.budget_usd is None else int(wanted.budget_usd * NANO),
         "questions": count,
         "figures": {},
+        "trial_id": None if place is None else place.trial_id,
+        "combination": None if place is None else place.combination,
+        "part": None if place is None else place.part,
     }
     connection.execute(insert(EVALUATIONS).values(**row))
     return evaluation_id
@@ -65,8 +85,8 @@ def get_evaluation(connection: Connection, viewer: Viewer, evaluation_id: str) -
 def list_evaluations(
     connection: Connection, viewer: Viewer, limit: int, cursor: str | None, question_set: str | None, status: str | None
 ) -> Page[Evaluation]:
-    """Newest first."""
-    query = _seen(viewer)
+    """Newest first, without those of sweeps."""
+    query = _seen(viewer).where(COLUMNS.trial_id.is_(None))
     if question_set is not None:
         query = query.where(COLUMNS.question_set == question_set)
     if status is not None:

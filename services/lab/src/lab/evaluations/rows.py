@@ -12,6 +12,7 @@ from lab.evaluations.judging.judge import agreement
 from lab.evaluations.judging.rubric import OF_JUDGE, REPORT
 from lab.evaluations.measures import Known, Said, measure
 from lab.evaluations.pairs import pair_figures
+from lab.evaluations.parts import asked_part
 from lab.evaluations.target import BLOCKED, BLOCKS, Answered
 from lab.questions.repository import Viewer
 from lab.safety import suites
@@ -25,11 +26,12 @@ Measured = list[tuple[Sequence[str], Mapping[str, float]]]
 
 
 def unanswered(connection: Connection, row: Mapping[str, Any]) -> list[tuple[int, QuestionRecord]]:
-    """The questions of the version that have no answer yet, by number, the last one first."""
+    """The questions that are asked of the version and have no answer yet, by number, the last one first."""
     viewer = Viewer(row["tenant"], row["grant_key_id"])
     questions = suites.all_questions(connection, viewer, row["question_set"], row["version"], row["split"])
     known = set(connection.execute(select(ANSWERS.c.number).where(ANSWERS.c.evaluation_id == row["id"])).scalars())
-    return [(number, one) for number, one in reversed(list(enumerate(questions, start=1))) if number not in known]
+    asked = asked_part(connection, row, enumerate(questions, start=1))
+    return [(number, one) for number, one in reversed(asked) if number not in known]
 
 
 def measured_answers(
@@ -90,7 +92,7 @@ def _measured(question: QuestionRecord, answered: Answered) -> tuple[dict[str, f
     known, rule = Known(question.answers, question.documents, question.answerable), rule_of(question.metadata)
     figures = measure(known, answered.said)
     report: dict[str, Any] = {}
-    if rule is not None:
+    if rule is not None and answered.said.text is not None:
         safety = measure_safety(rule, answered.said.text, abstained=answered.said.abstained)
         figures |= safety.figures
         report |= {} if safety.decision is None else {DECISION: safety.decision}

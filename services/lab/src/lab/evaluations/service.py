@@ -130,7 +130,7 @@ class Evaluations:
         same = (first.question_set, first.version) == (second.question_set, second.version)
         alike = _judge(first) == _judge(second)
         kept = [each for each in found if alike or each[1].measure not in OF_JUDGE]
-        measures = [_shown(label, difference) for label, difference in kept]
+        measures = [shown_difference(label, difference) for label, difference in kept]
         return EvaluationComparison(
             first=first_id, second=second_id, same_version=same, same_judge=alike, measures=measures
         )
@@ -144,6 +144,7 @@ def _judge(one: Evaluation) -> tuple[str, str] | None:
     return None if one.judge is None else (one.judge.model, one.judge.digest)
 
 
-def _shown(label: str | None, one: Difference) -> MeasureComparison:
+def shown_difference(label: str | None, one: Difference) -> MeasureComparison:
+    """As the API tells it."""
     figures = {name: getattr(one, name) for name in Difference.__dataclass_fields__}
     return MeasureComparison.model_validate({**figures, "label": label, "verdict": one.verdict, "words": one.words})

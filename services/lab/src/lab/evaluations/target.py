@@ -7,20 +7,23 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
 
 from contracts.core.errors import ErrorBody
-from contracts.improvement.evaluations import EvaluationTarget
+from contracts.improvement.evaluations import SEARCH, EvaluationTarget
 from contracts.improvement.question_sets import QuestionRecord
+from contracts.retrieval.search import SearchOptions, SearchReply
 from lab.evaluations.judging.rubric import Judged
-from lab.evaluations.measures import Said
+from lab.evaluations.measures import DEPTH, Said
 from servicekit.core.errors import PeerError
 from servicekit.peers.client import Peer, PeerMalformed
 
 REQUEST_ID = "X-Request-Id"
 UNCACHED = {"Cache-Control": "no-cache, no-store"}
 """An answer that is given again costs nothing and takes no time: it would say nothing of the target."""
+_NAMES = {"document_id", "source", "title"}
 KEPT = ("grounded", "abstained", "answer_kind", "degraded", "receipt")
 """Of what an answer says of itself."""
 GONE = frozenset((401, 403, 404))
@@ -90,6 +93,8 @@ class GatewayTarget:
 
     async def ask(self, target: EvaluationTarget, question: QuestionRecord, token: str, request_id: str) -> Answered:
         """As `Target` says."""
+        if target.model.startswith(SEARCH):
+            return await self._search(target, question, token, request_id)
         began = time.perf_counter()
         try:
             answer = await self.gateway.call(
@@ -102,17 +107,42 @@ class GatewayTarget:
                 timeout_seconds=self.seconds,
             )
         except PeerError as error:
-            if error.http_status in GONE or error.http_status in LATER or error.http_status >= 500:
-                raise
-            refused = error.http_status in REFUSED and error.code not in ITS_OWN
-            return Answered(Said(""), _ms(began), error=error.error, refused=refused)
+            return _refused(error, began)
         if not answer.choices:
             raise PeerMalformed(self.gateway.name)
         return _answered(answer, _ms(began), question.documents)
 
+    async def _search(
+        self, target: EvaluationTarget, question: QuestionRecord, token: str, request_id: str
+    ) -> Answered:
+        """The documents that a search finds, in its order."""
+        options = {} if target.groundwork is None else target.groundwork.model_dump(exclude_unset=True)
+        words = question.turns[-1].content if question.turns else question.question
+        wanted = SearchOptions.model_validate({"query": words, "limit": DEPTH, "group_by": "document", **options})
+        path = f"/v1/collections/{quote(target.model.removeprefix(SEARCH), safe='')}/search"
+        headers, began = {REQUEST_ID: request_id}, time.perf_counter()
+        try:
+            reply = await self.gateway.call(
+                "POST", path, SearchReply, token=token, body=wanted, headers=headers, timeout_seconds=self.seconds
+            )
+        except PeerError as error:
+            return _refused(error, began)
+        found = [_document(hit.model_dump(include=_NAMES), question.documents) for hit in reply.hits]
+        used = reply.usage.embedding_tokens + reply.usage.rerank_tokens
+        report = {"sources": found, **({"degraded": reply.degraded} if reply.degraded else {})}
+        return Answered(Said(None, sources=found), _ms(began), used, report=report)
+
 
 class _Body(BaseModel):
     model_config = ConfigDict(extra="allow")
+
+
+def _refused(error: PeerError, began: float) -> Answered:
+    """What is this question's own; raises any other."""
+    if error.http_status in GONE or error.http_status in LATER or error.http_status >= 500:
+        raise error
+    refused = error.http_status in REFUSED and error.code not in ITS_OWN
+    return Answered(Said(""), _ms(began), error=error.error, refused=refused)
 
 
 def _body(target: EvaluationTarget, question: QuestionRecord) -> dict[str, Any]:

@@ -118,7 +118,7 @@ class Maker:
         target = EvaluationTarget(model=self.wanted.model, parameters=PARAMETERS)
         answer = await self._ask(target, record, self.name(number, "ask"))
         answers = [passage["key"] or passage["text"]]
-        yield "model", cleaned(answer.said.text), answers, answer.error
+        yield "model", cleaned(answer.said.text or ""), answers, answer.error
 
     async def _judge(
         self, number: int, made_by: str, passage: Passage, question: str, answers: Sequence[str]
@@ -151,10 +151,10 @@ class Maker:
             return "not_answered", ""
         if not any(_overlaps(passage, one) for one in said.citations):
             return "other_passage", ""
-        read = " ".join([said.said.text, *(str(one.get("quote") or "") for one in said.citations)])
+        read = " ".join([said.said.text or "", *(str(one.get("quote") or "") for one in said.citations)])
         if answer is not None and not set(words_of(answer)) <= set(words_of(read)):
             return "other_answer", ""
-        text = " ".join(said.said.text.split())[:SHOWN_CHARS]
+        text = " ".join((said.said.text or "").split())[:SHOWN_CHARS]
         return None, f"A search finds its passage at place {rank}, and the answer cites it: {text}"
 
     async def _ask(self, target: EvaluationTarget, record: QuestionRecord, name: str) -> Answered:

@@ -19,6 +19,7 @@ from contracts.retrieval.collections import (
     ShadowIndex,
     VectorOptions,
 )
+from contracts.retrieval.search import SearchMode
 from retriever.catalog.generations import BUILDING, DROPPED, Generation, new_row
 from retriever.catalog.tables import collections, documents, generations
 from retriever.errors import CollectionExists, CollectionNotFound
@@ -47,6 +48,7 @@ class CollectionRecord:
     chunking: dict[str, Any]
     language: str
     vector_options: dict[str, Any]
+    mode: SearchMode
     rerank: bool
     delete_records: bool
     revision: int
@@ -98,6 +100,7 @@ class CollectionRepository:
             "chunking": wanted.chunking.model_dump(mode="json"),
             "language": wanted.language,
             "vector_options": wanted.vectors.model_dump(mode="json"),
+            "mode": wanted.mode,
             "rerank": wanted.rerank,
             "delete_records": wanted.delete_records,
             "revision": 0,
@@ -285,6 +288,7 @@ def _to_collection(record: CollectionRecord, counts: RowMapping | None, shadow: 
         chunking=Chunking.model_validate(record.chunking),
         language=record.language,
         vectors=VectorOptions.model_validate(record.vector_options),
+        mode=record.mode,
         rerank=record.rerank,
         delete_records=record.delete_records,
         documents=0 if counts is None else counts["documents"],

@@ -38,6 +38,7 @@ collections = Table(
     Column("chunking", JSON, nullable=False),
     Column("language", String(8), nullable=False),
     Column("vector_options", JSON, nullable=False),
+    Column("mode", String(16), nullable=False, server_default="hybrid"),
     Column("rerank", Boolean, nullable=False),
     Column("delete_records", Boolean, nullable=False, server_default=false()),
     Column("revision", Integer, nullable=False),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from contracts.retrieval.search import Hit, Scores, SearchReply, SearchRequest, SearchUsage
+from contracts.retrieval.search import Hit, Scores, SearchMode, SearchReply, SearchRequest, SearchUsage
 from retriever.catalog.collections import CollectionRecord, CollectionRepository
 from retriever.catalog.generations import CollectionGone
 from retriever.catalog.revisions import RevisionRepository
@@ -54,6 +54,8 @@ class Query:
     request: SearchRequest
     token: str
     where: filters.Where | None
+    mode: SearchMode = "hybrid"
+    """As the request says, else as its collections do."""
     stages: Stages = field(default_factory=lambda: Stages(SEARCH_SECONDS))
     degraded: list[str] = field(default_factory=list)
     embedded: dict[str, int] = field(default_factory=dict)
@@ -90,7 +92,7 @@ class Query:
 
     def for_collection(self, record: CollectionRecord) -> CollectionQuery:
         """The query as one collection is searched with it."""
-        sparse = None if self.request.mode == "dense" else query_vector(self.request.query, record.language)
+        sparse = None if self.mode == "dense" else query_vector(self.request.query, record.language)
         model = record.embedding_model
         return CollectionQuery(self.dense.get(model), sparse, self.unrelated.get(model, 0.0))
 
@@ -138,19 +140,20 @@ class SearchService:
         alone where nothing can be embedded), the cosine of a dense one, BM25 of a sparse one. Raises
         `CollectionNotFound`, and in dense mode what inference raised.
         """
-        query = Query(request, token, filters.where(request.filter))
+        query = Query(request, token, filters.where(request.filter), request.mode or "hybrid")
         await asyncio.sleep(0)  # with embedded stores nothing below may wait: who searches in a loop keeps nobody off
         try:
             with model_call("retrieval", None, "internal", _about(request)) as span:
                 reply = await self._search(tenant, query)
-                span.set({"groundwork.hits": len(reply.hits), "groundwork.degraded": tuple(reply.degraded)})
+                span.set({"groundwork.search_mode": query.mode, "groundwork.hits": len(reply.hits)})
+                span.set({"groundwork.degraded": tuple(reply.degraded)})
         except ServiceError as error:
-            SEARCHES.labels(request.mode, "error").inc()
+            SEARCHES.labels(query.mode, "error").inc()
             if query.embedded:
                 error.usage = query.usage().model_dump()
             raise
         outcome = "degraded" if reply.degraded else "ok" if reply.hits else "empty"
-        SEARCHES.labels(request.mode, outcome).inc()
+        SEARCHES.labels(query.mode, outcome).inc()
         return reply
 
     async def _search(self, tenant: str, query: Query) -> SearchReply:
@@ -163,6 +166,7 @@ class SearchService:
             searched = [record for record in records if not record.is_unbound]  # in others there is nothing yet
             if not searched:
                 return self._reply(query, records, [])
+            query.mode = query.request.mode or _mode_of(searched)
             query.reranked = self._to_rerank(query.request, searched)
             await self._embed(query, searched)
             try:
@@ -182,7 +186,7 @@ class SearchService:
 
     async def _embed(self, query: Query, records: Sequence[CollectionRecord]) -> None:
         """Embed the query once a model; a hybrid search does without where that fails."""
-        if query.request.mode == "sparse":
+        if query.mode == "sparse":
             return
         dimensions = {record.embedding_model: record.dimensions for record in records}
         for model, length in dimensions.items():
@@ -195,7 +199,7 @@ class SearchService:
                     EMBEDDING_TOKENS.labels("query").inc(made.tokens)
                     query.unrelated[model] = await self._unrelated(model, query.token)
             except ServiceError as error:
-                if query.request.mode == "dense" or not _is_passing(error):
+                if query.mode == "dense" or not _is_passing(error):
                     raise
                 log.warning("searching by words alone", model=model, error=error.code)
                 query.degraded.append("dense_unavailable")
@@ -292,8 +296,14 @@ class SearchService:
         )
 
 
+def _mode_of(records: Sequence[CollectionRecord]) -> SearchMode:
+    """As all of them say."""
+    modes = {record.mode for record in records}
+    return modes.pop() if len(modes) == 1 else "hybrid"
+
+
 def _about(request: SearchRequest) -> Attributes:
-    return {"gen_ai.data_source.id": ",".join(request.collections), "groundwork.search_mode": request.mode}
+    return {"gen_ai.data_source.id": ",".join(request.collections)}
 
 
 def _ranking(
@@ -302,7 +312,7 @@ def _ranking(
     found = [each for pool in pools for each in pool.found.values() if not visibility.hides(each)]
     open_pools = [(record.name, pool) for record, pool in zip(records, pools, strict=True) if not pool.exhausted]
     best = None
-    if query.request.mode == "hybrid":
+    if query.mode == "hybrid":
         best = best_of_pools(records, pools, found)
         half = {each for pool in pools for each in pool.half}
         ranked = fusion.rank_fused([each for each in found if each.id not in half] if half else found, best)
@@ -355,7 +365,7 @@ def _first(
 
 def _hit(query: Query, ranked: RankedCandidate, stored: StoredPoint) -> Hit:
     found = ranked.found
-    fused = ranked.score if query.request.mode == "hybrid" and not query.degraded else None
+    fused = ranked.score if query.mode == "hybrid" and not query.degraded else None
     return make_hit(found.collection, stored, ranked.score, Scores(dense=found.dense, sparse=found.sparse, fused=fused))
 
 

@@ -34,7 +34,7 @@ async def retrieve(state: AnswerState, context: Context) -> AnswerState:
 async def _with_second_hop(conversation: Conversation, query: str, hits: list[Hit], context: Context) -> list[Hit]:
     """The hits, the last of them for what the first only leads to; nothing changes where all there is was found."""
     options = conversation.options
-    if options.mode != "hybrid" or options.top_k < LEAST_ROOM or len(hits) < options.top_k:
+    if options.mode not in (None, "hybrid") or options.top_k < LEAST_ROOM or len(hits) < options.top_k:
         return hits
     onward = leads_to(query, hits[0])
     if onward is None:
@@ -77,7 +77,7 @@ async def find(conversation: Conversation, query: str, context: Context, **chang
     if len(query) > MAX_QUERY_CHARS:
         query = query[:MAX_QUERY_CHARS]
         context.receipt.degrade("query_truncated")
-    asked = {
+    wanted = {
         "collections": list(conversation.collections),
         "query": query,
         "limit": options.top_k,
@@ -86,6 +86,7 @@ async def find(conversation: Conversation, query: str, context: Context, **chang
         "rerank": options.rerank,
         "neighbours": context.settings.neighbours,
     }
+    asked = {name: value for name, value in wanted.items() if value is not None}
     request = SearchRequest.model_validate({**asked, **changes})
     reply = await context.search.search(request, context.token)
     context.receipt.add_search(reply, request.collections)

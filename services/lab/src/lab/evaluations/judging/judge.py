@@ -72,7 +72,7 @@ class Judge:
                 return (
                     Verdict(None, error=said.error, refused=said.refused)
                     if said.error
-                    else read_verdict(said.said.text)
+                    else read_verdict(said.said.text or "")
                 )
             await asyncio.sleep(PAUSE_SECONDS * tried)
         raise AssertionError("the last try returns")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from groundwork.evaluation.correction import holm
+from contracts.improvement.correction import holm
 
 
 def test_p_values_are_read_together_and_stay_in_their_order() -> None:

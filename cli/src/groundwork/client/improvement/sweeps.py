@@ -1,0 +1,88 @@
+"""Sweeps: `client.sweeps`. Scopes: `evaluations:write` and `search` to start one, `documents` to apply it, too."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from contracts.improvement.evaluations import FINAL_EVALUATION_STATUSES
+from contracts.improvement.sweeps import Trial
+from contracts.operations import sweeps as operations
+from groundwork.client.connection import Connection
+from groundwork.errors import WaitTimeout
+
+POLL_SECONDS = 1.0
+
+
+class Sweeps:
+    """Settings of a collection's search, tried on a question set."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def start(
+        self,
+        collection: str,
+        question_set: str,
+        settings: Mapping[str, Sequence[Any]],
+        *,
+        version: int | None = None,
+        choose_split: str | None = None,
+        confirm_split: str | None = None,
+        measure: str | None = None,
+        answers: bool = False,
+        budget_usd: str | None = None,
+    ) -> Trial:
+        """Queue one: `{"mode": ["hybrid", "sparse"], "rerank": [False, True]}` tries each with each. The questions of
+        one split choose, those of another confirm; without both the set is halved."""
+        body = {
+            "collection": collection,
+            "question_set": question_set,
+            "settings": {name: list(values) for name, values in settings.items()},
+            "version": version,
+            "choose_split": choose_split,
+            "confirm_split": confirm_split,
+            "measure": measure,
+            "answers": answers or None,
+            "budget_usd": budget_usd,
+        }
+        given = {field: value for field, value in body.items() if value is not None}
+        return self._connection.model(operations.CREATE_TRIAL, json=given)
+
+    def get(self, trial_id: str) -> Trial:
+        """One, with what each combination has shown so far."""
+        return self._connection.model(operations.GET_TRIAL, trial_id)
+
+    def wait(self, trial_id: str, *, timeout: float = 3600.0) -> Trial:
+        """One that has ended, however; raises `WaitTimeout`."""
+        until, pause = time.monotonic() + timeout, threading.Event()
+        while (found := self.get(trial_id)).status not in FINAL_EVALUATION_STATUSES:
+            if time.monotonic() > until:
+                raise WaitTimeout(
+                    f"The sweep '{trial_id}' has not ended within {timeout:.0f} s: {found.done} of at most "
+                    f"{found.questions} questions. It goes on; ask again."
+                )
+            pause.wait(POLL_SECONDS)
+        return found
+
+    def list(self, *, collection: str | None = None) -> Iterator[Trial]:
+        """All, newest first."""
+        return self._connection.pages(operations.LIST_TRIALS, params={"collection": collection})
+
+    def apply(self, trial_id: str) -> Trial:
+        """Have the collection searched as was found significantly better; raises `ApiError` 409 where nothing was."""
+        return self._connection.model(operations.APPLY_TRIAL, trial_id)
+
+    def revert(self, trial_id: str) -> Trial:
+        """Undo what was applied."""
+        return self._connection.model(operations.REVERT_TRIAL, trial_id)
+
+    def cancel(self, trial_id: str) -> Trial:
+        """End one; what was measured stays."""
+        return self._connection.model(operations.CANCEL_TRIAL, trial_id)
+
+    def delete(self, trial_id: str) -> None:
+        """One that has ended, with its evaluations."""
+        self._connection.call(operations.DELETE_TRIAL, trial_id)

@@ -1,0 +1,133 @@
+"""What can be wrong with a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from servicekit.core.errors import Conflict, InvalidRequest, NotFound, QueueFull
+
+
+class TrialNotFound(NotFound):
+    """The tenant has no such sweep."""
+
+    code = "sweep_not_found"
+
+    def __init__(self, trial_id: str) -> None:
+        super().__init__(f"There is no sweep '{trial_id[:100]}'. GET /v1/sweeps lists them.", param="id")
+
+
+class TrialFinished(Conflict):
+    """It has ended already."""
+
+    code = "sweep_finished"
+
+    def __init__(self, trial_id: str, status: str) -> None:
+        super().__init__(f"The sweep '{trial_id}' has ended already ({status}).")
+
+
+class TrialUnfinished(Conflict):
+    """It is still queued or at work."""
+
+    code = "sweep_unfinished"
+
+    def __init__(self, trial_id: str) -> None:
+        super().__init__(f"The sweep '{trial_id}' has not ended. Cancel it first.")
+
+
+class TooManySweeps(QueueFull):
+    """As many are queued or at work as may be."""
+
+    code = "too_many_sweeps"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"{most} sweeps of this tenant are queued or at work, which is the most. Wait for one, or cancel one.",
+            retry_after=60,
+        )
+
+
+class TooManyCombinations(InvalidRequest):
+    """More combinations than one sweep may have."""
+
+    code = "too_many_combinations"
+
+    def __init__(self, count: int, most: int) -> None:
+        super().__init__(
+            f"These settings make {count} combinations with the one that serves; a sweep has {most} at most. Try fewer "
+            "values, or what matters most first and the rest in a second sweep.",
+            param="settings",
+        )
+
+
+class NothingToTry(InvalidRequest):
+    """The settings are those that serve."""
+
+    code = "nothing_to_try"
+
+    def __init__(self, served: str) -> None:
+        super().__init__(
+            f"The collection is searched so already ({served}), and no other combination is given. Add values to try.",
+            param="settings",
+        )
+
+
+class TooFewQuestions(InvalidRequest):
+    """A part of the questions could not decide anything."""
+
+    code = "too_few_questions"
+
+    def __init__(self, name: str, version: int, split: str | None, count: int, measure: str) -> None:
+        where = "a half of its questions" if split is None else f"its split '{split}'"
+        super().__init__(
+            f"Version {version} of the question set '{name}' has {count} questions in {where} of which '{measure}' is "
+            "defined, by their documents or answers. Fewer than 6 can't tell a difference from luck, neither where one "
+            "is chosen nor where it is confirmed. Add questions: groundwork questions generate makes some.",
+            param="question_set",
+        )
+
+
+class TrialBroken(InvalidRequest):
+    """A combination that others are compared with, or that was chosen, could not be evaluated."""
+
+    code = "sweep_broken"
+
+    def __init__(self, combination: str, failure: Mapping[str, Any] | None) -> None:
+        why = "its evaluation was cancelled or deleted" if failure is None else str(failure["message"])[:500]
+        super().__init__(
+            f"The evaluation of '{combination}' did not end well: {why} Mend that, and start another sweep."
+        )
+
+
+class NothingToApply(Conflict):
+    """No combination is significantly better where it was confirmed, or it is applied already."""
+
+    code = "nothing_to_apply"
+
+    def __init__(self, trial_id: str, verdict: str) -> None:
+        super().__init__(
+            f"The sweep '{trial_id}' has nothing to apply that is not applied already: {verdict[:600]} Only what is "
+            "significantly better on questions that did not choose it is applied."
+        )
+
+
+class NothingApplied(Conflict):
+    """There is nothing to undo."""
+
+    code = "nothing_applied"
+
+    def __init__(self, trial_id: str) -> None:
+        super().__init__(f"Nothing that the sweep '{trial_id}' found is applied, so that there is nothing to undo.")
+
+
+class CollectionChanged(Conflict):
+    """Somebody changed the collection since."""
+
+    code = "collection_changed"
+
+    def __init__(self, name: str, there: str, expected: str) -> None:
+        super().__init__(
+            f"The collection '{name}' is searched otherwise by now ({there}, where it was {expected}), so that what "
+            "was measured does not hold. Start another sweep, or change the collection itself.",
+            param="collection",
+        )

@@ -1,0 +1,138 @@
+"""What the API does with sweeps: they are queued, followed, ended, and what they found is applied and undone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, exists, update
+
+from contracts.core.pages import Page
+from contracts.improvement.sweeps import Combination, Trial, TrialCreate
+from contracts.retrieval.collections import CollectionChange
+from lab.evaluations.authority import Grants
+from lab.once import make_once
+from lab.questions.repository import Viewer
+from lab.safety import suites
+from lab.sweeps import repository
+from lab.sweeps.collections import Collections
+from lab.sweeps.errors import CollectionChanged, NothingApplied, NothingToApply, TrialFinished
+from lab.sweeps.plan import combine, served_by, words_of
+from lab.tables import EVALUATIONS, SWEEPS, TRIAL_JOBS
+from servicekit.jobs.cancellation import request_cancel, revoke
+from servicekit.jobs.leased_job import JobStore
+from servicekit.jobs.tables import JobOwner
+from servicekit.sql.transaction import Transaction
+from servicekit.web.idempotency import CallKey
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeps:
+    """The sweeps of all tenants."""
+
+    store: JobStore
+    collections: Collections
+    grants: Grants
+    most_live: int
+
+    async def create(self, viewer: Viewer, owner: JobOwner, wanted: TrialCreate, call: CallKey | None = None) -> Trial:
+        """Queue one, once for a call with this key; raises what is wrong with the collection, the settings or the
+        questions."""
+        token = await self.grants.token(owner.grant or "")
+        collection = await self.collections.get(token, wanted.collection)
+        combinations = combine(wanted.settings, served_by(collection))
+        now = self.store.clock.now()
+
+        def write(connection: Connection) -> Trial:
+            repository.check_room(connection, viewer.tenant, self.most_live)
+            found = suites.get_version(connection, viewer, wanted.question_set, wanted.version)
+            counts = repository.count_parts(connection, viewer, wanted, found)
+            made = repository.create_trial(connection, owner, wanted, found, counts, combinations, now)
+            return repository.get_trial(connection, viewer, made)
+
+        made = await make_once(self.store, call, wanted, Trial, write)
+        self.store.notifier.notify(made.id, due=True)
+        return made
+
+    async def get(self, viewer: Viewer, trial_id: str) -> Trial:
+        """One; raises `TrialNotFound`."""
+        return await self.store.database.read(lambda one: repository.get_trial(one, viewer, trial_id))
+
+    async def list(self, viewer: Viewer, limit: int, cursor: str | None, collection: str | None) -> Page[Trial]:
+        """Newest first."""
+        return await self.store.database.read(
+            lambda one: repository.list_trials(one, viewer, limit, cursor, collection)
+        )
+
+    async def cancel(self, viewer: Viewer, trial_id: str) -> Trial:
+        """End one, at once or once its worker hears of it; raises `TrialNotFound` or `TrialFinished`."""
+        await self.get(viewer, trial_id)
+        async with self.store.database.write() as connection:
+            row = await request_cancel(connection, TRIAL_JOBS, trial_id)
+            if row is None:
+                row = await self._cancel_queued(connection, trial_id)
+        found = await self.get(viewer, trial_id)
+        if row is None:
+            raise TrialFinished(trial_id, found.status)
+        self.store.notifier.notify(trial_id, due=True)
+        return found
+
+    async def _cancel_queued(self, connection: Transaction, trial_id: str) -> RowMapping | None:
+        """One that has evaluations is claimed once more, now, to end them; any other ends at once."""
+        columns, now = SWEEPS.c, self.store.clock.now()
+        begun = exists().where(EVALUATIONS.c.trial_id == columns.id)
+        flagged = update(SWEEPS).where(columns.id == trial_id, columns.status == "queued", begun)
+        flagged = flagged.values(cancel_requested=True, not_before=None)
+        row = (await connection.execute(flagged.returning(*columns))).mappings().one_or_none()
+        if row is None:
+            ended = {"status": "cancelled", "finished_at": now, "grant_token": None}
+            rows = await revoke(connection, TRIAL_JOBS, columns.id == trial_id, ended, ("queued",))
+            row = rows[0] if rows else None
+        return row
+
+    async def delete(self, viewer: Viewer, trial_id: str) -> None:
+        """One that has ended, with its evaluations; the collection stays as it is."""
+        await self.store.database.write(lambda one: repository.delete_trial(one, viewer, trial_id))
+
+    async def delete_tenant(self, tenant: str) -> None:
+        """All that a tenant has."""
+        await self.store.database.write(lambda one: repository.delete_tenant(one, tenant))
+
+    async def apply(self, viewer: Viewer, owner: JobOwner, trial_id: str) -> Trial:
+        """Have the collection searched as was found significantly better. Raises `NothingToApply`, or
+        `CollectionChanged` where it is no longer searched as it was when the sweep was started."""
+        found = await self.get(viewer, trial_id)
+        if not found.may_apply or found.confirmation is None:
+            raise NothingToApply(trial_id, found.verdict or f"it is {found.status}")
+        before, after = found.candidates[0].settings, found.candidates[found.confirmation.number].settings
+        await self._change(owner, found.collection, before, after)
+        now = self.store.clock.now()
+        applied = {"settings": after.model_dump(), "before": before.model_dump(), "applied_at": now.isoformat()}
+        return await self._note(viewer, trial_id, applied)
+
+    async def revert(self, viewer: Viewer, owner: JobOwner, trial_id: str) -> Trial:
+        """Undo what was applied. Raises `NothingApplied`, or `CollectionChanged` where somebody changed it since."""
+        found = await self.get(viewer, trial_id)
+        if found.applied is None or found.applied.reverted_at is not None:
+            raise NothingApplied(trial_id)
+        await self._change(owner, found.collection, found.applied.settings, found.applied.before)
+        applied = found.applied.model_copy(update={"reverted_at": self.store.clock.now()})
+        return await self._note(viewer, trial_id, applied.model_dump(mode="json"))
+
+    async def _change(self, owner: JobOwner, name: str, before: Combination, after: Combination) -> None:
+        """One call of the collection. Where it is so already, a call before was cut off."""
+        token = await self.grants.token(owner.grant or "")
+        there = served_by(await self.collections.get(token, name))
+        if there == after:
+            return
+        if there != before:
+            raise CollectionChanged(name, words_of(there), words_of(before))
+        changed = {axis: value for axis, value in after.model_dump().items() if value != getattr(before, axis)}
+        await self.collections.update(token, name, CollectionChange.model_validate(changed))
+
+    async def _note(self, viewer: Viewer, trial_id: str, applied: dict[str, Any]) -> Trial:
+        def write(connection: Connection) -> Trial:
+            connection.execute(update(SWEEPS).where(SWEEPS.c.id == trial_id).values(applied=applied))
+            return repository.get_trial(connection, viewer, trial_id)
+
+        return await self.store.database.write(write)

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+from services.lab.tests.evaluations.asking import ACME, UNSUPPORTED
+from services.lab.tests.sweeps.bench import TrialBench, found, sparse_is_best
+
+from contracts.improvement.evaluations import EvaluationTarget
+from contracts.improvement.question_sets import QuestionRecord
+from lab.evaluations.measures import Said
+from lab.evaluations.target import Answered
+from servicekit.core.clock import ManualClock
+
+
+async def test_the_best_of_all_combinations_is_confirmed_on_questions_that_did_not_choose_it(
+    bench: TrialBench,
+) -> None:
+    await bench.save(40)
+    sweep = await bench.start()
+    queued = await bench.get(sweep)
+    assert (queued.status, queued.done, queued.choose_questions + queued.confirm_questions) == ("queued", 0, 40)
+    await bench.work()
+    shown = await bench.get(sweep)
+    assert shown.status == "completed", shown.error
+    assert [one.words for one in shown.candidates] == ["hybrid", "hybrid, reranked", "sparse", "sparse, reranked"]
+    assert {one.figures["retrieval_ndcg_10"].questions for one in shown.candidates} == {shown.choose_questions}
+    assert [one.figures["retrieval_ndcg_10"].mean for one in shown.candidates][2:] == [1, 1]
+    assert not shown.candidates[0].against
+    (decided,) = [one for one in shown.candidates[2].against if one.measure == "retrieval_ndcg_10"]
+    assert decided.verdict == "better"
+    assert shown.confirmation is not None
+    assert shown.confirmation.number == 2, "as good as the reranked one, and faster"
+    (confirmed,) = [one for one in shown.confirmation.measures if one.measure == "retrieval_ndcg_10"]
+    assert (confirmed.questions, confirmed.verdict) == (shown.confirm_questions, "better")
+    assert shown.verdict.startswith("sparse instead of hybrid is better: +0.3691")
+    assert shown.may_apply
+    both = Counter(bench.target.asked.values())
+    assert both == {4: shown.choose_questions, 2: shown.confirm_questions}, "no question does both"
+    assert set(bench.target.models) == {"search:handbook"}
+    assert shown.cost_usd is not None
+    assert not (await bench.opened.evaluations.list(ACME, 10, None, None, None)).data, "they are the sweep's"
+
+
+async def test_a_winner_by_luck_is_not_applied(bench: TrialBench) -> None:
+    await bench.save(40, split="both")
+
+    def lucky(target: EvaluationTarget, question: QuestionRecord) -> Answered:
+        return sparse_is_best(target, question) if question.split == "train" else found("other", *question.documents)
+
+    bench.target.finds = lucky
+    sweep = await bench.start(choose_split="train", confirm_split="test")
+    await bench.work()
+    shown = await bench.get(sweep)
+    assert (shown.status, shown.choose_questions, shown.confirm_questions) == ("completed", 20, 20)
+    assert shown.verdict.startswith("Keep hybrid: sparse looked best of 3, but not on the questions")
+    assert not shown.may_apply
+
+
+async def test_nothing_is_confirmed_where_nothing_is_better(bench: TrialBench) -> None:
+    await bench.save(30)
+    bench.target.finds = lambda _, question: found(*question.documents)
+    sweep = await bench.start()
+    await bench.work()
+    shown = await bench.get(sweep)
+    assert shown.confirmation is None
+    assert shown.verdict.startswith("Keep hybrid: none of the 3 other combinations was better")
+
+
+async def test_what_was_searched_without_its_reranker_is_not_chosen(bench: TrialBench) -> None:
+    await bench.save(30)
+
+    def unranked(target: EvaluationTarget, question: QuestionRecord) -> Answered:
+        assert target.groundwork is not None
+        if target.groundwork.rerank:
+            return found(*question.documents, degraded=["rerank_unavailable"])
+        return found("other", *question.documents)
+
+    bench.target.finds = unranked
+    sweep = await bench.start(settings={"rerank": [True]})
+    await bench.work()
+    shown = await bench.get(sweep)
+    assert shown.candidates[1].degraded == {"rerank_unavailable": shown.choose_questions}
+    assert shown.confirmation is None
+
+
+async def test_a_sweep_whose_worker_died_goes_on_and_asks_nothing_twice(bench: TrialBench, clock: ManualClock) -> None:
+    await bench.save(40)
+    sweep = await bench.start()
+    gone = asyncio.Event()
+
+    def dies(target: EvaluationTarget, question: QuestionRecord) -> Answered:
+        if len(bench.target.requests) == 30:
+            gone.set()
+            raise RuntimeError("the process is gone")
+        return sparse_is_best(target, question)
+
+    bench.target.finds = dies
+    working = asyncio.create_task(bench.work())
+    async with asyncio.timeout(60):
+        await gone.wait()
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    bench.target.finds = sparse_is_best
+    clock.advance(3600)
+    seen = [one.evaluation for one in (await bench.get(sweep)).candidates if one.evaluation]
+    assert await bench.work()
+    shown = await bench.get(sweep)
+    assert shown.status == "completed", shown.error
+    assert [one.evaluation for one in shown.candidates][: len(seen)] == seen, "none is begun anew"
+    for one in shown.candidates:
+        assert one.evaluation is not None
+        answers = await bench.opened.evaluations.list_answers(ACME, one.evaluation, 200, None)
+        assert len(answers.data) == shown.choose_questions
+    assert shown.may_apply
+
+
+@pytest.mark.parametrize(("budget", "done"), [("0.010", 10), ("0.030", 30)])
+async def test_a_budget_is_of_all_combinations_together(bench: TrialBench, budget: str, done: int) -> None:
+    await bench.save(40)
+    sweep = await bench.start(budget_usd=budget)
+    await bench.work()
+    shown = await bench.get(sweep)
+    assert shown.status == "limit_reached"
+    assert shown.done <= done + 2
+    assert not shown.may_apply
+    assert not shown.verdict
+
+
+async def test_one_that_is_cancelled_ends_its_evaluation_too(bench: TrialBench) -> None:
+    await bench.save(40)
+    sweep = await bench.start()
+    bench.target.open.clear()
+    working = asyncio.create_task(bench.work())
+    await bench.target.began.wait()
+    await bench.opened.sweeps.cancel(ACME, sweep)
+    await working
+    bench.target.open.set()
+    shown = await bench.get(sweep)
+    assert shown.status == "cancelled"
+    (first, *others) = shown.candidates
+    assert first.evaluation is not None
+    assert all(one.evaluation is None for one in others)
+
+
+async def test_a_combination_that_is_refused_is_left_out_and_the_others_are_compared(bench: TrialBench) -> None:
+    await bench.save(40)
+
+    def refused(target: EvaluationTarget, question: QuestionRecord) -> Answered:
+        assert target.groundwork is not None
+        if target.groundwork.mode == "dense":
+            return Answered(Said(""), 1.0, error=UNSUPPORTED, refused=True)
+        return sparse_is_best(target, question)
+
+    bench.target.finds = refused
+    sweep = await bench.start(settings={"mode": ["dense", "sparse"]})
+    await bench.work()
+    shown = await bench.get(sweep)
+    assert (shown.status, shown.may_apply) == ("completed", True)
+    assert shown.candidates[1].error is not None
+    assert (shown.candidates[1].error.code, shown.candidates[1].against) == ("target_refuses", [])
+
+
+async def test_without_figures_of_what_serves_it_ends_with_the_reason(bench: TrialBench) -> None:
+    await bench.save(40)
+    sweep = await bench.start()
+    await bench.opened.question_sets.delete(ACME, "policies")
+    await bench.work()
+    shown = await bench.get(sweep)
+    assert shown.error is not None
+    assert (shown.status, shown.error.code) == ("failed", "question_set_not_found")

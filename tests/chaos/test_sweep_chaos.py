@@ -1,0 +1,72 @@
+"""Labs are killed while a sweep is under way: no question is answered twice, none is lost, and the winner is the same.
+
+`KILLS=4 SEED=1`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tests.contract.lab.test_sweeps import BODY, RIGHT, WRONG
+from tests.support.agent.running import free_port
+from tests.support.gateway.running import RunningGateway, running_gateway
+from tests.support.improvement.lab_process import DEADLINE_SECONDS, Lab
+
+from gateway.limits.memory_limiter import MemoryLimiter
+from servicekit.core.clock import SystemClock
+
+KILLS, SEED = (int(os.environ.get(name, few)) for name, few in (("KILLS", "4"), ("SEED", "1")))
+QUESTIONS = 60
+
+
+async def _until(gateway: RunningGateway, path: str, done: int) -> dict[str, Any]:
+    """The sweep once so many questions are answered, or it is over."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while True:
+            answer = await gateway.call("GET", path)
+            if answer.status == 200:
+                found: dict[str, Any] = await answer.json()
+                if found["done"] >= done or found["status"] not in ("queued", "running"):
+                    return found
+            await asyncio.sleep(0.05)
+
+
+async def test_a_sweep_ends_as_if_nobody_had_been_killed(tmp_path: Path) -> None:
+    chance, port = random.Random(SEED), free_port()
+    url = f"http://127.0.0.1:{port}"
+    async with running_gateway(tmp_path, limiter=MemoryLimiter(SystemClock()), lab_url=url) as gateway:
+        gateway.seen.hits, gateway.seen.hits_by_mode = [WRONG, RIGHT], {"sparse": [RIGHT, WRONG]}
+        lab = Lab(tmp_path, port, gateway)
+        await lab.start()
+        try:
+            items = [{"question": f"How long is leave number {n}?", "documents": ["leave"]} for n in range(QUESTIONS)]
+            saved = await gateway.call("POST", "/v1/question-sets", json={"name": "policies", "items": items})
+            assert saved.status == 201, await saved.text()
+            made = await (await gateway.call("POST", "/v1/sweeps", json=BODY)).json()
+            path, step = f"/v1/sweeps/{made['id']}", made["questions"] // (KILLS + 1)
+            for kill in range(KILLS):
+                await _until(gateway, path, step * kill + chance.randint(1, step))
+                await lab.end()
+                await lab.start()
+            found = await _until(gateway, path, made["questions"] + 1)
+            assert found["status"] == "completed", found["error"]
+            assert (found["confirmation"]["number"], found["may_apply"]) == (2, True)
+            assert found["done"] == 3 * found["choose_questions"] + 2 * found["confirm_questions"]
+            evaluations = [(one["evaluation"], found["choose_questions"]) for one in found["candidates"]]
+            confirmed = [found["confirmation"][name] for name in ("evaluation", "served_evaluation")]
+            for evaluation, count in [*evaluations, *((one, found["confirm_questions"]) for one in confirmed)]:
+                await _asked_once(gateway, evaluation, count)
+        finally:
+            await lab.end(signal.SIGTERM)
+
+
+async def _asked_once(gateway: RunningGateway, evaluation: str, count: int) -> None:
+    page = await (await gateway.call("GET", f"/v1/evaluations/{evaluation}/answers?limit=200")).json()
+    asked = Counter(one["question"] for one in page["data"])
+    assert (len(asked), set(asked.values())) == (count, {1})

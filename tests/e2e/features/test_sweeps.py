@@ -1,0 +1,90 @@
+"""A sweep in a running home: settings tried on a collection, a lab that is killed meanwhile, the winner applied."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+
+from tests.support.home.stack import RunningHome
+from tests.support.ingest.peers import until
+
+from contracts.improvement.sweeps import Trial
+from groundwork.errors import ApiError, Unreachable
+
+COMMAND = Path(sys.executable).parent / "groundwork"
+SECONDS = 300
+PARTS = 48
+
+
+def groundwork(home: RunningHome, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "GROUNDWORK_HOME": str(home.home.root), "COLUMNS": "200"}
+    return subprocess.run([str(COMMAND), *arguments], env=environment, capture_output=True, text=True, timeout=600)
+
+
+def _fill(home: RunningHome) -> None:
+    """Documents that differ in a code alone, which words find and meaning does not, searched by meaning."""
+    chance = Random(13)
+    codes = [f"7{number}1" for number in chance.sample(range(100_000, 999_999), PARTS)]
+    client = home.client
+    client.collections.create("parts", mode="dense")
+    jobs = [
+        client.documents.add_text("parts", f"Spare part, number {code}: kept in the hall.", document_id=f"part-{n}").job
+        for n, code in enumerate(codes)
+    ]
+    for job in jobs:
+        assert job is not None
+        assert client.jobs.wait(job.id).status == "ready"
+    items = [
+        {"question": f"Which hall has {code}?", "documents": [f"part-{n}"], "split": "train" if n % 2 else "test"}
+        for n, code in enumerate(codes)
+    ]
+    client.question_sets.save("places", items)
+
+
+def _has_ended(home: RunningHome, sweep: str) -> bool:
+    """Asked of a lab that is away for a moment."""
+    found: Trial | None = None
+    with suppress(ApiError, Unreachable):
+        found = home.client.sweeps.get(sweep)
+    return found is not None and found.status not in ("queued", "running")
+
+
+def test_settings_are_tried_while_the_lab_is_killed_and_the_winner_is_applied_and_undone(home: RunningHome) -> None:
+    _fill(home)
+    client = home.client
+    splits = ("--choose", "train", "--confirm", "test")
+    started = groundwork(home, "eval", "sweep", "parts", "places", "--set", "mode=hybrid,dense,sparse", *splits)
+    assert started.returncode == 0, started.stderr
+    sweep = started.stdout.split()[0]
+    until(lambda: client.sweeps.get(sweep).done > 5, "some questions were asked")
+    first = home.supervisor.processes()["lab"].pid
+    os.kill(first, signal.SIGKILL)
+    until(lambda: _has_ended(home, sweep), "the sweep has ended", SECONDS)
+    assert home.supervisor.processes()["lab"].pid != first
+    found = client.sweeps.get(sweep)
+    assert found.status == "completed", found.error
+    assert [one.words for one in found.candidates] == ["dense", "hybrid", "sparse"]
+    assert found.done == (3 + 2) * PARTS // 2
+    assert found.may_apply, found.verdict
+    assert all(one.figures["retrieval_ndcg_10"].questions == PARTS // 2 for one in found.candidates)
+    assert found.candidates[2].figures["retrieval_ndcg_10"].mean == 1
+    before = client.search("parts", "hall").hits[0].scores
+    applied = groundwork(home, "evaluation", "sweep", "apply", sweep)
+    assert applied.returncode == 0, applied.stderr
+    assert found.confirmation is not None
+    winner = found.candidates[found.confirmation.number].settings.mode
+    assert client.collections.get("parts").mode == winner
+    assert client.search("parts", "hall").hits[0].scores != before, "who says nothing searches so now"
+    again = groundwork(home, "evaluation", "sweep", "apply", sweep)
+    assert again.returncode == 1
+    assert "nothing to apply" in " ".join(again.stderr.split())
+    assert groundwork(home, "evaluation", "sweep", "revert", sweep).returncode == 0
+    assert client.collections.get("parts").mode == "dense"
+    client.sweeps.delete(sweep)
+    client.question_sets.delete("places")
+    client.collections.delete("parts")
