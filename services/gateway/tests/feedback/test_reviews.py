@@ -93,6 +93,24 @@ async def test_one_answer_is_judged_by_as_many_different_people_as_were_asked_fo
     assert await _take(reviews, "ann") is None
 
 
+async def test_what_somebody_rated_elsewhere_is_another_persons_to_review(
+    reviews: Reviews, installation: Installation, clock: ManualClock
+) -> None:
+    await _queue(reviews, "a", "b")
+    await installation.deps.feedback.give(KEY, FeedbackCreate(answer_id="a", user="ann", rating="down"))
+    taken = await _take(reviews, "ann")
+    assert taken is not None
+    assert taken[1] == "b"
+    await installation.deps.feedback.give(KEY, FeedbackCreate(answer_id="b", user="ann", rating="up"))
+    clock.advance(61)
+    assert await _take(reviews, "ann") == taken  # said in this review, which is not done yet
+    await reviews.end_review(KEY, taken[0], "ann", "done")
+    assert await _take(reviews, "ann") is None
+    other = await _take(reviews, "bob")
+    assert other is not None
+    assert other[1] == "a"
+
+
 async def test_people_who_ask_at_once_get_different_reviews(reviews: Reviews, installation: Installation) -> None:
     names = [f"n{number}" for number in range(8)]
     for name in names:

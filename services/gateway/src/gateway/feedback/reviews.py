@@ -15,7 +15,7 @@ from gateway.auth.keys import Principal
 from gateway.feedback.answers import RecordedAnswer
 from gateway.feedback.errors import NotJudged, ReviewEnded, ReviewNotFound, ReviewNotYours, ReviewQueueFull
 from gateway.feedback.service import FeedbackService, person_of, require_all
-from gateway.storage.tables import reviews
+from gateway.storage.tables import feedback, reviews
 from servicekit.core.clock import Clock
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.core.identifiers import new_id
@@ -76,8 +76,8 @@ class Reviews:
         return Page[Review](data=[_review_of(row, now) for row in rows[:limit]], next_cursor=more)
 
     async def take_review(self, principal: Principal, user: str | None, lease_seconds: int) -> Review | None:
-        """Give a person the review that they have already, or the oldest that is free and of an answer that they have
-        not judged; its lease begins anew. Null when there is none."""
+        """Give a person the review that they have already, or the oldest that is free and of an answer of which they
+        have said nothing, in a review or elsewhere; its lease begins anew. Null when there is none."""
         require_all(principal)
         person, now = person_of(principal, user), self._clock.now()
         until = now + timedelta(seconds=lease_seconds)
@@ -159,10 +159,13 @@ def _leases(tenant: str, person: str, now: datetime, until: datetime) -> list[Up
 def _free(tenant: str, person: str, now: datetime) -> list[ColumnElement[bool]]:
     other = reviews.alias("other")
     had = and_(other.c.tenant == tenant, other.c.answer_id == reviews.c.answer_id, other.c.id != reviews.c.id)
+    said = and_(feedback.c.tenant == tenant, feedback.c.answer_id == reviews.c.answer_id, feedback.c.person == person)
+    began = reviews.c.reviewer == person  # it was theirs until its lease ended: what they said then, they said in it
     return [
         reviews.c.tenant == tenant,
         _in_state("open", now),
         ~exists().where(had, other.c.reviewer == person).correlate(reviews),
+        or_(began, ~exists().where(said).correlate(reviews)),
     ]
 
 
