@@ -7,7 +7,18 @@ from datetime import datetime
 from typing import Any, get_args
 
 from contracts.access.delegation import Scope
-from contracts.access.keys import Budget, Key, KeyCreate, KeyCreated, KeyPatch, Limits, Tenant, UsageGroup, UsageRow
+from contracts.access.keys import (
+    Budget,
+    Key,
+    KeyCreate,
+    KeyCreated,
+    KeyPatch,
+    Limits,
+    Tenant,
+    TenantPatch,
+    UsageGroup,
+    UsageRow,
+)
 from contracts.access.records import RecordMode
 from contracts.documents.jobs import Job
 from contracts.models.experiments import Experiment
@@ -35,10 +46,11 @@ class Keys:
         limits: Limits | None = None,
         budgets: Sequence[Budget] = (),
         records: RecordMode | None = None,
+        records_days: int | None = None,
         expires_at: datetime | None = None,
     ) -> KeyCreated:
-        """A new key. Its `secret` is in this answer and nowhere else. `records`: what is kept of its answers, where
-        that is not as its tenant says."""
+        """A new key. Its `secret` is in this answer and nowhere else. `records` and `records_days`: what is kept of
+        its answers and for how long, where that is not as its tenant says."""
         body = KeyCreate(
             name=name,
             tenant=tenant,
@@ -48,6 +60,7 @@ class Keys:
             limits=limits or Limits(),
             budgets=list(budgets),
             records=records,
+            records_days=records_days,
             expires_at=expires_at,
         )
         return self._connection.model(operations.CREATE_KEY, json=body.model_dump(mode="json", exclude_none=True))
@@ -95,6 +108,11 @@ class Tenants:
     def list(self) -> Iterator[Tenant]:
         """All tenants by name."""
         return self._connection.pages(operations.LIST_TENANTS)
+
+    def change(self, name: str, wanted: TenantPatch) -> Tenant:
+        """Change what is set in `wanted`, and nothing else, for all keys of the tenant together."""
+        body = wanted.model_dump(mode="json", exclude_unset=True)
+        return self._connection.model(operations.UPDATE_TENANT, name, json=body)
 
     def delete(self, name: str) -> Job:
         """Remove a tenant with everything that it owns; wait for the job to know when that is done."""

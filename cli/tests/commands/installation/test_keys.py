@@ -85,3 +85,15 @@ def test_the_homes_key_is_printed_without_anything_around_it(tmp_path: Path) -> 
     (tmp_path / "home" / "keys").mkdir(parents=True)
     (tmp_path / "home" / "keys" / "admin.key").write_text("gw_admin\n\n")
     assert output("key") == "gw_admin\n"
+
+
+def test_what_is_kept_of_a_keys_answers_is_said_when_it_is_made_and_changed_later(serve: Serve) -> None:
+    server = Recorder(*(httpx2.Response(200, json=key(secret="gw_secret")) for _ in range(3)))
+    serve(server)
+    output("key", "create", "n", "--records", "full", "--records-days", "7")
+    assert (server.body()["records"], server.body()["records_days"]) == ("full", 7)
+    output("key", "change", "key_1", "--records", "metadata")
+    assert server.body() == {"records": "metadata"}
+    output("key", "change", "key_1", "--records", "tenant")
+    assert server.body() == {"records": None}
+    assert run("key", "change", "key_1", "--records", "all").exit_code != 0

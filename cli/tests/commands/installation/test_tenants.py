@@ -36,3 +36,13 @@ def test_a_deletion_that_fails_is_told_with_its_reason(serve: Serve) -> None:
     said = sentence("tenant", "delete", "acme", "--yes")
     assert said.endswith("The retriever is away.")
     assert "is gone" not in said
+
+
+def test_a_tenants_answers_are_put_on_record_for_some_days(serve: Serve) -> None:
+    tenant = {"name": "acme", "created_at": AT, "records": "full", "records_days": 7}
+    server = Recorder(httpx2.Response(200, json=tenant))
+    serve(server)
+    said = output("tenant", "change", "acme", "--records", "full", "--records-days", "7")
+    assert said == "Records of 'acme': full, kept 7 days.\n"
+    assert (server.calls, server.body()) == (["PATCH /v1/tenants/acme"], {"records": "full", "records_days": 7})
+    assert "Say what is to change" in sentence("tenant", "change", "acme")

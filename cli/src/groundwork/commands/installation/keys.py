@@ -10,6 +10,7 @@ from rich.table import Table
 
 from contracts.access.delegation import Scope
 from contracts.access.keys import Budget, Key, KeyPatch, Limits
+from contracts.access.records import RecordMode
 from groundwork.commands.session import read_admin_key, session_of
 from groundwork.errors import GroundworkError
 
@@ -25,6 +26,13 @@ RequestsPerMinute = Annotated[str | None, typer.Option("--requests-per-minute", 
 TokensPerMinute = Annotated[str | None, typer.Option("--tokens-per-minute", metavar="N", help="Or `none`.")]
 Concurrency = Annotated[str | None, typer.Option("--concurrency", metavar="N", help="Calls at once, or `none`.")]
 DayBudget = Annotated[str | None, typer.Option("--usd-a-day", metavar="USD", help="Budget of a day (UTC), or `none`.")]
+Records = Annotated[
+    Literal[RecordMode, "tenant"] | None,
+    typer.Option(help="What is kept of its answers: off, metadata (no words), full; tenant: as its tenant has it."),
+]
+RecordsDays = Annotated[
+    int | None, typer.Option(min=1, max=3650, help="For how long they are kept; else as its tenant has it.")
+]
 MonthBudget = Annotated[str | None, typer.Option("--usd-a-month", metavar="USD", help="Budget of a month, or `none`.")]
 
 
@@ -59,6 +67,8 @@ def create(
     concurrency: Concurrency = None,
     usd_a_day: DayBudget = None,
     usd_a_month: MonthBudget = None,
+    records: Records = None,
+    records_days: RecordsDays = None,
 ) -> None:
     """Make a key and print its secret, which is shown this once."""
     scopes: Any = scope or ["chat", "documents", "search"]
@@ -66,7 +76,15 @@ def create(
     limits = _limits(requests_per_minute, tokens_per_minute, concurrency)
     budgets = _budgets(usd_a_day, usd_a_month, [])
     with session_of(context).client() as client:
-        made = client.keys.create(name, tenant=tenant, scopes=typed, limits=Limits(**limits), budgets=budgets)
+        made = client.keys.create(
+            name,
+            tenant=tenant,
+            scopes=typed,
+            limits=Limits(**limits),
+            budgets=budgets,
+            records=None if records == "tenant" else records,
+            records_days=records_days,
+        )
     session_of(context).notes.print(f"made {made.id}")
     typer.echo(made.secret)
 
@@ -74,7 +92,18 @@ def create(
 def show(context: typer.Context) -> None:
     """List all keys with their limits and budgets."""
     session, table = session_of(context), Table(box=None)
-    for heading in ("id", "name", "tenant", "scopes", "requests/min", "tokens/min", "at once", "budgets", "state"):
+    for heading in (
+        "id",
+        "name",
+        "tenant",
+        "scopes",
+        "requests/min",
+        "tokens/min",
+        "at once",
+        "budgets",
+        "records",
+        "state",
+    ):
         table.add_column(heading)
     with session.client() as client:
         for one in client.keys.list():
@@ -83,7 +112,7 @@ def show(context: typer.Context) -> None:
             budgets = ", ".join(f"{budget.usd} USD a {budget.window}" for budget in one.budgets)
             scopes, state = ",".join(one.scopes), _state(one)
             cells = [str(number) if number is not None else "" for number in numbers]
-            table.add_row(one.id, one.name, one.tenant, scopes, *cells, budgets, state)
+            table.add_row(one.id, one.name, one.tenant, scopes, *cells, budgets, one.records or "", state)
     session.out.print(table)
 
 
@@ -95,9 +124,15 @@ def change(
     concurrency: Concurrency = None,
     usd_a_day: DayBudget = None,
     usd_a_month: MonthBudget = None,
+    records: Records = None,
+    records_days: RecordsDays = None,
 ) -> None:
-    """Change limits and budgets of a key; what is not given stays."""
+    """Change limits and budgets of a key, and what is kept of its answers; what is not given stays."""
     wanted: dict[str, Any] = {}
+    if records is not None:
+        wanted["records"] = None if records == "tenant" else records
+    if records_days is not None:
+        wanted["records_days"] = records_days
     limits = _limits(requests_per_minute, tokens_per_minute, concurrency)
     if limits:
         wanted["limits"] = Limits(**limits)
