@@ -8,9 +8,9 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from random import Random
 
 from tests.support.home.stack import RunningHome
+from tests.support.improvement.spare_parts import PARTS, empty_parts, fill_parts
 from tests.support.ingest.peers import until
 
 from contracts.improvement.sweeps import Trial
@@ -18,32 +18,11 @@ from groundwork.errors import ApiError, Unreachable
 
 COMMAND = Path(sys.executable).parent / "groundwork"
 SECONDS = 300
-PARTS = 48
 
 
 def groundwork(home: RunningHome, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "GROUNDWORK_HOME": str(home.home.root), "COLUMNS": "200"}
     return subprocess.run([str(COMMAND), *arguments], env=environment, capture_output=True, text=True, timeout=600)
-
-
-def _fill(home: RunningHome) -> None:
-    """Documents that differ in a code alone, which words find and meaning does not, searched by meaning."""
-    chance = Random(13)
-    codes = [f"7{number}1" for number in chance.sample(range(100_000, 999_999), PARTS)]
-    client = home.client
-    client.collections.create("parts", mode="dense")
-    jobs = [
-        client.documents.add_text("parts", f"Spare part, number {code}: kept in the hall.", document_id=f"part-{n}").job
-        for n, code in enumerate(codes)
-    ]
-    for job in jobs:
-        assert job is not None
-        assert client.jobs.wait(job.id).status == "ready"
-    items = [
-        {"question": f"Which hall has {code}?", "documents": [f"part-{n}"], "split": "train" if n % 2 else "test"}
-        for n, code in enumerate(codes)
-    ]
-    client.question_sets.save("places", items)
 
 
 def _has_ended(home: RunningHome, sweep: str) -> bool:
@@ -55,8 +34,8 @@ def _has_ended(home: RunningHome, sweep: str) -> bool:
 
 
 def test_settings_are_tried_while_the_lab_is_killed_and_the_winner_is_applied_and_undone(home: RunningHome) -> None:
-    _fill(home)
     client = home.client
+    fill_parts(client)
     splits = ("--choose", "train", "--confirm", "test")
     started = groundwork(home, "eval", "sweep", "parts", "places", "--set", "mode=hybrid,dense,sparse", *splits)
     assert started.returncode == 0, started.stderr
@@ -86,5 +65,4 @@ def test_settings_are_tried_while_the_lab_is_killed_and_the_winner_is_applied_an
     assert groundwork(home, "evaluation", "sweep", "revert", sweep).returncode == 0
     assert client.collections.get("parts").mode == "dense"
     client.sweeps.delete(sweep)
-    client.question_sets.delete("places")
-    client.collections.delete("parts")
+    empty_parts(client)
