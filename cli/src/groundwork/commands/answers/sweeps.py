@@ -37,7 +37,7 @@ def is_meant(words: Sequence[str]) -> bool:
 def start(
     context: typer.Context,
     collection: Annotated[str, typer.Argument(help="The collection that is searched.")],
-    questions: Annotated[str, typer.Argument(metavar="SET", help="NAME[@N] of a question set on the server.")],
+    questions: Annotated[str, typer.Argument(metavar="SET", help="NAME or NAME@N of a question set on the server.")],
     setting: Annotated[
         list[str],
         typer.Option(SET, help="NAME=VALUE,VALUE… to try: mode=hybrid,dense,sparse, rerank=yes,no; again for more."),
