@@ -1157,18 +1157,21 @@ declare namespace Api {
     created_at: string;
     falls: MonitorFall[];
     figures: Record<string, MonitorFigure>;
+    judge: MonitorJudgeOutput | null;
     key_id: string;
     metrics: Record<string, number | null>;
     model: string | null;
     name: string;
     p: number;
     sample_percent: string;
+    verdicts: MonitorVerdicts | null;
     window: string | null;
     window_hours: number;
   };
   type MonitorCreate = {
     baseline_days?: number;
     collection?: string | null;
+    judge?: MonitorJudgeInput | null;
     metrics?: Record<string, number | null>;
     model?: string | null;
     name: string;
@@ -1179,7 +1182,7 @@ declare namespace Api {
   type MonitorFall = {
     at: string;
     expected: number;
-    metric: "rating" | "support" | "abstention" | "error_rate" | "cost_usd" | "latency_ms";
+    metric: "rating" | "support" | "abstention" | "error_rate" | "cost_usd" | "latency_ms" | "judge_right";
     p: number;
     value: number;
     window: string;
@@ -1194,6 +1197,30 @@ declare namespace Api {
     people: number;
     state: "waiting" | "steady" | "fallen";
     value: number | null;
+  };
+  type MonitorJudgeInput = {
+    budget_usd?: number | string | null;
+    model: string;
+    most?: number;
+    rubric?: string;
+    sample_percent?: number | string;
+  };
+  type MonitorJudgeOutput = {
+    budget_usd: string | null;
+    model: string;
+    most: number;
+    rubric: string;
+    sample_percent: string;
+  };
+  type MonitorVerdicts = {
+    cost_usd: string | null;
+    error: string | null;
+    failed: number;
+    limited: "most" | "budget_usd" | null;
+    rated: RatedVerdicts;
+    right: number;
+    waits: boolean;
+    wrong: number;
   };
   type Neighbour = {
     chunk_id: string;
@@ -1421,6 +1448,14 @@ declare namespace Api {
     gte?: number | null;
     lt?: number | null;
     lte?: number | null;
+  };
+  type RatedVerdicts = {
+    agreed: number;
+    answers: number;
+    enough: boolean;
+    high: number | null;
+    kappa: number | null;
+    low: number | null;
   };
   type ReadDocumentTool = {
     collections: string[] | null;
@@ -2126,6 +2161,7 @@ declare namespace Api {
   type WorstAnswer = {
     at: string;
     model: string;
+    reason: string | null;
     record: string;
     value: number;
   };

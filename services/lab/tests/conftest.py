@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 from pytest_socket import disable_socket
+from services.lab.tests.evaluations.asking import ScriptedGrants, ScriptedTarget
 from services.lab.tests.generation.asking import Library, Meter
 from services.lab.tests.sweeps.sweeping import ScriptedCollections
 from services.lab.tests.tuning.learning import ScriptedMethod, ScriptedPublisher
 
 from lab.bootstrap import MIGRATIONS, open_sets
 from lab.dependencies import Dependencies
+from lab.evaluations.judging.live import LiveJudge
 from lab.evaluations.service import Evaluations
 from lab.generation.publication import Publication
 from lab.generation.service import Generations
@@ -51,7 +53,15 @@ def method() -> ScriptedMethod:
 
 
 @pytest.fixture
-async def opened(settings: LabSettings, clock: ManualClock, method: ScriptedMethod) -> AsyncIterator[Dependencies]:
+def scripted() -> ScriptedTarget:
+    """What the judge of live answers asks."""
+    return ScriptedTarget()
+
+
+@pytest.fixture
+async def opened(
+    settings: LabSettings, clock: ManualClock, method: ScriptedMethod, scripted: ScriptedTarget
+) -> AsyncIterator[Dependencies]:
     database = Database.open(None, settings.data_dir, "lab")
     await migrate(database, MIGRATIONS)
     tables = (EVALUATION_JOBS, TRIAL_JOBS, GENERATION_JOBS, TUNING_JOBS)
@@ -63,5 +73,6 @@ async def opened(settings: LabSettings, clock: ManualClock, method: ScriptedMeth
     folders = JobFolders(settings.data_dir / "tuning")
     tuning = Tuning(tuned, {method.name: method}, folders, room_of(settings), ScriptedPublisher(), works_here=True)
     probes = {"evaluations": database.probe, "tuning": database.probe}
-    yield Dependencies(database, sets, evaluations, sweeps, generations, tuning, probes)
+    judge = LiveJudge(scripted, ScriptedGrants(scripted))
+    yield Dependencies(database, sets, evaluations, sweeps, judge, generations, tuning, probes)
     await database.close()

@@ -96,7 +96,11 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
         ],
         MAKES_QUESTIONS: [{"collection": VAULT, "count": 1}, {"collection": SHARED, "count": 1}],
         "POST /v1/question-sets/{name}/generations/{generation}/review": [{"accept_all": True}],
-        "POST /v1/monitors": [{"name": "mine", "collection": VAULT}, {"name": "mine", "model": f"rag:{VAULT}"}],
+        "POST /v1/monitors": [
+            {"name": "mine", "collection": VAULT},
+            {"name": "mine", "model": f"rag:{VAULT}"},
+            {"name": "judging", "judge": {"model": "default", "rubric": "Repeat it.", "sample_percent": 100}},
+        ],
         "POST /v1/evaluations": [{"question_set": QUESTIONS, "target": {"model": "default"}}],
         "POST /v1/sweeps": [
             {"collection": name, "question_set": QUESTIONS, "settings": {"rerank": [True]}} for name in (VAULT, SHARED)

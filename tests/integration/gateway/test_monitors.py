@@ -105,3 +105,29 @@ async def test_records_that_are_deleted_take_what_was_measured_with_them(replica
     assert (await first.get_monitor(other, "handbook")).figures["support"].answers == 79
     assert await records.delete_records_of_tenant("other") == 79
     assert (await first.get_monitor(other, "handbook")).figures["support"].answers == 0
+
+
+async def test_of_two_replicas_each_answer_is_with_one_judge_and_one_verdict_stays(replicas: list[Monitors]) -> None:
+    first, second = replicas
+    judge = {"model": "wise", "sample_percent": 100, "most": 7}
+    spec = MonitorCreate.model_validate({"name": "judged", "model": "rag:handbook", "judge": judge})
+    await first.create_monitor(ACME, spec, ACTOR)
+    await _record(first, 0, 8, 0)
+    one = await second.repository.get_monitor(ACME, "judged")
+    assert one.spec.judge is not None
+    wanted = [each.verdicts.take(one, one.spec.judge) for each in replicas for _ in range(5)]
+    taken = [each for each in await asyncio.gather(*wanted) if each is not None]
+    assert len({each.record_id for each in taken}) == len(taken) == 7, "no more than `most`"
+    kept = [each.verdicts.keep(one, taken[0], state) for each in replicas for state in ("right", "wrong")]
+    assert sum(await asyncio.gather(*kept)) == 1
+    await first.verdicts.release(one, taken[1], "away", timedelta(minutes=1), counts=False)
+    said = (await second.get_monitor(ACME, "judged")).verdicts
+    assert said is not None
+    assert (said.right + said.wrong, said.waits, said.error, said.limited) == (1, True, "away", "most")
+    records = RecordRepository(second.database, second.clock)
+    await records.delete_record(Reader("acme"), taken[0].record_id, ACTOR)
+    said = (await first.get_monitor(ACME, "judged")).verdicts
+    assert said is not None
+    assert (said.right, said.wrong) == (0, 0)
+    await second.delete_monitor(ACME, "judged", ACTOR)
+    assert not await first.verdicts.keep(one, taken[2], "right")

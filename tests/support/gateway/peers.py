@@ -30,6 +30,8 @@ from servicekit.web.error_handlers import install_error_handlers
 
 PRICE = ModelPrice(prompt_usd_per_million=Decimal("1"), completion_usd_per_million=Decimal("2"))
 USAGE = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+SAYS = "says "
+"""Begins an act that is an answer in these words."""
 COLLECTIONS = ("handbook", "papers", "secret")
 
 
@@ -74,7 +76,7 @@ def inference(public_key: Path, seen: Seen, *, reranker: bool = False) -> FastAP
         seen.note("inference", request, caller, body)
         acts = seen.script.get(body["model"]) or [""]
         act = acts.pop(0) if len(acts) > 1 else acts[0]  # the last one stays
-        if act and act != "ok":
+        if act and act != "ok" and not act.startswith(SAYS):
             return await _scripted(act, body, seen)
         if body["model"] == "full":
             raise QueueFull("The model's queue is full.", retry_after=7)
@@ -82,7 +84,8 @@ def inference(public_key: Path, seen: Seen, *, reranker: bool = False) -> FastAP
             told = version_of(body["model"]).headers()
             return StreamingResponse(_tokens(body, seen), media_type="text/event-stream", headers=told)
         answer = {**_answered(body), "usage": USAGE}
-        message = {"role": "assistant", "content": "Hello there", "x_extra": 1}
+        said = act.removeprefix(SAYS) if act.startswith(SAYS) else "Hello there"
+        message = {"role": "assistant", "content": said, "x_extra": 1}
         choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
         return JSONResponse({**answer, "choices": choices}, headers=version_of(body["model"]).headers())
 

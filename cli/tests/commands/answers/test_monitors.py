@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -26,6 +27,8 @@ class Server:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, Any]] = []
         self.figures: dict[str, Any] = {"support": FALLEN, "rating": WAITING}
+        self.judge: dict[str, Any] = {}
+        self.reason: dict[str, str] = {}
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         path = request.url.path
@@ -37,11 +40,11 @@ class Server:
         if request.method == "DELETE":
             return httpx2.Response(204)
         if path.endswith("/worst"):
-            worst = {"record": "chatcmpl_1", "at": AT, "model": "rag:handbook", "value": 0.0}
+            worst = {"record": "chatcmpl_1", "at": AT, "model": "rag:handbook", "value": 0.0, **self.reason}
             return httpx2.Response(200, json={"data": [worst], "next_cursor": None})
         if path == "/v1/monitors" and request.method == "GET":
             return httpx2.Response(200, json={"data": [monitor], "next_cursor": None})
-        shown = {**monitor, "window": AT, "figures": self.figures}
+        shown = {**monitor, "window": AT, "figures": self.figures, **self.judge}
         return httpx2.Response(201 if request.method == "POST" else 200, json=shown)
 
 
@@ -92,3 +95,39 @@ def test_what_fell_is_listed_and_shown_with_the_call_that_names_the_worst_record
     assert "groundwork evaluation monitor worst handbook support" in shown
     assert _output("worst", "handbook", "support") == "chatcmpl_1 0 2026-01-01 08:00:00 rag:handbook"
     assert _output("delete", "handbook") == "handbook is gone"
+
+
+def test_a_judge_is_named_with_its_rubric_and_bounds(server: Server, tmp_path: Path) -> None:
+    rubric = tmp_path / "polite.txt"
+    rubric.write_text("Is it polite?")
+    bounds = ["--judge-percent", "5", "--judge-most", "50", "--judge-budget", "0.5"]
+    _output("add", "handbook", "--judge", "wise", "--rubric", str(rubric), *bounds)
+    assert server.asked[0][2]["judge"] == {
+        "model": "wise", "rubric": "Is it polite?", "sample_percent": "5", "most": 50, "budget_usd": "0.5",
+    }  # fmt: skip
+    assert "name its model with --judge" in _output("add", "m", "--judge-most", "5", status=1)
+    gone = str(tmp_path / "gone.txt")
+    assert "can't be read" in _output("add", "m", "--judge", "wise", "--rubric", gone, status=1)
+
+
+@pytest.mark.parametrize(
+    ("rated", "words"),
+    [
+        ({"answers": 4, "agreed": 3}, "on 3 of 4 answers that were rated, too few for κ (30 are needed)"),
+        ({"answers": 40, "agreed": 36, "enough": True, "kappa": 0.8, "low": 0.6, "high": 0.9}, "κ 0.80 (0.60 … 0.90)"),
+        ({"answers": 40, "agreed": 40, "enough": True}, "on 40 of 40 answers that were rated"),
+    ],
+)  # fmt: skip
+def test_what_a_judge_has_done_and_how_far_people_agree_is_shown(
+    server: Server, rated: dict[str, Any], words: str
+) -> None:
+    done = {"right": 20, "wrong": 4, "failed": 1, "error": "no_verdict", "limited": "most", "cost_usd": "0.02"}
+    server.judge = {"judge": {"model": "wise"}, "verdicts": {**done, "rated": rated}}
+    shown = _output("show", "handbook")
+    assert "wise judged 20 right, 4 wrong; failed at 1; 0.02 USD; no more in this window (most)" in shown
+    assert "last failed by no_verdict" in shown
+    assert words in shown
+    server.judge["verdicts"] |= {"waits": True, "error": "lab_unreachable"}
+    assert "waits: lab_unreachable" in _output("show", "handbook")
+    server.reason = {"reason": "It says 30, the passage 25."}
+    assert "It says 30, the passage 25." in _output("worst", "handbook", "judge_right")

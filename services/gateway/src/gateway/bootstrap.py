@@ -62,6 +62,7 @@ from gateway.limits.pipelined_connection import PipelinedConnection
 from gateway.limits.redis_limiter import RedisLimiter
 from gateway.models.catalog import Catalog
 from gateway.models.health import UpstreamHealth
+from gateway.monitors.judges import MonitorJudges
 from gateway.monitors.service import Monitors
 from gateway.records.answers import RecordedAnswers
 from gateway.records.repository import RecordRepository
@@ -137,7 +138,7 @@ async def open_dependencies(
             breakers=_breakers(settings, redis, stack),
             health=UpstreamHealth(peers.inference, clock),
             answer_cache=_answer_cache(settings, redis, peers, issuer, clock, await restore_epoch(database)),
-            feedback=_feedback(settings, database, tenants, catalog, clock),
+            feedback=_rated(stack, settings, Monitors(database, clock), tenants, catalog, authenticator, issuer, peers),
             lab_notices=_lab_notices(stack, LabNotices(database, peers.lab, issuer, clock)),
         )
 
@@ -163,13 +164,21 @@ def _catalog(
     return Catalog(peers.inference, issuer, clock, settings.models_cache_seconds, counter.discard), counter
 
 
-def _feedback(
-    settings: GatewaySettings, database: Database, tenants: TenantRepository, catalog: Catalog, clock: Clock
+def _rated(  # by people and by models
+    stack: AsyncExitStack,
+    settings: GatewaySettings,
+    monitors: Monitors,
+    tenants: TenantRepository,
+    catalog: Catalog,
+    authenticator: Authenticator,
+    issuer: TokenIssuer,
+    peers: Peers,
 ) -> FeedbackService:
-    labels = BoundedLabels(settings.metrics_tenants)
-    return FeedbackService(
-        database, tenants, RecordedAnswers(RecordRepository(database, clock)), clock, catalog.label, labels
-    )
+    """Feedback, and monitors with their judges, until the stack closes."""
+    database, clock, labels = monitors.database, monitors.clock, BoundedLabels(settings.metrics_tenants)
+    answers = RecordedAnswers(RecordRepository(database, clock))
+    _run(stack, monitors.run(), MonitorJudges(monitors, answers, authenticator, issuer, peers.lab).run())
+    return FeedbackService(database, tenants, answers, clock, catalog.label, labels)
 
 
 def _breakers(settings: GatewaySettings, redis: Redis, stack: AsyncExitStack) -> Breakers:
@@ -213,7 +222,7 @@ async def _open_stores(
 
 def _routes(database: Database, clock: Clock, stack: AsyncExitStack) -> RouteRepository:
     routes = RouteRepository(database, clock)
-    _run(stack, Experiments(database, routes, clock, rated_answers()).run(), Monitors(database, clock).run())
+    _run(stack, Experiments(database, routes, clock, rated_answers()).run())
     return routes
 
 

@@ -14,6 +14,7 @@
 | groundwork_gateway_guardrails_total | guard, where, action | what guards decided, once a call and kind of finding |
 | groundwork_gateway_experiments_ended_total | metric | variants of routes that a guard has ended |
 | groundwork_gateway_monitors_fallen | metric | monitors of live answers with a measure that fell, of all tenants |
+| groundwork_gateway_monitor_verdicts_total | outcome | live answers that a monitor's judge was asked of, by verdict |
 | groundwork_gateway_shadow_calls_total | outcome | calls that were asked of a route's shadow, too |
 | groundwork_gateway_circuit_open | model | a circuit's state as last shared: 0 closed, 0.5 half open, 1 open |
 | groundwork_gateway_limits_skipped_total | | calls let in unchecked while Redis was away |
@@ -57,6 +58,11 @@ FALLBACKS = Counter("groundwork_gateway_fallbacks_total", "Attempts after a fail
 CACHE = Counter("groundwork_gateway_cache_total", "Calls that could be answered from the cache.", ("result",))
 GUARDRAILS = Counter("groundwork_gateway_guardrails_total", "What guards decided.", ("guard", "where", "action"))
 EXPERIMENTS_ENDED = Counter("groundwork_gateway_experiments_ended_total", "Variants ended by a guard.", ("metric",))
+MONITOR_VERDICTS = Counter(
+    "groundwork_gateway_monitor_verdicts_total",
+    "Live answers that were judged: right, wrong, failed; or postponed.",
+    ("outcome",),
+)
 MONITORS_FALLEN = Gauge("groundwork_gateway_monitors_fallen", "Monitors with a measure that fell.", ("metric",))
 SHADOW_CALLS = Counter("groundwork_gateway_shadow_calls_total", "Calls asked of a shadow, too.", ("outcome",))
 CIRCUIT_OPEN = Gauge("groundwork_gateway_circuit_open", "A model's circuit.", ("model",))
@@ -102,6 +108,7 @@ begin_at_zero(GUARDRAILS, ("secrets", "pii"), ("input", "output", "retrieved"), 
 begin_at_zero(GUARDRAILS, ["injection"], ["retrieved"], ("flag", "block"))
 begin_at_zero(GUARDRAILS, ["size"], ["input"], ["block"])
 begin_at_zero(EXPERIMENTS_ENDED, ("rating", "support", "abstention", "error_rate", "cost_usd", "latency_ms"))
+begin_at_zero(MONITOR_VERDICTS, ("right", "wrong", "failed", "postponed"))
 begin_at_zero(SHADOW_CALLS, ("answered", "failed", "left_out", "other_tenant"))
 begin_at_zero(BUDGET_ALERTS, ("key", "tenant"), ("80", "100"))
 begin_at_zero(FEEDBACK, ("up", "neutral", "down", "none"), ("given", "changed"), _OTHER, _OTHER, _OTHER)

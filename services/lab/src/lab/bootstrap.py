@@ -8,9 +8,9 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from lab.api import administration, evaluations, generations, question_sets, sweeps, tuning
+from lab.api import administration, evaluations, generations, judgements, question_sets, sweeps, tuning
 from lab.dependencies import Dependencies
-from lab.evaluations.runtime import evaluation_jobs
+from lab.evaluations.runtime import evaluation_jobs, live_judge
 from lab.evaluations.service import Evaluations
 from lab.generation.runtime import generation_parts
 from lab.once import pruning
@@ -72,7 +72,8 @@ async def _open(
         "tuning": open_worker(settings, "tuning", tuned, tuning_jobs, settings.tuning_slots, chores),
     }
     workers = {name: (await stack.enter_async_context(worker)).probe for name, worker in opened.items()}
-    return Dependencies(database, sets, evaluations, trials, generations, tunings, workers)
+    judge = live_judge(settings, gateway)
+    return Dependencies(database, sets, evaluations, trials, judge, generations, tunings, workers)
 
 
 def create_app(settings: LabSettings, dependencies: Dependencies | None = None) -> FastAPI:
@@ -82,7 +83,7 @@ def create_app(settings: LabSettings, dependencies: Dependencies | None = None) 
         return open_dependencies(settings) if dependencies is None else nullcontext(dependencies)
 
     chosen: Callable[[], AbstractAsyncContextManager[Dependencies]] = opening
-    subjects = (question_sets, generations, evaluations, sweeps, tuning, administration)
+    subjects = (question_sets, generations, evaluations, sweeps, judgements, tuning, administration)
     routers = [each.router for each in subjects]
     return build_app("lab", settings=settings, opening=chosen, routers=routers, probes=_probes)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lab.evaluations.judging.live import LiveJudge
 from lab.evaluations.service import Evaluations
 from lab.generation.service import Generations
 from lab.questions.service import QuestionSets
@@ -22,6 +23,7 @@ class Dependencies:
     question_sets: QuestionSets
     evaluations: Evaluations
     sweeps: Sweeps
+    live_judge: LiveJudge
     generations: Generations
     tuning: Tuning
     workers: Mapping[str, Probe]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from contracts.improvement.monitors import Monitor, WorstAnswer
-from contracts.models.experiments import Metric
+from contracts.models.experiments import JudgedMetric
 from contracts.operations import evaluations as operations
 from groundwork.client.connection import Connection
 
@@ -17,9 +17,11 @@ class Monitors:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def create(self, name: str, *, metrics: Mapping[Metric, float | None] | None = None, **options: Any) -> Monitor:
+    def create(
+        self, name: str, *, metrics: Mapping[JudgedMetric, float | None] | None = None, **options: Any
+    ) -> Monitor:
         """Watch answers. Of `metrics` null is compared with the days before, a number is the worst that is good;
-        `options` are those of `MonitorCreate`: `model`, `collection`, `sample_percent`, …"""
+        `options` are those of `MonitorCreate`: `model`, `collection`, `sample_percent`, `judge`, …"""
         given = {field: value for field, value in options.items() if value is not None}
         body = {"name": name, **({} if metrics is None else {"metrics": dict(metrics)}), **given}
         return self._connection.model(operations.CREATE_MONITOR, json=body)
@@ -32,7 +34,7 @@ class Monitors:
         """One, with the figures of its window so far."""
         return self._connection.model(operations.GET_MONITOR, name)
 
-    def worst(self, name: str, metric: Metric, *, limit: int = 20) -> Sequence[WorstAnswer]:
+    def worst(self, name: str, metric: JudgedMetric, *, limit: int = 20) -> Sequence[WorstAnswer]:
         """The answers that pull a measure down, the worst first."""
         params = {"metric": metric, "limit": limit}
         return self._connection.model(operations.LIST_WORST_ANSWERS, name, params=params).data

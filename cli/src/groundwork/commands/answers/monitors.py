@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast, get_args
+from pathlib import Path
+from typing import Annotated, Any, cast, get_args
 
 import typer
 from rich.table import Table
 
-from contracts.improvement.monitors import Monitor, MonitorFigure
-from contracts.models.experiments import Metric
+from contracts.improvement.monitors import Monitor, MonitorFigure, MonitorVerdicts
+from contracts.models.experiments import JudgedMetric
 from groundwork.commands.session import session_of
 from groundwork.errors import GroundworkError
 
-METRICS: tuple[str, ...] = get_args(Metric)
+METRICS: tuple[str, ...] = get_args(JudgedMetric)
 commands = typer.Typer(
     name="monitor", no_args_is_help=True, help="Monitors: measures of live answers, and which of them fell."
 )
@@ -37,6 +38,11 @@ def add(
     window_hours: Annotated[int | None, typer.Option(help="Count answers by so many hours (24).")] = None,
     baseline_days: Annotated[int | None, typer.Option(help="Compare with so many days before (7).")] = None,
     p: Annotated[float | None, typer.Option(help="It has fallen from this p on (0.001).")] = None,
+    judge: Annotated[str | None, typer.Option(help="A model that says of some answers whether they are right.")] = None,
+    rubric: Annotated[Path | None, typer.Option(help="A file with the words that it judges by.")] = None,
+    judge_percent: Annotated[str | None, typer.Option(help="It judges so many in a hundred of them (10).")] = None,
+    judge_most: Annotated[int | None, typer.Option(help="And no more answers of one window (200).")] = None,
+    judge_budget: Annotated[str | None, typer.Option(help="And none once so many dollars were spent in it.")] = None,
 ) -> None:
     """Watch measures of recorded answers."""
     session = session_of(context)
@@ -47,6 +53,7 @@ def add(
         "window_hours": window_hours,
         "baseline_days": baseline_days,
         "p": p,
+        "judge": _judge(judge, rubric, sample_percent=judge_percent, most=judge_most, budget_usd=judge_budget),
     }
     with session.client() as client:
         made = client.monitors.create(name, metrics=_metrics(metric), **options)
@@ -83,6 +90,8 @@ def show(context: typer.Context, monitor: NameArgument) -> None:
     for metric, figure in one.figures.items():
         table.add_row(metric, *_cells(figure))
     session.out.print(table)
+    if one.judge is not None and one.verdicts is not None:
+        session.out.print(_judged(one.judge.model, one.verdicts))
     for fall in one.falls:
         session.out.print(
             f"{fall.metric} fell to {fall.value:.4g} where {fall.expected:.4g} was expected, p {fall.p:.2g}, found "
@@ -101,7 +110,8 @@ def worst(
     session = session_of(context)
     with session.client() as client:
         for one in client.monitors.worst(monitor, _known(metric), limit=limit):
-            session.out.print(f"{one.record}\t{one.value:.4g}\t{one.at:%Y-%m-%d %H:%M:%S}\t{one.model}")
+            why = "" if one.reason is None else f"\t{one.reason}"
+            session.out.print(f"{one.record}\t{one.value:.4g}\t{one.at:%Y-%m-%d %H:%M:%S}\t{one.model}{why}")
 
 
 @commands.command()
@@ -113,10 +123,38 @@ def delete(context: typer.Context, monitor: NameArgument) -> None:
     session.out.print(f"{monitor} is gone")
 
 
-def _metrics(given: list[str] | None) -> dict[Metric, float | None] | None:
+def _judge(model: str | None, rubric: Path | None, **bounds: Any) -> dict[str, Any] | None:
+    known = {name: value for name, value in bounds.items() if value is not None}
+    if model is None:
+        if rubric is not None or known:
+            raise UnknownMetric("A rubric, or how much a judge may do, is for a judge: name its model with --judge.")
+        return None
+    if rubric is not None:
+        try:
+            known["rubric"] = rubric.read_text("utf-8")
+        except (OSError, UnicodeError) as error:
+            raise UnknownMetric(f"The rubric {rubric} can't be read: {error}") from None
+    return {"model": model, **known}
+
+
+def _judged(model: str, done: MonitorVerdicts) -> str:
+    said = f"{model} judged {done.right} right, {done.wrong} wrong; failed at {done.failed}"
+    said += "" if done.cost_usd is None else f"; {done.cost_usd} USD"
+    if done.limited is not None:
+        said += f"; no more in this window ({done.limited})"
+    if done.error is not None:
+        said += f"; waits: {done.error}" if done.waits else f"; last failed by {done.error}"
+    rated = done.rated
+    said += f"; agrees with people on {rated.agreed} of {rated.answers} answers that were rated"
+    if rated.kappa is not None and rated.low is not None and rated.high is not None:
+        return f"{said}, κ {rated.kappa:.2f} ({rated.low:.2f} … {rated.high:.2f})"
+    return said if rated.enough else f"{said}, too few for κ (30 are needed)"
+
+
+def _metrics(given: list[str] | None) -> dict[JudgedMetric, float | None] | None:
     if not given:
         return None
-    found: dict[Metric, float | None] = {}
+    found: dict[JudgedMetric, float | None] = {}
     for each in given:
         name, equals, number = each.partition("=")
         try:
@@ -126,10 +164,10 @@ def _metrics(given: list[str] | None) -> dict[Metric, float | None] | None:
     return found
 
 
-def _known(name: str) -> Metric:
+def _known(name: str) -> JudgedMetric:
     if name not in METRICS:
         raise UnknownMetric(f"There is no measure '{name[:100]}'. Monitors know {', '.join(METRICS)}.")
-    return cast("Metric", name)
+    return cast("JudgedMetric", name)
 
 
 def _target(one: Monitor) -> str:

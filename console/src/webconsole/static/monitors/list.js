@@ -7,6 +7,11 @@ import { MEASURES } from "../experiments/figures.js";
 import { usePolling } from "../parts/poll.js";
 
 const EVERY_MS = 30_000;
+/** What experiments measure, and what a judge says. */
+export const MONITORED = [
+  ...MEASURES,
+  { name: /** @type {const} */ ("judge_right"), title: "Answers that the judge says are right", better: "more is better", text: MEASURES[0].text },
+];
 const WATCHED = new Set(["rating", "support", "abstention", "error_rate"]);
 
 /** All of them. */
@@ -46,7 +51,7 @@ export function targetOf({ model, collection, sample_percent: percent }) {
 
 /** @param {string} metric */
 export function titleOf(metric) {
-  return MEASURES.find(({ name }) => name === metric)?.title ?? metric;
+  return MONITORED.find(({ name }) => name === metric)?.title ?? metric;
 }
 
 /** A new one. */
@@ -63,6 +68,7 @@ function Add() {
       ...(text("model") && { model: text("model") }),
       ...(text("percent") && { sample_percent: text("percent") }),
       ...(chosen.length && { metrics: Object.fromEntries(chosen) }),
+      ...(text("judge") && { judge: { model: text("judge"), ...(text("judged") && { sample_percent: text("judged") }), ...(text("budget") && { budget_usd: text("budget") }) } }),
     });
     try {
       await call("POST", ["monitors"], { json });
@@ -81,6 +87,11 @@ function Add() {
       <fieldset><legend>Measures</legend>
         ${MEASURES.map(({ name, title }) => html`<label><input type="checkbox" name="metric" value=${name} defaultChecked=${WATCHED.has(name)} /> ${title}</label>`)}
       </fieldset>
+      ${may("records:read") && html`<fieldset class="limits"><legend>Judge</legend>
+        <label>A model that says whether answers are right; empty: none <input name="judge" maxlength="200" autocomplete="off" /></label>
+        <label>It judges so many in a hundred; empty: 10 <input name="judged" type="number" min="0.01" max="100" step="0.01" /></label>
+        <label>Most dollars in a window; empty: no limit <input name="budget" type="number" min="0.000001" step="any" /></label>
+      </fieldset>`}
       ${problem.value && html`<p class="problem" role="alert">${problem.value}</p>`}
       <p><button class="primary">Watch</button></p>
     </form>`;

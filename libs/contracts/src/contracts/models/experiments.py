@@ -10,9 +10,11 @@ from pydantic import Field
 from contracts.core.base import Count, Reply, Request
 
 Metric = Literal["rating", "support", "abstention", "error_rate", "cost_usd", "latency_ms"]
-BETTER_HIGH: frozenset[Metric] = frozenset(("rating", "support"))
+JudgedMetric = Literal[Metric, "judge_right"]
+"""With the share of answers that a judge says are right: monitors may have one."""
+BETTER_HIGH: frozenset[JudgedMetric] = frozenset(("rating", "support", "judge_right"))
 """Of the others less is better."""
-SHARES: frozenset[Metric] = frozenset(("rating", "support", "abstention", "error_rate"))
+SHARES: frozenset[JudgedMetric] = frozenset(("rating", "support", "abstention", "error_rate", "judge_right"))
 """Measures between 0 and 1. `rating` is the share of ratings that are up, a neutral one being half; `support` of
 answers from documents that their sources support; `abstention` of them that say no; `error_rate` of calls that the
 variant did not answer. `cost_usd` and `latency_ms` are a call's average, without answers from the cache."""

@@ -14,7 +14,7 @@ from contracts.improvement.evaluations import (
     EvaluationStatus,
 )
 from contracts.improvement.monitors import Monitor, MonitorCreate, WorstAnswer
-from contracts.models.experiments import Metric
+from contracts.models.experiments import JudgedMetric
 from contracts.operations.operation import CURSOR, LIMIT, Operation, Query, string_of
 from contracts.operations.question_sets import READERS, WRITERS
 from contracts.operations.reach import NO_MODEL, QUESTIONS
@@ -32,7 +32,7 @@ _MEASURE = Query(
     "Only questions that have this measure, the worst first; with `with`, those where it is worse than in the other.",
 )
 _BESIDE = Query("with", _TEXT, "The id of another evaluation: only questions that both asked, with both answers.")
-_METRIC = Query("metric", string_of(Metric), "The measure that they are the worst by.")
+_METRIC = Query("metric", string_of(JudgedMetric), "The measure that they are the worst by.")
 
 # fmt: off
 CREATE_EVALUATION = Operation(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, Float, FromClause, Select, String, and_, case, cast, func, null, select
 
-from contracts.models.experiments import Metric
+from contracts.models.experiments import JudgedMetric, Metric
 from gateway.experiments.sequential import Sums
 from gateway.models.cost import NANO
 from gateway.storage.tables import usage
@@ -36,9 +36,9 @@ class VariantSums:
 
     calls: int = 0
     units: int = 0
-    measures: Mapping[Metric, Sums] | None = None
+    measures: Mapping[JudgedMetric, Sums] | None = None
 
-    def of(self, metric: Metric) -> Sums:
+    def of(self, metric: JudgedMetric) -> Sums:
         """One measure."""
         return (self.measures or {}).get(metric, Sums())
 
@@ -53,29 +53,31 @@ async def variant_sums(
     return await sums_by_variant(database, _calls(window, ratings))
 
 
-async def sums_by_variant(database: Database, calls: Select[Any]) -> Mapping[str, VariantSums]:
-    """Of calls with the columns `variant`, `unit` and each of `METRICS`."""
-    rows = await database.read(rows_of(_query(calls.cte("calls"))))
-    return {row["variant"]: _sums_of(dict(row)) for row in rows}
+async def sums_by_variant(
+    database: Database, calls: Select[Any], metrics: Sequence[JudgedMetric] = METRICS
+) -> Mapping[str, VariantSums]:
+    """Of calls with the columns `variant`, `unit` and each of the measures."""
+    rows = await database.read(rows_of(_query(calls.cte("calls"), metrics)))
+    return {row["variant"]: _sums_of(dict(row), metrics) for row in rows}
 
 
-def _query(calls: CTE) -> Select[Any]:
+def _query(calls: CTE, metrics: Sequence[JudgedMetric]) -> Select[Any]:
     """Of calls sums by unit; of these the sums that `Sums` has."""
-    per_unit = _per_unit(calls).cte("per_unit")
+    per_unit = _per_unit(calls, metrics).cte("per_unit")
     columns: list[ColumnElement[Any]] = [
         func.sum(per_unit.c.calls).label("calls"),
         func.count().label("units"),
     ]
-    for metric in METRICS:
+    for metric in metrics:
         y, n = per_unit.c[f"{metric}_y"], per_unit.c[f"{metric}_n"]
         sums = {"y": y, "n": n, "yy": y * y, "yn": y * n, "nn": n * n, "units": case((n > 0, 1.0), else_=0.0)}
         columns += [func.coalesce(func.sum(value), 0.0).label(f"{metric}_{name}") for name, value in sums.items()]
     return select(per_unit.c.variant, *columns).group_by(per_unit.c.variant)
 
 
-def _per_unit(calls: CTE) -> Select[Any]:
+def _per_unit(calls: CTE, metrics: Sequence[JudgedMetric]) -> Select[Any]:
     columns: list[ColumnElement[Any]] = [func.count().label("calls")]
-    for metric in METRICS:
+    for metric in metrics:
         value = calls.c[metric]
         columns.append(func.coalesce(func.sum(value), 0.0).label(f"{metric}_y"))
         columns.append(cast(func.count(value), Float).label(f"{metric}_n"))
@@ -131,9 +133,9 @@ def _rating(ratings: FromClause) -> ColumnElement[Any]:
     return select(ratings.c.rating).where(same).limit(1).scalar_subquery()
 
 
-def _sums_of(row: Mapping[str, Any]) -> VariantSums:
-    measures: dict[Metric, Sums] = {}
-    for metric in METRICS:
+def _sums_of(row: Mapping[str, Any], metrics: Sequence[JudgedMetric]) -> VariantSums:
+    measures: dict[JudgedMetric, Sums] = {}
+    for metric in metrics:
         values = {name: float(row[f"{metric}_{name}"]) for name in ("n", "y", "yy", "yn", "nn")}
         measures[metric] = Sums(int(row[f"{metric}_units"]), **values)
     return VariantSums(int(row["calls"]), int(row["units"]), measures)

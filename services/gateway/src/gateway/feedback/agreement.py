@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select, tuple_
+from sqlalchemy import Select, Subquery, and_, func, or_, select, tuple_
 
-from contracts.improvement.agreement import cohens_kappa
+from contracts.improvement.agreement import cohens_kappa, kappa_interval
 from contracts.improvement.feedback import Agreement
+from contracts.improvement.monitors import RatedVerdicts
+from gateway.feedback.repository import WHOLE
 from gateway.storage.tables import feedback
 from servicekit.sql.database import Database
 
 PAIRS = 50
+ENOUGH = 30
+"""Answers that were judged and rated, below which kappa says little."""
 _mine, _theirs = feedback.alias("mine"), feedback.alias("theirs")
 
 
@@ -48,3 +52,26 @@ def _common(tenant: str) -> Select[Any]:
 def _agreement(user: str, other: str, counts: Mapping[tuple[int, int], int]) -> Agreement:
     agreed = sum(count for (one, two), count in counts.items() if one == two)
     return Agreement(user=user, other=other, both=sum(counts.values()), agreed=agreed, kappa=cohens_kappa(counts))
+
+
+async def rated_by_people(database: Database, tenant: str, judged: Subquery) -> RatedVerdicts:
+    """How far people's ratings agree with verdicts on whole answers: `judged` has `answer_id` and `is_right`. An answer
+    counts once: as most people rated it."""
+    mine = and_(feedback.c.answer_id == judged.c.answer_id, feedback.c.tenant == tenant, feedback.c.part == WHOLE)
+    rating = func.sum(feedback.c.verdict)
+    query = select(judged.c.is_right, rating.label("rating")).select_from(judged.join(feedback, mine))
+    per_answer = query.group_by(judged.c.answer_id, judged.c.is_right).having(rating != 0).subquery()
+    is_liked = per_answer.c.rating > 0
+    counted = select(is_liked, per_answer.c.is_right, func.count()).group_by(is_liked, per_answer.c.is_right)
+    rows = await database.read(lambda connection: connection.execute(counted).all())
+    return agreement_of({(bool(row[0]), bool(row[1])): row[2] for row in rows})
+
+
+def agreement_of(counts: Mapping[tuple[bool, bool], int]) -> RatedVerdicts:
+    """Of pairs of verdicts, people's and a judge's."""
+    answers, agreed = sum(counts.values()), counts.get((True, True), 0) + counts.get((False, False), 0)
+    if answers < ENOUGH:
+        return RatedVerdicts(answers=answers, agreed=agreed)
+    kappa = cohens_kappa(counts)
+    low, high = (None, None) if kappa is None else kappa_interval(counts)
+    return RatedVerdicts(answers=answers, agreed=agreed, enough=True, kappa=kappa, low=low, high=high)

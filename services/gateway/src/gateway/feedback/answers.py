@@ -28,6 +28,8 @@ class RecordedAnswer:
     """Collection and id of each document that was found for it."""
     passages: Sequence[RecordedHit] = ()
     """Of an agent's answer, which cites nothing by itself: what its tools found and read, as its record has it."""
+    hits: Sequence[RecordedHit] = ()
+    """Of any answer: the passages that it could draw on."""
     model: str | None = None
     """The name that was asked for."""
     prompt: str | None = None

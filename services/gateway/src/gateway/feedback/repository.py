@@ -28,6 +28,8 @@ from servicekit.sql.upserts import upsert
 ROWS = 500
 VERDICTS = {"up": 1, "down": -1, "1": -1, "2": -1, "3": 0, "4": 1, "5": 1}
 NAMES = {1: "up", 0: "neutral", -1: "down"}
+WHOLE = "answer"
+"""The part of an answer that is all of it."""
 NOT_RECORDED = ""
 """In `question`: it was looked, and there is no record of the answer."""
 _SAME = (feedback.c.tenant, feedback.c.answer_id, feedback.c.person, feedback.c.part)

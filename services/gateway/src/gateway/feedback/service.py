@@ -22,7 +22,7 @@ from gateway.feedback.errors import (
     UserReserved,
     WholeTenantNeeded,
 )
-from gateway.feedback.repository import NAMES, NOT_RECORDED, ROWS, VERDICTS, FeedbackFilter, FeedbackRepository
+from gateway.feedback.repository import NAMES, NOT_RECORDED, ROWS, VERDICTS, WHOLE, FeedbackFilter, FeedbackRepository
 from gateway.metrics import FEEDBACK
 from gateway.usage.bounded_labels import OTHER, BoundedLabels
 from servicekit.core.clock import Clock
@@ -217,7 +217,7 @@ def sources_of(answers: Any) -> list[tuple[str, str]]:
 def part_name(part: FeedbackPart | None) -> str:
     """As the table has it."""
     if part is None:
-        return "answer"
+        return WHOLE
     return f"sentence:{part.sentence}" if part.sentence is not None else f"citation:{part.citation}"
 
 

@@ -10,17 +10,20 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Float, Select, and_, case, cast, func, literal, null, or_, select
 
-from contracts.improvement.monitors import MonitorCreate, WorstAnswer
-from contracts.models.experiments import BETTER_HIGH, SHARES, Metric
-from gateway.experiments.figures import MOST_CALLS, VariantSums, cost_of_call, share_of, sums_by_variant
+from contracts.improvement.monitors import JUDGED, MonitorCreate, WorstAnswer
+from contracts.models.experiments import BETTER_HIGH, SHARES, JudgedMetric
+from gateway.experiments.figures import METRICS, MOST_CALLS, VariantSums, cost_of_call, share_of, sums_by_variant
 from gateway.experiments.ratings import WHOLE
-from gateway.storage.tables import feedback, record_measures, usage
+from gateway.storage.tables import feedback, monitor_verdicts, record_measures, usage
 from servicekit.sql.database import Database, rows_of
 
 NOW, BEFORE = "now", "before"
+MONITORED: tuple[JudgedMetric, ...] = (*METRICS, JUDGED)
 SAMPLES_PER_PERCENT = 100
 """Of the parts that records fall into by their ids (`gateway.records.content.SAMPLES`)."""
-_ROW = record_measures.c
+RIGHT, WRONG = "right", "wrong"
+"""Verdicts, as `monitor_verdicts` has them."""
+_ROW, _STATE = record_measures.c, monitor_verdicts.c.state
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +55,24 @@ async def monitor_sums(
 ) -> tuple[VariantSums, VariantSums]:
     """Of the window so far, and of its baseline."""
     part = case((_ROW.at >= windows.start, NOW), else_=BEFORE)
-    watched = {name: column if name in spec.metrics else cast(null(), Float) for name, column in _measures().items()}
+    known = _measures(spec.name)
+    watched = {name: column if name in spec.metrics else cast(null(), Float) for name, column in known.items()}
     measures = [column.label(name) for name, column in watched.items()]
     chosen = select(part.label("variant"), _ROW.person.label("unit"), *measures)
-    where = [*_answers(scope, spec), _ROW.at >= windows.start - windows.baseline]
-    found = await sums_by_variant(database, chosen.where(*where).order_by(_ROW.at.desc()).limit(MOST_CALLS))
+    where = [*answers_of(scope, spec), _ROW.at >= windows.start - windows.baseline]
+    newest = chosen.where(*where).order_by(_ROW.at.desc()).limit(MOST_CALLS)
+    found = await sums_by_variant(database, newest, MONITORED)
     return found.get(NOW, VariantSums()), found.get(BEFORE, VariantSums())
 
 
 async def worst_answers(
-    database: Database, scope: Scope, spec: MonitorCreate, since: datetime, metric: Metric, limit: int
+    database: Database, scope: Scope, spec: MonitorCreate, since: datetime, metric: JudgedMetric, limit: int
 ) -> list[WorstAnswer]:
     """Those that pull it down, the worst first and of these the newest; of a share, those that are not good."""
-    value = _measures()[metric]
-    measured = select(_ROW.record_id.label("record"), _ROW.at, _ROW.model, value.label("value"))
-    rows = measured.where(*_answers(scope, spec), _ROW.at >= since).order_by(_ROW.at.desc()).limit(MOST_CALLS).cte()
+    value = _measures(spec.name)[metric]
+    reason = _verdict(spec.name, monitor_verdicts.c.reason) if metric == JUDGED else null()
+    measured = select(_ROW.record_id.label("record"), _ROW.at, _ROW.model, value.label("value"), reason.label("reason"))
+    rows = measured.where(*answers_of(scope, spec), _ROW.at >= since).order_by(_ROW.at.desc()).limit(MOST_CALLS).cte()
     order = rows.c.value.asc() if metric in BETTER_HIGH else rows.c.value.desc()
     good = literal(1.0 if metric in BETTER_HIGH else 0.0)
     is_bad = rows.c.value != good if metric in SHARES else rows.c.value.is_not(None)
@@ -74,7 +80,8 @@ async def worst_answers(
     return [WorstAnswer.model_validate(dict(row)) for row in await database.read(rows_of(query))]
 
 
-def _answers(scope: Scope, spec: MonitorCreate) -> list[ColumnElement[bool]]:
+def answers_of(scope: Scope, spec: MonitorCreate) -> list[ColumnElement[bool]]:
+    """Which rows of `record_measures` a monitor is of."""
     found = [_ROW.tenant == scope.tenant]
     if scope.key_id is not None:
         found.append(_ROW.key_id == scope.key_id)
@@ -87,7 +94,7 @@ def _answers(scope: Scope, spec: MonitorCreate) -> list[ColumnElement[bool]]:
     return found
 
 
-def _measures() -> Mapping[Metric, ColumnElement[Any]]:
+def _measures(monitor: str) -> Mapping[JudgedMetric, ColumnElement[Any]]:
     """Of an answer; null where it has not the measure."""
     return {
         "rating": _rating(),
@@ -96,7 +103,14 @@ def _measures() -> Mapping[Metric, ColumnElement[Any]]:
         "error_rate": share_of(_ROW.failed),
         "cost_usd": case((_ROW.fresh, _cost().scalar_subquery())),
         "latency_ms": case((and_(_ROW.fresh, _ROW.failed.is_(False)), cast(_ROW.ms, Float))),
+        JUDGED: _verdict(monitor, case((_STATE == RIGHT, 1.0), (_STATE == WRONG, 0.0))),
     }
+
+
+def _verdict(monitor: str, column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Of what its judge said of an answer; null where it said nothing."""
+    mine = and_(monitor_verdicts.c.record_id == _ROW.record_id, monitor_verdicts.c.monitor == monitor)
+    return select(column).where(mine, monitor_verdicts.c.tenant == _ROW.tenant).scalar_subquery()
 
 
 def _cost() -> Select[Any]:

@@ -12,7 +12,7 @@ from gateway.monitors.errors import MonitorExists, MonitorNotFound, TooManyMonit
 from gateway.monitors.figures import Scope
 from gateway.storage.audit_log import Actor, note
 from gateway.storage.dialects import insert_missing
-from gateway.storage.tables import monitors
+from gateway.storage.tables import monitor_verdicts, monitors
 from servicekit.core.clock import Clock
 from servicekit.sql.database import Database, rows_of
 from servicekit.sql.transaction import Transaction
@@ -92,6 +92,8 @@ class MonitorRepository:
         async with self._database.write() as connection:
             if not (await connection.execute(gone)).rowcount:
                 raise MonitorNotFound(name)
+            of = monitor_verdicts.c
+            await connection.execute(delete(monitor_verdicts).where(of.tenant == scope.tenant, of.monitor == name))
             await note(connection, self._clock.now(), actor, "monitor.delete", name, {"tenant": scope.tenant})
 
     async def update_falls(self, one: StoredMonitor, falls: list[MonitorFall]) -> bool:
@@ -125,6 +127,7 @@ class MonitorRepository:
 
 async def delete_tenant(connection: Transaction, tenant: str) -> None:
     """All that a tenant has."""
+    await connection.execute(delete(monitor_verdicts).where(monitor_verdicts.c.tenant == tenant))
     await connection.execute(delete(monitors).where(monitors.c.tenant == tenant))
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import structlog
 
 from contracts.improvement.monitors import Monitor, MonitorCreate, MonitorFigure, WorstAnswer
-from contracts.models.experiments import Metric
-from gateway.experiments.figures import METRICS
+from contracts.models.experiments import JudgedMetric
 from gateway.experiments.looks import look_until_cancelled
 from gateway.metrics import MONITORS_FALLEN
 from gateway.monitors.errors import NotMonitored
-from gateway.monitors.figures import Scope, Windows, monitor_sums, worst_answers
+from gateway.monitors.figures import MONITORED, Scope, Windows, monitor_sums, worst_answers
 from gateway.monitors.repository import MonitorRepository, StoredMonitor
 from gateway.monitors.verdict import falls_after, figure_of
+from gateway.monitors.verdicts import Verdicts
 from gateway.storage.audit_log import Actor
 from servicekit.core.clock import Clock
 from servicekit.sql.database import Database
@@ -35,6 +35,11 @@ class Monitors:
         """In SQL."""
         return MonitorRepository(self.database, self.clock)
 
+    @property
+    def verdicts(self) -> Verdicts:
+        """Of their judges."""
+        return Verdicts(self.database, self.clock)
+
     async def create_monitor(self, scope: Scope, spec: MonitorCreate, actor: Actor) -> Monitor:
         """Raises `MonitorExists`, `TooManyMonitors`."""
         return await self._with_figures(await self.repository.create_monitor(scope, spec, actor))
@@ -51,7 +56,7 @@ class Monitors:
         """Raises `MonitorNotFound`."""
         await self.repository.delete_monitor(scope, name, actor)
 
-    async def list_worst(self, scope: Scope, name: str, metric: Metric, limit: int) -> list[WorstAnswer]:
+    async def list_worst(self, scope: Scope, name: str, metric: JudgedMetric, limit: int) -> list[WorstAnswer]:
         """Of this window, or since the one in which the measure's fall was found. Raises `MonitorNotFound`,
         `NotMonitored`."""
         one = await self.repository.get_monitor(scope, name)
@@ -70,7 +75,7 @@ class Monitors:
         for one in await self.repository.list_monitors():
             await self._look_at(one)
         fallen = await self.repository.count_falls()
-        for metric in METRICS:
+        for metric in MONITORED:
             MONITORS_FALLEN.labels(metric).set(fallen.get(metric, 0))
 
     async def _look_at(self, one: StoredMonitor) -> None:
@@ -85,9 +90,11 @@ class Monitors:
 
     async def _with_figures(self, one: StoredMonitor) -> Monitor:
         windows, figures = await self._figures(one)
-        return one.as_reply(window=windows.start, figures=figures)
+        judge = one.spec.judge
+        verdicts = None if judge is None else await self.verdicts.summary(one, judge)
+        return one.as_reply(window=windows.start, figures=figures, verdicts=verdicts)
 
-    async def _figures(self, one: StoredMonitor) -> tuple[Windows, dict[Metric, MonitorFigure]]:
+    async def _figures(self, one: StoredMonitor) -> tuple[Windows, dict[JudgedMetric, MonitorFigure]]:
         windows = Windows.at(self.clock.now(), one.spec)
         now, before = await monitor_sums(self.database, one.scope, one.spec, windows)
         return windows, {metric: figure_of(one.spec, metric, now, before) for metric in one.spec.metrics}

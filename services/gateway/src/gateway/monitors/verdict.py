@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from contracts.improvement.monitors import MonitorCreate, MonitorFall, MonitorFigure
-from contracts.models.experiments import BETTER_HIGH, SHARES, Metric
+from contracts.models.experiments import BETTER_HIGH, SHARES, JudgedMetric
 from gateway.experiments.figures import VariantSums
 from gateway.experiments.sequential import difference, distance_from, estimate
 from gateway.monitors.figures import Windows
 
 
-def figure_of(spec: MonitorCreate, metric: Metric, now: VariantSums, before: VariantSums) -> MonitorFigure:
+def figure_of(spec: MonitorCreate, metric: JudgedMetric, now: VariantSums, before: VariantSums) -> MonitorFigure:
     """A measure of the window's answers, and whether it has fallen."""
     mine, baseline, worst = now.of(metric), before.of(metric), spec.metrics[metric]
     is_share = metric in SHARES
@@ -36,7 +36,7 @@ def figure_of(spec: MonitorCreate, metric: Metric, now: VariantSums, before: Var
 
 
 def falls_after(
-    falls: list[MonitorFall], figures: dict[Metric, MonitorFigure], windows: Windows, now: datetime
+    falls: list[MonitorFall], figures: dict[JudgedMetric, MonitorFigure], windows: Windows, now: datetime
 ) -> list[MonitorFall]:
     """The falls that stand after a look: those that were found, and those of which no whole window was without them. A
     fall that goes on keeps what was found first."""

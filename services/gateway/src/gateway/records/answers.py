@@ -40,6 +40,7 @@ def _answer_of(record: AnswerRecord, *, is_withheld: bool) -> RecordedAnswer:
         citations=[citation for given in record.annotations or () if (citation := _citation(given)) is not None],
         sources=frozenset((hit.collection, hit.document_id) for hit in record.hits),
         passages=record.hits if record.model.startswith(AGENT) else (),
+        hits=record.hits,
         model=record.model,
         prompt=record.prompt,
         collections=record.collections,

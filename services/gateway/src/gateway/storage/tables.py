@@ -263,6 +263,24 @@ monitors = Table(
 """`own_calls`: made by a key that is limited to some models or collections, of whose calls alone it is. `falls` are
 those that stand; `revision` counts their changes, so that of all replicas one makes each."""
 
+monitor_verdicts = Table(
+    "monitor_verdicts",
+    metadata,
+    Column("record_id", String(64), ForeignKey("records.id", ondelete="CASCADE"), primary_key=True),
+    Column("monitor", String(63), primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("lease_until", UtcTime, nullable=False),
+    Column("reason", Text),
+    Column("error", String(80)),
+    Index("monitor_verdicts_by_monitor", "tenant", "monitor", "at"),
+)
+"""What a monitor's judge said of an answer. `at` is the answer's. `state` is `open` while one asks until `lease_until`,
+or waits so long for `error` to pass; then `right`, `wrong`, `failed` (by `error`) or `skipped`, where its words are not
+there to be judged. `tries` counts those who asked and did not come back."""
+
 deleted_documents = Table(
     "deleted_documents",
     metadata,

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Query, Request
 
 from lab.errors import GrantMissing
+from lab.evaluations.judging.live import LiveJudge
 from lab.evaluations.service import Evaluations
 from lab.generation.service import Generations
 from lab.questions.repository import Viewer
@@ -40,6 +41,11 @@ async def _sweeps(request: Request) -> Sweeps:
     return opened
 
 
+async def _live_judge(request: Request) -> LiveJudge:
+    opened: LiveJudge = request.app.state.dependencies.live_judge
+    return opened
+
+
 async def _generations(request: Request) -> Generations:
     opened: Generations = request.app.state.dependencies.generations
     return opened
@@ -54,6 +60,7 @@ Grant = Annotated[str | None, Header(alias="Groundwork-Grant", max_length=16_384
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
 Runs = Annotated[Evaluations, Depends(_evaluations)]
 Trials = Annotated[Sweeps, Depends(_sweeps)]
+LiveJudging = Annotated[LiveJudge, Depends(_live_judge)]
 Generating = Annotated[Generations, Depends(_generations)]
 Tunings = Annotated[Tuning, Depends(_tuning)]
 Library = Annotated[QuestionSets, Depends(_question_sets)]

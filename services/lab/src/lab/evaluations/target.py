@@ -90,6 +90,7 @@ class GatewayTarget:
 
     gateway: Peer
     seconds: float
+    headers: Mapping[str, str] = field(default_factory=UNCACHED.copy)
 
     async def ask(self, target: EvaluationTarget, question: QuestionRecord, token: str, request_id: str) -> Answered:
         """As `Target` says."""
@@ -103,7 +104,7 @@ class GatewayTarget:
                 _Completion,
                 token=token,
                 body=_Body.model_validate(_body(target, question)),
-                headers={REQUEST_ID: request_id, **UNCACHED},
+                headers={REQUEST_ID: request_id, **self.headers},
                 timeout_seconds=self.seconds,
             )
         except PeerError as error:

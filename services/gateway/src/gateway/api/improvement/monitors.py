@@ -9,9 +9,10 @@ from fastapi import Depends, Path, Query, Request
 from contracts.core.base import NAME
 from contracts.core.pages import Page
 from contracts.improvement.monitors import Monitor, MonitorCreate, WorstAnswer
-from contracts.models.experiments import Metric
+from contracts.models.experiments import JudgedMetric
 from contracts.operations import evaluations as operations
 from contracts.operations.question_sets import READERS, WRITERS
+from contracts.operations.records import READERS as RECORD_READERS
 from gateway.api.administration import Limit
 from gateway.api.openapi_parts import ERRORS, serve
 from gateway.auth.keys import Principal
@@ -43,7 +44,10 @@ MonitorName = Annotated[str, Path(max_length=63, pattern=f"^{NAME.pattern}$")]
 @serve(router, operations.CREATE_MONITOR)
 async def create_monitor(body: MonitorCreate, request: Request, deps: Deps, key: WriterKey) -> Monitor:
     """Watch measures of recorded answers. A measure that falls significantly below the days before, or below a number,
-    is told in `falls`, the metrics and the audit log."""
+    is told in `falls`, the metrics and the audit log. A `judge` reads
+    recorded words: that needs `records:read`, too."""
+    if body.judge is not None:
+        key.require(*RECORD_READERS)
     return await deps.monitors.create_monitor(_scope(key), body, _actor(key, request))
 
 
@@ -71,11 +75,14 @@ async def list_worst_answers(
     name: MonitorName,
     deps: Deps,
     key: ReaderKey,
-    metric: Annotated[Metric, Query(description="The measure that they are the worst by.")],
+    metric: Annotated[JudgedMetric, Query(description="The measure that they are the worst by.")],
     limit: Limit = 50,
 ) -> Page[WorstAnswer]:
     """The answers that pull a measure down, the worst first: of this window, or since the measure's fall."""
-    return Page[WorstAnswer](data=await deps.monitors.list_worst(_scope(key), name, metric, limit))
+    found = await deps.monitors.list_worst(_scope(key), name, metric, limit)
+    if key.scopes.isdisjoint(RECORD_READERS):  # a judge's reasons quote what it read
+        found = [one.model_copy(update={"reason": None}) for one in found]
+    return Page[WorstAnswer](data=found)
 
 
 def _scope(key: Principal) -> Scope:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -47,18 +47,19 @@ class Judge:
     async def judge(self, question: QuestionRecord, answer: str, name: str) -> Judged:
         """The verdict on an answer; `name` begins the names of its calls, by which they are charged. Raises what holds
         for every other one, too: a limit, a part that is away, a key or a model that is gone."""
-        verdict = await self._ask(question, answer, f"{name}.j0")
+        verdict = await self.verdict(question, answer, f"{name}.j0")
         known_ones, unreadable = judged_by_people(question.metadata)
         people = []
         for at, known in enumerate(known_ones, start=1):
-            said = await self._ask(question, known.answer, f"{name}.j{at}")
+            said = await self.verdict(question, known.answer, f"{name}.j{at}")
             if said.right is not None:
                 people.append((known.right, said.right))
         return Judged(verdict, people, unreadable)
 
-    async def _ask(self, question: QuestionRecord, answer: str, name: str) -> Verdict:
+    async def verdict(self, question: QuestionRecord, answer: str, name: str, passages: Sequence[str] = ()) -> Verdict:
+        """On one answer; raises as `judge` does."""
         target = EvaluationTarget(model=self.model, parameters=PARAMETERS)
-        record = QuestionRecord(id=question.id, turns=turns_of(self.rubric, question, answer))
+        record = QuestionRecord(id=question.id, turns=turns_of(self.rubric, question, answer, passages))
         for tried in range(1, TRIES + 1):
             token = await self.token()
             try:

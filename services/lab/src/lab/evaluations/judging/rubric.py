@@ -36,7 +36,6 @@ LENGTHS = (12_000, 6000, 3000, 1000)
 """Characters of a question, with what was said before it, and of an answer; what is longer is cut, and says so. The
 first with which all fits."""
 MOST_REFERENCES = 5
-"""Each of a sixth of that."""
 MOST_MATERIAL = 32_000
 REASON_CHARS = 400
 MOST_TOKENS = 300
@@ -107,18 +106,21 @@ class Judged:
         return {**found, "unreadable": self.unreadable} if self.unreadable else found
 
 
-def turns_of(rubric: str, question: QuestionRecord, answer: str) -> list[Turn]:
-    """What a judge is asked of one answer."""
-    said = next(each for length in LENGTHS if len(each := _material(question, answer, length)) <= MOST_MATERIAL)
+def turns_of(rubric: str, question: QuestionRecord, answer: str, passages: Sequence[str] = ()) -> list[Turn]:
+    """What a judge is asked of one answer, with the passages that it was made from where they are known."""
+    texts = (_material(question, answer, passages, length) for length in LENGTHS)
+    said = next(each for each in texts if len(each) <= MOST_MATERIAL)
     return [Turn(role="system", content=f"{rubric}\n{FORM}"), Turn(role="user", content=said)]
 
 
-def _material(question: QuestionRecord, answer: str, length: int) -> str:
+def _material(question: QuestionRecord, answer: str, passages: Sequence[str], length: int) -> str:
     material: dict[str, Any] = _asked(question, length)
     if question.answerable is False:
         material["reference"] = "This question can't be answered."
     elif question.answers:
         material["reference_answers"] = [_cut(one, length // 6) for one in question.answers[:MOST_REFERENCES]]
+    if passages:
+        material["passages"] = [_cut(one, length // 6) for one in passages]
     return json.dumps({**material, "answer": _cut(answer, length)}, ensure_ascii=False)
 
 
