@@ -605,6 +605,7 @@ declare namespace Api {
     part: FeedbackPart | null;
     preferred_over: string | null;
     prompt: string | null;
+    question: string | null;
     rating: "up" | "down" | number | null;
     recorded: boolean;
     updated_at: string;

@@ -78,7 +78,9 @@ class Feedback(Reply):
     correction: str | None = None
     preferred_over: str | None = None
     recorded: bool = False
-    """Whether the answer itself is on record: only then is it in exports, and the next three are known."""
+    """Whether the answer itself is on record: only then is it in exports, and the next four are known."""
+    question: str | None = None
+    """The beginning of what was asked, in lists for keys that see what others of the tenant said."""
     model: str | None = None
     prompt: str | None = None
     collections: list[str] = Field(default_factory=list)

@@ -91,6 +91,21 @@ async def test_what_is_known_of_a_recorded_answer_is_noted_with_its_rating(
         assert len(await _list(public, secret, **asked)) == count, asked
 
 
+async def test_who_sees_all_that_was_said_sees_of_which_question(
+    public: httpx2.AsyncClient, installation: Installation
+) -> None:
+    installation.answers.put("acme", recorded(ANSWER, "How many days?" + "?" * 300))
+    secret = await installation.secret()
+    await _give(public, secret, rating="down")
+    await _give(public, secret, answer_id="chatcmpl_never", rating="up")
+    never, of_one = await _list(public, await installation.secret(scopes=["chat", *REVIEWER]))
+    assert (never["question"], of_one["question"][:15], len(of_one["question"])) == (None, "How many days??", 200)
+    limited = await installation.secret(collections=["open"], scopes=["chat", *REVIEWER])
+    await _give(public, limited, rating="up")
+    for key in (secret, limited):  # what it gave itself, of an answer that it may not have got
+        assert {one["question"] for one in await _list(public, key)} == {None}
+
+
 async def test_another_tenants_answer_is_rated_like_one_that_never_was_and_its_ratings_are_not_seen(
     public: httpx2.AsyncClient, installation: Installation
 ) -> None:
