@@ -48,9 +48,11 @@ def test_questions_that_nothing_answered_are_a_choice_and_words_find_an_answer(
     page.reload()  # the address holds the choice
     page.get_by_text("what to add to them").wait_for()
     page.get_by_label("How it ended").select_option("")
-    page.get_by_label("Words of question or answer").fill("PAID holiday")
+    words = page.get_by_label("Words of question or answer")
+    words.fill("PAID holiday ")
     page.get_by_role("link", name=UNKNOWN).wait_for(state="detached")
     page.get_by_role("link", name=KNOWN).wait_for()
+    assert words.input_value() == "PAID holiday ", "what comes of it never changes what is being typed"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -60,6 +62,8 @@ def test_a_record_shows_the_answer_its_passages_and_how_it_was_made_and_can_be_d
 ) -> None:
     page, (answered, _) = signed_in, recorded
     record = http.get(f"/v1/records/{answered}").json()
+    said = {"answer_id": answered, "user": "ann", "rating": "down", "labels": ["incorrect"], "correction": "All year."}
+    http.post("/v1/feedback", json=said).raise_for_status()
     page.set_viewport_size({"width": width, "height": 844})
     page.goto(f"{home.base_url}/console/#/records/{answered}")
     page.get_by_role("heading", name=KNOWN).wait_for()
@@ -67,6 +71,9 @@ def test_a_record_shows_the_answer_its_passages_and_how_it_was_made_and_can_be_d
     cited = next(hit for hit in record["hits"] if hit["cited"])
     page.locator("details[open] .said").get_by_text(cited["text"][:40]).first.wait_for()
     page.get_by_text(record["request_id"], exact=True).wait_for()
+    page.get_by_role("region", name="What people said").get_by_text("incorrect · → All year.").wait_for()
+    receipt = page.get_by_role("region", name="How it was made").locator(".receipt")
+    assert receipt.locator(".stages li").count() == len(record["receipt"]["stages"]) > 0
     assert faults(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     if width == 390:
@@ -100,3 +107,33 @@ def test_what_was_asked_is_kept_as_a_question_and_asked_once_more_of_something_e
     again.get_by_role("button", name="Ask again").click()
     again.locator(".problem").get_by_text("nowhere").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_an_administrator_switches_recording_on_where_nothing_is_recorded_and_any_answer_becomes_a_question(
+    signed_in: Any, http: httpx2.Client
+) -> None:
+    page, tenant = signed_in, http.get("/v1/me").json()["tenant"]
+    assert http.get("/v1/records").json()["data"] == []
+    page.get_by_role("link", name="Records").click()
+    page.get_by_text("There are none yet.").wait_for()
+    form = page.get_by_role("form", name="Recording")
+    form.get_by_label("is kept").select_option("full")
+    form.get_by_label("days").fill("7")
+    form.get_by_role("button", name="Save").click()
+    page.get_by_text("Recording: full, kept 7 days").wait_for()
+    assert faults(page) == []
+    asked = {"model": "smollm2", "messages": [{"role": "user", "content": UNKNOWN}], "max_tokens": 5, "user": "jo"}
+    http.post("/v1/chat/completions", json=asked).raise_for_status()
+    until(lambda: http.get("/v1/records").json()["data"], "a record")
+    page.get_by_role("button", name="Read again").click()
+    page.get_by_role("link", name=UNKNOWN).click()
+    page.get_by_role("button", name="Save as question").click()
+    page.get_by_role("button", name="Add to question set “smollm2”").wait_for()
+    assert page.locator(".receipt").get_by_text("smollm2").first.is_visible()
+    page.get_by_role("link", name="All records").click()
+    page.get_by_text("Recording: full, kept 7 days").click()
+    page.get_by_role("form", name="Recording").get_by_label("is kept").select_option("off")
+    page.get_by_role("form", name="Recording").get_by_role("button", name="Save").click()
+    page.get_by_text("Recording: off").wait_for()
+    assert http.get(f"/v1/tenants/{tenant}").json()["records"] == "off"
+    http.delete("/v1/records", params={"user": "jo"}).raise_for_status()

@@ -18,11 +18,17 @@ effect(() => {
 
 /** Read it, once. */
 export function readSaid() {
-  reading ??= all(["feedback"], { mine: true }, MOST).then((found) => {
-    // What is said of a sentence, another client said: it is not of the answer, nor of a citation.
-    const shown = found.filter((one) => one.part?.sentence == null);
-    said.value = new Map(shown.map((one) => [keyOf(one.answer_id, one.part?.citation), one]));
-  });
+  reading ??= all(["feedback"], { mine: true }, MOST).then(
+    (found) => {
+      // What is said of a sentence, another client said: it is not of the answer, nor of a citation.
+      const shown = found.filter((one) => one.part?.sentence == null);
+      said.value = new Map(shown.map((one) => [keyOf(one.answer_id, one.part?.citation), one]));
+    },
+    (error) => {
+      reading = null; // the next one reads again
+      throw error;
+    },
+  );
   return reading;
 }
 
@@ -33,6 +39,7 @@ export function keyOf(id, citation) {
 
 /** Say what an answer was worth, in place of what was said before. @param {string} id @param {Partial<Judgement> & { preferred_over?: string }} judgement */
 export async function rate(id, judgement) {
+  await readSaid(); // else what was said before would be lost
   const { rating = null, labels = [], comment = null, correction = null } = said.value?.get(id) ?? {};
   note(await call("POST", ["feedback"], { json: { answer_id: id, rating, labels, comment, correction, ...judgement } }));
 }

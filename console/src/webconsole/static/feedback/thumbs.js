@@ -16,7 +16,10 @@ export function Thumbs({ answer }) {
   }, []);
   const mine = said.value?.get(answer.id);
   const rating = mine?.rating == null ? "" : DOWN.has(mine.rating) ? "down" : mine.rating === 3 ? "" : "up";
-  const open = async () => (form.value = (await import("./form.js")).Form);
+  const open = async () => {
+    await readSaid();
+    form.value = (await import("./form.js")).Form;
+  };
 
   /** @param {"up" | "down"} wanted */
   async function choose(wanted) {

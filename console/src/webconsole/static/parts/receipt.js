@@ -19,14 +19,14 @@ export function Stages({ stages }) {
   return html`<ol class="stages">${rows}</ol>`;
 }
 
-/** @param {{ receipt: Api.Receipt, model: string }} props */
-export function Receipt({ receipt, model }) {
-  const total = receipt.stages.reduce((sum, stage) => sum + stage.ms, 0);
+/** @param {{ receipt: Api.Receipt, model: string, ms?: number, open?: boolean }} props `ms`: what it took, where it has no stages */
+export function Receipt({ receipt, model, ms = 0, open = false }) {
+  const total = receipt.stages.reduce((sum, stage) => sum + stage.ms, 0) || ms;
   const { prompt, completion, embedding } = receipt.tokens;
   return html`
-    <details class="receipt">
+    <details class="receipt" open=${open}>
       <summary>Receipt: ${duration(total)}, ${counted(prompt + completion, "token")}, ${cost(receipt.cost_usd)}</summary>
-      <${Stages} stages=${receipt.stages} />
+      ${receipt.stages.length > 0 && html`<${Stages} stages=${receipt.stages} />`}
       <dl>
         <dt>Asked</dt><dd>${model}</dd>
         <dt>Tokens</dt><dd>${prompt} read, ${completion} written, ${embedding} embedded</dd>

@@ -2,10 +2,12 @@
 import { call } from "../api/client.js";
 import { html, useEffect, useRef, useSignal } from "../app/html.js";
 import { addressOf, addressWith, route } from "../app/router.js";
+import { may } from "../app/session.js";
 import { duration, when } from "../parts/format.js";
+import { Recording } from "./recording.js";
+import { Typed } from "./typed.js";
 
 const PAGE = 30;
-const WAIT_MS = 300;
 const ENDS = [["", "Any end"], ["abstained", "Abstained"], ["error", "Error"], ["answered", "Answered"]];
 const RATINGS = [["", "Any rating"], ["up", "Rated up"], ["down", "Rated down"], ["none", "Not rated"]];
 const TIMES = [["", "Any time"], ["1", "Today"], ["7", "7 days"], ["30", "30 days"]];
@@ -36,7 +38,6 @@ export function RecordList() {
   const problem = useSignal("");
   /** How many readings were begun: the reply to any but the last comes too late. */
   const begun = useRef(0);
-  const typing = useRef(0);
 
   /** @param {boolean} more */
   async function read(more) {
@@ -57,17 +58,13 @@ export function RecordList() {
   }, [JSON.stringify(wanted)]);
 
   const choose = (/** @type {Partial<Wanted>} */ change) => (location.hash = addressWith(["records"], { ...readWanted(), ...change }));
-  const type = (/** @type {keyof Wanted} */ name, /** @type {string} */ value) => {
-    clearTimeout(typing.current);
-    typing.current = setTimeout(() => choose({ [name]: value.trim() }), WAIT_MS);
-  };
   const isFiltered = Object.values(wanted).some(Boolean);
   return html`
     <header class="bar-of-choices"><h1>Records</h1><button class="quiet" onClick=${() => read(false)}>Read again</button></header>
     <div class="choices" role="search">
-      <input type="search" aria-label="Words of question or answer" placeholder="Words" maxlength="200" value=${wanted.q} onInput=${(/** @type {any} */ event) => type("q", event.target.value)} />
-      <input aria-label="Collection" placeholder="Collection" maxlength="63" value=${wanted.collection} onInput=${(/** @type {any} */ event) => type("collection", event.target.value)} />
-      <input aria-label="Model" placeholder="Model" maxlength="200" value=${wanted.model} onInput=${(/** @type {any} */ event) => type("model", event.target.value)} />
+      <${Typed} type="search" label="Words of question or answer" placeholder="Words" most=${200} value=${wanted.q} choose=${(/** @type {string} */ q) => choose({ q })} />
+      <${Typed} label="Collection" most=${63} value=${wanted.collection} choose=${(/** @type {string} */ collection) => choose({ collection })} />
+      <${Typed} label="Model" most=${200} value=${wanted.model} choose=${(/** @type {string} */ model) => choose({ model })} />
       <${Pick} label="How it ended" options=${ENDS} value=${wanted.end} choose=${(/** @type {string} */ end) => choose({ end })} />
       <${Pick} label="Rating" options=${RATINGS} value=${wanted.rating} choose=${(/** @type {string} */ rating) => choose({ rating })} />
       <${Pick} label="Time" options=${TIMES} value=${wanted.days} choose=${(/** @type {string} */ days) => choose({ days })} />
@@ -76,7 +73,8 @@ export function RecordList() {
     ${problem.value && html`<p class="problem" role="alert">${problem.value} <button onClick=${() => read(false)}>Try again</button></p>`}
     ${found.value === null && !problem.value && html`<p class="hint" role="status">Looking …</p>`}
     ${found.value?.length === 0 && html`<p class="hint">${cursor.value ? "None among the newest: there are older ones." : isFiltered ? "None is like that."
-      : "There are none yet. Answers are recorded where a key or its tenant says so: “records” is off, metadata or full."}</p>`}
+      : may("admin") ? "There are none yet. “Recording” says what is kept of answers from now on."
+      : "There are none yet. Answers are recorded where a key or its tenant says so: somebody with the scope “admin” switches that on, on this page or with “groundwork tenant change NAME --records full”."}</p>`}
     <ul class="rows">
       ${(found.value ?? []).map((one) => html`
         <li key=${one.id}><a href=${addressOf("records", one.id)}>
@@ -84,7 +82,8 @@ export function RecordList() {
           <span class="hint">${one.model}, <${End} record=${one} />${rated(one.rating)}, ${duration(one.ms)}, <time datetime=${one.at}>${when(one.at)}</time></span>
         </a></li>`)}
     </ul>
-    ${cursor.value && html`<button class="quiet" onClick=${() => read(true)}>Show older ones</button>`}`;
+    ${cursor.value && html`<button class="quiet" onClick=${() => read(true)}>Show older ones</button>`}
+    ${may("admin") && html`<${Recording} />`}`;
 }
 
 /** How an answer ended, in a word. @param {{ record: { abstained: boolean, error_type?: string | null } }} props */
@@ -93,8 +92,8 @@ export function End({ record }) {
   return html`<span class="status" data-end=${end}>${end.replaceAll("_", " ")}</span>`;
 }
 
-/** @param {number | null | undefined} rating */
-function rated(rating) {
+/** What people think of it, after a comma. @param {number | null | undefined} rating */
+export function rated(rating) {
   return rating ? (rating > 0 ? ", rated up" : ", rated down") : "";
 }
 

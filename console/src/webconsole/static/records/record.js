@@ -1,25 +1,34 @@
 // One record with everything: what was asked, what was answered, from which passages, by what, at which cost.
-import { call } from "../api/client.js";
+import { all, call } from "../api/client.js";
 import { html, useEffect, useSignal } from "../app/html.js";
 import { addressOf, go } from "../app/router.js";
 import { may } from "../app/session.js";
+import { SaidTable } from "../feedback/table.js";
 import { Answer } from "../parts/answer.js";
 import { duration, when } from "../parts/format.js";
 import { say } from "../parts/notice.js";
+import { Receipt } from "../parts/receipt.js";
 import { QuestionSet } from "../search/questions.js";
 import { Again } from "./again.js";
-import { End } from "./list.js";
+import { End, rated } from "./list.js";
+
+const MOST_SAID = 200;
+const SET_NAME = 63;
 
 /** @typedef {{ [name: string]: any }} Any */
 
 /** @param {{ id: string }} props */
 export function Record({ id }) {
   const record = useSignal(/** @type {Api.AnswerRecord | null} */ (null));
+  const opinions = useSignal(/** @type {Api.Feedback[]} */ ([]));
   const problem = useSignal("");
   useEffect(() => {
     const stop = new AbortController();
-    call("GET", ["records", id], { signal: stop.signal })
-      .then((found) => (record.value = found))
+    Promise.all([call("GET", ["records", id], { signal: stop.signal }), readOpinions(id)])
+      .then(([found, said]) => {
+        opinions.value = said;
+        record.value = found;
+      })
       .catch((error) => !stop.signal.aborted && (problem.value = error.message));
     return () => stop.abort();
   }, [id]);
@@ -31,21 +40,39 @@ export function Record({ id }) {
       <h1>${found.question ?? "An answer without its words"}</h1>
       ${may("records:write") && html`<button class="quiet" onClick=${() => remove(id)}>Delete</button>`}
     </header>
-    <p class="hint"><${End} record=${found} />, ${duration(found.ms)}, <time datetime=${found.at}>${when(found.at)}</time>${found.truncated && ", too large to be kept whole"}</p>
+    <p class="hint"><${End} record=${found} />${rated(found.rating)}, ${duration(found.ms)}, <time datetime=${found.at}>${when(found.at)}</time>${found.truncated && ", too large to be kept whole"}</p>
     ${found.error && html`<p class="problem">${found.error.code}${found.error.message && `: ${found.error.message}`}</p>`}
     ${found.answer && html`<section aria-labelledby="record-answer"><h2 id="record-answer">Answer</h2>
       <${Answer} text=${found.answer} citations=${found.annotations ?? []} open=${openHit} opened=${null} /></section>`}
+    ${opinions.value.length > 0 && html`<section aria-labelledby="record-said"><h2 id="record-said">What people said</h2>
+      <${SaidTable} rows=${opinions.value} /></section>`}
     ${(found.hits ?? []).length > 0 && html`<${Hits} hits=${found.hits} />`}
     ${(found.messages ?? []).length > 1 && html`<${Messages} messages=${found.messages ?? []} />`}
-    ${found.question && (found.collections ?? []).length > 0 && html`<${AsQuestion} record=${found} />`}
+    ${found.question && html`<${AsQuestion} record=${found} />`}
     ${found.messages && !found.truncated && may("chat") && html`<${Again} record=${found} />`}
     <${Facts} record=${found} />`;
 }
 
-/** Into the question set of its collection, with the document that it cites first. @param {{ record: Api.AnswerRecord }} props */
+/** What was said of it, as far as the key may see that. @param {string} id @returns {Promise<Api.Feedback[]>} */
+async function readOpinions(id) {
+  if (!may("feedback:write", "feedback:review")) return [];
+  return all(["feedback"], { answer_id: id }, MOST_SAID).catch((error) => {
+    say(error);
+    return [];
+  });
+}
+
+/** The name of a set for questions that were not asked of a collection: that of what was asked. @param {string} model */
+function setOf(model) {
+  return model.toLowerCase().replace(/^(agent|prompt):/, "").replace(/[^a-z0-9_-]+/g, "-").replace(/^[-_]+/, "").slice(0, SET_NAME) || "questions";
+}
+
+/** Into the question set of its collection, with the document that it cites first; else into that of what was asked.
+ * @param {{ record: Api.AnswerRecord }} props */
 function AsQuestion({ record }) {
   const cited = (record.hits ?? []).find((hit) => hit.cited);
-  const collection = cited?.collection ?? /** @type {string[]} */ (record.collections)[0];
+  const collection = cited?.collection ?? record.collections?.[0];
+  if (!collection) return html`<${QuestionSet} collection=${setOf(record.model)} query=${record.question} hit=${null} plain />`;
   const hit = cited ? { document_id: cited.document_id, title: cited.title || cited.document_id } : null;
   return html`<${QuestionSet} collection=${collection} query=${record.question} hit=${hit} without="No passage is cited:" />`;
 }
@@ -87,22 +114,26 @@ function textOf(content) {
 
 /** @param {{ record: Api.AnswerRecord }} props */
 function Facts({ record }) {
-  const receipt = /** @type {Any} */ (record.receipt ?? {});
-  const tokens = receipt.tokens ?? {};
   const rows = [
     ["Model", record.answered_by && record.answered_by !== record.model ? `${record.model}, worded by ${record.answered_by}` : record.model],
     ["Model digest", record.model_digest], ["Adapter", record.adapter], ["Prompt", record.prompt], ["Variant", record.variant],
     ["Collections", (record.collections ?? []).join(", ")], ["User", record.user], ["Key", record.key_id],
-    ["Tokens", `${tokens.prompt ?? 0} read, ${tokens.completion ?? 0} written`],
-    ["Cost", receipt.cost_usd == null ? "no price known" : `${receipt.cost_usd} USD`], ["Cache", record.cache],
-    ["Kept until", when(record.expires_at)], ["Request", record.request_id], ["Record", record.id],
+    ["Kept until", when(record.expires_at)], ["Record", record.id],
   ];
   return html`
     <section aria-labelledby="record-facts"><h2 id="record-facts">How it was made</h2>
       <dl>${rows.map(([name, value]) => value && html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>
+      <${Receipt} receipt=${receiptOf(record)} model=${record.model} ms=${record.ms} open />
       <details class="call"><summary>Receipt and report as JSON</summary>
         <pre>${JSON.stringify({ receipt: record.receipt, report: record.report, parameters: record.parameters }, null, 2)}</pre></details>
     </section>`;
+}
+
+/** The receipt, whole: a plain model's has no stages. @param {Api.AnswerRecord} record @returns {Api.Receipt} */
+function receiptOf({ receipt, request_id, cache }) {
+  const { tokens, ...known } = /** @type {Any} */ (receipt ?? {});
+  const none = { request_id, cache, cost_usd: null, stages: [], attempts: [], degraded: [] };
+  return /** @type {any} */ ({ ...none, ...known, tokens: { prompt: 0, completion: 0, embedding: 0, ...tokens } });
 }
 
 /** @param {string} id */

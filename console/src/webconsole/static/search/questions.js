@@ -9,7 +9,8 @@ import { counted } from "../parts/format.js";
 import { focused } from "../parts/keys.js";
 import { say } from "../parts/notice.js";
 
-/** @typedef {{ id: string, question: string, document?: string, answerable: boolean }} Question */
+/** @typedef {{ id: string, question: string, document?: string, answerable?: boolean }} Question */
+/** What answers a question: a document, none (not answerable), or nothing that is known. @typedef {Pick<Question, "document" | "answerable">} Answered */
 /** @typedef {Pick<import("./ways.js").Hit, "document_id" | "title">} Hit */
 
 const MOST = 1000;
@@ -36,13 +37,12 @@ export function questionsOf(collection) {
   }
 }
 
-/** A query is in a set once: the newest answer counts. @param {string} collection @param {string} question @param {Hit | null} hit */
-function save(collection, question, hit) {
+/** A query is in a set once: the newest answer counts. @param {string} collection @param {string} question @param {Answered} answered */
+function save(collection, question, answered) {
   const others = questionsOf(collection).filter((one) => one.question !== question);
   if (others.length >= MOST) throw new Error(`There are ${MOST} questions already. Download and clear them.`);
   const id = crypto.randomUUID ? crypto.randomUUID() : `${Date.now()}-${others.length}`;
-  const kept = hit ? { id, question, document: hit.document_id, answerable: true } : { id, question, answerable: false };
-  localStorage.setItem(place(collection), JSON.stringify([...others, kept]));
+  localStorage.setItem(place(collection), JSON.stringify([...others, { id, question, ...answered }]));
   revision.value += 1;
 }
 
@@ -58,8 +58,7 @@ function forget(collection, saved) {
 /** Into the question set that is named like the collection, once; one that it asks already stays there as it is. @param {string} collection */
 async function saveAsSet(collection) {
   const kept = questionsOf(collection);
-  const items = kept.map(({ question, document }) =>
-    document ? { question, documents: { [document]: 1 }, answerable: true } : { question, answerable: false });
+  const items = kept.map(({ question, document, answerable }) => ({ question, answerable, ...(document && { documents: { [document]: 1 } }) }));
   try {
     const saved = await call("POST", ["question-sets"], { json: { name: collection, append: true, duplicates: "skip", items } });
     added.add(saved.name);
@@ -71,15 +70,16 @@ async function saveAsSet(collection) {
   }
 }
 
-/** @param {{ collection: string, query: string, hit: Hit | null, without?: string }} props `hit`: the passage that answers it; `without`: what is said where there is none */
-export function QuestionSet({ collection, query, hit, without = "Open the passage that answers it to save the query as a question, or" }) {
+/** @param {{ collection: string, query: string, hit: Hit | null, plain?: boolean, without?: string }} props `hit`: the passage that answers it; `without`: what is
+ * said where there is none; `plain`: it was not asked of documents */
+export function QuestionSet({ collection, query, hit, plain = false, without = "Open the passage that answers it to save the query as a question, or" }) {
   const sure = useSignal(false);
   revision.value; // drawn again with each change
   const questions = questionsOf(collection);
-  const keep = (/** @type {Hit | null} */ answer) => () => {
+  const keep = (/** @type {Answered} */ answered, /** @type {string} */ told) => () => {
     try {
-      save(collection, query, answer);
-      say(answer ? `Kept: “${answer.title}” answers it.` : "Kept: no document answers it.");
+      save(collection, query, answered);
+      say(told);
     } catch (error) {
       say(error);
     }
@@ -92,9 +92,11 @@ export function QuestionSet({ collection, query, hit, without = "Open the passag
   return html`
     <p class="choices" role="group" aria-label="Question set">
       ${hit
-        ? html`<button class="quiet" onClick=${keep(hit)}>Save as question: “${hit.title.slice(0, 60)}” answers it</button>`
-        : html`<span class="hint">${without}</span>`}
-      <button class="quiet" onClick=${keep(null)}>Save: no document answers it</button>
+        ? html`<button class="quiet" onClick=${keep({ document: hit.document_id, answerable: true }, `Kept: “${hit.title}” answers it.`)}>Save as question: “${hit.title.slice(0, 60)}” answers it</button>`
+        : !plain && html`<span class="hint">${without}</span>`}
+      ${plain
+        ? html`<button class="quiet" onClick=${keep({}, "Kept as a question.")}>Save as question</button>`
+        : html`<button class="quiet" onClick=${keep({ answerable: false }, "Kept: no document answers it.")}>Save: no document answers it</button>`}
       ${questions.length > 0 && html`
         <button class="quiet" onClick=${() => download(`${collection}-questions.jsonl`, "application/jsonl", lines())}>Download ${counted(questions.length, "question")}</button>
         ${may("evaluations:write") && html`<button class="quiet" onClick=${() => saveAsSet(collection)}>Add to question set “${collection}”</button>`}
