@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 from tests.browser.visitor import ask, choose
 from tests.support.home.stack import RunningHome
+from tests.support.ingest.peers import until
 
 from contracts.retrieval.collections import Collection
 
 QUESTION = "How many days of paid holiday does a full-time employee get per year?"
+QUEUED = 100
+"""Ratings that are read at once to be queued."""
+LISTED = 50
 CORRECTION = "Twenty-eight days, of which five may be taken over."
 
 
@@ -63,12 +67,22 @@ def test_what_was_rated_down_is_queued_judged_and_exported(
     page.reload()
     choose(page, "handbook")
     ask(page, QUESTION)
-    page.get_by_role("button", name="Bad answer").click()
-    page.get_by_role("form", name="What was good or bad").wait_for()
+    page.get_by_role("button", name="Good answer").wait_for()
+    until(lambda: http.get("/v1/records", params={"q": QUESTION}).json()["data"], "the answer on record")
+    answer_id = http.get("/v1/records", params={"q": QUESTION}).json()["data"][0]["id"]
+    for number in (None, *range(QUEUED)):  # what nobody recorded is newer, and more than is read at once
+        said = {"answer_id": f"chatcmpl_away{number}" if number is not None else answer_id, "rating": "down"}
+        http.post("/v1/feedback", json={**said, "user": "ann"}).raise_for_status()
     page.get_by_role("link", name="Reviews").click()
-    page.get_by_role("heading", name="What people said").wait_for()
+    feedback = page.get_by_role("region", name="Feedback")
+    feedback.get_by_role("button", name="Show older ones").click()
+    feedback.get_by_text(f"chatcmpl_away{QUEUED - LISTED - 1}", exact=True).wait_for()
+    feedback.get_by_role("button", name="Show older ones").click()
+    link = feedback.get_by_role("link", name=QUESTION).first
+    link.wait_for()
+    assert link.get_attribute("href").endswith(f"/records/{answer_id}")
     page.get_by_role("button", name="Queue what was rated down").click()
-    page.get_by_text("added").wait_for()
+    page.get_by_text("1 answer added").wait_for()
     page.get_by_role("button", name="Take the next answer").click()
     judged = page.get_by_role("article", name="An answer to judge")
     judged.get_by_role("heading", name=QUESTION).wait_for()
@@ -81,4 +95,5 @@ def test_what_was_rated_down_is_queued_judged_and_exported(
     judged.get_by_role("button", name="Done").click()
     page.get_by_text("Nothing is left for you to judge.").wait_for()
     lines = http.get("/v1/feedback/export", params={"format": "preference"}).text.splitlines()
+    http.delete("/v1/feedback", params={"user": "ann"}).raise_for_status()
     assert CORRECTION in {json.loads(line)["chosen"][0]["content"] for line in lines}

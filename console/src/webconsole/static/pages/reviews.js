@@ -1,16 +1,18 @@
 // Answers to be judged, one after the other; what people said; and what is made of it.
-import { all, call, me } from "../api/client.js";
-import { html, useEffect, useSignal } from "../app/html.js";
+import { call } from "../api/client.js";
+import { html, useEffect, useRef, useSignal } from "../app/html.js";
 import { may } from "../app/session.js";
 import { keyOf, readSaid, said } from "../feedback/said.js";
+import { SaidTable } from "../feedback/table.js";
 import { Thumbs } from "../feedback/thumbs.js";
 import { Answer } from "../parts/answer.js";
 import { counted, when } from "../parts/format.js";
 import { say } from "../parts/notice.js";
 import { Viewer } from "../parts/viewer.js";
 
-const MOST_QUEUED = 100;
+const QUEUED = 100;
 const LISTED = 50;
+const MOST_LISTED = 200;
 const FORMATS = { preference: "Pairs (preference)", kto: "Labelled answers (KTO)", questions: "Questions" };
 
 /** The page. */
@@ -85,45 +87,64 @@ function OneReview({ review, end, open, opened }) {
     </article>`;
 }
 
-/** Puts what was rated down into the queue. @param {{ queued: () => void }} props */
+/** Puts what was rated down into the queue, some at once. @param {{ queued: () => void }} props */
 function QueueDisliked({ queued }) {
+  const busy = useSignal(false);
   async function queue() {
+    busy.value = true;
     try {
-      const found = await all(["feedback"], { rating: "down" }, MOST_QUEUED);
-      const ids = [...new Set(found.map((one) => one.answer_id))].slice(0, MOST_QUEUED);
-      if (!ids.length) return say("Nobody has rated an answer down.");
-      const { queued: count, unknown = [] } = await call("POST", ["reviews"], { json: { answer_ids: ids } });
-      say(`${counted(count, "answer")} added${unknown.length ? `; ${unknown.length} not on record` : ""}.`);
+      say(await queueSome());
       queued();
     } catch (error) {
       say(error);
     }
+    busy.value = false;
   }
-  return html`<button onClick=${queue}>Queue what was rated down</button>`;
+  return html`<button disabled=${busy.value} onClick=${queue}>Queue what was rated down</button>`;
+}
+
+/** The newest that were not in the queue yet: what was is passed over, so that the next time goes on where this one ends. What is to be said of it. */
+async function queueSome() {
+  let [added, away, cursor] = [0, 0, ""];
+  do {
+    const page = await call("GET", ["feedback"], { query: { rating: "down", limit: QUEUED, cursor } });
+    const ids = [...new Set(page.data.map((one) => one.answer_id))];
+    if (!ids.length) return "Nobody has rated an answer down.";
+    const { queued, unknown } = await call("POST", ["reviews"], { json: { answer_ids: ids } });
+    added += queued;
+    away += unknown.length;
+    cursor = page.next_cursor ?? "";
+  } while (cursor && added < QUEUED);
+  return `${counted(added, "answer")} added${away ? `; ${away} not on record` : ""}.${cursor ? " There are older ones: queue again." : ""}`;
 }
 
 /** What people said, the newest first. */
 function Said() {
   const rows = useSignal(/** @type {Api.Feedback[] | null} */ (null));
-  useEffect(() => {
-    call("GET", ["feedback"], { query: { limit: LISTED } }).then((page) => (rows.value = page.data)).catch(say);
-  }, [said.value]);
+  const cursor = useSignal(/** @type {string | null} */ (null));
+  /** How many readings were begun: the reply to any but the last comes too late. */
+  const begun = useRef(0);
+  /** @param {boolean} more */
+  async function read(more) {
+    const number = (begun.current += 1);
+    const known = rows.peek() ?? [];
+    const query = more ? { limit: LISTED, cursor: cursor.peek() } : { limit: Math.min(Math.max(known.length, LISTED), MOST_LISTED) };
+    try {
+      const page = await call("GET", ["feedback"], { query });
+      if (number !== begun.current) return;
+      rows.value = more ? [...known, ...page.data] : page.data;
+      cursor.value = page.next_cursor;
+    } catch (error) {
+      say(error);
+    }
+  }
+  useEffect(() => void read(false), [said.value]);
   if (!rows.value) return html`<p class="hint" role="status">Looking …</p>`;
   return html`
     <section aria-label="Feedback"><h2>What people said</h2>
       ${!rows.value.length && html`<p class="hint">Nothing yet. Rate an answer in the chat.</p>`}
-      ${rows.value.length > 0 && html`
-        <table class="wide">
-          <thead><tr><th>Rating</th><th>Why</th><th>Of</th><th>By</th><th>When</th></tr></thead>
-          <tbody>${rows.value.map((one) => html`
-            <tr key=${one.id}>
-              <td>${one.rating ?? ""}</td>
-              <td data-label="Why">${[...(one.labels ?? []).map((label) => label.replaceAll("_", " ")), one.comment, one.correction && `→ ${one.correction}`].filter(Boolean).join(" · ")}</td>
-              <td data-label="Of">${one.model ?? one.answer_id}${one.part ? (one.part.citation == null ? ", a sentence" : ", a citation") : ""}</td>
-              <td data-label="By">${one.user === me.value?.key_id ? "you" : one.user}</td>
-              <td data-label="When"><time datetime=${one.created_at}>${when(one.created_at)}</time></td>
-            </tr>`)}</tbody>
-        </table>`}
+      ${rows.value.length > 0 && html`<${SaidTable} rows=${rows.value} of />`}
+      ${cursor.value && html`<button class="quiet" onClick=${() => read(true)}>Show older ones</button>`}
     </section>`;
 }
 
