@@ -1,4 +1,4 @@
-// Keys: who may do what, within which limits; made, rotated and revoked here.
+// Keys: who may do what, within which limits; made, changed, rotated and revoked here.
 import { all, call, me } from "../api/client.js";
 import { html, useEffect, useSignal } from "../app/html.js";
 import { askBeforeLeaving } from "../app/leaving.js";
@@ -11,6 +11,7 @@ export function Keys() {
   const keys = useSignal(/** @type {Api.Key[] | null} */ (null));
   const problem = useSignal("");
   const adding = useSignal(false);
+  const changing = useSignal(/** @type {Api.Key | null} */ (null));
   const revoked = useSignal(false);
   const made = useSignal(/** @type {{ name: string, secret: string } | null} */ (null));
   const read = () =>
@@ -20,6 +21,15 @@ export function Keys() {
   useEffect(() => {
     read();
   }, []);
+  const change = (/** @type {Api.Key | null} */ key) => {
+    adding.value = false;
+    changing.value = key;
+  };
+  const changed = (/** @type {Api.Key} */ key) => {
+    changing.value = null;
+    say(`${key.name} is changed.`);
+    read();
+  };
   const show = (/** @type {Api.KeyCreated} */ key) => {
     adding.value = false;
     made.value = key;
@@ -30,18 +40,20 @@ export function Keys() {
   const shown = keys.value.filter((key) => revoked.value || !key.revoked_at);
   return html`
     ${made.value && html`<${Secret} made=${made.value} close=${() => (made.value = null)} />`}
-    ${adding.value
-      ? html`<${KeyForm} made=${show} cancel=${() => (adding.value = false)} />`
+    ${changing.value
+      ? html`<${KeyForm} key=${changing.value.id} row=${changing.value} saved=${changed} cancel=${() => change(null)} />`
+      : adding.value
+      ? html`<${KeyForm} saved=${show} cancel=${() => (adding.value = false)} />`
       : html`<p class="bar-of-choices"><button class="primary" onClick=${() => (adding.value = true)}>New key</button>
           <label><input type="checkbox" checked=${revoked.value} onChange=${() => (revoked.value = !revoked.value)} /> revoked ones, too</label></p>`}
     <table class="wide">
       <thead><tr><th>Key</th><th>May</th><th>Last used</th><th>Good until</th><th><span class="unseen">What to do</span></th></tr></thead>
-      <tbody>${shown.map((key) => html`<${KeyRow} key=${key.id} row=${key} changed=${read} rotated=${show} />`)}</tbody>
+      <tbody>${shown.map((key) => html`<${KeyRow} key=${key.id} row=${key} changed=${read} rotated=${show} change=${change} />`)}</tbody>
     </table>`;
 }
 
-/** @param {{ row: Api.Key, changed: () => void, rotated: (key: Api.KeyCreated) => void }} props */
-function KeyRow({ row, changed, rotated }) {
+/** @param {{ row: Api.Key, changed: () => void, rotated: (key: Api.KeyCreated) => void, change: (key: Api.Key) => void }} props */
+function KeyRow({ row, changed, rotated, change }) {
   const sure = useSignal(false);
   const { id, name, tenant, prefix, scopes, models, collections } = row;
   const revoke = () => call("DELETE", ["keys", id]).then(changed, say);
@@ -56,7 +68,8 @@ function KeyRow({ row, changed, rotated }) {
       <td data-label="Good until">${row.revoked_at ? html`<span class="status cancelled">revoked</span>` : row.expires_at ? when(row.expires_at) : html`<span class="hint">without an end</span>`}</td>
       <td class="actions">${!row.revoked_at && (sure.value
         ? html`<button class="danger" onClick=${revoke}>Revoke for ever</button><button class="quiet" onClick=${() => (sure.value = false)}>Keep</button>`
-        : html`<button class="quiet" aria-label=${`Rotate ${name}`} title="A new secret; the old one is good for another day" onClick=${rotate}>Rotate</button>
+        : html`<button class="quiet" aria-label=${`Change ${name}`} onClick=${() => change(row)}>Change</button>
+            <button class="quiet" aria-label=${`Rotate ${name}`} title="A new secret; the old one is good for another day" onClick=${rotate}>Rotate</button>
             ${!isMine && html`<button class="quiet" aria-label=${`Revoke ${name}`} onClick=${() => (sure.value = true)}>Revoke</button>`}`)}</td>
     </tr>`;
 }
