@@ -179,6 +179,15 @@ def test_saved_questions_are_tried_on_their_documents(
     for side in range(2):
         cell = page.locator(f'.tried [data-side="{side}"]')
         cell.get_by_text("✓ the document that answers it").wait_for()
+    items = [{"question": f"Which of them is number {number}?", "documents": {"no": 1}} for number in range(21)]
+    http.post("/v1/question-sets", json={"name": name, "items": items}).raise_for_status()
+    page.reload()
+    page.get_by_label("Question set").select_option(name)
+    page.get_by_role("button", name="Take its questions").click()
+    page.get_by_text("The first 20 of 21 questions are taken.").wait_for()
+    asked = page.get_by_label("Questions, one a line").input_value().splitlines()
+    assert asked == [one["question"] for one in items[:20]]
+    http.delete(f"/v1/question-sets/{name}").raise_for_status()
     http.delete(f"/v1/prompts/{name}").raise_for_status()
 
 

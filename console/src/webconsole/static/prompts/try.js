@@ -1,7 +1,8 @@
-// Two versions side by side on the same questions: typed, or saved in the search lab.
-import { call } from "../api/client.js";
+// Two versions side by side on the same questions: typed, of a question set, or saved in the search lab.
+import { all, call } from "../api/client.js";
 import { html, useEffect, useSignal } from "../app/html.js";
 import { may } from "../app/session.js";
+import { askedIn } from "../evaluations/expected.js";
 import { PickVersion } from "../parts/changes.js";
 import { collections, readCollections } from "../parts/collections.js";
 import { counted, duration } from "../parts/format.js";
@@ -14,6 +15,7 @@ const MOST = 20;
 const TITLES = ["First", "Second"];
 /** @typedef {{ text?: string, ms?: number, tokens?: number, cites?: string[], abstained?: boolean, unused?: boolean, problem?: string }} Outcome */
 /** @typedef {{ question: string, outcomes: (Outcome | null)[] }} Tried */
+/** A question with the documents that answer it. @typedef {{ question: string, documents: string[] }} Taken */
 
 /** @param {{ prompt: Api.Prompt, versions: Api.Prompt[], first: number, ships: boolean }} props `first`: the version that is shown; `ships`:
  * whether its versions stand in for a prompt that ships, which takes no variables and words answers from documents */
@@ -25,18 +27,37 @@ export function Try({ prompt, versions, first, ships }) {
   const rows = useSignal(/** @type {Tried[]} */ ([]));
   const going = useSignal(/** @type {AbortController | null} */ (null));
   const problem = useSignal("");
+  const sets = useSignal(/** @type {Api.QuestionSet[]} */ ([]));
+  const taken = useSignal(/** @type {Taken[]} */ ([]));
   useEffect(() => {
     readCollections().catch(say);
+    // Without the lab there are none: all else works.
+    if (may("evaluations:read")) all(["question-sets"]).then((found) => (sets.value = found), () => {});
     return () => going.peek()?.abort();
   }, []);
   if (!may("chat")) return html`<p class="hint">Trying it needs a key with the scope “chat”.</p>`;
   const picked = chosen.map(({ value }) => versions.find(({ version }) => version === value) ?? prompt);
   const variables = /** @type {import("./template.js").Variables} */ (ships ? {} : Object.assign({}, ...picked.map((one) => one.variables)));
-  const load = (/** @type {string} */ set) => {
-    const questions = questionsOf(set);
-    lines.value = questions.slice(0, MOST).map(({ question }) => question.replaceAll("\n", " ")).join("\n");
+  /** @param {string} set @param {Taken[]} questions @param {number} count */
+  const load = (set, questions, count) => {
+    taken.value = questions.slice(0, MOST).map(({ question, documents }) => ({ question: question.replaceAll("\n", " "), documents }));
+    lines.value = taken.value.map(({ question }) => question).join("\n");
     if ((collections.value ?? []).some(({ name }) => name === set)) target.value = set;
-    if (questions.length > MOST) say(`The first ${MOST} of ${questions.length} questions are taken.`);
+    if (count > MOST) say(`The first ${MOST} of ${count} questions are taken.`);
+  };
+  const loadSaved = (/** @type {string} */ set) => {
+    const questions = questionsOf(set).map(({ question, document }) => ({ question, documents: document ? [document] : [] }));
+    load(set, questions, questions.length);
+  };
+  const loadSet = async (/** @type {Api.QuestionSet} */ { name, version, questions }) => {
+    const before = [lines.value, target.value];
+    try {
+      const { data } = await call("GET", ["question-sets", name, "versions", String(version), "items"], { query: { limit: MOST } });
+      if (lines.value !== before[0] || target.value !== before[1]) return; // somebody has typed or chosen meanwhile
+      load(name, data.map((item) => ({ question: askedIn(item), documents: Object.keys(item.documents) })), questions);
+    } catch (error) {
+      say(error);
+    }
   };
 
   /** @param {SubmitEvent} event */
@@ -75,14 +96,15 @@ export function Try({ prompt, versions, first, ships }) {
           </select></label></p>
         <${Values} variables=${variables} typed=${typed} />
         <label>Questions, one a line <textarea rows="4" value=${lines.value} onInput=${(/** @type {any} */ event) => (lines.value = event.target.value)}></textarea></label>
-        ${savedSets().map((set) => html`<p key=${set}><button type="button" class="quiet" onClick=${() => load(set)}>Take the ${counted(questionsOf(set).length, "question")} saved for ${set}</button></p>`)}
+        ${sets.value.length > 0 && html`<${PickSet} sets=${sets.value} take=${loadSet} />`}
+        ${savedSets().map((set) => html`<p key=${set}><button type="button" class="quiet" onClick=${() => loadSaved(set)}>Take the ${counted(questionsOf(set).length, "question")} saved for ${set}</button></p>`)}
         ${problem.value && html`<p class="problem" role="alert">${problem.value}</p>`}
         <p>${going.value
           ? html`<button type="button" onClick=${() => going.value?.abort()}>Stop</button>`
           : html`<button class="primary">Try it</button>`}
           <span class="hint">Each answer is a call of this key, with its limits and cost.</span></p>
       </form>
-      ${rows.value.length > 0 && html`<${Results} name=${prompt.name} rows=${rows.value} target=${target.value} isGoing=${going.value !== null} />`}
+      ${rows.value.length > 0 && html`<${Results} name=${prompt.name} rows=${rows.value} taken=${taken.value} isGoing=${going.value !== null} />`}
     </section>`;
 }
 
@@ -111,25 +133,35 @@ async function ask(named, variables, question, collection, signal) {
   }
 }
 
-/** @param {{ name: string, rows: Tried[], target: string, isGoing: boolean }} props */
-function Results({ rows, target, isGoing }) {
-  const known = new Map(target ? questionsOf(target).map((one) => [one.question.replaceAll("\n", " "), one]) : []);
+/** @param {{ sets: Api.QuestionSet[], take: (set: Api.QuestionSet) => void }} props */
+function PickSet({ sets, take }) {
+  const name = useSignal(sets[0].name);
+  const chosen = sets.find((set) => set.name === name.value) ?? sets[0];
+  return html`
+    <p class="choices"><label>Question set <select onChange=${(/** @type {any} */ event) => (name.value = event.target.value)}>
+      ${sets.map((set) => html`<option value=${set.name} selected=${set.name === name.value}>${set.name}, ${counted(set.questions, "question")}</option>`)}</select></label>
+      <button type="button" class="quiet" onClick=${() => take(chosen)}>Take its questions</button></p>`;
+}
+
+/** @param {{ name: string, rows: Tried[], taken: Taken[], isGoing: boolean }} props */
+function Results({ rows, taken, isGoing }) {
+  const known = new Map(taken.map(({ question, documents }) => [question, documents]));
   return html`
     <table class="wide tried" aria-busy=${isGoing}>
       <thead><tr><th>Question</th>${TITLES.map((title) => html`<th>${title}</th>`)}</tr></thead>
       <tbody>${rows.map(({ question, outcomes }) => html`
         <tr key=${question}><td>${question || "(none)"}</td>
           ${outcomes.map((one, side) => html`<td data-label=${TITLES[side]} data-side=${side}>
-            ${one ? html`<${Cell} outcome=${one} expected=${known.get(question)?.document} />` : html`<span class="hint">${isGoing ? "…" : "not asked"}</span>`}</td>`)}
+            ${one ? html`<${Cell} outcome=${one} expected=${known.get(question)} />` : html`<span class="hint">${isGoing ? "…" : "not asked"}</span>`}</td>`)}
         </tr>`)}</tbody>
     </table>`;
 }
 
-/** @param {{ outcome: Outcome, expected?: string }} props */
-function Cell({ outcome: { text, ms = 0, tokens, cites = [], abstained, unused, problem }, expected }) {
+/** @param {{ outcome: Outcome, expected?: string[] }} props */
+function Cell({ outcome: { text, ms = 0, tokens, cites = [], abstained, unused, problem }, expected = [] }) {
   if (problem) return html`<p class="problem">${problem}</p>`;
   return html`
     <p class="said">${text}</p>
     <p class="hint">${duration(ms)}${tokens ? `, ${counted(tokens, "token")}` : ""}${abstained ? ", abstained" : ""}${unused ? ", none of it by this prompt" : ""}${cites.length ? `, cites ${cites.join(", ")}` : ""}${
-      expected && !abstained ? (cites.includes(expected) ? " ✓ the document that answers it" : `, not ${expected}, which answers it`) : ""}</p>`;
+      expected.length && !abstained ? (cites.some((one) => expected.includes(one)) ? " ✓ the document that answers it" : `, not ${expected.join(" or ")}, which answers it`) : ""}</p>`;
 }
