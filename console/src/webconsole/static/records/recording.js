@@ -51,10 +51,10 @@ export function Recording() {
           <button class="primary" disabled=${busy.value}>Save</button>
         </p>
         ${problem.value && html`<p class="problem" role="alert">${problem.value}</p>`}
-        <p class="hint">${others.value.length > 0
+        <div class="hint">${others.value.length > 0
           ? `Keys that say otherwise: ${others.value.map((key) => `${key.name} (${key.records})`).join(", ")}. They are changed under `
           : "It holds for all keys of the tenant that say nothing else, which they can under "}<a href=${addressOf("operations", "keys")}>Keys</a>.
-          What a key's guardrails mask is masked here, too.</p>
+          What a key's guardrails mask is masked here, too.</div>
       </form>
     </details>`;
 }
