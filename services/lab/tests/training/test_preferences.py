@@ -47,6 +47,7 @@ def test_pairs_are_learnt_and_held_out_ones_tell_it_by_the_step(tmp_path: Path) 
     assert found["after"] == dict.fromkeys(found["before"], 1.0)
     assert found["after"].keys() == {one["id"] for one in job["held_out"]}
     assert found["figures"]["preference_accuracy"] == found["figures"]["valid_reward_accuracy"] == 1.0
+    assert found["figures"]["preference_accuracy_before"] == sum(found["before"].values()) / len(found["before"])
     epochs = [one["figures"] for one in heard.of("checkpoint")]
     assert epochs[-1]["valid_loss"] == found["figures"]["valid_loss"] < epochs[0]["valid_loss"] < math.log(2)
     assert found["general_after"].keys() == found["general_before"].keys() == {one["id"] for one in job["general"]}
@@ -84,6 +85,20 @@ def test_the_loss_is_the_formula_s_with_the_model_that_it_began_as(tmp_path: Pat
         wanted.append(math.log(1 + math.exp(-0.3 * (ratios[0] - ratios[1]))))
     assert training._share_of_loss(batch, batch).item() == pytest.approx(sum(wanted) / len(wanted), rel=1e-4)
     assert abs(sum(wanted) / len(wanted) - math.log(2)) > 1e-3
+
+
+def test_a_long_answer_that_is_likelier_by_token_is_right_by_token_and_wrong_by_sum(tmp_path: Path) -> None:
+    folder = tmp_path / "job"
+    job = write_pairs(folder)
+    for one in job["held_out"]:
+        one["answer"], one["rejected"] = one["rejected"], one["answer"]
+    header = read_header(Path(job["weights"]))
+    training = PreferenceTraining(folder, job, Heard(), loop._encoded(folder, job, header, Heard()), header)
+    tokens = torch.tensor([[row.learnt for row in pair.rows] for pair in training._held_out])
+    assert (tokens[:, 0] > tokens[:, 1]).all()
+    even = -tokens.float()
+    even[:, 1] -= 0.1
+    assert training._accuracies("", even) == {"preference_accuracy": 1.0, "preference_accuracy_by_sum": 0.0}
 
 
 def test_an_interrupted_job_comes_to_the_same_loss_and_the_same_adapter(tmp_path: Path) -> None:

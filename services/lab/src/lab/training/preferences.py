@@ -78,27 +78,39 @@ class PreferenceTraining(Training):
     def _judge(self) -> tuple[dict[str, float], dict[str, float]]:
         sums = self._read(self._held_out)
         margins = self._margins_of(self._held_out, sums)
-        right = self._preferred(sums)
         figures = {
             "valid_loss": -functional.logsigmoid(margins).mean().item(),
             **_figures("valid", margins.tolist()),
-            "preference_accuracy": sum(right.values()) / len(right),
+            **self._accuracies("", sums),
+            **self._accuracies("_before", self._first_of(self._held_out)),
         }
-        return right, figures
+        return self._preferred(sums), figures
+
+    def _accuracies(self, when: str, sums: Tensor) -> dict[str, float]:
+        """A question's share of pairs that are right, by token, which decides, and by sum, as the loss has it: sums
+        ask mostly which answer is shorter."""
+        ways = {"preference_accuracy": self._preferred(sums), "preference_accuracy_by_sum": self._by_question(sums)}
+        return {f"{name}{when}": sum(right.values()) / len(right) for name, right in ways.items()}
 
     def _preferred(self, sums: Tensor) -> dict[str, float]:
         """By question, the share of its held-out pairs of which the model itself finds the preferred answer likelier,
         a token: that can be asked of the model that it began as, too, by which all rewards are 0."""
+        learnt = [[row.learnt for row in pair.rows] for pair in self._held_out]
+        return self._by_question(sums / torch.tensor(learnt))
+
+    def _by_question(self, likely: Tensor) -> dict[str, float]:
         by_question: dict[str, list[float]] = {}
-        for pair, (preferred, rejected) in zip(self._held_out, sums.tolist(), strict=True):
-            gap = preferred / pair.preferred.learnt - rejected / pair.rejected.learnt
-            by_question.setdefault(pair.id, []).append(_right(gap))
+        for pair, (preferred, rejected) in zip(self._held_out, likely.tolist(), strict=True):
+            by_question.setdefault(pair.id, []).append(_right(preferred - rejected))
         return {name: sum(values) / len(values) for name, values in by_question.items()}
+
+    def _first_of(self, pairs: Sequence[EncodedPair]) -> Tensor:
+        """(n, 2): the sums of the model that it began as."""
+        return torch.tensor([self._state.reference[_key(pair)] for pair in pairs])
 
     def _margins_of(self, pairs: Sequence[EncodedPair], sums: Tensor) -> Tensor:
         """(n,): by how much more the preferred answer is rewarded than the other."""
-        before = torch.tensor([self._state.reference[_key(pair)] for pair in pairs])
-        rewards = self._settings["beta"] * (sums - before)
+        rewards = self._settings["beta"] * (sums - self._first_of(pairs))
         return rewards[:, 0] - rewards[:, 1]
 
     def _read(self, pairs: Sequence[EncodedPair]) -> Tensor:
