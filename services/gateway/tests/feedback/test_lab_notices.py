@@ -184,3 +184,27 @@ async def test_what_is_given_up_is_in_the_log(installation: Installation, clock:
     with structlog.testing.capture_logs() as logs:
         assert await installation.deps.lab_notices.send_waiting()
     assert [(one["log_level"], one["notices"]) for one in logs] == [("error", 1)]
+
+
+async def test_refused_ones_are_tried_more_and_more_rarely_and_a_lab_that_takes_them_late_gets_all(
+    installation: Installation, clock: ManualClock
+) -> None:
+    notices, days = installation.deps.lab_notices, 10
+    for number in range(3):
+        await notices.send("acme", "hb", f"d{number}")
+    installation.lab.answers(PATH, REFUSED)
+    asked = []
+    for _ in range(days * 24):
+        before = len(installation.lab.asked)
+        await notices.send_waiting()
+        asked.append(len(installation.lab.asked) - before)
+        clock.advance(3600)
+    assert 30 < sum(asked) < 3 * 20, "each some twenty times in ten days of passes"
+    assert sum(asked[-24:]) == 0
+    await notices.send("acme", "hb", "new")
+    installation.lab.answers(PATH, DONE)
+    await notices.send_waiting()
+    assert ("acme", "hb", "new") not in await _waiting(installation), "the old ones keep it from nothing"
+    clock.advance(days * 86_400)
+    await notices.send_waiting()
+    assert await _waiting(installation) == []

@@ -2,19 +2,20 @@
 
 A notice is a row before it is sent, and stays until the lab has answered: a lab that is away learns of it when it is
 back, also from another replica or after a restart. One that the lab does not take waits behind the others, so that it
-keeps none of them. Each notice says when the document was deleted, so that a late one does not take what was made of
-another document that came under the same id.
+keeps none of them, and after some tries until it is twice as old: it is sent some twenty times in all. Each notice says
+when the document was deleted, so that a late one does not take what was made of another document that came under the
+same id.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, CursorResult, RowMapping, delete, select, update
+from sqlalchemy import ColumnElement, Connection, CursorResult, RowMapping, and_, delete, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.documents.documents import DeletedDocument
@@ -38,6 +39,12 @@ LONGEST_PAUSE_SECONDS = 300.0
 AT_ONCE = 100
 FAILURES = 3
 """In a row, timeouts and faults of the lab, after which a pass ends."""
+FREE_TRIES = 4
+"""With the pauses between passes alone."""
+YOUNGEST_SECONDS = 5.0
+"""How old a notice must be to be tried again after n tries, times 2 to the n."""
+MOST_TRIES = 21
+"""The next one would come when a notice is kept no longer."""
 KEPT_FOR = timedelta(days=90)
 """Where there is no lab, or it refuses a notice again and again."""
 _NOTICE = lab_notices.c
@@ -67,7 +74,7 @@ class LabNotices:
         """Send those that wait, without a pause while that goes on; False where none of them could be sent."""
         await self._delete_old()
         order = (_NOTICE.tries, _NOTICE.deleted_at)
-        waiting = select(lab_notices).order_by(*order).limit(AT_ONCE)
+        waiting = select(lab_notices).where(_is_due(self._clock.now())).order_by(*order).limit(AT_ONCE)
         sent_some = False
         while rows := await self._database.read(rows_of(waiting)):
             sent, goes_on = await self._send_batch(rows)
@@ -135,3 +142,12 @@ class LabNotices:
             await self._database.write(lambda connection: connection.execute(behind))
             raise
         await self._database.write(lambda connection: connection.execute(delete(lab_notices).where(*same)))
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    """Of a notice: what is refused again and again is tried more and more rarely."""
+    due: list[ColumnElement[bool]] = [_NOTICE.tries < FREE_TRIES]
+    for tries in range(FREE_TRIES, MOST_TRIES):
+        age = timedelta(seconds=YOUNGEST_SECONDS * 2**tries)
+        due.append(and_(_NOTICE.tries == tries, _NOTICE.deleted_at <= now - age))
+    return or_(*due)
