@@ -43,16 +43,32 @@ class Outcome:
         """The answer is there; or it says that there is none where there is none."""
         if not self.case.answerable:
             return self.abstained
+        if self.case.inside_words:
+            return not self.abstained and any(normal(answer) in normal(self.content) for answer in self.case.answers)
         return not self.abstained and says(self.content, self.case.answers)
 
     @property
     def cites_gold(self) -> bool:
         """One of the citations touches a span where the answer stands."""
+        return any(map(self._touches_gold, self.annotations))
+
+    def _touches_gold(self, note: dict[str, Any]) -> bool:
         return any(
             note["document_id"] == gold.document and note["start"] < gold.end and gold.start < note["end"]
-            for note in self.annotations
             for gold in self.case.gold
         )
+
+    @property
+    def cites_document(self) -> bool:
+        """One of the citations is of a document that holds the answer."""
+        return not {note["document_id"] for note in self.annotations}.isdisjoint(
+            gold.document for gold in self.case.gold
+        )
+
+    @property
+    def beside_the_point(self) -> int:
+        """How many of its citations touch no span where the answer stands."""
+        return sum(not self._touches_gold(note) for note in self.annotations)
 
     @property
     def shows_both(self) -> bool:
@@ -128,9 +144,9 @@ def _ratio(pairs: Sequence[tuple[bool, bool]]) -> float:
 
 def times_as_often(ours: Sequence[bool], theirs: Sequence[bool], draws: int = 4000) -> str:
     """How many times as often right as the other, on the same questions, with its 95 % interval (bootstrap)."""
-    pairs = list(zip(ours, theirs, strict=True))
     if not sum(theirs):
         return "-"
+    pairs = list(zip(ours, theirs, strict=True))
     chance = random.Random(1)
     found = sorted(_ratio(chance.choices(pairs, k=len(pairs))) for _ in range(draws))
     return f"{_ratio(pairs):.2f} ({found[draws // 40]:.2f}-{found[-draws // 40]:.2f})"

@@ -48,6 +48,8 @@ class Case:
     gold: tuple[Gold, ...] = ()
     wrong: tuple[str, ...] = ()
     """What other documents of the collection say instead."""
+    inside_words: bool = False
+    """Whether an answer also counts within a word, as in scripts without blanks and behind prefixes."""
 
     @property
     def answerable(self) -> bool:
@@ -62,6 +64,8 @@ class AnswerSet:
     name: str
     documents: list[Document]
     cases: list[Case]
+    plain: bool = True
+    """Whether it is asked the plain way, too."""
 
 
 def data_folder() -> Path | None:
@@ -83,36 +87,36 @@ def squad2(folder: Path, each: int) -> AnswerSet:
     """Two articles by paragraph; half of the questions were written to look answerable and are not."""
     documents = [
         Document(f"squad2-{row['_id']}", row["title"], row["text"])
-        for row in _lines(folder / "squad2_part/corpus.jsonl")
+        for row in lines(folder / "squad2_part/corpus.jsonl")
     ]
     where = {document.id: document.text for document in documents}
     answerable, others = [], []
-    for row in _lines(folder / "squad2_part/qa.jsonl"):
+    for row in lines(folder / "squad2_part/qa.jsonl"):
         document = f"squad2-{row['context_id']}"
         if row["is_impossible"]:
             others.append(Case(row["question"], ()))
         else:
             gold = tuple(_found(document, where[document], answer) for answer in row["answers"])
             answerable.append(Case(row["question"], tuple(row["answers"]), gold))
-    return AnswerSet("squad2", documents, [*_some(answerable, each), *_some(others, each)])
+    return AnswerSet("squad2", documents, [*some(answerable, each), *some(others, each)])
 
 
 def policyqa(folder: Path, each: int) -> AnswerSet:
     """Privacy policies, one a site; each question is asked with the name of its site, as in a search over many."""
     texts: dict[str, str] = {}
     starts: dict[str, tuple[str, int]] = {}
-    for row in _lines(folder / "policyqa/dev_contexts.jsonl"):
+    for row in lines(folder / "policyqa/dev_contexts.jsonl"):
         before = texts.get(row["title"], "")
         texts[row["title"]] = f"{before}{row['text']}\n\n"
         starts[row["_id"]] = (row["title"], len(before))
     cases = []
-    for row in _lines(folder / "policyqa/dev_qa.jsonl"):
+    for row in lines(folder / "policyqa/dev_qa.jsonl"):
         site, start = starts[row["context_id"]]
         found = [(answer, texts[site].find(answer, start)) for answer in row["answers"]]
         gold = tuple(Gold(site, at, at + len(answer)) for answer, at in found if at >= 0)
         cases.append(Case(f"{site}: {row['question']}", tuple(row["answers"]), gold))
     documents = [Document(site, site, text) for site, text in texts.items()]
-    return AnswerSet("policyqa", documents, _some(cases, each))
+    return AnswerSet("policyqa", documents, some(cases, each))
 
 
 def chroma(folder: Path, each: int) -> AnswerSet:
@@ -127,15 +131,15 @@ def chroma(folder: Path, each: int) -> AnswerSet:
             tuple(part["content"] for part in row["references"]),
             tuple(Gold(row["doc"], part["start_index"], part["end_index"]) for part in row["references"]),
         )
-        for row in _lines(folder / "chroma_chunk_eval/qa.jsonl")
+        for row in lines(folder / "chroma_chunk_eval/qa.jsonl")
         if row["doc"] in names
     ]
-    return AnswerSet("chroma", documents, _some(cases, each))
+    return AnswerSet("chroma", documents, some(cases, each))
 
 
 def rgb(folder: Path, each: int) -> AnswerSet:
     """Snippets that answer among others on the same matter that do not."""
-    rows = _some(list(_lines(folder / "rgb/en_fact.jsonl")), each)
+    rows = some(list(lines(folder / "rgb/en_fact.jsonl")), each)
     cases, documents = [], []
     for row in rows:
         right = [_snippet(row, "positive", at, text) for at, text in enumerate(row["positive"][:3])]
@@ -146,9 +150,9 @@ def rgb(folder: Path, each: int) -> AnswerSet:
 
 def rgb_without(folder: Path, each: int) -> AnswerSet:
     """The snippets on the same matter alone: none answers."""
-    rows = [row for row in _lines(folder / "rgb/en_fact.jsonl") if len(row["negative"]) > 2]
+    rows = [row for row in lines(folder / "rgb/en_fact.jsonl") if len(row["negative"]) > 2]
     documents, cases = [], []
-    for row in _some(rows, each):
+    for row in some(rows, each):
         texts = [text for text in row["negative"] if not _says(text, _strings(row["answer"]))]
         documents += [_snippet(row, "negative", at, text) for at, text in enumerate(texts[:6])]
         cases.append(Case(row["query"], ()))
@@ -158,7 +162,7 @@ def rgb_without(folder: Path, each: int) -> AnswerSet:
 def rgb_conflicts(folder: Path, each: int) -> AnswerSet:
     """Two snippets that answer and two that say otherwise in the same words: both have to be shown."""
     documents, cases = [], []
-    for row in _some(list(_lines(folder / "rgb/en_fact.jsonl")), each):
+    for row in some(list(lines(folder / "rgb/en_fact.jsonl")), each):
         said = [text for text in row["positive"] if _says(text, _strings(row["answer"]))][:2]
         wrong = [text for text in row["positive_wrong"] if _says(text, _strings(row["fakeanswer"]))][:2]
         if said and wrong:
@@ -174,13 +178,15 @@ def normal(text: str) -> str:
     return " ".join(re.findall(r"[^\W_]+(?:[.,'’-]\w+)*", text.lower()))
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a file with one a line."""
     for line in path.read_text().splitlines():
         if line:
             yield json.loads(line)
 
 
-def _some(rows: list[T], count: int) -> list[T]:
+def some(rows: list[T], count: int) -> list[T]:
+    """So many rows, always the same ones."""
     return random.Random(SEED).sample(rows, min(count, len(rows)))
 
 

@@ -4,7 +4,9 @@ First the sample handbook's questions, then public question sets (`ANSWER_DATA`,
 official OpenAI client: `rag:` beside retrieve-and-prompt with the same model and the same hits, in the same run.
 
     EACH=10       questions of each kind and set; with the packaged model 10 take some six minutes
-    SETS=a,b      only these: handbook, squad2, policyqa, chroma, rgb, rgb-without, rgb-conflicts
+    SETS=a,b      only these: handbook, squad2, policyqa, chroma, rgb, rgb-without, rgb-conflicts; asked where named:
+                  xquad-de (also zh, ar, es, en), xquad-en-de (English questions about German paragraphs),
+                  of one half of the paragraphs, with HELD_OUT=1 of the other
     MODEL=name    another model than the default (INFERENCE_MODELS_FILE names the file that declares it)
     ROOM=2000     characters of passages in a prompt, both ways
     GROUNDING     strict, annotate or off instead of the model's default
@@ -16,8 +18,10 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -25,6 +29,7 @@ from openai import OpenAI
 
 from agent.answering.drafting.prompt import CHARACTERS_A_TOKEN
 from benchmarks.agent import answers_handbook
+from benchmarks.agent.answer_languages import NAME, xquad
 from benchmarks.agent.answer_scores import Outcome, refuses, share, supported, times_as_often
 from benchmarks.agent.answer_sets import AnswerSet, Case, data_folder, load
 from benchmarks.home import Home, fresh_home, write_result
@@ -127,6 +132,10 @@ def figures(ours: Sequence[Outcome], theirs: Sequence[Outcome]) -> dict[str, str
         "answers right: times the plain way": times_as_often([o.right for o in answerable], [o.right for o in plain]),
         "citation precision": share(_count(verdicts), len(verdicts)),
         "citation recall": share(_count(one.cites_gold for one in given), len(given)),
+        "right document cited": share(_count(one.cites_document for one in answerable), len(answerable)),
+        "sentences beside the point": share(
+            sum(one.beside_the_point for one in given), sum(len(one.annotations) for one in given)
+        ),
         "conflicting sources both shown": share(_count(one.shows_both for one in conflicts), len(conflicts)),
         "quotes that differ from their span": f"{sum(one.mismatches for one in ours)} of {len(verdicts)}",
         "generated, extractive, abstained": ", ".join(
@@ -168,12 +177,13 @@ def main() -> None:
         if not named or "handbook" in named:
             result["handbook"] = answers_handbook.measure(home)
         asking = Asking(home)
-        for one in load(folder, int(os.environ.get("EACH", "10")), named) if folder else ():
+        for one in _sets(folder, int(os.environ.get("EACH", "10")), named) if folder else ():
             asking.ingest(one)
             grounded = [asking.grounded(one.name, case) for case in one.cases]
-            plain = [asking.plain(one.name, case) for case in one.cases]
+            plain = [asking.plain(one.name, case) for case in one.cases] if one.plain else []
             result[one.name] = report(one.name, grounded, plain)
-            ours, theirs = ours + grounded, theirs + plain
+            if one.plain:
+                ours, theirs = ours + grounded, theirs + plain
             if os.environ.get("SHOW"):
                 _show(grounded, plain)
     if ours:
@@ -181,14 +191,20 @@ def main() -> None:
     write_result("answers", result)
 
 
+def _sets(folder: Path, each: int, named: Sequence[str]) -> Iterator[AnswerSet]:
+    yield from load(folder, each, named)
+    yield from (xquad(folder, name, each) for name in named if NAME.fullmatch(name))
+
+
 def _show(ours: Sequence[Outcome], theirs: Sequence[Outcome]) -> None:
-    for one, other in zip(ours, theirs, strict=True):
+    for one, other in zip_longest(ours, theirs):
         print(f"  {'ok  ' if one.right else 'MISS'} [{one.kind}] {one.case.question} {list(one.case.answers[:2])}")
         print(f"        {' '.join(one.content.split())[:400]}")
         for note, holds in zip(one.annotations, supported(one), strict=True):
             if not holds:
                 print(f"        UNSUPPORTED by {note['quote']!r}")
-        print(f"        plain {'ok' if other.right else 'MISS'}: {' '.join(other.content.split())[:300]}")
+        if other is not None:
+            print(f"        plain {'ok' if other.right else 'MISS'}: {' '.join(other.content.split())[:300]}")
 
 
 if __name__ == "__main__":

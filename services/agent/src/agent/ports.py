@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from contracts.access.delegation import Scope, Spent
 from contracts.agents.runs import Run, RunSource
 from contracts.documents.documents import DocumentChunk
-from contracts.models.catalog import ModelInfo
+from contracts.models.catalog import InputType, ModelInfo
 from contracts.models.chat import ChatCompletionChunk, ChatRequest
 from contracts.models.reading import Languages, ReadingReply, ReadingRequest
 from contracts.models.versions import ModelVersion
@@ -83,8 +83,11 @@ class Models(Protocol):
         """Facts about a chat model (None: the default one), or None if there is no such model."""
         ...
 
-    async def embed(self, texts: Sequence[str], token: str) -> Embedded:
-        """One vector for each text."""
+    async def embed(
+        self, texts: Sequence[str], token: str, model: str | None = None, kind: InputType | None = None
+    ) -> Embedded:
+        """One vector for each text, by the model of this name or else the one that compares texts; `kind` says what
+        they are to a model that reads questions otherwise than what may answer them."""
         ...
 
     def chat(self, request: ChatRequest, token: str) -> AbstractAsyncContextManager[ModelAnswer]:

@@ -2,10 +2,17 @@ from __future__ import annotations
 
 import pytest
 from services.agent.tests.answering.answers import kind_of
-from services.agent.tests.conftest import LEAVE_QUESTION, Bench, content_of
+from services.agent.tests.conftest import LEAVE, LEAVE_QUESTION, Bench, content_of
 
 from agent.settings import AgentSettings
-from agent.testing.scripted_answers import hit
+from agent.testing.scripted_answers import ScriptedSearch, hit
+from contracts.retrieval.search import Hit
+
+PUMP = hit(
+    "Die Gewährleistung der Pumpe beträgt 24 Monate ab Lieferung. Das Öl wird alle 4000 Stunden gewechselt.",
+    title="Handbuch",
+)
+PUMP_QUESTION = "Wie lange ist die Gewährleistung der Pumpe?"
 
 
 @pytest.mark.parametrize("question", ["Who painted The Night Watch?", "What is the boiling point of ethanol?"])
@@ -45,3 +52,34 @@ async def test_of_a_code_whose_sibling_alone_is_known_nothing_is_said() -> None:
     told = "The Causeway G1 costs EUR 790."
     answer = await Bench(hits=(hit(told, title="Prices"),), says=told).ask("How much does the Causeway G2 cost?")
     assert kind_of(answer) == "abstained"
+
+
+@pytest.mark.parametrize(
+    ("question", "source", "unrelated", "own"),
+    [
+        (PUMP_QUESTION, PUMP, 0.5, True),
+        ("How long is the guarantee of the pump?", PUMP, 0.5, True),
+        ("Wie viele Tage Urlaub gibt es?", LEAVE, 0.5, True),
+        (LEAVE_QUESTION, LEAVE, 0.5, False),
+        (PUMP_QUESTION, PUMP, 0.0, False),
+    ],
+    ids=["both", "source", "question", "neither", "nobody said from where its cosines count"],
+)
+async def test_what_the_usual_model_does_not_read_is_compared_by_the_one_that_found_it(
+    question: str, source: Hit, unrelated: float, own: bool
+) -> None:
+    bench = Bench(hits=(source,))
+    bench.search = ScriptedSearch((source,), embedding_model="many-tongues", unrelated_cosine=unrelated)
+    await bench.ask(question)
+    named = set(bench.models.embedded_by)
+    assert named == ({("many-tongues", "query"), ("many-tongues", "passage")} if own else {(None, None)})
+
+
+async def test_a_question_in_another_language_is_answered_by_the_sentence_that_says_it() -> None:
+    bench = Bench(hits=(PUMP,))
+    bench.search = ScriptedSearch((PUMP,), embedding_model="many-tongues", unrelated_cosine=0.1)
+    answer = await bench.ask(PUMP_QUESTION)
+    assert kind_of(answer) == "extractive"
+    assert content_of(answer).startswith("Die Gewährleistung der Pumpe beträgt 24 Monate ab Lieferung.")
+    assert "4000" not in content_of(answer)
+    assert kind_of(await bench.ask("Wer leitet die Buchhaltung in Hamburg?")) == "abstained"

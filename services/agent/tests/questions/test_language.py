@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.questions.language import language_of, may_be_in
+from agent.questions.language import are_of_two_languages, language_of, may_be_in
 from contracts.models.reading import Languages
 
 
@@ -55,3 +55,18 @@ def test_the_language_of_a_question_is_told_by_its_small_words_or_not_at_all(
 )
 def test_whether_a_text_may_be_in_a_language(text: str, languages: Languages | None, is_read: bool) -> None:
     assert may_be_in(text, languages) is is_read
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "differ"),
+    [
+        ("Wie lange gilt die Garantie?", "Die Garantie gilt für zwei Jahre.", False),
+        ("How long is the warranty?", "Die Garantie gilt für zwei Jahre.", True),
+        ("保修期多长？", "The warranty lasts two years.", True),
+        ("ما مدة الضمان؟", "保修期两年。", True),
+        ("Каков срок гарантии?", "Срок гарантии два года.", False),
+        ("Garantie", "Die Garantie gilt für zwei Jahre.", False),
+    ],
+)
+def test_whether_two_texts_are_of_two_languages(one: str, other: str, differ: bool) -> None:
+    assert are_of_two_languages(one, other) is differ

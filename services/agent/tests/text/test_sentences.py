@@ -113,3 +113,23 @@ def test_a_day_of_a_german_date_ends_no_sentence() -> None:
         "The limit is 12.",
         "August figures follow.",
     ]
+
+
+@pytest.mark.parametrize(
+    "sides",
+    [
+        ("他说：“保修期两年。”", "电池除外。"),
+        ("「二年です。」", "電池は別です。"),
+        ("مدة الضمان سنتان.", "هل تشمل البطارية؟", "لا تشملها."),
+        ("वारंटी दो साल की है।", "बैटरी नहीं।"),
+        ("„Zwei Jahre.“", "Ohne Akku."),
+    ],
+)
+def test_sentences_end_as_their_script_ends_them(sides: tuple[str, ...]) -> None:
+    joined = ("" if sides[0][0] in "他「" else " ").join(sides)
+    assert texts(joined) == list(sides)
+
+
+@pytest.mark.parametrize("asked", ["保修期多长？", "ما مدة الضمان؟"])
+def test_a_question_is_told_by_the_mark_of_its_script(asked: str) -> None:
+    assert [unit.kind for unit in split(f"{asked}\n\nx.")][0] == "question"

@@ -103,3 +103,25 @@ def test_a_plan_named_like_an_amount_keeps_its_name() -> None:
 def test_a_code_is_found_where_a_space_stands_in_it(asked: str, told: str) -> None:
     [term] = terms(asked)
     assert not term.exact.isdisjoint(form_set(told))
+
+
+def test_words_of_a_script_without_blanks_are_pairs_of_its_characters() -> None:
+    assert [term.text for term in terms("2015年NFL的防守")] == ["2015", "NFL", "的防", "防守"]
+    assert numbers("黑豹队丢了308分，在2015年") == {"308", "2015"}
+    assert not form_set("保修期多长？").isdisjoint(form_set("泵的保修期为两年。"))
+    assert form_set("配達の日数").isdisjoint(form_set("保証"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("النقاط", "نقاط"),
+        ("مُدَرِّس", "مدرس"),
+        ("гарантии", "гарантия"),
+        ("εγγύησης", "εγγύηση"),
+        ("गारंटियों", "गारंटी"),
+    ],
+)
+def test_a_word_is_stemmed_as_its_script_wants_it(asked: str, told: str) -> None:
+    assert not form_set(asked).isdisjoint(form_set(told))
+    assert len(terms(asked)) == 1, "vowel signs part no word"

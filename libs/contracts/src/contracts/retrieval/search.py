@@ -175,5 +175,7 @@ class SearchReply(Reply):
     timings: dict[str, float] = Field(default_factory=dict)
     """Milliseconds by stage."""
     usage: SearchUsage = SearchUsage()
+    unrelated_cosine: float = 0.0
+    """What `usage.embedding_model` gives texts that have nothing to do with each other; 0 where nobody has said it."""
     collection_revision: Count
     collection_revisions: dict[str, Count] = Field(default_factory=dict)

@@ -31,12 +31,14 @@ async def judge(state: AnswerState, context: Context) -> AnswerState:
     the last word. Abstain below the threshold."""
     question = Question(state["standalone"])
     found = passages(state["hits"])
+    context.comparison.choose(question.text, state["hits"][0].text if state["hits"] else "")
     compared = preselect(question, found, term_weights(question.terms, found), context.settings.compared_passages)
     vectors = await compare(context, [question.text, *(passage.embedded_text for passage in compared)])
-    ranked = first_ranking(question, compared, vectors)
-    if vectors is not None:
+    ranked = first_ranking(question, compared, vectors, context.comparison.unrelated)
+    if vectors is not None and context.comparison.by_words:
         await compare(context, [], unknown_words(question, ranked, context.lexicon))
-    evidence = weigh(question, found, compared, vectors, ranked, context.lexicon)
+    own = context.comparison.model is not None
+    evidence = weigh(question, found, compared, vectors, ranked, context.lexicon, own)
     evidence = await read_evidence(_named_first(evidence), context)
     evidence = _named_first(evidence)
     settings = context.settings
@@ -54,9 +56,12 @@ def _named_first(evidence: Evidence) -> Evidence:
     return replace(evidence, ranked=ranked)
 
 
-def first_ranking(question: Question, compared: list[Passage], vectors: Sequence[Vector] | None) -> list[Scored]:
+def first_ranking(
+    question: Question, compared: list[Passage], vectors: Sequence[Vector] | None, unrelated: float = 0.0
+) -> list[Scored]:
     """The passages by their own wording and cosine; `vectors` has the question's first, then one for each passage."""
-    return rank(question, compared, [cosine(vectors[0], vector) for vector in vectors[1:]] if vectors else [])
+    near = [cosine(vectors[0], vector, unrelated) for vector in vectors[1:]] if vectors else []
+    return rank(question, compared, near)
 
 
 def unknown_words(question: Question, ranked: Sequence[Scored], lexicon: Lexicon) -> list[str]:
@@ -73,10 +78,11 @@ def weigh(
     vectors: Sequence[Vector] | None,
     ranked: Sequence[Scored],
     lexicon: Lexicon,
+    own: bool = False,
 ) -> Evidence:
     """Rank once more, with other words for the same thing, and judge."""
     final = reconsider(question, ranked, lexicon)
-    chance = chance_of_answer(question, final, lexicon, compared=vectors is not None)
+    chance = chance_of_answer(question, final, lexicon, compared=vectors is not None, own=own)
     return Evidence(question, found, compared, list(vectors[1:]) if vectors else None, final, chance)
 
 

@@ -14,13 +14,14 @@ from agent.prompts.packaged import AsShipped, PromptSource
 from agent.prompts.prompt import Prompt
 from agent.questions.conversation import Conversation
 from agent.questions.kind import Kind
+from agent.questions.language import Spoken, language_of, may_be_in
 from agent.relevance.evidence import Evidence
 from agent.relevance.lexicon import Lexicon
 from agent.settings import AgentSettings
-from contracts.models.catalog import ModelInfo
+from contracts.models.catalog import InputType, ModelInfo
 from contracts.models.chat import AnswerReport, ChatUsage, Grounding
 from contracts.models.citations import Annotation
-from contracts.retrieval.search import Hit
+from contracts.retrieval.search import Hit, SearchReply
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,39 @@ class Finished:
 Event = Begun | Piece | Finished
 
 
+READ_BY_DEFAULT: Spoken = "en"
+"""What the packaged model that compares texts reads."""
+
+
+@dataclass(slots=True)
+class Comparison:
+    """By which embedding model one answer compares texts: the usual one, or the one that its sources were found by."""
+
+    model: str | None = None
+    """None: the usual one."""
+    unrelated: float = 0.0
+    """The cosine that it gives texts which have nothing to do with each other."""
+    _searched: str | None = None
+    _unrelated: float = 0.0
+
+    def note(self, reply: SearchReply) -> None:
+        """The one by which sources were found, if it is one; a search by words alone says nothing of it."""
+        if reply.usage.embeddings:
+            self._searched, self._unrelated = reply.usage.embedding_model, reply.unrelated_cosine
+
+    def choose(self, question: str, source: str) -> None:
+        """Take that one where the question, or the best source, is in a language that the usual one does not read, and
+        it is known from where on its cosines mean something."""
+        usual = may_be_in(question, (READ_BY_DEFAULT,)) and language_of(source) == READ_BY_DEFAULT
+        own = self._searched is not None and self._unrelated > 0 and not usual
+        self.model, self.unrelated = (self._searched, self._unrelated) if own else (None, 0.0)
+
+    @property
+    def by_words(self) -> bool:
+        """Whether single words are compared, too, which cosines of another model do not tell."""
+        return self.model is None
+
+
 @dataclass(frozen=True)
 class Context:
     """What the nodes of one run share."""
@@ -72,6 +106,7 @@ class Context:
     deadline: float
     """On the event loop's clock."""
     prompts: PromptSource = field(default_factory=AsShipped)
+    comparison: Comparison = field(default_factory=Comparison)
     tenant: str = ""
     reader: Reader | None = None
     """Asked whether passages answer and spans support; None where there is none."""
@@ -89,18 +124,29 @@ class Context:
     async def vectors_of(self, texts: Sequence[str], words: Sequence[str] = ()) -> list[Vector]:
         """The vectors of the texts, each embedded once: the next sentence or question often needs the same.
 
-        Unknown words are learned in the same call. Raises what the model plane raises.
+        Unknown words are learned in the same call. Where the sources' own model compares, the first text is its query,
+        and words are not learned. Raises what the model plane raises.
         """
-        found = self.texts.find(texts)
-        fresh = [text for text in dict.fromkeys(texts) if text not in found]
+        by = self.comparison.model
+        if by is None:
+            return await self._vectors(texts, words)
+        first = await self._vectors(texts[:1], (), by, "query")
+        return [*first, *await self._vectors(texts[1:], (), by, "passage")]
+
+    async def _vectors(
+        self, texts: Sequence[str], words: Sequence[str], by: str | None = None, kind: InputType | None = None
+    ) -> list[Vector]:
+        keys = [text if by is None else f"{by}\0{kind}\0{text}" for text in texts]
+        found = self.texts.find(keys)
+        fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
         if fresh or words:
-            embedded = await self.models.embed([*fresh, *words], self.token)
+            embedded = await self.models.embed([*fresh.values(), *words], self.token, by, kind)
             self.receipt.tokens.embedding += embedded.tokens
             vectors = embedded.vectors
-            self.texts.learn(fresh, vectors[: len(fresh)])
+            self.texts.learn([*fresh], vectors[: len(fresh)])
             self.lexicon.learn(words, vectors[len(fresh) :])
             found.update(zip(fresh, vectors, strict=False))
-        return [found[text] for text in texts]
+        return [found[key] for key in keys]
 
 
 @dataclass(frozen=True)

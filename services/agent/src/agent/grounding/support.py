@@ -60,10 +60,10 @@ class AgreeingSpan:
         return Support(self.passage.hit, self.span, self.strength)
 
 
-def cosine(one: Vector, other: Vector) -> float:
-    """The cosine of two vectors, 0 if one is zero."""
+def cosine(one: Vector, other: Vector, unrelated: float = 0.0) -> float:
+    """The cosine of two vectors, 0 if one is zero; counted from the one that their model gives unrelated texts."""
     length = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return float(one @ other) / length if length else 0.0
+    return (float(one @ other) / length - unrelated) / (1 - unrelated) if length else 0.0
 
 
 def is_factual(sentence: str) -> bool:
@@ -115,11 +115,13 @@ def find_spans(
     lexicon: Lexicon | None = None,
     *,
     falling_short: bool = False,
+    unrelated: float = 0.0,
 ) -> Iterator[AgreeingSpan]:
     """The spans that support a sentence, best first; with `falling_short` then also the best of those that agree in all
-    facts but have too little of its wording, so that something else must say whether they mean it."""
+    facts but have too little of its wording, so that something else must say whether they mean it. `unrelated` is the
+    cosine of texts that have nothing to do with each other."""
     words = lexicon or Lexicon()
-    near = [cosine(one, vector) for one in vectors] if vectors is not None and vector is not None else None
+    near = [cosine(one, vector, unrelated) for one in vectors] if vectors is not None and vector is not None else None
     alone = [
         AgreeingSpan(passage, passage.span, passage.text, passage.context, *measured)
         for at, passage in enumerate(found)

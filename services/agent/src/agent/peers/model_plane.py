@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from agent.ports import Embedded, ModelAnswer, Vector
 from contracts.core.errors import ErrorEnvelope
-from contracts.models.catalog import EmbeddingReply, EmbeddingRequest, ModelInfo, ModelList
+from contracts.models.catalog import EmbeddingReply, EmbeddingRequest, InputType, ModelInfo, ModelList
 from contracts.models.chat import STREAM_END, ChatCompletionChunk, ChatRequest
 from contracts.models.versions import ModelVersion
 from contracts.retrieval.search import SearchReply, SearchRequest
@@ -54,10 +54,16 @@ class ModelPlane:
                 return model
         return None
 
-    async def embed(self, texts: Sequence[str], token: str) -> Embedded:
+    async def embed(
+        self, texts: Sequence[str], token: str, model: str | None = None, kind: InputType | None = None
+    ) -> Embedded:
         """`POST /v1/embeddings`, all texts in one call."""
         request = EmbeddingRequest(
-            model=self._embedding_model, input=list(texts), encoding_format="base64", priority="query"
+            model=model or self._embedding_model,
+            input=list(texts),
+            encoding_format="base64",
+            priority="query",
+            input_type=kind,
         )
         reply = await self._peer.call("POST", "/v1/embeddings", EmbeddingReply, token=token, body=request)
         if len(reply.data) != len(texts):

@@ -72,6 +72,17 @@ _SMALL_WORDS: dict[Spoken, frozenset[str]] = {
     ),
 }
 
+_ASKING: dict[Spoken, frozenset[str]] = {
+    "zh": _set(
+        "什么 多少 怎么 怎样 如何 哪些 哪个 哪里 哪一 为什 为何 么时 时候 可以 是否 是什 是谁 谁是 多久 多长 几个"
+    ),
+    "ar": _set(
+        "ما ماذا لماذا من متى أين كيف كم هل أي هو هي في على إلى عن التي الذي هذا هذه ذلك مع أن إن إذا كان كانت يكون"
+        " تكون يمكن يمكنني علي لي أفعل"
+    ),
+}
+"""Of languages that are told by their script; Chinese ones in pairs of characters."""
+
 
 def may_be_in(text: str, languages: Languages | None) -> bool:
     """Whether a text is in one of these languages, as far as its letters and small words tell; yes where nobody said
@@ -81,6 +92,26 @@ def may_be_in(text: str, languages: Languages | None) -> bool:
     found = language_of(text)
     if found is not None:
         return found in languages
+    return _is_latin(text)
+
+
+def small_words(language: Spoken | None) -> frozenset[str]:
+    """What a language asks and joins by, as far as it is known here; those of English are no words of a question
+    anyway."""
+    if language is None or language == "en":
+        return frozenset()
+    return _SMALL_WORDS.get(language, frozenset()) | _ASKING.get(language, frozenset())
+
+
+def are_of_two_languages(one: str, other: str) -> bool:
+    """Whether two texts are in different languages, as far as their letters and small words tell."""
+    if _is_latin(one) != _is_latin(other):
+        return True
+    spoken = language_of(one), language_of(other)
+    return None not in spoken and spoken[0] != spoken[1]
+
+
+def _is_latin(text: str) -> bool:
     letters = [one for one in text if one.isalpha()]
     return 2 * sum(one < _AFTER_LATIN for one in letters) >= len(letters)
 

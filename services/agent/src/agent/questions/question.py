@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from agent.questions.language import language_of, small_words
 from agent.text.codes import Code, asked_codes
 from agent.text.words import Term, form_set, is_generic, terms
 
@@ -111,8 +112,10 @@ class Question:
 
     @cached_property
     def terms(self) -> list[Term]:
-        """Its content words."""
-        return terms(self.text)
+        """Its content words, without the small words of its language; all of them if it has no others."""
+        found = terms(self.text)
+        small = small_words(language_of(self.text))
+        return [term for term in found if term.text.lower() not in small] or found
 
     @cached_property
     def focus(self) -> list[Term]:

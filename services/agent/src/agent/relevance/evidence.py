@@ -2,7 +2,7 @@
 
 The chance is a logistic model over three plain features of the best passages, fitted by
 `research/calibration/answers.py` on questions whose documents do and don't answer them;
-docs/decisions/0101-abstention-threshold.md has the curve.
+docs/decisions/0101-abstention-threshold.md has the curve, 0131 that of other languages.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.ports import Vector
+from agent.questions.language import are_of_two_languages
 from agent.questions.question import Question
 from agent.relevance.lexicon import Lexicon, term_shares, weighted_mean
 from agent.relevance.passages import Passage
@@ -20,8 +21,11 @@ from agent.relevance.ranking import Scored, term_weights
 EVIDENCE_FEATURES = ("likeness", "likeness and wording", "missing")
 """The best cosine; the same times the share of the question's subject in the best passage; the share of the subject
 of which the best passage's whole chunk has no word."""
-WEIGHTS = (4.18, 1.95, -2.15)
-BIAS = -2.64
+WEIGHTS, BIAS = (4.18, 1.95, -2.15), -2.64
+OWN_WEIGHTS, OWN_BIAS = (5.05, 4.97, -4.0), -0.24
+"""By cosines of the sources' own model, counted from its unrelated ones, where other words for a word are not known."""
+ACROSS_WEIGHTS, ACROSS_BIAS = (7.4, 0.0, 0.0), -0.85
+"""The same where the sources are in another language than the question, whose words they can't have."""
 WORDS_ONLY_BIAS = 2.0
 WORDS_ONLY_WEIGHT = -6.0
 """Without embeddings only the missing words are known."""
@@ -61,13 +65,20 @@ def evidence_features(question: Question, ranked: Sequence[Scored], lexicon: Lex
     return (likeness, likeness * there, missing)
 
 
-def chance_of_answer(question: Question, ranked: Sequence[Scored], lexicon: Lexicon, compared: bool = True) -> float:
-    """The chance that the passages hold an answer, 0 to 1; `compared` says whether cosines were known."""
+def chance_of_answer(
+    question: Question, ranked: Sequence[Scored], lexicon: Lexicon, compared: bool = True, own: bool = False
+) -> float:
+    """The chance that the passages hold an answer, 0 to 1; `compared` says whether cosines were known, and `own` whether
+    they are those of the model that the sources were found by."""
     if not ranked:
         return 0.0
     values = evidence_features(question, ranked, lexicon)
-    if compared:
-        odds = BIAS + sum(map(float.__mul__, WEIGHTS, values))
-    else:
+    if not compared:
         odds = WORDS_ONLY_BIAS + WORDS_ONLY_WEIGHT * values[2]
+    elif not own:
+        odds = BIAS + sum(map(float.__mul__, WEIGHTS, values))
+    elif are_of_two_languages(question.text, ranked[0].passage.hit.text):
+        odds = ACROSS_BIAS + sum(map(float.__mul__, ACROSS_WEIGHTS, values))
+    else:
+        odds = OWN_BIAS + sum(map(float.__mul__, OWN_WEIGHTS, values))
     return 1 / (1 + math.exp(-odds))

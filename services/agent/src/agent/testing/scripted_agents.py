@@ -14,7 +14,7 @@ from typing import Any
 
 from agent.ports import Embedded, ModelAnswer
 from agent.testing.scripted_answers import CAPABLE, bag_of_stems
-from contracts.models.catalog import ModelInfo
+from contracts.models.catalog import InputType, ModelInfo
 from contracts.models.chat import AssistantMessage, ChatCompletionChunk, ChatRequest, ChatUsage, ChunkChoice
 from contracts.models.versions import ModelVersion
 from servicekit.core.errors import ServiceError
@@ -60,7 +60,9 @@ class ScriptedAgent:
         """The scripted model, under its own name and as the default."""
         return self.info if name in (None, "default", self.info.id) else None
 
-    async def embed(self, texts: Sequence[str], token: str) -> Embedded:
+    async def embed(
+        self, texts: Sequence[str], token: str, model: str | None = None, kind: InputType | None = None
+    ) -> Embedded:
         """Hashed bags of word stems, of unit length."""
         return Embedded([bag_of_stems(text) for text in texts], sum(len(text.split()) for text in texts))
 

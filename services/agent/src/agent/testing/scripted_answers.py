@@ -12,7 +12,7 @@ import numpy as np
 
 from agent.ports import Embedded, ModelAnswer, Vector
 from agent.text.words import form_set
-from contracts.models.catalog import ModelInfo
+from contracts.models.catalog import InputType, ModelInfo
 from contracts.models.chat import AssistantMessage, ChatCompletionChunk, ChatRequest, ChatUsage, ChunkChoice
 from contracts.models.versions import ModelVersion
 from contracts.retrieval.search import Hit, Scores, SearchReply, SearchRequest, SearchUsage
@@ -53,6 +53,9 @@ class ScriptedSearch:
     failure: ServiceError | None = None
     reranked: int = 0
     """Tokens that each search says it reranked."""
+    embedding_model: str | None = None
+    unrelated_cosine: float = 0.0
+    """The model that each search says it embedded by, and the cosine that this gives unrelated texts."""
     requests: list[SearchRequest] = field(default_factory=list)
 
     async def search(self, request: SearchRequest, token: str) -> SearchReply:
@@ -63,7 +66,13 @@ class ScriptedSearch:
         return SearchReply(
             hits=_wanted(self.hits, request),
             degraded=list(self.degraded),
-            usage=SearchUsage(embedding_tokens=3, rerank_tokens=self.reranked),
+            usage=SearchUsage(
+                embedding_tokens=3,
+                embedding_model=self.embedding_model,
+                embeddings={self.embedding_model: 3} if self.embedding_model else {},
+                rerank_tokens=self.reranked,
+            ),
+            unrelated_cosine=self.unrelated_cosine,
             collection_revision=1,
         )
 
@@ -106,6 +115,8 @@ class ScriptedModels:
     requests: list[ChatRequest] = field(default_factory=list)
     embedded: list[str] = field(default_factory=list)
     """The texts that it was asked to embed."""
+    embedded_by: list[tuple[str | None, InputType | None]] = field(default_factory=list)
+    """The model that was named in each of these calls, and what its texts are to it."""
     closed: int = 0
     """Drafts whose context was left."""
     version: ModelVersion = field(default_factory=ModelVersion)
@@ -115,11 +126,14 @@ class ScriptedModels:
         known = self.info is not None and name in (None, "default", self.info.id)
         return self.info if known else None
 
-    async def embed(self, texts: Sequence[str], token: str) -> Embedded:
+    async def embed(
+        self, texts: Sequence[str], token: str, model: str | None = None, kind: InputType | None = None
+    ) -> Embedded:
         """Hashed bags of word stems, of unit length."""
         if self.embedding_failure is not None:
             raise self.embedding_failure
         self.embedded.extend(texts)
+        self.embedded_by.append((model, kind))
         return Embedded([bag_of_stems(text) for text in texts], sum(len(text.split()) for text in texts))
 
     @asynccontextmanager

@@ -16,14 +16,15 @@ Span = tuple[int, int]
 MAX_UNIT = 600
 """Longer units are cut at a clause or a space, in characters."""
 
+QUESTION_MARKS = ("?", "？", "؟")
 _RULE = re.compile(r"[\s|:=_*~+-]{3,}$")
 _ITEM = re.compile(r"\s*(?:[-*•–‣▪●]|\d{1,2}[.)]|[a-z][.)]|\(\d{1,2}\)|\[[ xX]?\])\s+")
 _NUMBERED = re.compile(r"\s*(?:\d{1,2}(?:\.\d{1,2}){0,3}\.?|[A-Z]\.)\s+[A-Z]")
 _CELL_GAP = re.compile(r"\t|\S {2,}\S|\s\|\s")
-_TERMINAL = re.compile(r"[.!?…:;][\"'”’)\]*_]*$")
+_TERMINAL = re.compile(r"[.!?…:;。！？：；؟۔।][\"'”’）」』)\]*_]*$")
 _BOUNDARY = re.compile(
-    r"""(?P<end>[.!?…]+["'”’)\]]*(?:[ ]?\[\d{1,3}\])*)\s+(?=["'“‘(\[*_•-]*[^\W_])"""
-    r"""|(?P<wide>[。！？]["'”’）]*)\s*(?=\S)"""
+    r"""(?P<end>[.!?…؟۔।]+["'”’“»)\]]*(?:[ ]?\[\d{1,3}\])*)\s+(?=["'“‘«(\[*_•-]*[^\W_])"""
+    r"""|(?P<wide>[。！？]["'”’）」』]*)\s*(?=\S)"""
 )
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|approx|mr|mrs|ms|dr|prof|st|inc|ltd|co|corp|dept|est|jr|sr|incl|excl|cf|al|a\.m|p\.m"
@@ -82,7 +83,7 @@ def split(text: str) -> list[Unit]:
             at, found = _table(text, lines, at, block)
         elif _is_heading(lines, at, width):
             heading = _trim(text, line.start, line.end)
-            found = [Unit(*heading, "question" if text[: heading[1]].endswith("?") else "heading", block)]
+            found = [Unit(*heading, "question" if text[: heading[1]].endswith(QUESTION_MARKS) else "heading", block)]
             at += 1
         else:
             at, found = _paragraph(text, lines, at, block, width)
@@ -155,7 +156,7 @@ def _is_heading(lines: list[_Line], at: int, width: int) -> bool:
         return True
     if (
         len(line) > 90
-        or (_TERMINAL.search(line) and not line.endswith("?"))
+        or (_TERMINAL.search(line) and not line.endswith(QUESTION_MARKS))
         or (_ITEM.match(line + " ") and not line[0].isdigit())
     ):
         return False
@@ -164,7 +165,7 @@ def _is_heading(lines: list[_Line], at: int, width: int) -> bool:
     letters = [character for character in line if character.isalpha()]
     capitals = bool(letters) and all(character.isupper() for character in letters) and len(letters) > 3
     if apart and alone and following is not None:
-        return len(line.split()) <= 14 and (len(line) < 0.8 * width or capitals or line.endswith("?"))
+        return len(line.split()) <= 14 and (len(line) < 0.8 * width or capitals or line.endswith(QUESTION_MARKS))
     return (capitals and apart) or (bool(_NUMBERED.match(line)) and len(line) < 0.6 * width and len(line.split()) <= 8)
 
 
@@ -210,7 +211,7 @@ def _paragraph(text: str, lines: list[_Line], at: int, block: int, width: int) -
     units: list[Unit] = []
     for begin, end in sentences(body):
         for cut_begin, cut_end in _cut(body, begin, end):
-            asks = body[cut_begin:cut_end].rstrip("\"'”’)*_").endswith("?")
+            asks = body[cut_begin:cut_end].rstrip("\"'”’）」』)*_").endswith(QUESTION_MARKS)
             units.append(Unit(start + cut_begin, start + cut_end, "question" if asks else kind, block))
     return at, units
 

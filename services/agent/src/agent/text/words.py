@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
-import snowballstemmer
-
 from agent.text.codes import spaced_codes
+from agent.text.scripts import SIGNS, UNSPACED, algorithm, folded, pieces, stemmer
 
-TOKEN = re.compile(r"[^\W_]+(?:(?:[-'’]|(?<=\d)[.,:](?=\d))[^\W_]+)*")
+_LETTERS = rf"(?:[^\W_{UNSPACED}]|[{SIGNS}])+"
+TOKEN = re.compile(rf"[{UNSPACED}]+|{_LETTERS}(?:(?:[-'’]|(?<=\d)[.,:](?=\d)){_LETTERS})*")
+"""A word, a number, or a run of a script that sets no blanks, whose words are its `pieces`."""
 _DECIMAL = re.compile(r"\d+(?:\.\d+)?")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _SHORT_THOUSANDS = re.compile(r"(?!401k)(\d{1,6}(?:\.\d{1,3})?)k")
@@ -117,13 +118,9 @@ class Term:
 
 @lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
-    """The English stem of a lower-case word (Snowball)."""
-    return str(_stemmer().stemWord(word))
-
-
-@lru_cache(maxsize=1)
-def _stemmer() -> snowballstemmer.stemmer:
-    return snowballstemmer.stemmer("english")
+    """The stem of a lower-case word (Snowball): the English one, or that of its script; itself if there is none."""
+    name = algorithm(word)
+    return (str(stemmer(name).stemWord(folded(word))) if name else folded(word)) or word
 
 
 @lru_cache(maxsize=1)
@@ -194,7 +191,12 @@ def form_set(text: str) -> frozenset[str]:
     """
     initials = ("".join(word[0] for word in name.split()).lower() for name in _LONG_NAME.findall(text))
     joined = (code.letters + code.number for code in spaced_codes(text))
-    return frozenset((*initials, *joined)).union(*map(_content_forms, set(TOKEN.findall(text))))
+    return frozenset((*initials, *joined)).union(*map(_content_forms, set(words(text))))
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in order; of a script that sets no blanks its pairs of characters."""
+    return [piece for token in TOKEN.findall(text) for piece in pieces(token)]
 
 
 def _written_out(spoken: re.Match[str]) -> str:
@@ -276,9 +278,8 @@ def terms(text: str) -> list[Term]:
     found: dict[frozenset[str], Term] = {}
     amounts = [(*match.span(), _written_out(match)) for match in _SPOKEN.finditer(text)]
     for match in TOKEN.finditer(text):
-        token = match.group()
-        if is_content(token):
-            spoken = next((value for start, end, value in amounts if start <= match.start() < end), "")
+        spoken = next((value for start, end, value in amounts if start <= match.start() < end), "")
+        for token in filter(is_content, pieces(match.group())):
             key = forms(token) | ({spoken} if spoken else set())
             distinctive = token in named or has_digit(token)
             found.setdefault(key, Term(token, key, distinctive, spoken))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from services.agent.tests.answering.answers import degraded, kind_of
@@ -81,12 +82,12 @@ async def test_without_embeddings_its_wording_decides_what_is_kept(calls: int) -
     class _NotEmbedding(ScriptedModels):
         """Embeds so many times, then no more."""
 
-        async def embed(self, texts: Sequence[str], token: str) -> Embedded:
+        async def embed(self, texts: Sequence[str], *about: Any) -> Embedded:
             nonlocal calls
             calls -= 1
             if calls < 0:
                 raise UpstreamFailed("The embeddings are away.")
-            return await super().embed(texts, token)
+            return await super().embed(texts, *about)
 
     bench = Bench(hits=REPORT)
     bench.models = _NotEmbedding(echo(RIGHT), CAPABLE)

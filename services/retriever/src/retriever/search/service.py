@@ -90,6 +90,11 @@ class Query:
             rerank_tokens=self.rerank_tokens,
         )
 
+    @property
+    def unrelated_cosine(self) -> float:
+        """That of the one model by which it searches; 0 where there is none, or several."""
+        return next(iter(self.unrelated.values())) if len(self.unrelated) == 1 else 0.0
+
     def for_collection(self, record: CollectionRecord) -> CollectionQuery:
         """The query as one collection is searched with it."""
         sparse = None if self.mode == "dense" else query_vector(self.request.query, record.language)
@@ -291,6 +296,7 @@ class SearchService:
             degraded=query.degraded,
             timings=query.stages.finish(),
             usage=query.usage(),
+            unrelated_cosine=query.unrelated_cosine,
             collection_revision=sum(record.revision for record in records),
             collection_revisions={record.name: record.revision for record in records},
         )

@@ -44,7 +44,15 @@ async def _spans(text: str, among: list[Passage], evidence: Evidence, context: C
         words = words_needed(text, among, context.lexicon)
         vectors = await context.vectors_of([text, *(passage.embedded_text for passage in among)], words)
     rest, own = (vectors[1:], vectors[0]) if vectors else (None, None)
-    return find_spans(text, among, rest, own, context.lexicon, falling_short=may_read("pairs", context))
+    return find_spans(
+        text,
+        among,
+        rest,
+        own,
+        context.lexicon,
+        falling_short=may_read("pairs", context),
+        unrelated=context.comparison.unrelated,
+    )
 
 
 async def _judge(text: str, among: list[Passage], spans: Iterator[AgreeingSpan], context: Context) -> Verdict:
