@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from benchmarks.agent.answer_sets import SEED, AnswerSet, Case, Document, Gold, lines, some
 
@@ -46,7 +47,7 @@ def _is_held_out(paragraph: int) -> bool:
     return bool(hashlib.sha256(f"{SEED}-{paragraph}".encode()).digest()[0] % 2)
 
 
-def _answerable(row: dict, question: str, texts: dict[int, str]) -> Case:
+def _answerable(row: dict[str, Any], question: str, texts: dict[int, str]) -> Case:
     document, text = _id(row["context_id"]), texts[row["context_id"]]
     answers = tuple(filter(None, row["answers"]))
     start = row["answer_start"] - (len(text) - len(text.lstrip()))  # a text is kept without blanks around it

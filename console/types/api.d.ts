@@ -1828,6 +1828,7 @@ declare namespace Api {
     degraded: string[];
     hits: Hit[];
     timings: Record<string, number>;
+    unrelated_cosine: number;
     usage: SearchUsage;
   };
   type SearchUsage = {

@@ -132,4 +132,4 @@ def test_sentences_end_as_their_script_ends_them(sides: tuple[str, ...]) -> None
 
 @pytest.mark.parametrize("asked", ["保修期多长？", "ما مدة الضمان؟"])
 def test_a_question_is_told_by_the_mark_of_its_script(asked: str) -> None:
-    assert [unit.kind for unit in split(f"{asked}\n\nx.")][0] == "question"
+    assert split(f"{asked}\n\nx.")[0].kind == "question"

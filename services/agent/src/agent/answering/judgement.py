@@ -83,7 +83,7 @@ def weigh(
     """Rank once more, with other words for the same thing, and judge."""
     final = reconsider(question, ranked, lexicon)
     chance = chance_of_answer(question, final, lexicon, compared=vectors is not None, own=own)
-    return Evidence(question, found, compared, list(vectors[1:]) if vectors else None, final, chance)
+    return Evidence(question, found, compared, list(vectors[1:]) if vectors else None, final, chance, own)
 
 
 async def compare(context: Context, texts: list[str], words: Sequence[str] = ()) -> list[Vector] | None:

@@ -25,6 +25,8 @@ from agent.text.words import form_set
 MAX_PASSAGES = 3
 EVENNESS = 1.5
 """The scores are divided by this: fitted on questions worded like the documents, they are too sure of others."""
+OWN_EVENNESS = 0.75
+"""The same by cosines of the sources' own model: with less, further sentences are mostly beside the point."""
 ENOUGH = 0.8
 """Nothing is added to passages that hold the answer with this chance, given that one of all passages does."""
 WORTH_SHOWING = 0.07
@@ -55,10 +57,11 @@ class Extract:
     own_line: bool
 
 
-def extract(question: Question, ranked: Sequence[Scored], found: Sequence[Passage]) -> list[Extract]:
-    """The passages to show, in reading order. `found` has all passages in document order. Empty if there is none."""
+def extract(question: Question, ranked: Sequence[Scored], found: Sequence[Passage], own: bool = False) -> list[Extract]:
+    """The passages to show, in reading order. `found` has all passages in document order; `own` says by whose cosines
+    they are ranked. Empty if there is none."""
     shown: list[Passage] = []
-    for passage in _choose(question, ranked, found):
+    for passage in _choose(question, ranked, found, OWN_EVENNESS if own else EVENNESS):
         before = _before(passage, found)
         if (
             before is not None
@@ -75,10 +78,10 @@ def extract(question: Question, ranked: Sequence[Scored], found: Sequence[Passag
     return [_extract_of(passage, question, _before(passage, found) in shown) for passage in ordered]
 
 
-def _choose(question: Question, ranked: Sequence[Scored], found: Sequence[Passage]) -> list[Passage]:
+def _choose(question: Question, ranked: Sequence[Scored], found: Sequence[Passage], evenness: float) -> list[Passage]:
     chosen: list[Passage] = []
     held = 0.0
-    for one, chance in zip(ranked, _chances(ranked), strict=True):
+    for one, chance in zip(ranked, _chances(ranked, evenness), strict=True):
         enough = held >= ENOUGH or chance < WORTH_SHOWING
         if len(chosen) >= MAX_PASSAGES or (chosen and enough and one.score < ranked[0].score - CLOSE):
             break
@@ -105,9 +108,9 @@ def _completes(question: Question, passage: Passage, chosen: Sequence[Passage]) 
     return any(not term.forms.isdisjoint(passage.forms) for term in missing)
 
 
-def _chances(ranked: Sequence[Scored]) -> list[float]:
+def _chances(ranked: Sequence[Scored], evenness: float) -> list[float]:
     """For each passage the chance that it answers, given that one of them does."""
-    odds = [math.exp((one.score - ranked[0].score) / EVENNESS) for one in ranked]
+    odds = [math.exp((one.score - ranked[0].score) / evenness) for one in ranked]
     return [each / sum(odds) for each in odds]
 
 

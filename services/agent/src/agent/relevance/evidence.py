@@ -48,6 +48,8 @@ class Evidence:
     """`compared`, best first."""
     chance: float
     """That the sources answer the question."""
+    own: bool = False
+    """Whether the vectors are those of the model that the sources were found by."""
     read: bool = False
     """Whether a reading model gave the order and the chance."""
 
@@ -68,8 +70,8 @@ def evidence_features(question: Question, ranked: Sequence[Scored], lexicon: Lex
 def chance_of_answer(
     question: Question, ranked: Sequence[Scored], lexicon: Lexicon, compared: bool = True, own: bool = False
 ) -> float:
-    """The chance that the passages hold an answer, 0 to 1; `compared` says whether cosines were known, and `own` whether
-    they are those of the model that the sources were found by."""
+    """The chance that the passages hold an answer, 0 to 1; `compared` says whether cosines were known, and `own`
+    whether they are those of the model that the sources were found by."""
     if not ranked:
         return 0.0
     values = evidence_features(question, ranked, lexicon)

@@ -1,6 +1,6 @@
 """Scripts other than Latin: where words are not set apart by blanks, and which stemmer a word gets.
 
-As the search by words cuts and stems them (docs/decisions/0402), so that an answer's words are found as its document is.
+As the search by words cuts and stems them (docs/decisions/0402), so that an answer is found as its document is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import snowballstemmer
 
 HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 UNSPACED = f"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\uac00-\ud7af{HAN}"
-"""Of Thai, Lao, Burmese, Khmer, Japanese, Korean and Chinese: a run of them is a clause, or a word with its particles."""
+"""Of Thai, Lao, Burmese, Khmer, Japanese, Korean and Chinese: a run is a clause, or a word with its particles."""
 _MARKS = r"\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u200c\u200d"
 """Vowel marks of Arabic and Hebrew, which are rarely written, and joiners."""
 SIGNS = rf"\u0780-\u07bf\u0900-\u0963\u0966-\u0dff\u0f40-\u0fbc{_MARKS}"
