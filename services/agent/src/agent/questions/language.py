@@ -72,7 +72,7 @@ _SMALL_WORDS: dict[Spoken, frozenset[str]] = {
     ),
 }
 
-_ASKING: dict[Spoken, frozenset[str]] = {
+_SMALL_BY_SCRIPT: dict[Spoken, frozenset[str]] = {
     "zh": _set(
         "什么 多少 怎么 怎样 如何 哪些 哪个 哪里 哪一 为什 为何 么时 时候 可以 是否 是什 是谁 谁是 多久 多长 几个"
     ),
@@ -100,7 +100,7 @@ def small_words(language: Spoken | None) -> frozenset[str]:
     anyway."""
     if language is None or language == "en":
         return frozenset()
-    return _SMALL_WORDS.get(language, frozenset()) | _ASKING.get(language, frozenset())
+    return _SMALL_WORDS.get(language, frozenset()) | _SMALL_BY_SCRIPT.get(language, frozenset())
 
 
 def are_of_two_languages(one: str, other: str) -> bool:
