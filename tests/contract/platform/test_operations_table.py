@@ -44,6 +44,7 @@ INNER = {
         "GET /readyz",
         "GET /v1/backup",
         "POST /v1/documents/deleted",
+        "POST /v1/judgements",
         "POST /v1/tenants/{}/purge",
     },
 }
