@@ -1110,6 +1110,7 @@ declare namespace Api {
     revision: string | null;
     root: string | null;
     state: "loading" | "ready" | "not_answering" | "failed" | null;
+    target_kinds: ("chat" | "embedding" | "rerank" | "reading" | "classification" | "rag" | "agent" | "prompt")[] | null;
     tenant: string | null;
     tool_protocol: "native" | "constrained" | null;
     tuned: TunedFrom | null;

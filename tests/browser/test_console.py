@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
-from tests.browser.visitor import ask, choose, marked_is_the_api_s
+from tests.browser.visitor import OFFERED, ask, choose, marked_is_the_api_s
 from tests.support.home.stack import RunningHome
+from tests.support.ingest.peers import until
 
 from contracts.retrieval.collections import Collection
 
 QUESTION = "How many days of paid holiday does a full-time employee get per year?"
+NAMED = "x-groundwork-conversation"
 HOSTILE = "<img src=x onerror=alert(1)>[a](javascript:alert(1))<script>alert(2)</script> is the name of the wombat."
 
 
@@ -61,15 +66,54 @@ def test_an_answer_names_its_sources_and_each_opens_at_exactly_the_cited_charact
     page.locator(".answer .marker").first.click()
     first = api.citations[0]
     marked_is_the_api_s(page, home, "handbook", first.document_id, first.revision)
-    page.get_by_text("Receipt").click()
 
 
-def test_what_the_documents_do_not_say_is_said_with_what_came_closest(signed_in: Any, handbook: Collection) -> None:
+@pytest.fixture
+def split(http: httpx2.Client, handbook: Collection) -> Iterator[str]:
+    """A route whose two variants answer from the handbook, each by a version of a prompt."""
+    instructions = {"messages": [{"role": "system", "content": "Answer like a colleague."}]}
+    http.post("/v1/prompts", json={"name": "split-voice", **instructions}).raise_for_status()
+    settings = {"prompt": "split-voice@1"}
+    targets = [{"model": "rag:handbook", "name": name, "groundwork": settings} for name in ("old", "new")]
+    http.put("/v1/routes/split-docs", json={"targets": targets, "split_by": "conversation"}).raise_for_status()
+    yield "split-docs"
+    http.delete("/v1/routes/split-docs").raise_for_status()
+    http.delete("/v1/prompts/split-voice").raise_for_status()
+
+
+def test_what_the_documents_do_not_say_is_said_with_what_came_closest_also_by_a_route(
+    signed_in: Any, http: httpx2.Client, split: str
+) -> None:
     page = signed_in
+    page.wait_for_function(OFFERED, arg=split)
     page.reload()
-    choose(page, "handbook")
+    page.get_by_role("combobox", name="What to ask").locator(f"option:text-is('{split}')").wait_for(state="attached")
+    page.get_by_role("combobox", name="What to ask").select_option(split)
+    named: list[str | None] = []
+    page.on("request", lambda one: named.append(one.headers.get(NAMED)) if one.url.endswith("completions") else None)
     ask(page, "Which planet has the most moons?")
     page.get_by_text("The documents don't say").first.wait_for()
+    page.get_by_role("region", name="Closest passages").wait_for()
+    said = " ".join(page.locator("details.receipt").text_content().split())
+    assert re.search(r"Variant ?(old|new) of split-docs, version 1", said)
+    assert "0 tokens" not in said
+    ask(page, QUESTION)
+    said = " ".join(page.locator("details.receipt").nth(1).text_content().split())
+    page.wait_for_function("() => location.hash.startsWith('#/chat/thread_')")
+    history = f"/v1/threads/{page.url.rpartition('/')[2]}/history"
+    until(lambda: len(http.get(history).json()["data"]) == 4, "both answers are kept")
+    receipt = http.get(history).json()["data"][-1]["groundwork"]["receipt"]
+    for value in ("prompt", "instructions", "model_digest"):
+        assert receipt[value] is None or receipt[value] in said, value
+    page.reload()
+    page.get_by_role("combobox", name="What to ask").locator(f"option:text-is('{split}')").wait_for(state="attached")
+    page.get_by_role("combobox", name="What to ask").select_option(split)
+    page.locator(".turn").nth(1).wait_for()
+    ask(page, QUESTION)
+    page.locator("details.receipt").nth(2).wait_for()
+    assert len(named) == 3
+    assert len({*named}) == 1
+    assert named[0]
 
 
 def test_a_first_visitor_is_led_to_an_answer_about_a_file_of_his_own(

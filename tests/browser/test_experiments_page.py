@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import httpx2
 import pytest
-from tests.browser.visitor import faults
+from tests.browser.visitor import ask, faults
 from tests.support.home.stack import RunningHome, usage_at_rest
 
 PRICE = {"prompt_usd_per_million": "1.1", "completion_usd_per_million": "2.3"}
@@ -49,6 +50,14 @@ def test_intervals_are_pictures_a_split_is_stopped_and_taken_up_again(
     weights = {route["name"]: route["targets"] for route in http.get("/v1/routes").json()["data"]}[split]
     assert [target["weight"] for target in weights] == [0, 1]
     page.locator('[data-version="1"]').get_by_role("button", name="Go back to this").click()
+    page.locator('[data-version="1"]').get_by_text("answers", exact=True).wait_for()
+    page.get_by_role("link", name="Chat", exact=True).click()
+    page.get_by_role("combobox", name="What to ask").locator(f"option:text-is('{split}')").wait_for(state="attached")
+    page.get_by_role("combobox", name="What to ask").select_option(split)
+    ask(page, "Which variant is this?")
+    said = " ".join(page.locator("details.receipt").text_content().split())  # a model alone has one of its headers
+    assert re.search(r"Variant ?(old|new).*Tokens ?\d+ tokens? read", said), said
+    page.goto(page.url.split("#")[0] + f"#/experiments/{split}")
     page.locator('[data-version="1"]').get_by_text("answers", exact=True).wait_for()
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

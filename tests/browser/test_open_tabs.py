@@ -9,13 +9,13 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.browser.visitor import MODULE
+from tests.browser.visitor import MODULE, OFFERED
 from tests.support.home.stack import RunningHome
 
 WORDS = " ".join(f"word{number}" for number in range(200))
-OFFERED = """async (id) => {
-  const { data } = await (await fetch("../v1/models")).json();
-  return data.some((one) => one.id === id);
+ASKED = """async (id) => {
+  const { data = [] } = await (await fetch(`../v1/threads/${id}/history`)).json();
+  return data.length === 1;
 }"""
 LOADED = "performance.getEntriesByType('resource').map(({ name }) => new URL(name).pathname)"
 
@@ -64,6 +64,12 @@ def test_an_answer_that_a_killed_gateway_cut_off_is_said_to_be_so_kept_and_asked
     page.locator(".answer").get_by_text("word0").wait_for()
     page.get_by_role("button", name="Stop").click()
     page.get_by_text("Stopped.").wait_for()
+    page.get_by_role("button", name="Ask again").click()
+    page.locator(".answer").get_by_text("word0").wait_for()
+    page.wait_for_function(ASKED, arg=thread)
+    page.reload()
+    page.get_by_text("The page was closed before the answer was whole").wait_for()
+    assert page.get_by_text("Stopped.").count() == 0
 
 
 def test_a_gateway_that_is_away_and_comes_back_is_told_and_no_reload_is_needed(

@@ -59,6 +59,9 @@ def test_each_way_shows_the_hits_that_the_api_gives_and_a_click_opens_exactly_th
         reply = http.post("/v1/collections/handbook/search", json={"query": QUESTION, "limit": 10, **options}).json()
         assert reply["degraded"] == []
         assert _chunks(page, way) == [hit["chunk_id"] for hit in reply["hits"]]
+    bold = {word.lower() for word in page.locator(".hit .excerpt b").all_text_contents()}
+    assert "holiday" in bold
+    assert bold.isdisjoint({"how", "does", "for", "the", "and"})
     assert page.locator('[data-way="reranked"] .scores').first.get_by_text("rerank").count() == 1
     page.reload()
     hit = page.locator('[data-way="sparse"] .hit').first

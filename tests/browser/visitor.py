@@ -16,6 +16,11 @@ RUN_AXE = """async (options) => {
 }"""
 MODULE = """new URL("../%s", document.querySelector('script[src$="app/main.js"]').src)"""
 """The address of a module of the page."""
+OFFERED = """async (id) => {
+  const { data } = await (await fetch("../v1/models")).json();
+  return data.some((one) => one.id === id);
+}"""
+"""Whether a model or a route is on the list."""
 GRAVE = ("serious", "critical")
 
 

@@ -40,7 +40,9 @@ async def _put(installation: Installation, targets: list[dict[str, Any]], **more
 
 
 async def _ask(installation: Installation, key: Principal = KEY, **changes: Any) -> Caller:
-    caller = Caller.of({"model": "smart", "messages": [{"role": "user", "content": "hello"}], **changes})
+    headers = changes.pop("headers", {})
+    body = {"model": "smart", "messages": [{"role": "user", "content": "hello"}], **changes}
+    caller = Caller.of(body, **headers)
     await chat(caller.exchange, installation.deps, key)
     return caller
 
@@ -81,6 +83,22 @@ async def test_a_conversation_keeps_its_variant_as_it_grows(installation: Instal
         assert both[0] == both[1]
         variants |= set(both)
     assert variants == {"old", "new"}
+
+
+async def test_a_conversation_that_is_named_keeps_its_variant_when_its_beginning_is_cut_off(
+    installation: Installation,
+) -> None:
+    await _put(installation, TWO, split_by="conversation")
+    drawn = []
+    for name in range(9):
+        cut = [[{"role": "user", "content": f"question {number}"}] for number in range(3)]
+        named = {"x-groundwork-conversation": f"c{name}"}
+        drawn.append({*_variants([await _ask(installation, messages=each, headers=named) for each in cut])})
+    assert [len(variants) for variants in drawn] == [1] * len(drawn)
+    assert set().union(*drawn) == {"old", "new"}
+    named = {"x-groundwork-conversation": "c1"}
+    others = [Principal(f"k{number}", "acme", frozenset(("chat",))) for number in range(12)]
+    assert set(_variants([await _ask(installation, key, headers=named) for key in others])) == {"old", "new"}
 
 
 async def test_calls_that_nobody_keeps_are_drawn_one_by_one(installation: Installation) -> None:

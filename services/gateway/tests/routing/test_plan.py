@@ -51,6 +51,13 @@ def test_a_route_may_have_a_models_name_and_default_follows_it() -> None:
     assert (listed.default, listed.context_length) == (True, 100)
 
 
+def test_a_route_is_listed_with_the_kinds_of_what_answers_by_it() -> None:
+    names = ("rag:a", "agent:b", "prompt:c@1", "d", "rag:e")
+    spec = RouteSpec.model_validate({"targets": [{"model": name} for name in names]})
+    kinds = {model.id: model.target_kinds for model in listed_models(MODELS, {"smart": spec})}
+    assert (kinds["smart"], kinds["a"]) == (["rag", "agent", "prompt", "chat"], None)
+
+
 def test_a_route_outlives_models_that_inference_no_longer_has() -> None:
     gone = RouteSpec.model_validate({"targets": [{"model": "gone"}], "on_error": ["c"]})
     assert plan_for("smart", MODELS, {"smart": gone}, key_of()).first[0].id == "c"

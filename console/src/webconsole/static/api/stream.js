@@ -29,9 +29,11 @@ function event(block) {
 }
 
 /** The chunks of an answer as they come; throws `ApiError` for an error in the middle.
- * @param {object} body @param {AbortSignal} stop @returns {AsyncGenerator<Partial<Api.ChatCompletionChunk>>} */
-export async function* chunks(body, stop) {
-  const answer = await send("POST", ["chat", "completions"], { json: { ...body, stream: true }, signal: stop });
+ * @param {object} body @param {Record<string, string>} headers @param {AbortSignal} stop @param {(headers: Headers) => void} begun
+ * @returns {AsyncGenerator<Partial<Api.ChatCompletionChunk>>} */
+export async function* chunks(body, headers, stop, begun) {
+  const answer = await send("POST", ["chat", "completions"], { json: { ...body, stream: true }, headers, signal: stop });
+  begun(answer.headers);
   let ended = false;
   try {
     for await (const { event: kind, data } of events(/** @type {any} */ (answer.body))) {

@@ -1,18 +1,21 @@
 // The conversation that is seen: its turns, how one is asked and answered, and when the server is to keep it.
-import { me } from "../api/client.js";
+import { me, newKey } from "../api/client.js";
 import { chunks } from "../api/stream.js";
 import { effect, signal } from "../app/html.js";
 import { askBeforeLeaving } from "../app/leaving.js";
+import { answersFromDocuments } from "../parts/collections.js";
 import { say } from "../parts/notice.js";
 import { findUnkept, hasUnkept, hasUnkeptOfOthers, keep as keepTurns } from "./storage.js";
 import { readThread } from "./threads.js";
 
-/** @typedef {{ id: string, over: string | null, question: string, model: string, text: string, citations: Api.Annotation[], report: Partial<Api.AnswerReport> | null, usage: unknown,
- *    state: "asking" | "done" | "stopped" | "failed", problem: string, place: { at: number | null }, kept: boolean, refused: boolean }} Turn
+/** @typedef {{ id: string, over: string | null, question: string, model: string, text: string, citations: Api.Annotation[], report: Partial<Api.AnswerReport> | null, usage: Api.ChatUsage | null, said: Record<string, string> | null,
+ *    state: "asking" | "done" | "stopped" | "failed" | "lost", problem: string, place: { at: number | null }, kept: boolean, refused: boolean }} Turn
+ *  `said` is what its headers say of it; `lost`: nobody was there when its answer was whole.
  *  `id` is the answer's, `over` that of another answer to the same question in whose place it came; `place` is where its question stands in the thread, null until it is to be kept; `kept`, whether the server has all of it;
  *  `refused`, whether the key's guardrails keep it from being kept. */
 
 const REMEMBERED_TURNS = 20;
+const CONVERSATION = "X-Groundwork-Conversation";
 const OTHERS = "Something said with another key could not be kept yet. Sign in with that key in this tab, and it will be.";
 
 export const turns = signal(/** @type {Turn[]} */ ([]));
@@ -56,6 +59,7 @@ export async function open(id) {
   }
   const { thread, turns: read } = await readThread(id);
   if (shown !== conversation) return;
+  conversation.name = String(thread.metadata.conversation ?? id);
   conversation.messages = thread.messages;
   conversation.revision = thread.revision;
   turns.value = read;
@@ -84,7 +88,7 @@ function leave(id) {
 function begun(id) {
   /** @type {import("./storage.js").Conversation} */
   const conversation = {
-    id, key_id: me.peek()?.key_id, messages: 0, revision: 0, turns: [], sent: null,
+    id, name: newKey(), key_id: me.peek()?.key_id, messages: 0, revision: 0, turns: [], sent: null,
     changed(turn, change) {
       if (shown !== conversation) return;
       current.value = conversation.id;
@@ -110,7 +114,7 @@ export async function ask(model, question, instead = turns.value.length) {
   const over = (replaced?.question === question && replaced.id) || null;
   /** @type {Turn} */
   let turn = {
-    id: "", over, question, model, text: "", citations: [], report: null, usage: null, state: "asking", problem: "", place, kept: false, refused: false,
+    id: "", over, question, model, text: "", citations: [], report: null, usage: null, said: null, state: "asking", problem: "", place, kept: false, refused: false,
   };
   const show = (/** @type {Partial<Turn>} */ change) => {
     turn = { ...turn, ...change };
@@ -118,8 +122,10 @@ export async function ask(model, question, instead = turns.value.length) {
   };
   show({});
   keep();
+  const headers = { [CONVERSATION]: shown.name };
+  const begins = (/** @type {Headers} */ said) => show({ said: Object.fromEntries([...said].filter(([name]) => name.startsWith("x-groundwork-"))) });
   try {
-    for await (const chunk of chunks(bodyOf(model, question, before), stopped)) show(taken(turn, chunk));
+    for await (const chunk of chunks(bodyOf(model, question, before), headers, stopped, begins)) show(taken(turn, chunk));
     show({ state: "done" });
   } catch (error) {
     const { name, message } = /** @type {Error} */ (error);
@@ -139,7 +145,7 @@ function bodyOf(model, question, before) {
       { role: "assistant", content: turn.text },
     ]);
   const body = { model, messages: [...said, { role: "user", content: question }], stream_options: { include_usage: true } };
-  return model.startsWith("rag:") ? { ...body, groundwork: { include: ["sources", "receipt"] } } : body;
+  return answersFromDocuments(model) ? { ...body, groundwork: { include: ["sources", "receipt"] } } : body;
 }
 
 /** What a chunk adds to a turn. @param {Turn} turn @param {Partial<Api.ChatCompletionChunk>} chunk @returns {Partial<Turn>} */

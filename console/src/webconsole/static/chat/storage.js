@@ -7,8 +7,8 @@ import { createThread, deleteThread, keepTurn } from "./threads.js";
 /** @typedef {import("./conversation.js").Turn} Turn */
 /** @typedef {{ turn: Turn, key: string, position: number, known: number }} Sent */
 /** A conversation: its turns as they were last to be kept, and what the server has of it: its thread, how many messages,
- *  at which revision. `sent` is a call of which the outcome is not known yet; `key_id`, whose conversation it is.
- * @typedef {{ id: string | null, key_id: string | undefined, messages: number, revision: number, turns: Turn[], sent: Sent | null,
+ *  at which revision. `name` is what routes know it by, `sent` a call of which the outcome is not known yet; `key_id`, whose conversation it is.
+ * @typedef {{ id: string | null, name: string, key_id: string | undefined, messages: number, revision: number, turns: Turn[], sent: Sent | null,
  *    changed: (turn: Turn, change: Partial<Turn>) => void }} Conversation */
 
 const BLOCKED = "content_blocked";
@@ -76,7 +76,7 @@ async function keepTurns(conversation) {
 /** Keep one turn. A thread is made for the first that can be kept, which it is called like.
  * @param {Conversation} conversation @param {Sent} sent */
 async function send(conversation, { turn, key, position, known }) {
-  const id = conversation.id ?? (await createThread(turn.question, key)).id;
+  const id = conversation.id ?? (await createThread(turn.question, conversation.name, key)).id;
   try {
     const { messages, revision } = await keepTurn(id, turn, { position, known }, key);
     Object.assign(conversation, { id, messages, revision });

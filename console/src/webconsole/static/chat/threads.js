@@ -32,10 +32,10 @@ function entered(thread) {
   return thread;
 }
 
-/** A new one that is called like its first question, and listed once something is kept. @param {string} question @param {string} key */
-export async function createThread(question, key) {
+/** A new one that is called like its first question, and listed once something is kept. @param {string} question @param {string} conversation @param {string} key */
+export async function createThread(question, conversation, key) {
   const title = question.replace(/\s+/g, " ").slice(0, TITLE_LENGTH);
-  return call("POST", ["threads"], { json: { metadata: { title } }, headers: once(key) });
+  return call("POST", ["threads"], { json: { metadata: { title, conversation } }, headers: once(key) });
 }
 
 /** The same call again has the same answer. @param {string} key */
@@ -68,11 +68,11 @@ export async function readThread(id) {
 
 /** @param {Turn} turn @returns {Api.NewMessage[]} */
 function messagesOf(turn) {
-  const { model, usage, state, problem } = turn;
+  const { model, usage, said, state, problem } = turn;
   const asked = { role: /** @type {const} */ ("user"), content: turn.question, metadata: { model } };
   if (state === "asking") return [asked];
   const { text: content, citations: annotations, report } = turn;
-  const answered = { role: /** @type {const} */ ("assistant"), content, annotations, metadata: { model, usage, state, problem, id: turn.id } };
+  const answered = { role: /** @type {const} */ ("assistant"), content, annotations, metadata: { model, usage, said, state, problem, id: turn.id } };
   return [asked, report ? { ...answered, groundwork: report } : answered];
 }
 
@@ -90,6 +90,7 @@ export function turnsOf(messages) {
       turn.report = groundwork ?? null;
       turn.id = metadata?.id ?? "";
       turn.usage = metadata?.usage ?? null;
+      turn.said = metadata?.said ?? null;
       turn.problem = metadata?.problem ?? "";
       turn.state = metadata?.state ?? "done";
     }
@@ -99,6 +100,6 @@ export function turnsOf(messages) {
 
 /** A question without an answer: its tab was closed. @param {string} question @param {number} position @param {Partial<Turn> | null} metadata @returns {Turn} */
 function begun(question, position, metadata) {
-  const empty = { id: "", over: null, text: "", citations: [], report: null, usage: null, problem: "" };
-  return { ...empty, question, place: { at: position }, model: metadata?.model ?? "", state: "stopped", kept: true, refused: false };
+  const empty = { id: "", over: null, text: "", citations: [], report: null, usage: null, said: null, problem: "" };
+  return { ...empty, question, place: { at: position }, model: metadata?.model ?? "", state: "lost", kept: true, refused: false };
 }

@@ -1,6 +1,6 @@
 // Ask, read the answer with its sources, look at a source.
 import { addressOf, rename, route } from "../app/router.js";
-import { html, useCallback, useEffect, useLayoutEffect, useRef, useSignal } from "../app/html.js";
+import { html, signal, useCallback, useEffect, useLayoutEffect, useRef, useSignal } from "../app/html.js";
 import { may } from "../app/session.js";
 import { Answer } from "../parts/answer.js";
 import { collections, models, readCollections, readModels } from "../parts/collections.js";
@@ -8,7 +8,6 @@ import { ask, clear, current, isAsking, open as openThread, stop, turns, withSou
 import { counted } from "../parts/format.js";
 import { say } from "../parts/notice.js";
 import { Thumbs } from "../feedback/thumbs.js";
-import { Receipt } from "../parts/receipt.js";
 import { ThreadList } from "../chat/thread-list.js";
 import { Viewer } from "../parts/viewer.js";
 
@@ -25,6 +24,17 @@ const GONE = /** @type {Record<string, string>} */ ({
   thread_not_found: "There is no such conversation (any more), or it is another key's. Begin a new one, or choose one from the list.",
 });
 
+/** The first answer does not wait for it. */
+const receipt = signal(/** @type {typeof import("../parts/receipt.js").TurnReceipt | null} */ (null));
+const LOST = "The page was closed before the answer was whole, or another tab still waits for it. Ask again.";
+const GROUPS = { agents: "Agents", routes: "Routes to documents and agents", alone: "Models alone, without documents" };
+
+/** Where a model is in the list of what to ask. @param {Api.ModelInfo} model @returns {keyof typeof GROUPS} */
+function groupOf({ kind, target_kinds }) {
+  if (kind === "agent") return "agents";
+  return target_kinds?.some((one) => one === "rag" || one === "agent") ? "routes" : "alone";
+}
+
 /** The page. */
 export function Chat() {
   const target = useSignal(DOCUMENTS);
@@ -37,6 +47,7 @@ export function Chat() {
   useEffect(() => {
     readCollections().catch(say);
     readModels().catch(say);
+    import("../parts/receipt.js").then((part) => void (receipt.value = part.TurnReceipt), say);
   }, []);
 
   const id = route.value.path[1];
@@ -158,6 +169,7 @@ function OneTurn({ turn, number, model, open, viewed }) {
         <${Answer} text=${turn.text} citations=${turn.citations} open=${open} opened=${viewed.value} />
         ${state === "asking" && !turn.text && html`<p class="hint working" role="status">Reading the sources …</p>`}
         ${state === "stopped" && html`<p class="hint">Stopped.</p>`}
+        ${state === "lost" && html`<p class="hint">${LOST}</p>`}
         ${turn.problem && html`<p class="problem" role="alert">${turn.problem}</p>`}
         ${turn.refused && html`<p class="hint">Not kept by the server: this key's guardrails refuse it. Later questions are asked without it.</p>`}
       </div>
@@ -170,7 +182,7 @@ function OneTurn({ turn, number, model, open, viewed }) {
           ${turn.text && html`<button class="quiet" onClick=${() => copy(turn)}>Copy with sources</button>`}
           ${turn.id && html`<${Thumbs} answer=${turn} />`}
         </footer>
-        ${report?.receipt && html`<${Receipt} receipt=${report.receipt} model=${turn.model} />`}
+        ${receipt.value && html`<${receipt.value} turn=${turn} />`}
       `}
     </article>
   `;
@@ -279,10 +291,10 @@ function Composer({ model, target, chosen, used, names }) {
       <div class="targets">
         <select aria-label="What to ask" value=${target.value} onChange=${(/** @type {any} */ event) => (target.value = event.target.value)}>
           <option value=${DOCUMENTS}>Documents</option>
-          ${["agent", "chat"].map((kind) => {
-            const some = others.filter((other) => other.kind === kind);
+          ${Object.entries(GROUPS).map(([group, title]) => {
+            const some = others.filter((other) => groupOf(other) === group);
             return some.length > 0 && html`
-              <optgroup label=${kind === "agent" ? "Agents" : "Models alone, without documents"}>
+              <optgroup label=${title}>
                 ${some.map(({ id }) => html`<option value=${id}>${id.replace(/^agent:/, "")}</option>`)}
               </optgroup>`;
           })}

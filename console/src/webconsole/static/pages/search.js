@@ -9,6 +9,7 @@ import { say } from "../parts/notice.js";
 import { Viewer } from "../parts/viewer.js";
 import { Column } from "../search/column.js";
 import { Conditions } from "../search/conditions.js";
+import { emphasised } from "../search/emphasis.js";
 import { QuestionSet } from "../search/questions.js";
 import { WAYS, asCurl, bodyOf, identity, search } from "../search/ways.js";
 
@@ -125,7 +126,7 @@ function Columns({ collection, asked, outcomes, pointed, viewed, open }) {
     const beyond = hits.length < asked.limit ? "none" : `> ${asked.limit}`;
     return { name, title, beyond, ranks: new Map(hits.map((hit, at) => [identity(hit, asked.byDocument), at + 1])) };
   });
-  const words = new Set(asked.query.toLowerCase().match(/[\p{L}\p{N}]{3,}/gu) ?? []);
+  const words = emphasised(asked.query);
   /** @param {import("../search/ways.js").Way} way */
   async function copy(way) {
     try {

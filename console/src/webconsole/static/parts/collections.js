@@ -37,3 +37,8 @@ export async function readModels() {
     .filter((model) => ["rag", "agent", "chat"].includes(model.kind))
     .sort((a, b) => Number(b.default) - Number(a.default));
 }
+
+/** Whether a model, or a route by one of its targets, answers from documents. @param {string} id */
+export function answersFromDocuments(id) {
+  return id.startsWith("rag:") || (models.value.find((model) => model.id === id)?.target_kinds ?? []).includes("rag");
+}

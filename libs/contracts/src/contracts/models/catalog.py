@@ -75,6 +75,8 @@ class ModelInfo(Reply):
     max_model_len: Count | None = None
     """`context_length`, as vLLM calls it."""
     kind: ModelKind
+    target_kinds: list[ModelKind] | None = None
+    """Of a route, the kinds of what answers by it; null for all else."""
     context_length: Count | None = None
     """Tokens that the model reads (chat: prompt and answer together)."""
     answer_tokens: Count | None = None

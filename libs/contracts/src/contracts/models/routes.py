@@ -10,13 +10,14 @@ from pydantic import Field, StringConstraints, model_validator
 from contracts.agents.prompts import PROMPT
 from contracts.core.base import Count, Reply, Request
 from contracts.core.values import Text
-from contracts.models.catalog import AGENT, RAG
+from contracts.models.catalog import AGENT, RAG, ModelKind
 from contracts.models.chat import AnswerOptions
 from contracts.models.experiments import Guard, GuardEnd
 
 MAX_MODELS = 16
 ANSWERING = (RAG, AGENT, PROMPT)
 """What the names of targets begin with that the agent service answers."""
+_KINDS: tuple[tuple[str, ModelKind], ...] = ((RAG, "rag"), (AGENT, "agent"), (PROMPT, "prompt"))
 RouteName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$")]
 """The name that callers write. Without a colon, so that it is never a `rag:` or `agent:` name."""
 ModelName = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
@@ -27,6 +28,8 @@ Circuit = Literal["closed", "half_open", "open"]
 
 VARIANT_HEADER = "X-Groundwork-Variant"
 """Names the variant of a route that an answer is of."""
+CONVERSATION_HEADER = "X-Groundwork-Conversation"
+"""A caller's own name for the conversation that a call is part of, by which a route split by conversation knows it."""
 
 
 def is_plain(model: str) -> bool:
@@ -61,6 +64,11 @@ class RouteTarget(Request):
     def variant(self) -> str:
         """What this variant is called."""
         return self.name or self.model
+
+    @property
+    def kind(self) -> ModelKind:
+        """As lists of models have it."""
+        return next((kind for begins, kind in _KINDS if self.model.startswith(begins)), "chat")
 
     @property
     def is_plain(self) -> bool:
@@ -114,7 +122,8 @@ class RouteSpec(Request):
     targets: Annotated[list[RouteTarget], Field(min_length=1, max_length=MAX_MODELS)]
     split_by: SplitBy = "key"
     """Who keeps a variant: a key; a person, by OpenAI's `user` or `safety_identifier` (a call that names none counts
-    for its key); a conversation, told by how it begins; or nobody, each `call` being drawn for itself."""
+    for its key); a conversation, by `X-Groundwork-Conversation` or else by how it begins; or nobody, each `call` being
+    drawn for itself."""
     guard: Guard | None = None
     shadow: Shadow | None = None
     on_error: Fallbacks = Field(default_factory=list)

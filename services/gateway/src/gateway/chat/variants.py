@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contracts.agents.prompts import PACKAGED_PREFIX
 from contracts.models.catalog import RAG
 from contracts.models.chat import OPTIONS_IGNORED, AnswerOptions, ChatRequest
-from contracts.models.routes import VARIANT_HEADER, RouteSpec, RouteTarget, SplitBy, is_plain
+from contracts.models.routes import CONVERSATION_HEADER, VARIANT_HEADER, RouteSpec, RouteTarget, SplitBy, is_plain
 from gateway.auth.keys import Principal
 from gateway.chat.translation import TranslatedExchange
 from gateway.dependencies import Dependencies
@@ -35,7 +35,8 @@ async def assign(exchange: Exchange, deps: Dependencies, call: MeteredCall, requ
         raise ModelNotFound(request.model)
     if request.raw_prompts and not route.is_plain:
         raise RouteNotPlain(public)
-    unit = unit_of(public, *_who(route.split_by, call.principal, call.id, request))
+    conversation = exchange.header(CONVERSATION_HEADER.lower()) or ""
+    unit = unit_of(public, *_who(route.split_by, call.principal, call.id, conversation, request))
     target = draw(route, unit)
     call.assignment = Assignment(public, route.version, target, unit, route, id_of(exchange))
     exchange.headers[VARIANT_HEADER] = target.variant
@@ -80,7 +81,9 @@ def _takes_variables(prompt: str) -> bool:
     return prompt != "" and not prompt.startswith(PACKAGED_PREFIX)
 
 
-def _who(split_by: SplitBy, principal: Principal, call_id: str, request: ChatRequest) -> tuple[str, ...]:
+def _who(
+    split_by: SplitBy, principal: Principal, call_id: str, conversation: str, request: ChatRequest
+) -> tuple[str, ...]:
     """Who keeps the variant. A person or a conversation is one of its tenant's or key's alone."""
     more = request.model_extra or {}
     person = str(more.get("user") or more.get("safety_identifier") or "")
@@ -88,6 +91,8 @@ def _who(split_by: SplitBy, principal: Principal, call_id: str, request: ChatReq
         return ("call", call_id)
     if split_by == "user" and person:
         return ("user", principal.tenant, person)
+    if split_by == "conversation" and conversation:
+        return ("conversation", principal.key_id, conversation)
     if split_by == "conversation":
         first = next((message.plain_text() for message in request.messages if message.role == "user"), "")
         return ("conversation", principal.key_id, person, first)

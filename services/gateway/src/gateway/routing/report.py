@@ -56,6 +56,7 @@ def _as_model(name: str, spec: RouteSpec, models: Models) -> ModelInfo:
     return ModelInfo(
         id=name,
         kind="chat",
+        target_kinds=list(dict.fromkeys(target.kind for target in spec.targets)),
         context_length=min(lengths, default=None),
         answer_tokens=min((model.answer_tokens for model in behind if model.answer_tokens), default=None),
         input_tokens_per_second=min(
