@@ -32,6 +32,8 @@ ENTAILED = 0.2
 """The share of the sets' sentences, of what `KEPT` leaves: more of them teach little more."""
 TIMES = {"policies": 2, "said": 2, "near_misses": 2, "squad2cr_near": 3, "squad2_train_part": 2}
 """How often an epoch takes what was written by hand in a set, where that is not once."""
+OWN = "policies"
+"""The source of our own texts."""
 RELEVANT = 9000
 TABLES = 1500
 SHORT_ANSWER = 8
@@ -45,19 +47,23 @@ class Mix:
     readings: Sequence[Reading]
     entailments: Sequence[tuple[str, Example]]
     relevances: Sequence[tuple[str, Example]]
-    mined: Mapping[str, Sequence[str]]
-    """Passages by question: like it, without its answer."""
+    mined: Mapping[str, Sequence[tuple[str, str]]]
+    """Headings and texts by question: like it, without its answer."""
+    of_sets: float = 1.0
+    """The share of what is not our own texts that an epoch takes: less, to train further on these."""
 
     def epoch(self, number: int) -> list[Example]:
         """Shuffled."""
         chance = random.Random(f"epoch {number}")
-        made = [*self._read(chance), *self._entailed(chance), *self._relevant(chance), *tables(TABLES, chance)]
+        made = [*self._read(chance), *self._entailed(chance), *self._relevant(chance)]
+        made += tables(round(TABLES * self.of_sets), chance)
         chance.shuffle(made)
         return made
 
     def _read(self, chance: random.Random) -> Iterator[Example]:
         for reading in self.readings:
             share = KEPT.get(reading.source, 1.0) * (1.0 if reading.spans or reading.by_hand else CONSTRUCTED)
+            share *= 1.0 if reading.source == OWN else self.of_sets
             if chance.random() >= share:
                 continue
             for _ in range(TIMES.get(reading.source, 1) if reading.by_hand and _is_rare(reading) else 1):
@@ -92,20 +98,23 @@ class Mix:
                 return
         found = self.mined.get(reading.question)
         if found:
-            yield Example(reading.question, window(chance.choice(found), None, chance)[0], answers=False)
+            heading, text = chance.choice(found)
+            passage, _ = under(heading, window(text, None, chance)[0], None, chance)
+            yield Example(reading.question, passage, answers=False)
 
     def _entailed(self, chance: random.Random) -> Iterator[Example]:
         for source, example in self.entailments:
             times = TIMES.get(source, 1)
             for _ in range(times):
-                if chance.random() < KEPT.get(source, 1.0) * (1.0 if source in TIMES else ENTAILED):
+                share = KEPT.get(source, 1.0) * (1.0 if source in TIMES else ENTAILED)
+                if chance.random() < share * (1.0 if source == OWN else self.of_sets):
                     yield example
 
     def _relevant(self, chance: random.Random) -> Iterator[Example]:
         by_kind = Counter((source, example.fits) for source, example in self.relevances)
         share = {kind: min(1.0, RELEVANT / len(by_kind) / count) for kind, count in by_kind.items()}
         for source, example in self.relevances:
-            if chance.random() < share[source, example.fits]:
+            if chance.random() < share[source, example.fits] * self.of_sets:
                 yield example
 
 

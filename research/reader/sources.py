@@ -12,9 +12,10 @@ from typing import Any
 
 from research.reader.examples import CONTRADICTED, NEITHER, SUPPORTED, UNSUPPORTED, Example, Reading
 
-OURS = (Path(__file__).parent / "policies.jsonl", Path(__file__).parent / "sections.jsonl")
-"""Rules, manuals and tables of invented organisations with questions on them, written for this; in the second, sections
-of one document are like each other's answer."""
+OURS = tuple(Path(__file__).parent / f"{name}.jsonl" for name in ("policies", "sections", "situations"))
+"""Rules, manuals and tables of invented organisations with questions on them, written for this; from the second on,
+sections of one document are like each other's answer. The third asks out of situations, with hardly a word of the
+text."""
 NEAR_MISSES = Path(__file__).parent / "near_misses.jsonl"
 """Questions on texts of the reading sets, written for this: `no` look as if the text answered them, `yes` are answered
 by it in other words."""
@@ -69,6 +70,23 @@ def our_readings() -> Iterator[Reading]:
             yield Reading(one["q"], text, ((start, start + len(one["a"])),), heading, "policies", by_hand=True)
         for question in row["unanswerable"]:
             yield Reading(question, text, (), heading, "policies", by_hand=True)
+
+
+def beside() -> dict[str, list[tuple[str, str]]]:
+    """By question, the other sections of its document that are trained on, without its answer: heading and text."""
+    documents: dict[str, list[dict[str, Any]]] = {}
+    for row in ours():
+        documents.setdefault(row["title"], []).append(row)
+    found: dict[str, list[tuple[str, str]]] = {}
+    for rows_of_one in documents.values():
+        texts = [(f"{row['title']}\n{row['heading']}", row["text"]) for row in rows_of_one]
+        trained = [one for one in texts if not is_held_out(one[1])]
+        for row in rows_of_one:
+            for asked in row["questions"]:
+                others = [one for one in trained if asked["a"].lower() not in one[1].lower()]
+                if others:
+                    found[asked["q"]] = others
+    return found
 
 
 def near_misses(folder: Path) -> Iterator[Reading]:

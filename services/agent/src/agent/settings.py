@@ -26,7 +26,7 @@ class AgentSettings(ServiceSettings, SqlSettings, RedisSettings):
     abstain_threshold: Annotated[float, Field(ge=0, le=1)] = 0.24
     """Abstain when the chance that the sources answer the question is judged lower than this. Higher abstains more."""
     reader_threshold: Annotated[float, Field(ge=0, le=1)] = 0.4
-    """The same where a reading model gives the chance that the sources answer. The rules' chance counts a third
+    """The same where a reading model gives the chance that the sources answer. The rules' chance counts a quarter
     beside it: by how far it is from the one at which they alone would abstain."""
     reader_support: Annotated[float, Field(ge=0, le=1)] = 0.5
     """The chance from which a source supports a sentence where a reading model gives it; facts must agree, too."""

@@ -13,10 +13,10 @@ from agent.relevance.windows import Window
 
 MAX_LOGIT = 4.0
 """Beyond it (98 %) a chance says no more."""
-OF_RULES = 0.35
+OF_RULES = 0.28
 """The weight of their log odds that there is an answer beside the reader's: with more, they outvote a good reader that
 says no."""
-OF_SCORE, OF_WINDOW, HOLDS = 0.65, 0.71, 1.85
+OF_SCORE, OF_WINDOW, HOLDS = 0.63, 0.77, 1.74
 """What of a passage's score counts, of the log odds that its window answers, and that it has the span that does."""
 
 
