@@ -10,13 +10,14 @@ from services.gateway.tests.monitors.answers import record_answers, told
 from services.gateway.tests.usage.recording import record_of, write_records
 from sqlalchemy import insert, select
 
+from contracts.access.keys import KeyPatch
 from contracts.core.errors import ErrorBody
 from contracts.improvement.live_judges import LIVE_RUBRIC
 from contracts.improvement.monitors import MonitorCreate, MonitorVerdicts
 from gateway.metrics import MONITOR_VERDICTS
 from gateway.monitors import verdicts as module
 from gateway.monitors.figures import Scope, Windows
-from gateway.monitors.judges import MonitorJudges
+from gateway.monitors.judges import TURN_CHARS, MonitorJudges
 from gateway.monitors.verdicts import INTERRUPTED, LEASE, TRIES
 from gateway.records.answers import RecordedAnswers
 from gateway.records.repository import Reader, RecordRepository
@@ -310,3 +311,23 @@ async def test_a_limited_keys_judge_reads_the_answers_of_its_own_calls_alone(ben
     await record_answers(bench.deps.database, now, 1, "mine", key_id=bench.key_id)
     await bench.work()
     assert await bench.states() == {"chatcmpl_mine0": "right"}
+
+
+async def test_a_key_that_was_limited_since_judges_nothing_of_all_keys_answers(bench: Bench) -> None:
+    await bench.watch()
+    await record_answers(bench.deps.database, bench.deps.clock.now(), 1, "private")
+    bench.lab.answers(PATH, RIGHT)
+    await bench.deps.keys.update_key(bench.key_id, KeyPatch(models=["wise"]), Actor(bench.key_id))
+    assert await bench.work() == 0
+    assert ((await bench.said()).waits, (await bench.said()).error) == (True, "judge_key_narrowed")
+
+
+async def test_a_message_that_begins_with_blanks_keeps_no_other_answer_from_its_judge(bench: Bench) -> None:
+    await bench.watch()
+    bench.lab.answers(PATH, RIGHT)
+    blanks = " \n" * TURN_CHARS + "How many days?"
+    await record_answers(bench.deps.database, bench.deps.clock.now(), 1, "blank", question=blanks)
+    await record_answers(bench.deps.database, bench.deps.clock.now(), 1, "plain")
+    assert await bench.work() == 2
+    asked = {one.json["question"]["turns"][-1]["content"] for one in bench.lab.asked_for(PATH)}
+    assert "How many days?" in asked

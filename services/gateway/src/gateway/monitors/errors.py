@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from servicekit.core.errors import Conflict, InvalidRequest, NotFound
+from servicekit.core.errors import Conflict, Forbidden, InvalidRequest, NotFound
 
 
 class MonitorNotFound(NotFound):
@@ -43,3 +43,15 @@ class NotMonitored(InvalidRequest):
 
     def __init__(self, name: str, metrics: list[str]) -> None:
         super().__init__(f"The monitor '{name[:63]}' watches {', '.join(metrics)}. Name one of them.", param="metric")
+
+
+class JudgeKeyNarrowed(Forbidden):
+    """The monitor reads what all keys of the tenant were answered; its key may not see all of that any more."""
+
+    code = "judge_key_narrowed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The key of this monitor was limited to some models or collections since it was made. Make the monitor "
+            "anew, for the answers of that key alone, or with another key."
+        )

@@ -20,6 +20,7 @@ from gateway.auth.authentication import Authenticator
 from gateway.auth.tokens import GRANT_HEADER, QUOTED, TokenIssuer
 from gateway.feedback.answers import AnswerSource, RecordedAnswer, text_of
 from gateway.metrics import MONITOR_VERDICTS
+from gateway.monitors.errors import JudgeKeyNarrowed
 from gateway.monitors.figures import RIGHT, WRONG
 from gateway.monitors.repository import StoredMonitor
 from gateway.monitors.service import Monitors
@@ -63,6 +64,8 @@ class MonitorJudges:
                 some = await self.judge_some()
             except (SQLAlchemyError, OSError, TimeoutError) as error:
                 log.warning("answers could not be judged", reason=repr(error)[:300])
+            except Exception:  # of one answer, which must not end the judging of all others
+                log.exception("an answer broke its judge")
             if not some:
                 await asyncio.sleep(max(LOOK_SECONDS, LOOK_SHARE * (time.perf_counter() - began)))
 
@@ -82,12 +85,12 @@ class MonitorJudges:
     async def _judge(self, one: StoredMonitor, judge: MonitorJudge, taken: Taken) -> None:
         found = await self.answers.get_answers(one.scope.tenant, [taken.record_id])
         answer = found.get(taken.record_id)
-        turns = _turns(answer) if answer is not None and answer.has_words else []
-        if answer is None or not turns:
+        said_before = _turns(answer) if answer is not None and answer.has_words else []
+        if answer is None or not said_before:
             await self.monitors.verdicts.keep(one, taken, SKIPPED)
             return
         try:
-            said = await self._ask(one, _question(one, judge, taken, answer, turns))
+            said = await self._ask(one, _question(one, judge, taken, answer, said_before))
         except ValidationError:
             await self._keep(one, taken, FAILED, error=NOT_TO_BE_JUDGED)
         except ServiceError as error:
@@ -109,6 +112,8 @@ class MonitorJudges:
         """Raises what is to be waited for."""
         principal = await self.authenticator.require_active(one.key_id)
         principal.require("records:read")
+        if principal.is_limited and one.scope.key_id is None:
+            raise JudgeKeyNarrowed
         return await self.lab.call(
             "POST",
             "/v1/judgements",
@@ -121,25 +126,27 @@ class MonitorJudges:
 
 
 def _question(
-    one: StoredMonitor, judge: MonitorJudge, taken: Taken, answer: RecordedAnswer, turns: list[Turn]
+    one: StoredMonitor, judge: MonitorJudge, taken: Taken, answer: RecordedAnswer, said: list[tuple[str, str]]
 ) -> JudgementCreate:
     """Raises `ValidationError` where the words are none that can be sent."""
     return JudgementCreate(
         name=f"{calls_of(one)}.{taken.record_id}.{taken.tries}",
         judge=JudgeSpec(model=judge.model, rubric=judge.rubric),
-        question=QuestionRecord(id=taken.record_id, turns=turns),
+        question=QuestionRecord(
+            id=taken.record_id, turns=[Turn.model_validate({"role": role, "content": text}) for role, text in said]
+        ),
         answer=answer.answer[:MAX_ANSWER_CHARS],
         passages=_passages(answer),
     )
 
 
-def _turns(answer: RecordedAnswer) -> list[Turn]:
-    """The conversation in words; what an application told its model is no part of it."""
-    said = [(each.get("role"), text_of(each.get("content"))) for each in answer.messages]
-    turns = [(role, text[:TURN_CHARS]) for role, text in said if role in ("user", "assistant") and text.strip()]
+def _turns(answer: RecordedAnswer) -> list[tuple[str, str]]:
+    """The conversation in words, by role; what an application told its model is no part of it."""
+    said = [(str(each.get("role")), text_of(each.get("content")).strip()) for each in answer.messages]
+    turns = [(role, text[:TURN_CHARS]) for role, text in said if role in ("user", "assistant") and text]
     while turns and turns[-1][0] != "user":
         turns.pop()
-    return [Turn.model_validate({"role": role, "content": text}) for role, text in turns[-MOST_TURNS:]]
+    return turns[-MOST_TURNS:]
 
 
 def _passages(answer: RecordedAnswer) -> Sequence[str]:

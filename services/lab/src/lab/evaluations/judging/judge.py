@@ -43,6 +43,7 @@ class Judge:
     rubric: str
     token: Callable[[], Awaitable[str]]
     """One that lasts for the next call: those before may have taken longer than one lives."""
+    tries: int = TRIES
 
     async def judge(self, question: QuestionRecord, answer: str, name: str) -> Judged:
         """The verdict on an answer; `name` begins the names of its calls, by which they are charged. Raises what holds
@@ -60,14 +61,14 @@ class Judge:
         """On one answer; raises as `judge` does."""
         target = EvaluationTarget(model=self.model, parameters=PARAMETERS)
         record = QuestionRecord(id=question.id, turns=turns_of(self.rubric, question, answer, passages))
-        for tried in range(1, TRIES + 1):
+        for tried in range(1, self.tries + 1):
             token = await self.token()
             try:
                 said = await self.target.ask(target, record, token, f"{name}.{tried}")
             except ServiceError as error:
                 if error.http_status in GONE or error.http_status in LATER:
                     raise
-                if tried == TRIES:
+                if tried == self.tries:
                     return Verdict(None, error=error.body(None))
             else:
                 return (

@@ -24,5 +24,6 @@ class LiveJudge:
         """The verdict on an answer. Raises what holds for every other one, too: a limit, a part that is away, a key or
         a model that is gone."""
         spec = asked.judge
-        judge = Judge(self.target, spec.model, spec.rubric or RUBRIC, partial(self.grants.token, grant))
+        token = partial(self.grants.token, grant)
+        judge = Judge(self.target, spec.model, spec.rubric or RUBRIC, token, tries=1)  # the gateway tries again
         return await judge.verdict(asked.question, asked.answer, asked.name, asked.passages)
