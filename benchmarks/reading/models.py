@@ -28,6 +28,7 @@ from agent.settings import AgentSettings
 from agent.testing.memory_library import MemoryLibrary
 from agent.testing.scripted_answers import ScriptedModels, ScriptedSearch
 from benchmarks.reading.sets import Asked, Claim
+from contracts.models.catalog import InputType
 from contracts.models.reading import Languages, ReadingReply, ReadingRequest
 from inference.bootstrap import open_dependencies
 from inference.errors import Unsupported
@@ -144,5 +145,7 @@ class _Embeddings(ScriptedModels):
         super().__init__()
         self._embed = embed
 
-    async def embed(self, texts: Sequence[str], token: str) -> Embedded:
+    async def embed(
+        self, texts: Sequence[str], token: str, model: str | None = None, kind: InputType | None = None
+    ) -> Embedded:
         return Embedded(list(self._embed(texts)), 0)
