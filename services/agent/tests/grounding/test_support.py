@@ -70,3 +70,27 @@ def test_cosine_of_nothing_is_nothing() -> None:
     nothing, east, northeast = np.zeros(2), np.array([1.0, 0.0]), np.array([2.0, 2.0])
     assert cosine(nothing, east) == 0.0
     assert cosine(northeast, northeast) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("with_vectors", [True, False])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "员工每年有二十七天带薪年假。",
+        "従業員には年間27日の有給休暇があります。",
+        "직원은 연간 27일의 유급 휴가를 받습니다.",
+        "พนักงานมีวันลาพักร้อนปีละยี่สิบเจ็ดวันโดยได้รับค่าจ้างเต็มจำนวนและสามารถใช้ได้จนถึงสิ้นเดือนมิถุนายนของปีถัดไป.",
+        "يحصل الموظفون على 27 يوما من الإجازة المدفوعة.",
+    ],
+)
+def test_what_a_source_says_word_for_word_is_supported_in_any_script(said: str, with_vectors: bool) -> None:
+    found = passages([hit(f"{said} Marta Lindqvist approves longer absences.\n")])
+    vectors = [bag_of_stems(passage.text) for passage in found] if with_vectors else None
+    support = find_support(said, found, vectors, bag_of_stems(said) if with_vectors else None)
+    assert support is not None
+    assert found[0].hit.text[slice(*support.span)].startswith(said)
+
+
+@pytest.mark.parametrize(("text", "factual"), [("保修期为两年。", True), ("是的。", False), ("这是答案：", False)])
+def test_a_clause_without_blanks_is_more_than_one_word(text: str, factual: bool) -> None:
+    assert is_factual(text) is factual

@@ -21,6 +21,8 @@ from contracts.models.reading import Languages
         ("Quantos dias de férias tenho por ano?", "pt"),
         ("有给假期有多少天？", "zh"),
         ("X.25使用哪种网络类型", "zh"),
+        ("VPN是什么？", "zh"),
+        ("API和SDK的区别", "zh"),
         ("有給休暇は何日ありますか", "ja"),
         ("휴가는 며칠입니까?", "ko"),
         ("ما هو نوع الشبكة الذي تستعمله إكس 25؟", "ar"),
@@ -70,3 +72,8 @@ def test_whether_a_text_may_be_in_a_language(text: str, languages: Languages | N
 )
 def test_whether_two_texts_are_of_two_languages(one: str, other: str, differ: bool) -> None:
     assert are_of_two_languages(one, other) is differ
+
+
+def test_names_in_latin_letters_make_no_question_one_of_another_language() -> None:
+    assert not are_of_two_languages("iPhoneのSIMロック解除", "電話のロックは無料で解除できます。")
+    assert not are_of_two_languages("VPN是什么？", "公司的VPN是安全的网络。")

@@ -133,3 +133,15 @@ def test_sentences_end_as_their_script_ends_them(sides: tuple[str, ...]) -> None
 @pytest.mark.parametrize("asked", ["保修期多长？", "ما مدة الضمان؟"])
 def test_a_question_is_told_by_the_mark_of_its_script(asked: str) -> None:
     assert split(f"{asked}\n\nx.")[0].kind == "question"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["La garantía es de dos años.", "¿Cubre la batería?", "¡No!"],
+        ["Er sagte: „Es geht.“", "„Wirklich?“", "»Ja.«", "Dann ging er."],
+    ],
+)
+def test_sentences_end_and_begin_by_the_marks_of_their_language(said: list[str]) -> None:
+    text = " ".join(said)
+    assert [text[unit.start : unit.end] for unit in split(text)] == said

@@ -18,8 +18,9 @@ from agent.grounding.citations import Support
 from agent.ports import Vector
 from agent.relevance.lexicon import Lexicon, wording
 from agent.relevance.passages import Passage
+from agent.text.scripts import is_piece
 from agent.text.sentences import Span
-from agent.text.words import TOKEN, form_set, forms, has_digit, is_content, names, numbers
+from agent.text.words import form_set, forms, has_digit, is_content, names, numbers, words
 
 MIN_STRENGTH = 0.65
 """Mean of wording and cosine from which a span supports a sentence."""
@@ -68,8 +69,8 @@ def cosine(one: Vector, other: Vector, unrelated: float = 0.0) -> float:
 
 def is_factual(sentence: str) -> bool:
     """Whether a sentence says something that needs support; "Yes." and "Here is the answer:" do not."""
-    words = [token for token in TOKEN.findall(sentence) if is_content(token)]
-    return len(words) >= 2 or bool(numbers(sentence)) or bool(names(f"x {sentence}"))
+    said = sum(0.5 if is_piece(word) else 1 for word in words(sentence) if is_content(word))
+    return said >= 2 or bool(numbers(sentence)) or bool(names(f"x {sentence}"))
 
 
 def find_candidates(sentence: str, compared: Sequence[Passage], found: Sequence[Passage]) -> list[Passage]:
@@ -183,6 +184,6 @@ def wording_held(sentence: str, text: str, lexicon: Lexicon | None) -> list[floa
         else 0.0
         if lexicon is None or has_digit(token)
         else lexicon.likeness(token.lower(), others)
-        for token in TOKEN.findall(sentence)
+        for token in words(sentence)
         if is_content(token)
     ] or [0.0]

@@ -105,10 +105,10 @@ def small_words(language: Spoken | None) -> frozenset[str]:
 
 def are_of_two_languages(one: str, other: str) -> bool:
     """Whether two texts are in different languages, as far as their letters and small words tell."""
-    if _is_latin(one) != _is_latin(other):
-        return True
     spoken = language_of(one), language_of(other)
-    return None not in spoken and spoken[0] != spoken[1]
+    if None not in spoken:
+        return spoken[0] != spoken[1]
+    return _is_latin(one) != _is_latin(other)
 
 
 def _is_latin(text: str) -> bool:
@@ -137,6 +137,6 @@ def _by_script(text: str) -> Spoken | None:
         name = "ja" if "ja" in known else min(known, default=None)
         found[name] += max(1, len(token) // 2) if name in ("zh", "ja") else 1
     others = found.pop(None, 0)
-    if found.total() <= others:
+    if not found or found.total() < others:
         return None
     return "ja" if found["ja"] else found.most_common(1)[0][0]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from agent.ports import Vector
-from agent.text.words import TOKEN, Term, form_set, is_content
+from agent.text.words import Term, form_set, is_content, words
 
 LIKE = 0.35
 """The cosine of two words from which they count as alike at all."""
@@ -69,8 +69,7 @@ def _is_short_form(one: str, other: str) -> bool:
 
 def wording(text: str) -> frozenset[str]:
     """The words of a text that could be other words for something."""
-    tokens = TOKEN.findall(text)
-    return frozenset(token.lower() for token in tokens if len(token) > 2 and token.isalpha() and is_content(token))
+    return frozenset(token.lower() for token in words(text) if len(token) > 2 and token.isalpha() and is_content(token))
 
 
 def words_to_compare(wanted: Sequence[Term], texts: Iterable[str]) -> list[str]:

@@ -6,8 +6,13 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-_JOINED = re.compile(r"(?<![\w-])([^\W\d_]+)-?(\d\w*(?:-\w+)*)")
-_APART = re.compile(r"(?<![\w-])([^\W\d_]+) (\d\w*(?:-\w+)*)(?!\w)( ?[a-z%°])?")
+from agent.text.scripts import UNSPACED
+
+_PART = rf"[^\W{UNSPACED}]"
+"""Of a word. A clause that is written without blanks may stand around a code: "错误E06怎么办"."""
+_LETTERS, _NUMBER, _BEGIN = rf"[^\W\d_{UNSPACED}]+", rf"\d{_PART}*(?:-{_PART}+)*", rf"(?<!{_PART})(?<!-)"
+_JOINED = re.compile(rf"{_BEGIN}({_LETTERS})-?({_NUMBER})")
+_APART = re.compile(rf"{_BEGIN}({_LETTERS}) ({_NUMBER})(?!{_PART})( ?[a-z%°])?")
 """The last group is there where the number may count something: "COVID 2 days"."""
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _DIGITS = re.compile(r"\d+")

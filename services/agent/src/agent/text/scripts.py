@@ -39,6 +39,11 @@ def pieces(token: str) -> list[str]:
     return [token[at : at + 2] for at in range(len(token) - 1)]
 
 
+def is_piece(word: str) -> bool:
+    """Whether it is a pair of characters of an unspaced run, of which most words have one or two."""
+    return word[:1] >= _AFTER_LATIN and _RUN.fullmatch(word) is not None
+
+
 def folded(word: str) -> str:
     """A word without marks that some write and others leave out, compatible characters as one."""
     return word if word[:1] < _AFTER_LATIN else _MARK.sub("", unicodedata.normalize("NFKC", word))

@@ -71,6 +71,8 @@ async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, pu
     seconds = deps.settings.answer_timeout_seconds if is_bulk else deps.settings.call_timeout_seconds
     if public and model.asymmetric and request.input_type is None:
         changes["input_type"] = "passage"  # OpenAI's callers can't say it, and most index
+    if not public and not model.asymmetric:
+        changes["input_type"] = None  # a server of others may refuse what it doesn't know
     named = request.model_copy(update=changes)
     reply = await ask(exchange, deps, call, deps.peers.inference, "/v1/embeddings", MODELS, named, seconds)
     bill_embedded(call, model, reply)

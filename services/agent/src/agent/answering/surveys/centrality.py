@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from agent.grounding.extraction import LEANS_BACK
 from agent.ports import Vector
 from agent.relevance.passages import Passage
-from agent.text.words import TOKEN, is_content
+from agent.text.words import is_content, words
 
 MIN_WORDS = 8
 MAX_CHARACTERS = 1_400
@@ -39,14 +39,13 @@ def tells(passage: Passage) -> bool:
     """Whether a passage is a sentence that can stand alone: no heading, row, header or page line, nothing that leans
     on the sentence before it."""
     text = passage.text.strip()
-    words = TOKEN.findall(text)
-    if passage.unit.kind not in ("sentence", "item") or len(words) < MIN_WORDS or text.endswith((":", ",")):
+    if passage.unit.kind not in ("sentence", "item") or len(words(text)) < MIN_WORDS or text.endswith((":", ",")):
         return False
     if _PAGE_LINE.search(text) or LEANS_BACK.match(text) or _ABOUT_ITSELF.match(text):
         return False
     if _HEADER_LINE.match(text) and not text.endswith("."):
         return False
-    return text[-1] in ".!…\"”)'" or passage.unit.kind == "item"
+    return text[-1] in ".!…。！۔।\"”“»«」』)'" or passage.unit.kind == "item"
 
 
 def choose(
@@ -84,7 +83,7 @@ def _place(found: Sequence[Passage], at: int) -> float:
     before = found[at - 1] if at else None
     section = before is None or before.heading != one.heading
     paragraph = before is None or (before.hit, before.unit.block) != (one.hit, one.unit.block)
-    full = min(1.0, len(TOKEN.findall(one.text)) / FULL_WORDS)
+    full = min(1.0, len(words(one.text)) / FULL_WORDS)
     return LEADS * (at < LEADING) + SECTION * section + PARAGRAPH * paragraph + SAYING * full
 
 
@@ -95,7 +94,7 @@ def _unit(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _word_vectors(found: Sequence[Passage]) -> NDArray[np.float32]:
     """Vectors of the words that at least two passages have."""
-    said = [{token.lower() for token in TOKEN.findall(one.text) if is_content(token)} for one in found]
-    words = sorted({word for each in said for word in each})
-    matrix = np.array([[float(word in each) for word in words] for each in said], dtype=np.float32)
-    return _unit(matrix) if words else np.ones((len(found), 1), dtype=np.float32)
+    said = [{word.lower() for word in words(one.text) if is_content(word)} for one in found]
+    every = sorted({word for each in said for word in each})
+    matrix = np.array([[float(word in each) for word in every] for each in said], dtype=np.float32)
+    return _unit(matrix) if every else np.ones((len(found), 1), dtype=np.float32)
