@@ -27,6 +27,7 @@ ALL: list[tuple[ServiceError, int, str]] = [
     (errors.EvaluationNotFound(LONG), 404, "evaluation_not_found"),
     (errors.EvaluationFinished("eval_1", "completed"), 409, "evaluation_finished"),
     (errors.EvaluationUnfinished("eval_1"), 409, "evaluation_unfinished"),
+    (errors.EvaluationOfTrial("eval_1", "sweep_1"), 409, "evaluation_of_sweep"),
     (errors.TooManyEvaluations(20), 429, "too_many_evaluations"),
     (errors.NoQuestions("policies", 1, LONG, [f"{LONG[:63]}{n}" for n in range(40)]), 400, "no_questions"),
     (errors.TargetRefuses(ErrorBody(type="invalid_request", code="c", message=LONG)), 400, "target_refuses"),

@@ -191,6 +191,15 @@ class EvaluationUnfinished(Conflict):
         super().__init__(f"The evaluation '{evaluation_id}' has not ended. Cancel it first.")
 
 
+class EvaluationOfTrial(Conflict):
+    """It belongs to a sweep, whose cost and verdict would be without it."""
+
+    code = "evaluation_of_sweep"
+
+    def __init__(self, evaluation_id: str, trial_id: str) -> None:
+        super().__init__(f"'{evaluation_id}' is a part of a sweep: DELETE /v1/sweeps/{trial_id} deletes it with that.")
+
+
 class TooManyEvaluations(QueueFull):
     """As many are queued or at work as may be."""
 
@@ -305,10 +314,7 @@ class TooManyGenerations(Conflict):
     code = "too_many_generations"
 
     def __init__(self, most: int) -> None:
-        super().__init__(
-            f"There are {most:,} runs that made questions, which is the most. Delete one first: what of it was saved "
-            "stays in its set."
-        )
+        super().__init__(f"There are {most:,} runs that made questions, the most. Delete one; what it saved stays.")
 
 
 class NothingToAsk(InvalidRequest):

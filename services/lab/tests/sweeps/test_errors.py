@@ -17,6 +17,7 @@ ALL: list[tuple[ServiceError, int, str]] = [
     (errors.NothingToTry("hybrid"), 400, "nothing_to_try"),
     (errors.TooFewQuestions("policies", 1, None, 3, "retrieval_ndcg_10"), 400, "too_few_questions"),
     (errors.TrialBroken("hybrid", {"message": LONG}), 400, "sweep_broken"),
+    (errors.TrialWeakened("hybrid, reranked", "its reranker"), 400, "sweep_broken"),
     (errors.NothingToApply("sweep_1", LONG), 409, "nothing_to_apply"),
     (errors.NothingApplied("sweep_1"), 409, "nothing_applied"),
     (errors.CollectionChanged("handbook", "sparse", "hybrid"), 409, "collection_changed"),

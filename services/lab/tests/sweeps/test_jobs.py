@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from services.lab.tests.evaluations.asking import ACME, UNSUPPORTED
 from services.lab.tests.sweeps.bench import TrialBench, found, sparse_is_best
+from sqlalchemy import select, update
 
 from contracts.improvement.evaluations import EvaluationTarget
 from contracts.improvement.question_sets import QuestionRecord
 from lab.evaluations.measures import Said
 from lab.evaluations.target import Answered
+from lab.tables import SWEEPS
 from servicekit.core.clock import ManualClock
 
 
@@ -83,6 +86,96 @@ async def test_what_was_searched_without_its_reranker_is_not_chosen(bench: Trial
     shown = await bench.get(sweep)
     assert shown.candidates[1].degraded == {"rerank_unavailable": shown.choose_questions}
     assert shown.confirmation is None
+
+    assert "Left out: hybrid, reranked (searched without its reranker (rerank_unavailable" in shown.verdict
+
+
+async def test_what_a_question_or_its_answer_went_without_shuts_nothing_out(bench: TrialBench) -> None:
+    await bench.save(40)
+
+    def cut(target: EvaluationTarget, question: QuestionRecord) -> Answered:
+        assert target.groundwork is not None
+        right = question.documents if target.groundwork.mode == "sparse" else ["other", *question.documents]
+        return found(*right, degraded=["query_truncated", "draft_unsupported"])
+
+    bench.target.finds = cut
+    sweep = await bench.start(settings={"mode": ["sparse"]})
+    await bench.work()
+    shown = await bench.get(sweep)
+    assert (shown.status, shown.may_apply, shown.candidates[1].degraded) == ("completed", True, {})
+
+
+@pytest.mark.parametrize(("mode", "split"), [("hybrid", "train"), ("hybrid", "test"), ("sparse", "test")])
+async def test_one_that_decides_and_was_searched_without_a_part_ends_the_sweep(
+    bench: TrialBench, mode: str, split: str
+) -> None:
+    await bench.save(40, split="both")
+    lost: list[str] = []
+
+    def weakened(target: EvaluationTarget, question: QuestionRecord) -> Answered:
+        assert target.groundwork is not None
+        answer = sparse_is_best(target, question)
+        if (target.groundwork.mode, question.split) == (mode, split) and not lost:
+            lost.append(question.id)
+            return replace(answer, report={"degraded": ["dense_unavailable"]})
+        return answer
+
+    bench.target.finds = weakened
+    sweep = await bench.start(choose_split="train", confirm_split="test", settings={"mode": ["sparse"]})
+    await bench.work()
+    shown = await bench.get(sweep)
+    assert shown.error is not None
+    assert (shown.status, shown.error.code, shown.may_apply) == ("failed", "sweep_broken", False)
+    assert f"'{mode}' was searched without its embeddings (dense_unavailable" in shown.error.message
+    assert "start this sweep again" in shown.error.message
+
+
+async def test_a_winner_that_fails_more_questions_is_not_applied(bench: TrialBench) -> None:
+    await bench.save(40, split="both")
+
+    def fails(target: EvaluationTarget, question: QuestionRecord) -> Answered:
+        assert target.groundwork is not None
+        (right,) = question.documents
+        if (target.groundwork.mode, question.split) == ("sparse", "test") and int(right[1:]) < 8:
+            return Answered(Said(""), 1.0, error=UNSUPPORTED)
+        return sparse_is_best(target, question)
+
+    bench.target.finds = fails
+    sweep = await bench.start(choose_split="train", confirm_split="test", settings={"mode": ["sparse"]})
+    await bench.work()
+    shown = await bench.get(sweep)
+    assert (shown.status, shown.may_apply) == ("completed", False)
+    assert shown.verdict == (
+        "Keep hybrid: sparse looked best of 1, but where it was confirmed 20% more of the questions failed."
+    )
+
+
+async def test_questions_that_were_answered_meanwhile_forgive_earlier_attempts(bench: TrialBench) -> None:
+    await bench.save(40)
+    await bench.start()
+
+    def five(target: EvaluationTarget, question: QuestionRecord) -> Answered:
+        if len(bench.target.requests) == 5:
+            bench.target.open.clear()
+        return sparse_is_best(target, question)
+
+    bench.target.finds = five
+    bench.target.open.clear()
+    working = asyncio.create_task(bench.work())
+    database = bench.opened.sweeps.store.database
+    async with asyncio.timeout(60):
+        await bench.target.began.wait()
+        await asyncio.sleep(0.5)  # it has looked at the evaluation once
+        await database.write(lambda one: one.execute(update(SWEEPS).values(failed_attempts=3)))
+        bench.target.open.set()
+        while True:
+            tried = await database.read(lambda one: one.execute(select(SWEEPS.c.failed_attempts)).scalar_one())
+            if tried == 1:  # this one alone
+                break
+            await asyncio.sleep(0.05)
+    assert len(bench.target.requests) < 20, "the evaluation is under way"
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
 
 
 async def test_a_sweep_whose_worker_died_goes_on_and_asks_nothing_twice(bench: TrialBench, clock: ManualClock) -> None:

@@ -9,6 +9,7 @@ from services.lab.tests.sweeps.sweeping import ScriptedCollections
 
 from contracts.core.errors import ErrorBody
 from contracts.improvement.sweeps import TrialCreate
+from lab.errors import EvaluationOfTrial
 from lab.questions.repository import Viewer
 from lab.sweeps import errors
 from servicekit.core.errors import PeerError
@@ -128,6 +129,8 @@ async def test_one_that_has_ended_is_deleted_with_its_evaluations(bench: TrialBe
     await bench.work()
     evaluation = (await bench.get(sweep)).candidates[0].evaluation
     assert evaluation is not None
+    with pytest.raises(EvaluationOfTrial, match=f"DELETE /v1/sweeps/{sweep}"):
+        await bench.opened.evaluations.delete(ACME, evaluation)
     with pytest.raises(errors.TrialFinished):
         await bench.opened.sweeps.cancel(ACME, sweep)
     await bench.opened.sweeps.delete(ACME, sweep)

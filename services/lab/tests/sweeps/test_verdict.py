@@ -56,3 +56,19 @@ def test_the_verdict_says_what_to_do_and_why() -> None:
     luck = verdict.differences(_answered([0.6] + [0.5] * 29), SERVED)
     assert not verdict.is_better(luck, NDCG)
     assert verdict.words(names, 2, luck, NDCG).startswith("Keep hybrid: dense looked best of 2, but not on")
+
+
+def test_what_fails_more_questions_or_was_hardly_compared_is_never_better() -> None:
+    few = verdict.compare_all(SERVED, {1: _answered([0.9] * 5), 2: _answered([0.6] * 30)})
+    assert verdict.choose(few, NDCG) == 2
+    assert verdict.left_out(few, NDCG) == {1: "fewer than 6 questions could be compared"}
+    served = {name: (labels, {**figures, "succeeded": 1.0}) for name, (labels, figures) in SERVED.items()}
+    one = {name: (labels, {NDCG: 0.9, "succeeded": 1.0}) for name, (labels, _) in SERVED.items()}
+    assert verdict.is_better(verdict.differences(one, served), NDCG)
+    fails = verdict.differences({**one, "q0": ((), {"succeeded": 0.0})}, served)
+    assert not verdict.is_better(fails, NDCG)
+    said = verdict.words(["hybrid", "sparse", "dense"], 1, fails, NDCG, {2: "why"})
+    assert said.endswith("but where it was confirmed 3% more of the questions failed. Left out: dense (why).")
+    nothing = verdict.differences({name: ((), {"succeeded": 0.0}) for name in served}, served)
+    assert "100% more of the questions failed" in verdict.words(["hybrid", "sparse"], 1, nothing, NDCG)
+    assert "fewer than 6" in verdict.words(["hybrid", "sparse"], 1, [], NDCG)

@@ -70,7 +70,7 @@ class JudgeSpec(Request):
 
     @model_validator(mode="after")
     def _is_plain(self) -> Self:
-        if self.model.startswith(("rag:", "agent:", "prompt:")):
+        if self.model.startswith(("rag:", "agent:", "prompt:", SEARCH)):
             raise ValueError("a judge is a model or a route; its wording is the rubric")
         return self
 

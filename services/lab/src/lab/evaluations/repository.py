@@ -15,7 +15,7 @@ from contracts.core.pages import Page
 from contracts.improvement.evaluations import FINAL_EVALUATION_STATUSES, Evaluation, EvaluationCreate
 from contracts.improvement.question_sets import QuestionSet
 from contracts.improvement.sweeps import TrialPart
-from lab.errors import EvaluationNotFound, EvaluationUnfinished, TooManyEvaluations
+from lab.errors import EvaluationNotFound, EvaluationOfTrial, EvaluationUnfinished, TooManyEvaluations
 from lab.evaluations.figures import Measured
 from lab.evaluations.judging.judge import judge_row
 from lab.questions.repository import Viewer
@@ -107,8 +107,11 @@ def measured_by_question(connection: Connection, viewer: Viewer, evaluation_id: 
 
 
 def delete_evaluation(connection: Connection, viewer: Viewer, evaluation_id: str) -> None:
-    """One that has ended, with its answers; raises `EvaluationNotFound` or `EvaluationUnfinished`."""
+    """One that has ended, with its answers; raises `EvaluationNotFound`, `EvaluationOfTrial` or
+    `EvaluationUnfinished`."""
     row = read_row(connection, viewer, evaluation_id)
+    if row["trial_id"] is not None:
+        raise EvaluationOfTrial(evaluation_id, row["trial_id"])
     if row["status"] not in FINAL_EVALUATION_STATUSES:
         raise EvaluationUnfinished(evaluation_id)
     for table in (ANSWERS, UNJUDGED):

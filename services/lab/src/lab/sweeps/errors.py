@@ -99,6 +99,17 @@ class TrialBroken(InvalidRequest):
         )
 
 
+class TrialWeakened(TrialBroken):
+    """What others are compared with, or what was chosen, was searched without a part of its settings."""
+
+    def __init__(self, combination: str, without: str) -> None:
+        InvalidRequest.__init__(
+            self,
+            f"'{combination}' was searched without {without}, so that what was measured is another setting's. See "
+            "that the service behind it runs and has time enough, and start this sweep again.",
+        )
+
+
 class NothingToApply(Conflict):
     """No combination is significantly better where it was confirmed, or it is applied already."""
 

@@ -24,8 +24,8 @@ from lab.metrics import SWEEPS as SWEEPS_ENDED
 from lab.questions.repository import Viewer
 from lab.safety import suites
 from lab.sweeps import repository, verdict
-from lab.sweeps.errors import TrialBroken
-from lab.sweeps.plan import target_of, words_of
+from lab.sweeps.errors import TrialBroken, TrialWeakened
+from lab.sweeps.plan import target_of, words_of, words_without
 from servicekit.jobs.kind import JobKind
 from servicekit.jobs.leased_job import JobStore, LeasedJob
 from servicekit.jobs.leases import Lease
@@ -73,18 +73,27 @@ class TrialJobs(JobKind[LeasedJob]):
 
     async def _evaluate(self, job: LeasedJob, number: int, part: TrialPart) -> bool:
         """Have one combination asked a part of the questions, and wait; whether the budget allowed it all. Raises
-        `TrialBroken` where there is nothing to compare with."""
+        `TrialBroken` where there is nothing to compare with, or not what it is called."""
         found = await self._find(job, number, part)
         if found is None:
-            spent = repository.cost_of(await self._asked(job)) or 0
+            spent = repository.known_cost_of(await self._asked(job))
             budget = job.row["budget_nano_usd"]
             if budget is not None and spent >= budget:
                 return False
             found = await self._begin(job, number, part, None if budget is None else budget - spent)
         ended = await self._wait(job, found["id"], number, part)
-        if ended["status"] in ("failed", "cancelled") and (number == 0 or part == "confirm"):
-            raise TrialBroken(words_of(Combination.model_validate(job.row["combinations"][number])), ended["error"])
+        if number == 0 or part == "confirm":
+            await self._check(job, ended)
         return bool(ended["status"] != "limit_reached")
+
+    async def _check(self, job: LeasedJob, ended: RowMapping) -> None:
+        """Raise `TrialBroken` or `TrialWeakened` where this is no measure of its combination."""
+        name = words_of(Combination.model_validate(job.row["combinations"][ended["combination"]]))
+        if ended["status"] in ("failed", "cancelled"):
+            raise TrialBroken(name, ended["error"])
+        degraded = await job.store.database.read(lambda one: repository.degraded_of(one, ended["id"]))
+        if degraded:
+            raise TrialWeakened(name, words_without(degraded))
 
     async def _begin(self, job: LeasedJob, number: int, part: TrialPart, left: int | None) -> RowMapping:
         row = job.row
@@ -115,7 +124,9 @@ class TrialJobs(JobKind[LeasedJob]):
         return found
 
     async def _wait(self, job: LeasedJob, evaluation_id: str, number: int, part: TrialPart) -> RowMapping:
-        """The evaluation once it has ended."""
+        """The evaluation once it has ended. Each question more is progress, so that a worker that dies now and then
+        during a long one does not use up the sweep's attempts."""
+        done: int | None = None
         with self.evaluations.store.notifier.subscribe(evaluation_id) as subscription:
             while True:
                 job.checkpoint()
@@ -126,6 +137,9 @@ class TrialJobs(JobKind[LeasedJob]):
                 if found["status"] in FINAL_EVALUATION_STATUSES:
                     await job.write(progress=True)
                     return found
+                if done is not None and found["done"] > done:
+                    await job.write(progress=True)
+                done = found["done"]
                 await subscription.wait(LOOK_SECONDS)
 
     async def _asked(self, job: LeasedJob) -> Sequence[RowMapping]:
@@ -135,25 +149,29 @@ class TrialJobs(JobKind[LeasedJob]):
         asked = await self._asked(job)
         return next((one for one in asked if (one["combination"], one["part"]) == (number, part)), None)
 
-    async def _compared(self, job: LeasedJob) -> tuple[dict[int, list[Difference]], int | None]:
-        """Each combination that was asked all that chooses with what serves, and the one that is chosen."""
+    async def _compared(self, job: LeasedJob) -> tuple[dict[int, list[Difference]], int | None, dict[int, str]]:
+        """Each combination that was asked all that chooses with what serves, the one that is chosen, and why others
+        could not be."""
         viewer = _viewer(job.row)
 
-        def read(connection: Connection) -> tuple[dict[int, verdict.Answered], set[int]]:
+        def read(connection: Connection) -> tuple[dict[int, verdict.Answered], dict[int, str]]:
             rows = repository.evaluations_of(connection, [job.id])
             whole = [one for one in rows if one["part"] == "choose" and one["status"] == "completed"]
             answered: dict[int, verdict.Answered] = {
                 one["combination"]: measured_by_question(connection, viewer, one["id"]) for one in whole
             }
-            degraded = {one["combination"] for one in whole if repository.degraded_of(connection, one["id"])}
-            return answered, degraded
+            lost = {one["combination"]: repository.degraded_of(connection, one["id"]) for one in whole}
+            without = {number: f"searched without {words_without(one)}" for number, one in lost.items() if one}
+            failed = [one for one in rows if one["part"] == "choose" and one["status"] in ("failed", "cancelled")]
+            return answered, without | {one["combination"]: "its evaluation did not end well" for one in failed}
 
-        answered, degraded = await job.store.database.read(read)
+        answered, without = await job.store.database.read(read)
         if 0 not in answered:
-            return {}, None
+            return {}, None, without
         others = {number: one for number, one in answered.items() if number}
         found = await asyncio.to_thread(verdict.compare_all, answered[0], others)
-        return found, verdict.choose(found, job.row["measure"], degraded)
+        without = verdict.left_out(found, job.row["measure"]) | without
+        return found, verdict.choose(found, job.row["measure"], without), without
 
     async def _confirmed(self, job: LeasedJob, chosen: int) -> tuple[Comparison, list[Difference]] | None:
         """What the chosen one has shown on the questions that confirm; none where they were not all asked."""
@@ -171,14 +189,14 @@ class TrialJobs(JobKind[LeasedJob]):
         return {**about, "measures": _dumped(found)}, found
 
     async def _finish(self, job: LeasedJob, status: str, failure: Failure | None = None) -> None:
-        found, chosen = await self._compared(job)
+        found, chosen, without = await self._compared(job)
         result: dict[str, Any] = {"against": {str(number): _dumped(one) for number, one in found.items()}}
         confirmed = None if chosen is None else await self._confirmed(job, chosen)
         if status == "completed":
             names = [words_of(Combination.model_validate(one)) for one in job.row["combinations"]]
             differences = [] if confirmed is None else confirmed[1]
             measure = job.row["measure"]
-            result["verdict"] = verdict.words(names, chosen, differences, measure)
+            result["verdict"] = verdict.words(names, chosen, differences, measure, without)
             result["better"] = verdict.is_better(differences, measure)
         if confirmed is not None:
             result["confirmation"] = confirmed[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
@@ -12,6 +13,13 @@ from lab.sweeps.errors import NothingToTry, TooManyCombinations
 
 AXES = tuple(Combination.model_fields)
 ANSWERS = "rag:"
+WEAKENED = {
+    "rerank_unavailable": "its reranker",
+    "rerank_timeout": "its reranker in time",
+    "dense_unavailable": "its embeddings",
+}
+"""What a search says it did without where it was another combination's, and the words for it. Other degradations are of
+the question or its answer."""
 
 
 def served_by(collection: Collection) -> Combination:
@@ -44,3 +52,9 @@ def target_of(combination: Combination, collection: str, *, answers: bool) -> Ev
 def words_of(combination: Combination) -> str:
     """`sparse, reranked`."""
     return f"{combination.mode}, reranked" if combination.rerank else combination.mode
+
+
+def words_without(degraded: Mapping[str, int]) -> str:
+    """`its reranker (rerank_unavailable, questions: 3)`."""
+    named = [f"{WEAKENED[each]} ({each}, questions: {count})" for each, count in sorted(degraded.items())]
+    return " and ".join(named)

@@ -27,7 +27,7 @@ from lab.evaluations.repository import NANO
 from lab.questions.repository import Viewer
 from lab.safety import suites
 from lab.sweeps.errors import TooFewQuestions, TooManySweeps, TrialNotFound, TrialUnfinished
-from lab.sweeps.plan import words_of
+from lab.sweeps.plan import WEAKENED, words_of
 from lab.tables import ANSWERS, EVALUATIONS, SWEEPS, UNJUDGED
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.core.identifiers import new_id
@@ -126,9 +126,10 @@ def evaluations_of(connection: Connection, trial_ids: Sequence[str]) -> Sequence
 
 
 def degraded_of(connection: Connection, evaluation_id: str) -> dict[str, int]:
-    """How many of its questions were searched without something."""
+    """How many of its questions were searched without a part of its settings."""
     query = select(ANSWERS.c.report).where(ANSWERS.c.evaluation_id == evaluation_id)
-    return dict(Counter(each for report in connection.execute(query).scalars() for each in report.get("degraded", ())))
+    said = (each for report in connection.execute(query).scalars() for each in report.get("degraded", ()))
+    return dict(Counter(each for each in said if each in WEAKENED))
 
 
 def delete_trial(connection: Connection, viewer: Viewer, trial_id: str) -> None:
@@ -152,6 +153,11 @@ def cost_of(asked: Sequence[RowMapping]) -> int | None:
     """What evaluations have cost, in billionths of a dollar; none while a price is not known."""
     costs = [one["spent"]["cost_nano_usd"] for one in asked if one["spent"]]
     return None if None in costs else sum(costs)
+
+
+def known_cost_of(asked: Sequence[RowMapping]) -> int:
+    """The same as far as prices are known, which is what a budget is of."""
+    return sum(one["spent"]["cost_nano_usd"] or 0 for one in asked if one["spent"])
 
 
 def _seen(viewer: Viewer) -> Select[Any]:

@@ -7,12 +7,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from contracts.improvement.correction import holm
+from contracts.improvement.sweeps import FEWEST_QUESTIONS
 from lab.evaluations.comparison import SMALLEST_DIFFERENCE, Difference, compare
 from lab.evaluations.figures import Measured
+from lab.evaluations.rows import SUCCEEDED
 
 Answered = Mapping[str, Measured]
 """What one combination was answered, by question."""
 LATENCY = "latency_ms"
+MOST_MORE_FAILED = 0.02
+"""So many more of the questions may fail, by luck: other figures are of those that did not."""
 
 
 def differences(one: Answered, served: Answered) -> list[Difference]:
@@ -36,12 +40,31 @@ def compare_all(served: Answered, others: Mapping[int, Answered]) -> dict[int, l
     return found
 
 
+def why_not(one: Sequence[Difference], measure: str) -> str | None:
+    """Why this can't be called better, whatever its figures: they are of the questions that were answered in both."""
+    named = {each.measure: each for each in one}
+    failed = named.get(SUCCEEDED)
+    if failed is not None and (failed.verdict == "worse" or failed.difference < -MOST_MORE_FAILED):
+        return f"{-failed.difference:.0%} more of the questions failed"
+    if measure not in named or named[measure].questions < FEWEST_QUESTIONS:
+        return f"fewer than {FEWEST_QUESTIONS} questions could be compared"
+    return None
+
+
+def left_out(found: Mapping[int, Sequence[Difference]], measure: str) -> dict[int, str]:
+    """Those that are not chosen whatever their figures, and why."""
+    reasons = {number: why_not(one, measure) for number, one in found.items()}
+    return {number: why for number, why in reasons.items() if why is not None}
+
+
 def choose(found: Mapping[int, Sequence[Difference]], measure: str, without: Collection[int] = ()) -> int | None:
     """The one that is better by most, and of equals the faster; none where none is better at all."""
     best: tuple[float, float, int] | None = None
     for number, one in found.items():
         named = {each.measure: each for each in one}
-        if number in without or measure not in named or named[measure].difference <= SMALLEST_DIFFERENCE:
+        if number in without or why_not(one, measure) is not None:
+            continue
+        if named[measure].difference <= SMALLEST_DIFFERENCE:
             continue
         slower = named[LATENCY].difference if LATENCY in named else 0.0
         rank = (named[measure].difference, -slower, -number)
@@ -52,15 +75,30 @@ def choose(found: Mapping[int, Sequence[Difference]], measure: str, without: Col
 def is_better(confirmed: Sequence[Difference], measure: str) -> bool:
     """Whether the one that was chosen is significantly better on the questions that confirm. It is one comparison, of
     one that was named before: nothing is to be corrected."""
-    return any(each.measure == measure and each.verdict == "better" for each in confirmed)
+    better = any(each.measure == measure and each.verdict == "better" for each in confirmed)
+    return better and why_not(confirmed, measure) is None
 
 
-def words(names: Sequence[str], chosen: int | None, confirmed: Sequence[Difference], measure: str) -> str:
-    """The verdict as a sentence or two."""
+def words(
+    names: Sequence[str],
+    chosen: int | None,
+    confirmed: Sequence[Difference],
+    measure: str,
+    without: Mapping[int, str] | None = None,
+) -> str:
+    """The verdict as a sentence or two, and which combinations were left out, and why."""
+    left = "; ".join(f"{names[number]} ({why})" for number, why in sorted((without or {}).items()))
+    return _decision(names, chosen, confirmed, measure) + (f" Left out: {left}." if left else "")
+
+
+def _decision(names: Sequence[str], chosen: int | None, confirmed: Sequence[Difference], measure: str) -> str:
     served, tried = names[0], len(names) - 1
     if chosen is None:
         return f"Keep {served}: none of the {tried} other combinations was better by {measure} where one was to choose."
-    name, (decided, *others) = names[chosen], _ordered(confirmed, measure)
+    name, why = names[chosen], why_not(confirmed, measure)
+    if why is not None:
+        return f"Keep {served}: {name} looked best of {tried}, but where it was confirmed {why}."
+    decided, *others = _ordered(confirmed, measure)
     if not is_better(confirmed, measure):
         looked = f"{name} looked best of {tried}, but not on the questions that it was confirmed on"
         return f"Keep {served}: {looked}: {decided.words}."

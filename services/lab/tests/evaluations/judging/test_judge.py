@@ -347,7 +347,7 @@ def test_an_own_rubric_is_told_from_the_one_that_ships() -> None:
     assert judge_row(JudgeSpec(model="wise", rubric=RUBRIC))["rubric"] == "answers@1"
 
 
-@pytest.mark.parametrize("model", ["rag:handbook", "agent:helper", "prompt:judge"])
+@pytest.mark.parametrize("model", ["rag:handbook", "agent:helper", "prompt:judge", "search:handbook"])
 def test_a_judge_is_a_plain_model(model: str) -> None:
     with pytest.raises(ValueError, match="a judge is a model or a route"):
         JudgeSpec(model=model)
