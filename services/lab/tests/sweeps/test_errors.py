@@ -21,6 +21,7 @@ ALL: list[tuple[ServiceError, int, str]] = [
     (errors.NothingToApply("sweep_1", LONG), 409, "nothing_to_apply"),
     (errors.NothingApplied("sweep_1"), 409, "nothing_applied"),
     (errors.CollectionChanged("handbook", "sparse", "hybrid"), 409, "collection_changed"),
+    (errors.CollectionReplaced("handbook"), 409, "collection_replaced"),
 ]
 
 

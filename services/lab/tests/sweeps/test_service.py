@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -43,6 +44,18 @@ async def test_what_was_found_is_applied_once_and_undone_in_one_call(bench: Tria
     assert reverted.applied.reverted_at is not None
     with pytest.raises(errors.NothingApplied):
         await bench.opened.sweeps.revert(ACME, OWNER, sweep)
+    assert reverted.may_apply
+    again = await bench.opened.sweeps.apply(ACME, OWNER, sweep)
+    assert (_collections(bench).there.mode, again.may_apply) == ("sparse", False)
+
+
+async def test_a_collection_that_was_made_anew_under_the_name_is_left_as_it_is(bench: TrialBench) -> None:
+    sweep = await _ended(bench)
+    collections, started = _collections(bench), (await bench.get(sweep)).created_at
+    collections.there = collections.there.model_copy(update={"created_at": started + timedelta(seconds=1)})
+    with pytest.raises(errors.CollectionReplaced):
+        await bench.opened.sweeps.apply(ACME, OWNER, sweep)
+    assert collections.there.mode == "hybrid"
 
 
 async def test_a_collection_that_somebody_changed_since_is_left_as_it_is(bench: TrialBench) -> None:

@@ -142,3 +142,16 @@ class CollectionChanged(Conflict):
             "was measured does not hold. Start another sweep, or change the collection itself.",
             param="collection",
         )
+
+
+class CollectionReplaced(Conflict):
+    """Another collection has the name by now."""
+
+    code = "collection_replaced"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The collection '{name}' was made after this sweep was started, so that another one was measured. Start "
+            "another sweep.",
+            param="collection",
+        )

@@ -193,13 +193,17 @@ def _shown(row: RowMapping, asked: Sequence[RowMapping], candidates: list[TrialC
         "candidates": candidates,
         "confirmation": None if confirmation is None else TrialConfirmation.model_validate(confirmation),
         "verdict": result.get("verdict", ""),
-        "may_apply": bool(result.get("better")) and row["applied"] is None,
+        "may_apply": bool(result.get("better")) and not _is_applied(row),
         "cost_usd": _usd(cost_of(asked)),
         "budget_usd": _usd(row["budget_nano_usd"]),
         "waiting_on": row["waiting_on"] or next((one["waiting_on"] for one in live if one["waiting_on"]), None),
         "key_id": row["grant_key_id"],
     }
     return Trial.model_validate(about)
+
+
+def _is_applied(row: RowMapping) -> bool:
+    return row["applied"] is not None and row["applied"].get("reverted_at") is None
 
 
 def _usd(nano: int | None) -> str | None:

@@ -16,7 +16,7 @@ from lab.questions.repository import Viewer
 from lab.safety import suites
 from lab.sweeps import repository
 from lab.sweeps.collections import Collections
-from lab.sweeps.errors import CollectionChanged, NothingApplied, NothingToApply, TrialFinished
+from lab.sweeps.errors import CollectionChanged, CollectionReplaced, NothingApplied, NothingToApply, TrialFinished
 from lab.sweeps.plan import combine, served_by, words_of
 from lab.tables import EVALUATIONS, SWEEPS, TRIAL_JOBS
 from servicekit.jobs.cancellation import request_cancel, revoke
@@ -105,7 +105,7 @@ class Sweeps:
         if not found.may_apply or found.confirmation is None:
             raise NothingToApply(trial_id, found.verdict or f"it is {found.status}")
         before, after = found.candidates[0].settings, found.candidates[found.confirmation.number].settings
-        await self._change(owner, found.collection, before, after)
+        await self._change(owner, found, before, after)
         now = self.store.clock.now()
         applied = {"settings": after.model_dump(), "before": before.model_dump(), "applied_at": now.isoformat()}
         return await self._note(viewer, trial_id, applied)
@@ -115,14 +115,17 @@ class Sweeps:
         found = await self.get(viewer, trial_id)
         if found.applied is None or found.applied.reverted_at is not None:
             raise NothingApplied(trial_id)
-        await self._change(owner, found.collection, found.applied.settings, found.applied.before)
+        await self._change(owner, found, found.applied.settings, found.applied.before)
         applied = found.applied.model_copy(update={"reverted_at": self.store.clock.now()})
         return await self._note(viewer, trial_id, applied.model_dump(mode="json"))
 
-    async def _change(self, owner: JobOwner, name: str, before: Combination, after: Combination) -> None:
+    async def _change(self, owner: JobOwner, trial: Trial, before: Combination, after: Combination) -> None:
         """One call of the collection. Where it is so already, a call before was cut off."""
-        token = await self.grants.token(owner.grant or "")
-        there = served_by(await self.collections.get(token, name))
+        token, name = await self.grants.token(owner.grant or ""), trial.collection
+        collection = await self.collections.get(token, name)
+        if collection.created_at > trial.created_at:
+            raise CollectionReplaced(name)
+        there = served_by(collection)
         if there == after:
             return
         if there != before:
