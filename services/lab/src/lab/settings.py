@@ -25,8 +25,9 @@ class LabSettings(ServiceSettings, SqlSettings):
     """Questions of one evaluation that are under way at once. More are quicker, and slow other callers down."""
     evaluations_per_tenant: Annotated[int, Field(ge=1)] = 20
     """Most evaluations of one tenant that are queued or at work."""
-    sweeps_slots: Annotated[int, Field(ge=0, le=32)] = 2
-    """Sweeps that this process follows at once; each has one evaluation under way. 0 leaves them to other replicas."""
+    sweeps_slots: Annotated[int, Field(ge=0, le=32)] = 16
+    """Sweeps that this process follows at once: each waits for one evaluation, which has its own slot. 0 leaves them to
+    other replicas."""
     sweeps_per_tenant: Annotated[int, Field(ge=1)] = 5
     """Most sweeps of one tenant that are queued or at work."""
     generation_slots: Annotated[int, Field(ge=0, le=32)] = 1

@@ -74,6 +74,7 @@ async def test_what_can_not_be_started_or_said_is_refused_in_words(api: Api, ope
         {**BODY, "collection": "No Such"},
         {**BODY, "count": 0},
         {**BODY, "count": 1001},
+        {**BODY, "model": "search:handbook"},
         {**BODY, "budget_usd": "0"},
         {**BODY, "chunks": 3},
         {**BODY, "labels": [f"label{at}" for at in range(19)]},

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 from contracts.core.base import Count, Line, Name, Reply, Request, Timestamp
 from contracts.core.values import Text
 from contracts.documents.documents import Failure
+from contracts.improvement.evaluations import SEARCH
 from contracts.improvement.question_sets import MAX_ANSWER_CHARS, MOST_ANSWERS, MOST_LABELS, Label, Question
 
 MOST_GENERATED = 1000
@@ -48,6 +49,12 @@ class GenerationCreate(Request):
     """No question is begun once so much was spent."""
     accept: bool = False
     """Save what was kept as a version at the end, without a review."""
+
+    @model_validator(mode="after")
+    def _writes(self) -> Self:
+        if self.model.startswith(SEARCH):
+            raise ValueError("a search writes nothing; name a model or a route that does")
+        return self
 
 
 class Generation(Reply):
