@@ -17,6 +17,7 @@ from typing import Any
 
 from contracts.improvement.evaluations import Evaluation
 from contracts.improvement.tuning import FineTuningJob
+from contracts.models.experiments import Experiment
 from examples.connection import run
 from examples.improve.feedback import rated_questions, reviewed
 from examples.improve.leftovers import AFTER, BEFORE, NAME, recorded, remove
@@ -65,7 +66,7 @@ def main(client: Groundwork) -> None:
         step("7 Behind a split, half of the people each")
         split(client, candidate)
         answer_people(people)
-        experiment(client.routes.experiment(NAME))
+        experiment(counted(client))
         step("8 Roll back, in one call")
         roll_back(client)
     print(f"\nDone in {(time.monotonic() - began) / 60:.1f} minutes.")
@@ -164,7 +165,7 @@ def split(client: Groundwork, candidate: Candidate) -> None:
     }
     client.routes.put(NAME, {"targets": [before]})
     route = client.routes.put(NAME, {"targets": [before, tried], "split_by": "user"})
-    threading.Event().wait(1.0)  # a version is in effect on every replica within a second
+    threading.Event().wait(2.0)  # a version is in effect on every replica within a second
     say(f"callers ask '{NAME}', version {route.version}: {candidate.about} for half of them")
 
 
@@ -176,6 +177,16 @@ def answer_people(people: Groundwork) -> None:
         rate(people, person, one, people.answer(NAME, one.question or "", user=person))
         if number % 20 == 0:
             say(f"{number} of {len(asked)} people have asked")
+
+
+def counted(client: Groundwork) -> Experiment:
+    """The figures of the split once all calls are in them: usage is written a moment after its answer."""
+    for _ in range(50):
+        found = client.routes.experiment(NAME)
+        if sum(one.calls for one in found.variants) >= len(questions(KEPT_ASIDE)):
+            break
+        threading.Event().wait(0.2)
+    return found
 
 
 def roll_back(client: Groundwork) -> None:

@@ -53,7 +53,7 @@ def test_a_search_leaves_to_the_collection_what_was_not_said() -> None:
     with client_of(server) as client:
         client.search("c", "q")
         client.search("c", "q", rerank=False, min_score=0.0)
-    said = {"query": "q", "limit": 10, "offset": 0, "mode": "hybrid", "neighbours": 0}
+    said = {"query": "q", "limit": 10, "offset": 0, "neighbours": 0}
     assert server.body(0) == said
     assert server.body(1) == {**said, "rerank": False, "min_score": 0.0}
 

@@ -26,11 +26,11 @@ def groundwork(home: RunningHome, *arguments: str) -> str:
 def test_questions_of_the_handbook_are_made_reviewed_saved_and_answered(
     home: RunningHome, handbook: Collection
 ) -> None:
-    options = ("--count", "8", "--near-misses", "1", "--seed", "3", "--split", "test", "--wait", str(SECONDS))
+    options = ("--count", "16", "--near-misses", "1", "--seed", "3", "--split", "test", "--wait", str(SECONDS))
     told = groundwork(home, "generate", "made", handbook.name, *options)
     run = told.split()[0]
     found = home.client.question_generation.get("made", run)
-    assert (found.status, found.kept, found.kept_near_misses) == ("completed", 8, 1)
+    assert (found.status, found.kept, found.kept_near_misses) == ("completed", 16, 1)
     items = list(home.client.question_generation.items("made", run, state="proposed"))
     kept = [item for item in items if item.answerable]
     assert all(item.question and item.answers and item.span and item.why for item in kept)
@@ -42,7 +42,7 @@ def test_questions_of_the_handbook_are_made_reviewed_saved_and_answered(
         assert said == item.span.text
     groundwork(home, "review", "made", run, "--reject", str(items[0].number), "--accept-all", "--save")
     saved = home.client.question_sets.get("made")
-    assert (saved.questions, saved.unanswerable, saved.splits) == (8, 1, {"test": 8})
+    assert (saved.questions, saved.unanswerable, saved.splits) == (16, 1, {"test": 16})
     evaluation = home.client.evaluations.start("made", f"rag:{handbook.name}", version=saved.version)
     ended = home.client.evaluations.wait(evaluation.id, timeout=SECONDS)
     assert (ended.status, ended.failed) == ("completed", 0)

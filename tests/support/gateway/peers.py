@@ -21,7 +21,7 @@ from tests.support.gateway.versions import model_of, named, version_of, writer_o
 from contracts.agents.agents import Agent
 from contracts.core.health import Health
 from contracts.models.catalog import ModelInfo, ModelPrice
-from contracts.retrieval.collections import Chunking, Collection
+from contracts.retrieval.collections import Chunking, Collection, CollectionChange
 from servicekit.auth.delegation import Caller, DelegationVerifier, require
 from servicekit.core.errors import InvalidRequest, NotFound, NotReady, QueueFull, UpstreamFailed
 from servicekit.core.identifiers import new_id
@@ -279,9 +279,11 @@ def ingest(public_key: Path, seen: Seen) -> FastAPI:
         return StreamingResponse(_events_of(job, seen), media_type="text/event-stream")
 
     @app.patch("/v1/collections/{name}")
-    async def change(name: str, request: Request, caller: Annotated[Caller, require("ingest")]) -> dict[str, Any]:
+    async def change(
+        name: str, changes: CollectionChange, request: Request, caller: Annotated[Caller, require("ingest")]
+    ) -> dict[str, Any]:
         seen.note("ingest", request, caller)
-        seen.changes.setdefault(name, {}).update(await request.json())
+        seen.changes.setdefault(name, {}).update(changes.model_dump(mode="json", exclude_unset=True))
         return {**collection_of(name).model_dump(mode="json"), **seen.changes[name]}
 
     @app.get("/v1/collections/{name}")
