@@ -94,3 +94,19 @@ def test_what_a_source_says_word_for_word_is_supported_in_any_script(said: str, 
 @pytest.mark.parametrize(("text", "factual"), [("保修期为两年。", True), ("是的。", False), ("这是答案：", False)])
 def test_a_clause_without_blanks_is_more_than_one_word(text: str, factual: bool) -> None:
     assert is_factual(text) is factual
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("Die Garantie beträgt zwei Jahre.", "Die Garantie beträgt drei Jahre."),
+        ("Schäden durch Wasser sind nicht abgedeckt.", "Schäden durch Wasser sind abgedeckt."),
+        ("La garantie ne couvre pas la batterie.", "La garantie couvre la batterie."),
+        ("La garantía dura tres años enteros.", "La garantía dura cuatro años enteros."),
+    ],
+)
+def test_the_opposite_or_another_number_is_not_supported_in_other_languages(source: str, said: str) -> None:
+    found = passages([hit(f"{source}\n")])
+    near = np.ones(4, dtype=np.float32)  # as near as can be
+    assert find_support(source, found, [near] * len(found), near) is not None
+    assert find_support(said, found, [near] * len(found), near) is None

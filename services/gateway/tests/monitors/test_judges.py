@@ -331,3 +331,29 @@ async def test_a_message_that_begins_with_blanks_keeps_no_other_answer_from_its_
     assert await bench.work() == 2
     asked = {one.json["question"]["turns"][-1]["content"] for one in bench.lab.asked_for(PATH)}
     assert "How many days?" in asked
+
+
+async def test_a_slow_judge_keeps_no_other_monitor_waiting(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    await bench.watch()
+    await record_answers(bench.deps.database, bench.deps.clock.now(), 3, "theirs", tenant="other")
+    await record_answers(bench.deps.database, bench.deps.clock.now(), 2, "mine")
+    other = (await bench.installation.principal(tenant="other", scopes=SCOPES)).key_id
+    quick = {"name": "quick", "metrics": {"judge_right": 0.9}, "judge": {"model": "wise", "sample_percent": 100}}
+    await bench.deps.monitors.create_monitor(Scope("other"), MonitorCreate.model_validate(quick), Actor(other))
+    asked: list[str] = []
+    all_of_theirs = asyncio.Event()
+
+    async def judged(_: Any, one: Any, *about: Any) -> None:
+        asked.append(one.scope.tenant)
+        if asked.count("other") == 3:
+            all_of_theirs.set()
+        if one.scope.tenant == "acme":
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(MonitorJudges, "_judge", judged)
+    running = asyncio.create_task(bench.judges.run())
+    async with asyncio.timeout(60):
+        await all_of_theirs.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert asked.count("acme") == 1

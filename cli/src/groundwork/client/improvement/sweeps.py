@@ -9,7 +9,7 @@ from typing import Any
 
 from contracts.improvement.evaluations import FINAL_EVALUATION_STATUSES
 from contracts.improvement.sweeps import Trial
-from contracts.operations import sweeps as operations
+from contracts.operations import evaluations as operations
 from groundwork.client.connection import Connection
 from groundwork.errors import WaitTimeout
 

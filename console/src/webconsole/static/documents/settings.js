@@ -28,7 +28,10 @@ function Description({ collection }) {
   async function save(event) {
     event.preventDefault();
     const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
-    const json = { description: String(form.get("description")), mode: /** @type {Api.Collection["mode"]} */ (form.get("mode")), rerank: form.get("rerank") === "on", delete_records: form.get("delete_records") === "on" };
+    const wanted = { description: String(form.get("description")), mode: /** @type {Api.Collection["mode"]} */ (form.get("mode")), rerank: form.get("rerank") === "on", delete_records: form.get("delete_records") === "on" };
+    // What was left as it is may have been changed by somebody else since.
+    const json = Object.fromEntries(Object.entries(wanted).filter(([name, value]) => value !== collection[/** @type {keyof typeof wanted} */ (name)]));
+    if (!Object.keys(json).length) return say("Nothing was changed.");
     try {
       await call("PATCH", ["collections", collection.name], { json });
       await readCollections();

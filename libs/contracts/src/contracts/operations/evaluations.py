@@ -1,4 +1,4 @@
-"""Evaluations, two of them compared, and monitors: whether recorded answers are as good as they were."""
+"""Evaluations, two of them compared, monitors of recorded answers, and sweeps over a collection's settings."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from contracts.improvement.evaluations import (
     EvaluationStatus,
 )
 from contracts.improvement.monitors import Monitor, MonitorCreate, WorstAnswer
+from contracts.improvement.sweeps import Trial, TrialCreate
 from contracts.models.experiments import JudgedMetric
 from contracts.operations.operation import CURSOR, LIMIT, Operation, Query, string_of
 from contracts.operations.question_sets import READERS, WRITERS
@@ -22,6 +23,8 @@ from contracts.operations.reach import NO_MODEL, QUESTIONS
 _TAGS = ("evaluations",)
 _ALL, _ONE = "/v1/evaluations", "/v1/evaluations/{id}"
 _MONITORS, _MONITOR = "/v1/monitors", "/v1/monitors/{name}"
+_TRIALS, _TRIAL = "/v1/sweeps", "/v1/sweeps/{id}"
+_COLLECTION = Query("collection", {"type": "string", "maxLength": 200}, "Only of this collection.")
 _TEXT = {"type": "string", "maxLength": 200}
 _SET = Query("question_set", _TEXT, "Only of this question set.")
 _STATUS = Query("status", string_of(EvaluationStatus), "Only in this state.")
@@ -72,5 +75,33 @@ DELETE_MONITOR = Operation("DELETE", _MONITOR, NoneType, WRITERS, _TAGS, NO_MODE
 LIST_WORST_ANSWERS = Operation(
     "GET", f"{_MONITOR}/worst", Page[WorstAnswer], READERS, _TAGS, NO_MODEL, name="list_worst_answers",
     queries=(_METRIC, LIMIT),
+)
+CREATE_TRIAL = Operation(
+    "POST", _TRIALS, Trial, WRITERS, _TAGS, QUESTIONS, "Try settings of a collection's search on a question set", 202,
+    request=TrialCreate, carries="json", owner="lab", route="evaluations", grant=True, spends=True, idempotent=True,
+)
+LIST_TRIALS = Operation(
+    "GET", _TRIALS, Page[Trial], READERS, _TAGS, NO_MODEL, "List sweeps, newest first",
+    queries=(_COLLECTION, LIMIT, CURSOR), owner="lab",
+)
+GET_TRIAL = Operation(
+    "GET", _TRIAL, Trial, READERS, _TAGS, NO_MODEL, "Show a sweep with what each combination has shown", owner="lab",
+)
+CANCEL_TRIAL = Operation(
+    "POST", f"{_TRIAL}/cancel", Trial, WRITERS, _TAGS, NO_MODEL, "End a sweep; what was measured stays", 202,
+    owner="lab", route="evaluations",
+)
+DELETE_TRIAL = Operation(
+    "DELETE", _TRIAL, NoneType, WRITERS, _TAGS, NO_MODEL, "Delete a sweep that has ended, with its evaluations", 204,
+    owner="lab", route="evaluations",
+)
+APPLY_TRIAL = Operation(
+    "POST", f"{_TRIAL}/apply", Trial, WRITERS, _TAGS, NO_MODEL,
+    "Have the collection searched as the sweep found significantly better", owner="lab", route="evaluations",
+    grant=True,
+)
+REVERT_TRIAL = Operation(
+    "POST", f"{_TRIAL}/revert", Trial, WRITERS, _TAGS, NO_MODEL, "Undo what a sweep changed", owner="lab",
+    route="evaluations", grant=True,
 )
 # fmt: on

@@ -15,7 +15,6 @@ from contracts.operations import (
     question_sets,
     records,
     sessions,
-    sweeps,
     tuning,
 )
 from contracts.operations.operation import Operation
@@ -31,7 +30,6 @@ OPERATIONS: tuple[Operation[Any], ...] = tuple(
         records,
         question_sets,
         evaluations,
-        sweeps,
         tuning,
         administration,
         sessions,

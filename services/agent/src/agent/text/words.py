@@ -35,13 +35,17 @@ _NUMBER_NAMES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
     "seventeen eighteen nineteen twenty"
 )
-NUMBER_WORDS: dict[str, str] = {name: str(value) for value, name in enumerate(_NUMBER_NAMES.split())} | {
-    "thirty": "30",
-    "forty": "40",
-    "fifty": "50",
-    "sixty": "60",
-    "ninety": "90",
-    "hundred": "100",
+_OTHER_NUMBER_NAMES = (
+    ("zwei drei vier fünf sechs sieben acht neun zehn", 2),
+    ("deux trois quatre cinq", 2),
+    ("tres cuatro cinco seis siete ocho nueve diez", 3),
+)
+"""Those of other languages that mean nothing else in another one, and what the first of each row is."""
+_TENS = {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "ninety": "90", "hundred": "100"}
+NUMBER_WORDS: dict[str, str] = _TENS | {
+    name: str(value)
+    for row, first in ((_NUMBER_NAMES, 0), *_OTHER_NUMBER_NAMES)
+    for value, name in enumerate(row.split(), first)
 }
 
 _CURRENCIES = {"euro": "eur", "euros": "eur", "dollar": "usd", "dollars": "usd"}
@@ -77,7 +81,8 @@ _IRREGULAR = _set("got gotten gave taken took came gone went had made told said 
 
 NEGATIONS: frozenset[str] = _set(
     """no not never none neither nor without cannot nothing nobody nowhere excluded excludes except prohibited forbidden
-    unavailable"""
+    unavailable nicht kein keine keinem keinen keiner keines nie niemals ohne niet geen zonder pas jamais aucun
+    aucune nunca jamás ningún ninguna não nenhum nenhuma sem nessun nessuna senza"""
 )
 _CAPITAL_INSIDE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 READABLE_DIGITS = 4_000

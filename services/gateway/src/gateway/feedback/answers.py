@@ -57,6 +57,10 @@ class AnswerSource(Protocol):
         """Those of the tenant's answers that are on record, by the ids that were asked for."""
         ...
 
+    async def get_questions(self, tenant: str, answer_ids: Sequence[str], characters: int) -> Mapping[str, str]:
+        """How the questions of those begin that are on record with their words."""
+        ...
+
 
 class MemoryAnswers:
     """An `AnswerSource` in memory; empty, it is the one of an installation that records nothing."""
@@ -76,6 +80,11 @@ class MemoryAnswers:
         """Those of the tenant's answers that are on record."""
         found = {answer_id: self._answers.get((tenant, answer_id)) for answer_id in answer_ids}
         return {answer_id: answer for answer_id, answer in found.items() if answer is not None}
+
+    async def get_questions(self, tenant: str, answer_ids: Sequence[str], characters: int) -> Mapping[str, str]:
+        """How their questions begin."""
+        found = await self.get_answers(tenant, answer_ids)
+        return {answer_id: one.question[:characters] for answer_id, one in found.items() if one.question}
 
 
 def user_texts(messages: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -102,16 +102,17 @@ class FeedbackService:
         before = str(decode_cursor(cursor, str)[0]) if cursor else None
         rows = await self._repository.list_feedback(principal.tenant, asked, limit + 1, before)
         more = encode_cursor(rows[limit - 1]["id"]) if len(rows) > limit else None
-        found = await self._answers_to(principal, rows[:limit])
+        asked_for = await self._questions_of(principal, rows[:limit])
         return Page[Feedback](
-            data=[feedback_of(row, found.get(row["answer_id"])) for row in rows[:limit]], next_cursor=more
+            data=[feedback_of(row, asked_for.get(row["answer_id"])) for row in rows[:limit]], next_cursor=more
         )
 
-    async def _answers_to(self, principal: Principal, rows: Sequence[RowMapping]) -> Mapping[str, RecordedAnswer]:
-        """The answers on record that rows are about, for who may read them all."""
+    async def _questions_of(self, principal: Principal, rows: Sequence[RowMapping]) -> Mapping[str, str]:
+        """How the questions began that rows are about, for who may read them all."""
         if not rows or not sees_all(principal):
             return {}
-        return await self.answers.get_answers(principal.tenant, list(dict.fromkeys(row["answer_id"] for row in rows)))
+        ids = list(dict.fromkeys(row["answer_id"] for row in rows))
+        return await self.answers.get_questions(principal.tenant, ids, QUESTION_CHARS)
 
     async def delete_one(self, principal: Principal, feedback_id: str) -> None:
         """Take one back; raises `FeedbackNotFound`, also for what the key may not see."""
@@ -232,8 +233,8 @@ def part_name(part: FeedbackPart | None) -> str:
     return f"sentence:{part.sentence}" if part.sentence is not None else f"citation:{part.citation}"
 
 
-def feedback_of(row: RowMapping, answer: RecordedAnswer | None = None) -> Feedback:
-    """A row as callers see it, with the question of its answer where that is given."""
+def feedback_of(row: RowMapping, question: str | None = None) -> Feedback:
+    """A row as callers see it, with how the question of its answer begins where that is given."""
     kind, _, number = row["part"].partition(":")
     rating = row["rating"]
     return Feedback.model_validate(
@@ -242,7 +243,7 @@ def feedback_of(row: RowMapping, answer: RecordedAnswer | None = None) -> Feedba
             "user": row["person"],
             "part": {kind: int(number)} if number else None,
             "rating": int(rating) if rating is not None and rating.isdigit() else rating,
-            "question": answer.question[:QUESTION_CHARS] or None if answer is not None else None,
+            "question": question,
             "recorded": bool(row["question"]) or row["model"] is not None,  # without words there is no question
             "collections": row["collections"].strip(",").split(",") if row["collections"] else [],
         }

@@ -43,6 +43,8 @@ TURN_CHARS = 12_000
 PASSAGE_CHARS = 4000
 """More than a judge is shown."""
 NOT_TO_BE_JUDGED = "answer_not_readable"
+Monitored = tuple[str, str]
+"""Tenant and name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +60,52 @@ class MonitorJudges:
 
     async def run(self) -> None:
         """Until cancelled. Every replica does; each answer is with one of them."""
-        while True:
-            began, some = time.perf_counter(), False
-            try:
-                some = await self.judge_some()
-            except (SQLAlchemyError, OSError, TimeoutError) as error:
-                log.warning("answers could not be judged", reason=repr(error)[:300])
-            except Exception:  # of one answer, which must not end the judging of all others
-                log.exception("an answer broke its judge")
-            if not some:
-                await asyncio.sleep(max(LOOK_SECONDS, LOOK_SHARE * (time.perf_counter() - began)))
+        at_work: dict[Monitored, asyncio.Task[bool]] = {}
+        try:
+            while True:
+                began = time.perf_counter()
+                some = await self._round(at_work)
+                if not some:
+                    await asyncio.sleep(max(LOOK_SECONDS, LOOK_SHARE * (time.perf_counter() - began)))
+        finally:
+            for task in at_work.values():
+                task.cancel()
+
+    async def _round(self, at_work: dict[Monitored, asyncio.Task[bool]]) -> bool:
+        """Begin with an answer of each monitor that is not at one, and wait for the first to end, but not long: a slow
+        judge keeps no other waiting. Whether any was judged."""
+        try:
+            for one, judge in await self._judged():
+                name = (one.scope.tenant, one.spec.name)
+                if name not in at_work:
+                    at_work[name] = asyncio.create_task(self._judge_one(one, judge))
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            log.warning("answers could not be judged", reason=repr(error)[:300])
+        if not at_work:
+            return False
+        await asyncio.wait(at_work.values(), timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        ended = {name: task for name, task in at_work.items() if task.done()}
+        for name in ended:
+            del at_work[name]
+        return any(task.result() for task in ended.values())
 
     async def judge_some(self) -> bool:
         """One answer of each monitor that has some; whether there were any."""
+        return any(await asyncio.gather(*(self._judge_next(one, judge) for one, judge in await self._judged())))
+
+    async def _judged(self) -> list[tuple[StoredMonitor, MonitorJudge]]:
         found = await self.monitors.repository.list_monitors()
-        asked = [self._judge_next(one, one.spec.judge) for one in found if one.spec.judge is not None]
-        return any(await asyncio.gather(*asked))
+        return [(one, one.spec.judge) for one in found if one.spec.judge is not None]
+
+    async def _judge_one(self, one: StoredMonitor, judge: MonitorJudge) -> bool:
+        """The same as `_judge_next`, of which nothing is raised."""
+        try:
+            return await self._judge_next(one, judge)
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            log.warning("answers could not be judged", reason=repr(error)[:300])
+        except Exception:  # of one answer, which must not end the judging of all others
+            log.exception("an answer broke its judge", monitor=one.spec.name)
+        return False
 
     async def _judge_next(self, one: StoredMonitor, judge: MonitorJudge) -> bool:
         async with self._room:

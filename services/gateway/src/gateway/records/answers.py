@@ -29,6 +29,10 @@ class RecordedAnswers:
         withheld = await self._records.quoting_deleted([record.id for record in found if record.hits])
         return {record.id: _answer_of(record, is_withheld=record.id in withheld) for record in found}
 
+    async def get_questions(self, tenant: str, answer_ids: Sequence[str], characters: int) -> Mapping[str, str]:
+        """How the questions of those begin that are on record with their words; nothing else of them is read."""
+        return await self._records.get_questions(tenant, answer_ids, characters)
+
 
 def _answer_of(record: AnswerRecord, *, is_withheld: bool) -> RecordedAnswer:
     return RecordedAnswer(

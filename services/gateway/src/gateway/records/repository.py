@@ -112,6 +112,13 @@ class RecordRepository:
         found = await self._database.read(rows_of(select(records, _RATING.label("rating")).where(*where)))
         return [_record(row) for row in found]
 
+    async def get_questions(self, tenant: str, ids: Sequence[str], characters: int) -> dict[str, str]:
+        """How the questions begin of those that were recorded with their words."""
+        began = func.substr(records.c.question, 1, characters).label("began")
+        where = (*_readable(Reader(tenant), self._clock.now()), records.c.id.in_(ids), records.c.question > "")
+        found = await self._database.read(rows_of(select(records.c.id, began).where(*where)))
+        return {row["id"]: row["began"] for row in found}
+
     async def quoting_deleted(self, ids: Sequence[str]) -> set[str]:
         """Those that quote a document which was deleted since the answer began."""
         return await self._deleted.quoting(ids)

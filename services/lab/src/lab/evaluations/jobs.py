@@ -20,11 +20,11 @@ from lab.errors import JudgeRefuses, TargetRefuses
 from lab.evaluations.authority import Grants, room_in_budget
 from lab.evaluations.figures import summarise
 from lab.evaluations.judging.judge import Judge
+from lab.evaluations.judging.unjudged import Unjudged, delete_unjudged, read_unjudged, unjudged_rows, write_unjudged
 from lab.evaluations.measures import Said
 from lab.evaluations.pairs import write_figures
 from lab.evaluations.rows import answer_row, measured_answers, taken_for_refusal, unanswered
 from lab.evaluations.target import GONE, LATER, Answered, Target
-from lab.evaluations.unjudged import Unjudged, delete_unjudged, read_unjudged, unjudged_rows, write_unjudged
 from lab.metrics import ASKED, EVALUATIONS
 from lab.tables import ANSWERS
 from servicekit.core.errors import NotFound, ServiceError
