@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import httpx2
-from tests.browser.visitor import ask, choose
+from tests.browser.visitor import MODULE, ask, choose
 from tests.support.home.stack import RunningHome
 
 from contracts.agents.runs import NewMessage
 from contracts.retrieval.collections import Collection
+from servicekit.guards.detectors import PersonalData, Secrets
 
 QUESTION = "How many days of paid holiday does a full-time employee get per year?"
 NOTICE = "How much notice does a manager need for an absence of 3 to 10 days?"
@@ -27,6 +28,11 @@ KEPT_QUESTIONS = """async ([id, questions]) => {
   const asked = data.filter(({ role }) => role === "user").map(({ content }) => content);
   return data.length === 2 * questions.length && asked.join() === questions.join();
 }"""
+
+NAMES = f"""async () => {{
+  const {{ newKey }} = await import({MODULE % "api/client.js"});
+  return Array.from({{ length: 1000 }}, newKey);
+}}"""
 
 
 def _said(page: Any) -> list[str]:
@@ -134,6 +140,48 @@ def test_a_conversation_that_was_left_while_the_server_was_away_is_kept_once_it_
     page.locator(".threads").get_by_role("link", name=question).click()
     page.get_by_role("button", name="Copy with sources").wait_for()
     assert page.locator(".turn").count() == 1
+
+
+def test_a_turn_that_a_busy_server_could_not_keep_is_kept_a_little_later(signed_in: Any, handbook: Collection) -> None:
+    page, calls = signed_in, []
+    page.reload()
+    choose(page, "handbook")
+
+    def be_busy(route: Any) -> None:
+        calls.append(route.request.post_data)
+        if len(calls) <= 2:
+            route.fulfill(status=503, json={"error": {"code": "overloaded", "message": "Too much at once."}})
+        else:
+            route.continue_()
+
+    page.route("**/v1/threads/*/messages", be_busy)
+    ask(page, LEAVE)
+    page.wait_for_function("() => location.hash.startsWith('#/chat/thread_')")
+    page.wait_for_function(KEPT, arg=page.url.rpartition("/")[2])
+    assert len(calls) > 2
+
+
+def test_a_list_of_conversations_that_comes_late_loses_none_that_began_meanwhile(
+    signed_in: Any, handbook: Collection
+) -> None:
+    page, question, held = signed_in, "How long is the notice period, asked before the list is there?", []
+    page.route("**/v1/threads?*", lambda route: held.append((route, route.fetch())))
+    page.reload()
+    choose(page, "handbook")
+    ask(page, question)
+    kept = page.locator(".threads").get_by_role("link", name=question)
+    kept.wait_for()
+    before = page.locator(".threads li").count()
+    for route, reply in held:
+        route.fulfill(response=reply)
+    page.wait_for_function("(before) => document.querySelectorAll('.threads li').length > before", arg=before)
+    assert kept.count() == 1
+
+
+def test_no_guardrail_takes_the_name_of_a_conversation_for_personal_data(signed_in: Any) -> None:
+    names = signed_in.evaluate(NAMES)
+    assert len(set(names)) == 1000
+    assert [name for name in names if PersonalData().find(name) or Secrets().find(name)] == []
 
 
 def test_what_was_kept_and_not_confirmed_is_kept_once_and_not_said_to_be_another_tab_s(

@@ -13,6 +13,7 @@ let losses = 0;
 
 const ROOT = new URL("../", document.baseURI);
 const PROBE_MS = 2000;
+const LETTERS = "abcdefghijklmnopqrstuvwxyz";
 const READS = new Set(["GET", "HEAD"]);
 const ENDS = new Set(["session_ended", "key_revoked", "key_expired", "unknown_key", "missing_key"]);
 
@@ -40,9 +41,10 @@ export function headersFor(method) {
   return READS.has(method) || !token ? {} : { "X-CSRF-Token": token };
 }
 
-/** An idempotency key. `crypto.randomUUID` is there on pages by HTTPS alone. */
+/** A random name for a call or a conversation, of letters alone: among digits, guardrails find cards' numbers.
+ * `crypto.randomUUID` is there on pages by HTTPS alone. */
 export function newKey() {
-  return crypto.getRandomValues(new Uint32Array(4)).join("-");
+  return Array.from(crypto.getRandomValues(new Uint8Array(28)), (byte) => LETTERS[byte % LETTERS.length]).join("");
 }
 
 /** A call; the answer's body is not read yet. Throws `ApiError`.

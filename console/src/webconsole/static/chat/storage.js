@@ -12,12 +12,14 @@ import { createThread, deleteThread, keepTurn } from "./threads.js";
  *    changed: (turn: Turn, change: Partial<Turn>) => void }} Conversation */
 
 const BLOCKED = "content_blocked";
+const AGAIN_MS = 5000;
 const ELSEWHERE = "This conversation went on in another tab, so what is said here is not kept. Reload the page to see it.";
 
 /** Conversations of which the server lacks something. */
 const unkept = /** @type {Set<Conversation>} */ (new Set());
 /** What is being kept, one after the other, so that none is overtaken. */
 let queue = Promise.resolve();
+let again = 0;
 
 // What could not be kept while the server was away, or nobody was signed in.
 effect(() => {
@@ -65,12 +67,18 @@ async function keepTurns(conversation) {
     try {
       await send(conversation, conversation.sent);
     } catch (error) {
-      if (!settled(conversation, turn, /** @type {any} */ (error))) return;
+      if (!settled(conversation, turn, /** @type {any} */ (error))) return later();
     }
     conversation.sent = null;
     // A question without its answer, which is kept by a call of its own once it is there.
     if (conversation.turns.some((one) => one.place === turn.place && one.state === "asking")) unkept.delete(conversation);
   }
+}
+
+/** A server that answers but can't keep anything just now is asked again in a while; one that is away, once it is back. */
+function later() {
+  clearTimeout(again);
+  if (reachable.peek()) again = setTimeout(keepAll, AGAIN_MS);
 }
 
 /** Keep one turn. A thread is made for the first that can be kept, which it is called like.

@@ -15,10 +15,14 @@ effect(() => {
   if (!me.value) threads.value = null;
 });
 
-/** Read the list anew. */
+/** Read the list anew. What was kept or deleted here meanwhile stays so. */
 export async function readThreads() {
+  const before = threads.value ?? [];
   const found = await all(["threads"], { mine: true }, MOST_LISTED);
-  threads.value = sorted(found.filter((thread) => thread.metadata.title));
+  const now = threads.value ?? [];
+  const changed = now.filter((thread) => !before.includes(thread));
+  const known = new Set([...changed, ...before.filter((thread) => !now.includes(thread))].map(({ id }) => id));
+  threads.value = sorted([...changed, ...found.filter(({ id, metadata }) => metadata.title && !known.has(id))]);
 }
 
 /** @param {Api.Thread[]} list */
