@@ -85,15 +85,18 @@ def environment(port: int) -> dict[str, str]:
 
 
 def _make_folder() -> None:
-    """Weights by transformers; the tokenizer by ours, since theirs does not split digits as the model was trained."""
+    """Weights as the lab reads them; the tokenizer by ours, since transformers' does not split digits as the model was
+    trained."""
     if (MODEL / "tokenizer.json").is_file():
         return
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers import AutoTokenizer
+
+    from lab.training.header import read_header as lab_header
+    from lab.training.weights import load_model
 
     file = packaged_gguf()
-    how = {"dtype": torch.bfloat16, "quantization_config": GgufConfig(dequantize=True)}
-    AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, **how).save_pretrained(MODEL)
+    load_model(file, lab_header(file)).to(torch.bfloat16).save_pretrained(MODEL)
     AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(MODEL)
     (MODEL / "tokenizer.json").write_bytes(tokenizer_json(read_header(file)) or b"")
 
