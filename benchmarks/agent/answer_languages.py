@@ -16,6 +16,9 @@ from typing import Any
 from benchmarks.agent.answer_sets import SEED, AnswerSet, Case, Document, Gold, lines, some
 
 NAME = re.compile(r"xquad-(?P<asked>[a-z]{2})(?:-(?P<written>[a-z]{2}))?")
+JOINED = frozenset(("ar", "th", "zh"))
+"""Languages that write words without blanks, or articles and prepositions to a word: there an answer also counts within
+one."""
 OPENING = 6
 """Words of a paragraph that are its title."""
 
@@ -31,33 +34,35 @@ def xquad(folder: Path, name: str, each: int) -> AnswerSet:
     rows = [
         row
         for row in lines(home / written / "qa.jsonl")
-        if _is_held_out(row["context_id"]) == held_out and row["_id"] in wording and any(row["answers"])
+        if is_held_out(row["context_id"]) == held_out and row["_id"] in wording and any(row["answers"])
     ]
     chosen = some(rows, len(rows))
     others = chosen[:each]
     taken = {row["context_id"] for row in others}
     kept = [row for row in chosen[each:] if row["context_id"] not in taken][:each]
-    cases = [_answerable(row, wording[row["_id"]], texts) for row in kept]
+    cases = [_answerable(row, wording[row["_id"]], texts, written in JOINED) for row in kept]
     cases += [Case(wording[row["_id"]], ()) for row in others]
-    documents = [Document(_id(at), _title(text), text.strip()) for at, text in texts.items() if at not in taken]
+    documents = [Document(_id(at), title_of(text), text.strip()) for at, text in texts.items() if at not in taken]
     return AnswerSet(name, documents, cases, plain=False)
 
 
-def _is_held_out(paragraph: int) -> bool:
+def is_held_out(paragraph: int) -> bool:
+    """Whether a paragraph is of the half that nothing is fitted on."""
     return bool(hashlib.sha256(f"{SEED}-{paragraph}".encode()).digest()[0] % 2)
 
 
-def _answerable(row: dict[str, Any], question: str, texts: dict[int, str]) -> Case:
+def _answerable(row: dict[str, Any], question: str, texts: dict[int, str], joined: bool) -> Case:
     document, text = _id(row["context_id"]), texts[row["context_id"]]
     answers = tuple(filter(None, row["answers"]))
     start = row["answer_start"] - (len(text) - len(text.lstrip()))  # a text is kept without blanks around it
-    return Case(question, answers, (Gold(document, start, start + len(answers[0])),), inside_words=True)
+    return Case(question, answers, (Gold(document, start, start + len(answers[0])),), inside_words=joined)
 
 
 def _id(paragraph: int) -> str:
     return f"paragraph-{paragraph}"
 
 
-def _title(text: str) -> str:
+def title_of(text: str) -> str:
+    """What a paragraph's document is called: its first words."""
     opening = " ".join(text.split()[:OPENING])
     return opening[: OPENING * 5]

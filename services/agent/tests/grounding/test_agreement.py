@@ -84,3 +84,57 @@ def test_the_same_facts_in_another_spelling_agree(sentence: str, evidence: str) 
 )
 def test_statements_differ_if_each_has_a_fact_of_its_own(one: str, other: str, different: bool) -> None:
     assert differs(one, other) is different
+
+
+@pytest.mark.parametrize(
+    ("sentence", "evidence"),
+    [
+        ("食堂提供晚餐。", "食堂不提供晚餐。"),
+        ("食堂不提供晚餐。", "食堂提供晚餐。"),
+        ("字典可以外借。", "字典不外借。"),
+        ("会员只能提前两天预订。", "非会员只能提前两天预订。"),
+        ("周末可以施工。", "周末不得施工。"),
+        ("借期为三十天。", "借期为二十天。"),
+        ("押金一百元。", "押金一百五十元。"),
+        ("球馆工作满5年。", "球馆工作满五个月。"),
+        ("每位读者至少借六本书。", "每位读者最多借六本书。"),
+        ("请在十五日以后缴清。", "请在十五日以前缴清。"),
+        ("儿童票价为十元。", "成人票价为十元，儿童票价为五元。"),
+        ("三成居民，即百分之三十。", "两成居民，即百分之二十。"),
+        ("يسمح بالحيوانات الأليفة.", "لا يسمح بالحيوانات الأليفة."),
+        ("لا يشمل الضمان قطع الغيار.", "يشمل الضمان قطع الغيار."),
+        ("تصرف المضادات بوصفة طبية.", "لا تصرف المضادات بدون وصفة طبية."),
+        ("مدة الإعارة أربعة أسابيع.", "مدة الإعارة ثلاثة أسابيع."),
+        ("مدة الإعارة أسبوعان.", "مدة الإعارة شهران."),
+        ("يجب الإبلاغ بعد الساعة الثامنة.", "يجب الإبلاغ قبل الساعة الثامنة."),
+        ("الورشة مفتوحة يوم الجمعة.", "الورشة مغلقة يوم الجمعة."),
+        ("Der Kurs hat drei Plätze.", "Der Kurs hat zwei Plätze."),
+        ("Der Kurs hat zwölf Plätze.", "Der Kurs hat vierzehn Plätze."),
+        ("Die Frist beträgt drei Wochen.", "Die Frist beträgt drei Tage."),
+        ("Jedes Mitglied leistet höchstens acht Stunden.", "Jedes Mitglied leistet mindestens acht Stunden."),
+        ("Ein Elektrogrill ist verboten.", "Ein Elektrogrill ist erlaubt."),
+        ("El curso tiene doce plazas.", "El curso tiene catorce plazas."),
+    ],
+)
+def test_the_opposite_is_not_supported_in_other_languages(sentence: str, evidence: str) -> None:
+    assert not agrees(sentence, evidence, TITLE)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "evidence"),
+    [
+        ("食堂不提供晚餐。", "社区食堂每天不提供晚餐。"),
+        ("不能取消预订。", "不可以取消预订。"),
+        ("年假十五天。", "年假为15天。"),
+        ("住宿每晚最多400元。", "住宿每晚不超过四百元。"),
+        ("会员可以提前七天预订。", "会员可以提前七天预订，费用不同。"),
+        ("لا يشمل الضمان الإطارات.", "الضمان لا يشمل الإطارات."),
+        ("مدة الإعارة 3 أسابيع.", "مدة الإعارة ثلاثة أسابيع."),
+        ("الغرامة ديناران.", "الغرامة 2 دينار."),
+        ("الرسوم ٢٥ ريالا.", "الرسوم خمسة وعشرون ريالا."),
+        ("Der Kurs hat 14 Plätze.", "Der Kurs hat vierzehn Plätze."),
+        ("Die Frist beträgt 3 Wochen.", "Die Frist beträgt drei Wochen."),
+    ],
+)
+def test_the_same_in_other_words_agrees_in_other_languages(sentence: str, evidence: str) -> None:
+    assert agrees(sentence, evidence, TITLE)

@@ -67,3 +67,23 @@ def test_a_summary_of_everything_is_an_overview() -> None:
 )
 def test_an_ordinary_question_about_documents_stays_one(question: str) -> None:
     assert read_document_question(question) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("哪些文档提到了会员？", DocumentList("会员", "zh")),
+        ("有没有关于装修的文档？", DocumentList("装修", "zh")),
+        ("أي المستندات تتحدث عن الضمان؟", DocumentList("الضمان", "ar")),
+        ("ما هي المستندات التي تتناول الاشتراك؟", DocumentList("الاشتراك", "ar")),
+        ("请总结一下食堂就餐指南", Summary("食堂就餐指南", "zh")),
+        ("社区图书馆借阅规则讲了什么？", Summary("社区图书馆借阅规则", "zh")),
+        ("لخص لي دليل المكتبة", Summary("دليل المكتبة", "ar")),
+        ("عمّ يتحدث دليل المكتبة؟", Summary("دليل المكتبة", "ar")),
+        ("哪些文件需要带？", None),
+        ("他说了什么？", None),
+        ("ما هي المستندات المطلوبة؟", None),
+    ],
+)
+def test_documents_are_asked_for_in_chinese_and_arabic(question: str, kind: DocumentList | Summary | None) -> None:
+    assert read_document_question(question) == kind

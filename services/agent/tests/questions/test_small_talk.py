@@ -29,7 +29,12 @@ from agent.questions.small_talk import read_small_talk, without_greeting
         ("Wer bist du?", "help", "de"),
         ("Bonjour", "greeting", "en"),
         ("muchas gracias", "thanks", "en"),
-        ("你好", "greeting", "en"),
+        ("你好", "greeting", "zh"),
+        ("你好！请问你能做什么？", "help", "zh"),
+        ("好的，谢谢您！", "thanks", "zh"),
+        ("مرحبًا", "greeting", "ar"),
+        ("السلام عليكم، من أنت؟", "help", "ar"),
+        ("شكرًا جزيلًا لك", "thanks", "ar"),
     ],
 )
 def test_small_talk_is_told_by_its_words(message: str, manner: str, language: str) -> None:
@@ -57,6 +62,10 @@ def test_small_talk_is_told_by_its_words(message: str, manner: str, language: st
         "my email",
         "What can you do if your laptop is stolen?",
         "Hallo, wie viele Urlaubstage habe ich?",
+        "你好，年假有多少天？",
+        "谢谢卡怎么买",
+        "شكرا على ماذا",
+        "مرحبا، كم يوم إجازة لدي؟",
         "Who are you allowed to invite?",
         "please",
         "and",
@@ -90,6 +99,9 @@ def test_a_first_message_points_to_what_is_not_here() -> None:
         ("hi-fi settings?", "hi-fi settings?"),
         ("good morning shift hours?", "good morning shift hours?"),
         ("high rates?", "high rates?"),
+        ("你好，请问图书馆几点开门？", "图书馆几点开门？"),
+        ("مرحبًا، متى تفتح الصيدلية؟", "متى تفتح الصيدلية؟"),
+        ("你好吗这首歌是谁唱的", "你好吗这首歌是谁唱的"),
     ],
 )
 def test_a_greeting_before_a_question_is_no_part_of_it(message: str, rest: str) -> None:

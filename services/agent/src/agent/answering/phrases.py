@@ -14,7 +14,8 @@ MAX_NAME = 80
 
 PHRASES: Mapping[Language, Mapping[str, str]] = {
     "en": {
-        "and": "and",
+        "comma": ", ",
+        "and": " and ",
         "greeting": "Hello. ",
         "thanks": "You are welcome.",
         "help": "",
@@ -35,7 +36,8 @@ PHRASES: Mapping[Language, Mapping[str, str]] = {
         "no part": "The documents do not hold an answer to this part.",
     },
     "de": {
-        "and": "und",
+        "comma": ", ",
+        "and": " und ",
         "greeting": "Hallo. ",
         "thanks": "Gern geschehen.",
         "help": "",
@@ -54,6 +56,50 @@ PHRASES: Mapping[Language, Mapping[str, str]] = {
         "contents": "„{title}“ besteht aus Tabellen und Listen. Das sind seine Teile:",
         "also": "Der Name passt auch auf {titles}.",
         "no part": "Die Dokumente beantworten diesen Teil nicht.",
+    },
+    "zh": {
+        "comma": "、",
+        "and": "和",
+        "greeting": "您好。",
+        "thanks": "不客气。",
+        "help": "",
+        "purpose": "我根据{where}中的文档回答问题，并为每个答案标明出处。",
+        "one": "共有一个文档：{titles}。",
+        "all": "共有 {count} 个文档：{titles}。",
+        "some": "共有 {count} 个文档，其中有{titles}。",
+        "filtered": "按您的筛选条件，其中有{titles}。",
+        "examples": "例如，您可以问：",
+        "about heading": "“{title}”中关于{heading}是怎么说的？",
+        "empty": "{where}中还没有可以回答问题的文档。",
+        "documents": "{where}中的这些文档提到了“{topic}”：",
+        "documents, some": "{where}中提到“{topic}”的文档有很多，其中包括：",
+        "document": "{where}中有一个文档提到了“{topic}”：",
+        "summary": "“{title}”的要点：",
+        "contents": "“{title}”由表格和列表组成，各部分如下：",
+        "also": "这个名称也可以指{titles}。",
+        "no part": "文档没有回答这一部分。",
+    },
+    "ar": {
+        "comma": "، ",
+        "and": " و",
+        "greeting": "مرحبًا. ",
+        "thanks": "على الرحب والسعة.",
+        "help": "",
+        "purpose": "أجيب عن الأسئلة من المستندات في {where}، وأبيّن مع كل جواب المقطع الذي يستند إليه.",
+        "one": " يوجد مستند واحد: {titles}.",
+        "all": " عدد المستندات {count}: {titles}.",
+        "some": " عدد المستندات {count}، منها {titles}.",
+        "filtered": " وفق عامل التصفية الذي حددته، منها {titles}.",
+        "examples": "يمكنك أن تسأل مثلًا:",
+        "about heading": "ماذا يقول «{title}» عن {heading}؟",
+        "empty": "لا توجد بعد في {where} مستندات تجيب عن أي سؤال.",
+        "documents": "هذه المستندات في {where} تتحدث عن «{topic}»:",
+        "documents, some": "من المستندات في {where} التي تتحدث عن «{topic}»:",
+        "document": "مستند واحد في {where} يتحدث عن «{topic}»:",
+        "summary": "خلاصة «{title}»:",
+        "contents": "يتكون «{title}» من جداول وقوائم، وهذه أجزاؤه:",
+        "also": "ينطبق الاسم أيضًا على {titles}.",
+        "no part": "لا تجيب المستندات عن هذا الجزء.",
     },
 }
 
@@ -80,7 +126,7 @@ def listed(names: Sequence[str], language: Language) -> str:
     """Names in a row: "a, b and c"."""
     if len(names) == 1:
         return names[0]
-    return f"{', '.join(names[:-1])} {PHRASES[language]['and']} {names[-1]}"
+    return f"{PHRASES[language]['comma'].join(names[:-1])}{PHRASES[language]['and']}{names[-1]}"
 
 
 def where(collections: Sequence[str], language: Language) -> str:

@@ -10,6 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from agent.grounding.clauses import mixes_clauses
+from agent.grounding.turns import is_turned
+from agent.grounding.units import KINDS, unit_of
+from agent.text.denials import is_negated, negated
+from agent.text.numerals import with_digits
 from agent.text.words import (
     GENERIC,
     NUMBER_WORDS,
@@ -18,33 +22,10 @@ from agent.text.words import (
     form_set,
     forms,
     has_digit,
-    is_negated,
     names,
-    negated,
     number_value,
     stem,
 )
-
-_UNITS: dict[str, str] = {
-    unit: kind
-    for kind, units in {
-        "money": "$ € £ ¥ usd eur gbp chf jpy dollar euro pound cent franc yen penni",
-        "share": "% percent percentag",
-        "scale": "hundr thousand million billion trillion dozen",
-        "time": "second minut hour day week fortnight month quarter year decad centuri night",
-        "length": "mm cm m km millimet centimet metr meter kilomet kilometr inch foot feet yard mile",
-        "weight": "mg g kg gram kilogram ton tonn lb ounc",
-        "volume": "ml l liter litr gallon",
-        "power": "w kw mw watt kilowatt v volt mv a amp ma mah ah",
-        "data": "kb mb gb tb byte kilobyt megabyt gigabyt terabyt",
-        "heat": "celsius fahrenheit",
-    }.items()
-    for unit in units.split()
-}
-_SAME_UNIT = {"$": "dollar", "usd": "dollar", "€": "euro", "eur": "euro", "£": "pound", "gbp": "pound", "¥": "yen"}
-_SAME_UNIT |= {"jpy": "yen", "%": "percent", "percentag": "percent", "feet": "foot", "meter": "metr", "liter": "litr"}
-_SAME_UNIT |= {"kg": "kilogram", "g": "gram", "km": "kilometr", "kilomet": "kilometr", "m": "metr", "l": "litr"}
-_SAME_UNIT |= {"millimet": "mm", "centimet": "cm", "w": "watt", "kw": "kilowatt", "v": "volt", "tonn": "ton"}
 
 _MONTH_NAMES = (
     "january jan|february feb|march mar|april apr|may|june jun|july jul|august aug|september sep sept|october oct"
@@ -58,33 +39,6 @@ _ISO = re.compile(r"\b\d{4}-(?P<month>\d{2})-(?P<day>\d{2})\b")
 _DOTTED = re.compile(r"\b(?:[A-Z]\.){2,}")
 _QUANTITY = re.compile(r"(\d+(?:[.,]\d+)*)-?([a-z]+|[A-Z]{0,1}[a-zA-Z]?)")
 _PIECE = re.compile(rf"{TOKEN.pattern}|[$€£¥%]")
-_ORDINAL = frozenset(("st", "nd", "rd", "th", "s"))
-
-_TURNS: tuple[tuple[str, str], ...] = (
-    ("at least|minimum|no (?:less|fewer) than", "at most|maximum|up to|no more than"),
-    ("more than|over|above|exceed(?:s|ing)?", "less than|fewer than|under|below"),
-    ("before|prior to|earlier than", "after|following|later than"),
-    ("must|ha(?:s|ve) to|required?|mandatory|obligatory|compulsory", "may|might|can|could|optional|voluntary"),
-    ("all|every|each|always|any", "some|most|many|few|sometimes|usually|often|mostly|rarely"),
-    ("increas(?:e|es|ed|ing)|ros?e|rises?|grew|grows?", "decreas(?:e|es|ed|ing)|f[ae]lls?|drop(?:s|ped)?|shr[aiu]nk"),
-    ("includ(?:e|es|ed|ing)", "exclud(?:e|es|ed|ing)"),
-    ("allow(?:s|ed)?|permit(?:s|ted)?", "forbid(?:s|den)?|prohibit(?:s|ed)?|ban(?:s|ned)?|refus(?:e|es|ed)"),
-    ("accept(?:s|ed)?|approv(?:e|es|ed)", "reject(?:s|ed)?|declin(?:e|es|ed)|den(?:y|ies|ied)"),
-    ("open(?:s|ed)?", "clos(?:e|es|ed)"),
-    ("start(?:s|ed)?|begin(?:s)?|began", "end(?:s|ed)?|finish(?:es|ed)?|stop(?:s|ped)?|expir(?:e|es|ed)"),
-    ("first|earliest", "last|latest"),
-    ("highest|largest|biggest|longest|maximum", "lowest|smallest|shortest|minimum"),
-    ("with", "without"),
-    ("win|wins|won", "lose|loses|lost"),
-    ("buy|buys|bought", "sell|sells|sold"),
-    ("inside|indoors?", "outside|outdoors?"),
-    ("true|correct|right", "false|incorrect|wrong"),
-)
-_TURNING = tuple(
-    (re.compile(rf"\b(?:{one})\b", re.IGNORECASE), re.compile(rf"\b(?:{other})\b", re.IGNORECASE))
-    for pair in _TURNS
-    for one, other in (pair, pair[::-1])
-)
 NEAR = 3
 """So many words apart the parts of one name may stand."""
 
@@ -96,7 +50,7 @@ def agrees(sentence: str, evidence: str, context: str) -> bool:
     sentence, evidence = _join(sentence), _join(evidence)
     return (
         _same_denials(sentence, evidence)
-        and not any(one.search(sentence) and _turned(one, other, evidence) for one, other in _TURNING)
+        and not is_turned(sentence, evidence)
         and not mixes_clauses(sentence, evidence)
     )
 
@@ -121,7 +75,7 @@ def differs(one: str, other: str) -> bool:
 def quantities(text: str) -> dict[str, list[frozenset[str]]]:
     """The numbers of a text in one spelling, each with the units that it has where it stands."""
     found: dict[str, list[frozenset[str]]] = defaultdict(list)
-    pieces = [match.group() for match in _PIECE.finditer(text)]
+    pieces = [match.group() for match in _PIECE.finditer(with_digits(text))]
     for at, piece in enumerate(pieces):
         for value, own in _values(piece):
             found[value].append(frozenset((*own, *_units_beside(pieces, at))))
@@ -155,7 +109,7 @@ def _values(piece: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         return
     quantity = _QUANTITY.fullmatch(piece)
     if quantity is not None:
-        unit = _unit(quantity[2])
+        unit = unit_of(quantity[2])
         yield number_value(quantity[1]) or quantity[1], (unit,) if unit else ()
     elif not any(map(str.isalpha, piece)):  # a time, a date, a range, a number in parts
         for part in parts:
@@ -164,23 +118,14 @@ def _values(piece: str) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _units_beside(pieces: list[str], at: int) -> list[str]:
     """The units of the number at a place: the sign or code before it, and those among the two words behind it."""
-    found = [unit for unit in [_unit(pieces[at - 1])] if at and unit and _UNITS.get(unit) == "money"]
+    found = [unit for unit in [unit_of(pieces[at - 1])] if at and unit and KINDS.get(unit) == "money"]
     for piece in pieces[at + 1 : at + 4]:
         if has_digit(piece) or piece.lower() in NUMBER_WORDS or piece.lower() in ("and", "or", "to", "per", "in", "of"):
             break
-        unit = _unit(piece)
+        unit = unit_of(piece)
         if unit:
             found.append(unit)
     return found
-
-
-def _unit(word: str) -> str | None:
-    """A unit in one spelling, or None; single letters count only as they are written."""
-    if word in _ORDINAL or (len(word) == 1 and word.isupper() and word not in ("W", "V", "A")):
-        return None
-    key = word.lower() if len(word) < 3 else stem(word.lower())
-    key = _SAME_UNIT.get(key, key)
-    return key if key in _UNITS else None
 
 
 def _same_numbers(sentence: str, whole: str) -> bool:
@@ -197,8 +142,8 @@ def _fits(units: frozenset[str], others: frozenset[str]) -> bool:
     """Whether the units of one number twice can be the same: a bare one fits every unit."""
     if not units or not others:
         return True
-    return not {_UNITS[unit] for unit in units - others} & {_UNITS[unit] for unit in others} and bool(
-        units & others or {_UNITS[unit] for unit in units} & {"scale"}
+    return not {KINDS[unit] for unit in units - others} & {KINDS[unit] for unit in others} and bool(
+        units & others or {KINDS[unit] for unit in units} & {"scale"}
     )
 
 
@@ -265,10 +210,6 @@ def _same_denials(sentence: str, evidence: str) -> bool:
     if not denied <= negated(evidence, reach=3):
         return False
     return not (denied_there & form_set(sentence)) - negated(sentence, reach=3)
-
-
-def _turned(one: re.Pattern[str], other: re.Pattern[str], evidence: str) -> bool:
-    return bool(other.search(evidence)) and not one.search(evidence)
 
 
 _OPENING = """according based however additionally overall therefore furthermore moreover similarly finally generally

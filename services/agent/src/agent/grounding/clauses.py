@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 
-from agent.text.words import GENERIC, TOKEN, forms, has_digit, is_content, number_value
+from agent.text.numerals import with_digits
+from agent.text.words import GENERIC, TOKEN, forms, has_digit, is_content, number_value, words
 
-_SEPARATOR = re.compile(r"[,;]\s|\s[–-]\s|\b(?:and|but|while|whereas|or|plus|versus)\b", re.IGNORECASE)
+_SEPARATOR = re.compile(r"[,;]\s|[，；、،؛]|\s[–-]\s|\b(?:and|but|while|whereas|or|plus|versus)\b", re.IGNORECASE)
 _CELLS = re.compile(r"\t|\s\|\s|\S {2,}\S")
 Words = frozenset[str]
 
@@ -18,6 +19,7 @@ def mixes_clauses(sentence: str, evidence: str) -> bool:
     """Whether a sentence gives a number or a name from one clause of the evidence to the subject of another one."""
     if _CELLS.search(evidence):
         return False
+    sentence, evidence = with_digits(sentence), with_digits(evidence)
     parts = [part for part in _SEPARATOR.split(evidence) if _words(part)]
     if len(parts) < 2:
         return False
@@ -63,7 +65,7 @@ def _leading_name(part: str) -> Words:
 def _words(text: str) -> Words:
     """The content words of a clause in one form each, numbers by value."""
     found: set[str] = set()
-    for token in TOKEN.findall(text):
+    for token in words(text):
         value = number_value(token)
         if value is not None:
             found.add(value)

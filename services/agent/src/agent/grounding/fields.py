@@ -19,7 +19,8 @@ from agent.grounding.citations import Support
 from agent.grounding.support import ASSERTING, MIN_OVERLAP_ALONE, wording_held
 from agent.relevance.evidence import Evidence
 from agent.relevance.passages import Passage
-from agent.text.words import TOKEN, form_set, forms, has_digit, is_content, is_negated, names, spaced
+from agent.text.denials import is_negated
+from agent.text.words import TOKEN, form_set, forms, has_digit, is_content, names, spaced
 
 Path = tuple[str | int, ...]
 MAX_VALUES = 200

@@ -22,6 +22,10 @@ _ABOUT_DE = (
     r"|(?:haben|hast) (?:wir|sie|du) (?:zu[mr]?|über)|geht es um"
     r"|enthalten (?:informationen|etwas) (?:zu[mr]?|über))"
 )
+_DOCS_ZH = r"(?:文档|文件|资料|文献|文章)"
+_ABOUT_ZH = r"(?:提到|谈到|说到|讲到|涉及|介绍|讨论|包含|讲|说|关于|有关)(?:了|过)?(?:关于|有关)?"
+_DOCS_AR = r"(?:ال)?(?:مستندات?|وثائق|وثيقة|ملفات|ملف)"
+_ABOUT_AR = r"(?:[يت]تحدث عن|[يت]تناول|[يت]ذكر|[يت]خص|عن|حول)"
 _LISTS: tuple[tuple[Language, str], ...] = (
     ("en", rf"(?:which|what)(?: of (?:the|your|these))? {_DOCS} (?:that )?{_ABOUT} (?P<topic>.+)"),
     (
@@ -53,6 +57,13 @@ _LISTS: tuple[tuple[Language, str], ...] = (
         ),
     ),
     ("de", rf"gibt es (?:ein |irgendein )?{_DOCS_DE} (?:über|zu[mr]?) (?P<topic>.+)"),
+    ("zh", rf"(?:在)?(?:哪些|哪个|哪份|什么){_DOCS_ZH}(?:中|里)?(?:有)?{_ABOUT_ZH}(?P<topic>.+?)(?:的内容)?"),
+    ("zh", rf"(?:有没有|有|列出|显示|查找|给我)(?:所有|全部)?(?:关于|有关|涉及|提到)(?P<topic>.+?)的{_DOCS_ZH}"),
+    ("ar", rf"(?:ما هي |ما |أي |في أي ){_DOCS_AR} (?:التي |الذي )?{_ABOUT_AR} (?P<topic>.+)"),
+    (
+        "ar",
+        rf"(?:اعرض|اذكر|أعطني|هل توجد|هل هناك)(?: لي)?(?: جميع| كل)? {_DOCS_AR} (?:التي )?{_ABOUT_AR} (?P<topic>.+)",
+    ),
 )
 _SHORT = r"(?:short |brief |quick |concise |executive )?"
 _PAPER = (
@@ -74,6 +85,12 @@ _SUMMARIES: tuple[tuple[Language, str], ...] = (
     ),
     ("de", r"worum geht(?: es|'s) (?:in|im) (?P<name>.+)"),
     ("de", r"(?:wovon handelt|was steht in|was steht im) (?P<name>.+)"),
+    ("zh", r"(?:总结|概括|概述|简述|归纳)(?:一下)?(?P<name>.+?)(?:的(?:内容|主要内容|要点))?"),
+    ("zh", r"(?P<name>.+)的(?:摘要|概要|主要内容|要点)(?:是什么)?"),
+    ("zh", r"(?P<name>.+?)(?:主要)?(?:讲的是什么|讲了什么|说了什么|写了什么)"),
+    ("ar", r"(?:لخص|لخّص)(?: لي)? (?P<name>.+)"),
+    ("ar", r"(?:أعطني |ما هو |ما )?(?:ملخص|خلاصة) (?P<name>.+)"),
+    ("ar", r"(?:عم|عمّ|عما|عمّا|عن ماذا) [يت]تحدث (?P<name>.+)"),
 )
 _LENGTH = re.compile(
     rf",? (?:in|with|als|mit) (?P<count>\d{{1,2}}|{'|'.join(list(NUMBER_WORDS)[1:13])}|einem|zwei|drei|vier|fünf|sechs)"
@@ -84,10 +101,13 @@ _LENGTH = re.compile(
 _COUNTS_DE = {"einem": 1, "zwei": 2, "drei": 3, "vier": 4, "fünf": 5, "sechs": 6}
 _COURTESY = re.compile(
     r"^(?:(?:please|kindly|hi|hello|hey|can you|could you|would you|will you|i want you to|i'd like you to|bitte|hallo"
-    r"|kannst du|könntest du|können sie|könnten sie)[\s,!.]+)+",
+    r"|kannst du|könntest du|können sie|könnten sie|من فضلك|رجاء|هل يمكنك أن)[\s,!.،]+"
+    r"|(?:请|麻烦|你能|能不能|可以)+[，,]?)+",
     re.IGNORECASE,
 )
-_TRAILING = re.compile(r"(?:[\s,]+(?:please|bitte|briefly|in short|for me|kurz))*[\s?!.]*$", re.IGNORECASE)
+_TRAILING = re.compile(
+    r"(?:[\s,]+(?:please|bitte|briefly|in short|for me|kurz|من فضلك))*[\s?!.？！。؟]*$", re.IGNORECASE
+)
 _ARTICLE = re.compile(
     r"^(?:the|a|an|our|your|this|that|der|die|das|dem|den|des|unsere[rnms]?|eure[rnms]?|ihre[rnms]?)\s+", re.IGNORECASE
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Language = Literal["en", "de"]
+Language = Literal["en", "de", "zh", "ar"]
 """The languages that fixed sentences of ours are in; all others are answered in English."""
 Manner = Literal["greeting", "thanks", "help"]
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 
 from agent.questions.kind import Language, Manner, Overview
+from agent.text.scripts import HAN
 
 _GREETINGS = """
 hi|hello|hiya|hey|howdy|greetings|good morning|good afternoon|good evening|good day|how are you doing|how are you
 |how do you do|how is it going|how's it going|nice to meet you|what's up|bonjour|bonsoir|salut|hola|buenos días
 |buenos dias|buenas tardes|buenas noches|ciao|buongiorno|buonasera|olá|ola|bom dia|boa tarde|goedemorgen|goedemiddag
-|goedendag|cześć|dzień dobry|merhaba|hej|привет|здравствуйте|你好|您好|こんにちは|안녕하세요|مرحبا
+|goedendag|cześć|dzień dobry|merhaba|hej|привет|здравствуйте|こんにちは|안녕하세요
 """
 _GREETINGS_DE = """
 hallo|guten tag|guten morgen|guten abend|moin moin|moin|servus|grüß gott|grüezi|grüß dich|wie geht es dir
@@ -21,7 +22,7 @@ hallo|guten tag|guten morgen|guten abend|moin moin|moin|servus|grüß gott|grüe
 """
 _THANKS = """
 thanks|thank you|thx|cheers|much appreciated|thank u|merci|gracias|muchas gracias|grazie|grazie mille|obrigado|obrigada
-|bedankt|dank je|dank u|dziękuję|teşekkürler|tack|спасибо|谢谢|ありがとう|감사합니다|شكرا
+|bedankt|dank je|dank u|dziękuję|teşekkürler|tack|спасибо|ありがとう|감사합니다
 """
 _THANKS_DE = "danke schön|dankeschön|danke sehr|danke|vielen dank|besten dank|herzlichen dank"
 _HELP = """
@@ -40,7 +41,7 @@ help me|help|can you help me|can you help|could you help me|could you help|can a
 |show all documents|what files are there|how many documents do you have|how many documents are there|aide|aide-moi
 |qui es-tu|qui êtes-vous|que peux-tu faire|que pouvez-vous faire|qu'est-ce que tu peux faire|ayuda|quién eres
 |qué puedes hacer|aiuto|chi sei|cosa puoi fare|cosa sai fare|ajuda|quem é você|o que você pode fazer|wie ben je
-|wat kun je|wat kan je|你是谁|你能做什么
+|wat kun je|wat kan je
 |peux-tu m'aider|pouvez-vous m'aider|puedes ayudarme|me puedes ayudar|puoi aiutarmi|kun je me helpen|pode me ajudar
 """
 _HELP_DE = """
@@ -54,10 +55,30 @@ hilfe|hilf mir|kannst du mir helfen|können sie mir helfen|könntest du mir helf
 |welche dokumente haben sie|liste alle dokumente|zeige alle dokumente|zeig mir alle dokumente
 |wie viele dokumente gibt es|wie viele dokumente hast du|stell dich vor
 """
+_GREETINGS_ZH = "你好|您好|你们好|大家好|嗨|哈喽|早上好|早安|上午好|中午好|下午好|晚上好|你好吗|您好吗"
+_THANKS_ZH = """
+谢谢|谢谢你|谢谢您|谢谢你的帮助|谢谢您的帮助|谢谢大家|多谢|非常感谢|十分感谢|太感谢了|感谢|感谢你|感谢您
+|感谢您的帮助
+"""
+_HELP_ZH = """
+你是谁|您是谁|你能做什么|你会做什么|你可以做什么|您能做什么|我可以问什么|我能问什么|我能问你什么|我可以问你什么
+|你能回答什么|你能回答什么问题|你能帮我什么|你能帮我吗|可以帮我吗|请帮帮我|帮帮我|帮我|我需要帮助|我有一个问题
+|我有个问题|有哪些文档|有什么文档|你有哪些文档|这里有哪些文档|列出所有文档|你知道什么
+"""
+_GREETINGS_AR = """
+مرحبا|مرحبا بك|مرحبا بكم|أهلا|أهلا وسهلا|اهلا|السلام عليكم|السلام عليكم ورحمة الله
+|السلام عليكم ورحمة الله وبركاته|صباح الخير|مساء الخير|كيف حالك|كيف الحال|تحية طيبة|مرحبًا|مرحباً|أهلًا|أهلاً
+"""
+_THANKS_AR = "شكرا|شكرا لك|شكرا لكم|شكرا جزيلا|شكرا جزيلا لك|ألف شكر|أشكرك|أشكركم|جزاك الله خيرا"
+_HELP_AR = """
+من أنت|ما أنت|ماذا يمكنك أن تفعل|ماذا تستطيع أن تفعل|ماذا يمكنني أن أسأل|ماذا أستطيع أن أسأل
+|عماذا يمكنني أن أسأل|ما الذي يمكنك فعله|ساعدني|هل يمكنك مساعدتي|أحتاج مساعدة|أحتاج إلى مساعدة|لدي سؤال
+|عندي سؤال|ما هي المستندات المتوفرة|ما المستندات المتوفرة|ما هي المستندات الموجودة|اعرض جميع المستندات
+"""
 _FILLERS = """
 there|all|everyone|everybody|team|you|so much|very much|a lot|again|today|please|and|ok|okay|great|perfect|cool|nice
 |bot|assistant|groundwork|for your help|for the help|for that|then|exactly|actually|here|zusammen|alle|bitte|und|sehr
-|dir|ihnen|denn|eigentlich|super|gut|heute|hier|genau|beaucoup
+|dir|ihnen|denn|eigentlich|super|gut|heute|hier|genau|beaucoup|好的|好|请|请问|啊|呀|من فضلك|لو سمحت|جزيلا
 """
 
 
@@ -66,18 +87,22 @@ def _words(text: str) -> frozenset[str]:
 
 
 def _phrases(words: str) -> re.Pattern[str]:
-    """Longest first, so that no phrase leaves the end of another one behind."""
+    """Longest first, so that no phrase leaves the end of another one behind; in Chinese nothing stands between two."""
     known = sorted((phrase.strip() for phrase in words.split("|")), key=len, reverse=True)
-    return re.compile(rf"(?:{'|'.join(map(re.escape, known))})(?!\S)\s*")
+    return re.compile(rf"(?:{'|'.join(map(re.escape, known))})(?:(?!\S)|(?<=[{HAN}]))\s*")
 
 
-_KNOWN: tuple[tuple[Manner, Language, re.Pattern[str]], ...] = (
-    ("help", "en", _phrases(_HELP)),
-    ("help", "de", _phrases(_HELP_DE)),
-    ("thanks", "en", _phrases(_THANKS)),
-    ("thanks", "de", _phrases(_THANKS_DE)),
-    ("greeting", "en", _phrases(_GREETINGS)),
-    ("greeting", "de", _phrases(_GREETINGS_DE)),
+_BY_LANGUAGE: tuple[tuple[Language, str, str, str], ...] = (
+    ("en", _HELP, _THANKS, _GREETINGS),
+    ("de", _HELP_DE, _THANKS_DE, _GREETINGS_DE),
+    ("zh", _HELP_ZH, _THANKS_ZH, _GREETINGS_ZH),
+    ("ar", _HELP_AR, _THANKS_AR, _GREETINGS_AR),
+)
+_MANNERS: tuple[Manner, ...] = ("help", "thanks", "greeting")
+_KNOWN: tuple[tuple[Manner, Language, re.Pattern[str]], ...] = tuple(
+    (manner, language, _phrases(phrases[at]))
+    for at, manner in enumerate(_MANNERS)
+    for language, *phrases in _BY_LANGUAGE
 )
 _KNOWN_FIRST = (*_KNOWN, ("help", "en", _phrases("how does this work")))
 """In a first message; later it asks about what was said before."""
@@ -99,13 +124,15 @@ _BESIDE = _words(
 _QUESTION_WORDS = _words("is are do does can which what who when where how why")
 _GERMAN = _words("nachricht nachrichten siehe sieh lies anhang bitte meine habe")
 _NO_WORD = re.compile(r"[^\w\s'-]+|_+")
+_MARKS = re.compile(r"[\u064b-\u0652\u0640]")
+"""Vowels of Arabic, which some write in a greeting."""
 MAX_CHARACTERS = 120
 
 
-_SAID = "|".join(re.escape(one.strip()) for one in f"{_GREETINGS}|{_GREETINGS_DE}".split("|"))
+_SAID = "|".join(re.escape(one.strip()) for *_, greetings in _BY_LANGUAGE for one in greetings.split("|"))
 _BEFORE_A_QUESTION = re.compile(
-    rf"^(?:(?:(?:hi|hello|hey|hiya|hallo)\b|(?:{_SAID})(?= ?[,!.:;–]))"
-    r"(?: (?:there|all|everyone|team|zusammen)\b)?[\s,!.:;–]*)+(?=\w)",
+    rf"^(?:(?:(?:hi|hello|hey|hiya|hallo)\b|(?:{_SAID})(?= ?[,!.:;–，！。：；、،؛]))"
+    r"(?: (?:there|all|everyone|team|zusammen)\b)?[\s,!.:;–，！。：；、،؛]*(?:请问[，,]?)?)+(?=\w)",
     re.IGNORECASE,
 )
 
@@ -120,7 +147,7 @@ def read_small_talk(message: str, follows: bool = False) -> Overview | None:
     to them, not to what can't be seen here."""
     known = _KNOWN if follows else _KNOWN_FIRST
     may_point = not follows and not message.rstrip().endswith("?")
-    left = " ".join(_NO_WORD.sub(" ", message.lower().replace("’", "'")).split())
+    left = " ".join(_NO_WORD.sub(" ", _MARKS.sub("", message.lower()).replace("’", "'")).split())
     if len(left) > MAX_CHARACTERS:
         return None
     found: list[tuple[Manner, Language]] = []
@@ -140,7 +167,7 @@ def read_small_talk(message: str, follows: bool = False) -> Overview | None:
         return None
     manners = [manner for manner, _ in found]
     manner: Manner = "help" if "help" in manners else "thanks" if "thanks" in manners else "greeting"
-    return Overview(manner, "de" if any(language == "de" for _, language in found) else "en")
+    return Overview(manner, next((language for _, language in found if language != "en"), "en"))
 
 
 def _points_elsewhere(left: str) -> bool:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from agent.text.codes import spaced_codes
-from agent.text.scripts import SIGNS, UNSPACED, algorithm, folded, pieces, stemmer
+from agent.text.scripts import SIGNS, UNSPACED, algorithm, folded, is_piece, pieces, stemmer
 
 _LETTERS = rf"(?:[^\W_{UNSPACED}]|[{SIGNS}])+"
 TOKEN = re.compile(rf"[{UNSPACED}]+|{_LETTERS}(?:(?:[-'’]|(?<=\d)[.,:](?=\d)){_LETTERS})*")
@@ -31,22 +31,44 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-_NUMBER_NAMES = (
+_UP_TO_TWENTY = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
     "seventeen eighteen nineteen twenty"
 )
-_OTHER_NUMBER_NAMES = (
+_NUMBER_NAMES = (
+    (_UP_TO_TWENTY, 0),
     ("zwei drei vier fünf sechs sieben acht neun zehn", 2),
+    ("zwölf dreizehn vierzehn fünfzehn sechzehn siebzehn achtzehn neunzehn zwanzig", 12),
     ("deux trois quatre cinq", 2),
+    ("huit", 8),
+    ("dix", 10),
+    ("douze treize quatorze quinze", 12),
     ("tres cuatro cinco seis siete ocho nueve diez", 3),
+    ("doce trece catorce", 12),
+    ("dieciséis diecisiete dieciocho diecinueve veinte", 16),
+    ("quattro cinque", 4),
+    ("twee drie", 2),
+    ("vijf zes zeven", 5),
+    ("negen tien", 9),
+    ("dois três quatro", 2),
+    ("sete oito", 7),
 )
-"""Those of other languages that mean nothing else in another one, and what the first of each row is."""
-_TENS = {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "ninety": "90", "hundred": "100"}
-NUMBER_WORDS: dict[str, str] = _TENS | {
-    name: str(value)
-    for row, first in ((_NUMBER_NAMES, 0), *_OTHER_NUMBER_NAMES)
-    for value, name in enumerate(row.split(), first)
+"""Of several languages, those that mean nothing else in another one, and what the first of each row is."""
+_TENS = {
+    "20": "vingt venti",
+    "30": "thirty dreißig trente treinta",
+    "40": "forty vierzig quarante cuarenta",
+    "50": "fifty fünfzig cinquante cincuenta",
+    "60": "sixty sechzig soixante sesenta",
+    "70": "siebzig setenta",
+    "80": "achtzig ochenta",
+    "90": "ninety neunzig noventa",
+    "100": "hundred hundert cien cento",
+    "1000": "tausend mille",
 }
+NUMBER_WORDS: dict[str, str] = {
+    name: str(value) for row, first in _NUMBER_NAMES for value, name in enumerate(row.split(), first)
+} | {name: value for value, names in _TENS.items() for name in names.split()}
 
 _CURRENCIES = {"euro": "eur", "euros": "eur", "dollar": "usd", "dollars": "usd"}
 """One writes the word, the other the code."""
@@ -79,14 +101,8 @@ GENERIC: frozenset[str] = _set(
 
 _IRREGULAR = _set("got gotten gave taken took came gone went had made told said began begun saw seen meant")
 
-NEGATIONS: frozenset[str] = _set(
-    """no not never none neither nor without cannot nothing nobody nowhere excluded excludes except prohibited forbidden
-    unavailable nicht kein keine keinem keinen keiner keines nie niemals ohne niet geen zonder pas jamais aucun
-    aucune nunca jamás ningún ninguna não nenhum nenhuma sem nessun nessuna senza"""
-)
 _CAPITAL_INSIDE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 READABLE_DIGITS = 4_000
-_CONTRACTED = re.compile(r"n['’]t\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +220,11 @@ def words(text: str) -> list[str]:
     return [piece for token in TOKEN.findall(text) for piece in pieces(token)]
 
 
+def count_words(text: str) -> float:
+    """How many words a text has, about: of two characters of an unspaced run each other pair is one."""
+    return sum(0.5 if is_piece(word) else 1 for word in words(text))
+
+
 def _written_out(spoken: re.Match[str]) -> str:
     return _times(spoken[1], _TIMES[spoken[2].lower()])
 
@@ -254,27 +275,9 @@ def _opens(text: str, at: int) -> bool:
     return not before or before[-1] in ".!?:•|"
 
 
-def negated(text: str, reach: int = 1) -> frozenset[str]:
-    """The forms of the first `reach` content words after each negation of a text: what it denies."""
-    found: set[str] = set()
-    left = 0
-    for token in TOKEN.findall(_CONTRACTED.sub(" not", text)):
-        if token.lower() in NEGATIONS:
-            left = reach
-        elif left and is_content(token):
-            found |= forms(token)
-            left -= 1
-    return frozenset(found)
-
-
 def spaced(name: str) -> str:
     """The words of a name in a program: `paidLeave_days` as "paid leave days"."""
     return " ".join(_CAPITAL_INSIDE.sub(" ", name).replace("_", " ").replace("-", " ").split()).lower()
-
-
-def is_negated(text: str) -> bool:
-    """Whether a text denies something."""
-    return bool(_CONTRACTED.search(text)) or any(token.lower() in NEGATIONS for token in TOKEN.findall(text))
 
 
 def terms(text: str) -> list[Term]:

@@ -54,3 +54,25 @@ def test_a_summary_is_never_longer_than_its_bound() -> None:
     found = _passages(*(f"{word} " * 60 + "ends." for word in ("alpha", "beta", "gamma", "delta", "epsilon")))
     vectors = [np.eye(5, dtype=np.float32)[at % 5] for at in range(len(found))]
     assert sum(len(one.text) for one in choose(found, vectors, None, 5)) <= MAX_CHARACTERS
+
+
+def test_cosines_that_are_all_high_choose_as_those_that_are_spread() -> None:
+    found = _passages(
+        "The broker of the platform lost its certificate in the night of the outage.",
+        "The broker of the platform lost its certificate during that night of outage.",
+        "Coffee in the canteen of Haldermeer is free for guests on every single day.",
+        "The outage of the platform ended when the broker had a new certificate again.",
+    )
+    spread = [bag_of_stems(passage.text) for passage in found]
+    title = bag_of_stems("Outage of the platform")
+    common, unrelated = np.full(256, 1 / 16, dtype=np.float32), 0.8
+    high = [np.sqrt(unrelated) * common + np.sqrt(1 - unrelated) * (one - one.mean()) for one in (*spread, title)]
+    chosen = choose(found, spread, title, 2)
+    assert [one.text for one in choose(found, high[:-1], high[-1], 2, unrelated)] == [one.text for one in chosen]
+
+
+def test_a_chinese_sentence_tells_by_its_characters() -> None:
+    assert all(
+        map(tells, _passages("图书馆每周二至周日上午九点开放，周一闭馆。", "另一段也介绍图书馆的开放时间和闭馆时间。"))
+    )
+    assert not any(map(tells, _passages("周一闭馆。", "谢谢大家。")))

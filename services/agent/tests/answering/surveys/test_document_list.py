@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import pytest
 from services.agent.tests.answering.answers import degraded, kind_of
 from services.agent.tests.conftest import Bench, content_of
 
-from agent.testing.scripted_answers import hit
+from agent.testing.scripted_answers import ScriptedSearch, hit
 from contracts.models.chat import ChatCompletion
 from servicekit.core.errors import UpstreamFailed
 
@@ -72,3 +73,25 @@ async def test_without_embeddings_words_decide() -> None:
     answer = await bench.ask("Which documents talk about travel?", groundwork={"include": ["receipt"]})
     assert _cited(answer) == ["expenses-policy"]
     assert "embeddings_unavailable" in degraded(answer)
+
+
+PUMP = hit("Die Pumpe hat zwei Jahre Garantie. Das Öl wird jährlich gewechselt.", "pumpe", title="Handbuch")
+OVEN = hit("Auf den Ofen geben wir keine Garantie.", "ofen", rank=1, title="Ofen")
+
+
+@pytest.mark.parametrize(
+    ("question", "first"),
+    [
+        ("Welche Dokumente sprechen über Garantie?", "Diese Dokumente in 'handbook' sagen etwas über „Garantie“:"),
+        ("哪些文档提到了质保？", "'handbook'中有一个文档提到了“质保”："),
+    ],
+)
+async def test_documents_in_another_language_are_compared_by_the_model_that_found_them(
+    question: str, first: str
+) -> None:
+    hits = (PUMP, OVEN, hit("水泵的质保期为两年。", "shuibeng", rank=2, title="水泵手册"))
+    bench = Bench(hits=hits)
+    bench.search = ScriptedSearch(hits, embedding_model="many-tongues", unrelated_cosine=0.1)
+    answer = await bench.ask(question)
+    assert content_of(answer).splitlines()[0] == first
+    assert set(bench.models.embedded_by) == {("many-tongues", "query"), ("many-tongues", "passage")}

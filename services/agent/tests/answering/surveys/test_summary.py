@@ -3,7 +3,7 @@ from __future__ import annotations
 from services.agent.tests.answering.answers import kind_of
 from services.agent.tests.conftest import LEAVE_QUESTION, Bench, content_of
 
-from agent.testing.scripted_answers import hit
+from agent.testing.scripted_answers import ScriptedSearch, hit
 from contracts.models.chat import ChatCompletion
 from contracts.retrieval.search import Hit
 
@@ -92,3 +92,17 @@ async def test_an_ordinary_question_makes_one_search_as_before() -> None:
     bench = Bench()
     await bench.ask(LEAVE_QUESTION)
     assert len(bench.search.requests) == 1
+
+
+async def test_a_document_in_another_language_is_summed_up_by_the_model_that_found_it() -> None:
+    text = (
+        "Das Schwimmbad im Park öffnet im Sommer jeden Tag um acht Uhr morgens für alle Gäste. "
+        "Der Eintritt in das Schwimmbad kostet für Erwachsene vier Euro und für Kinder zwei Euro. "
+        "Das Schwimmbad wird bei jedem Gewitter geräumt und erst eine Stunde danach wieder geöffnet."
+    )
+    hits = _document("bad", "Schwimmbad", text)
+    bench = Bench(hits=hits)
+    bench.search = ScriptedSearch(hits, embedding_model="many-tongues", unrelated_cosine=0.5)
+    answer = await bench.ask("Fasse Schwimmbad zusammen")
+    assert content_of(answer).startswith("„Schwimmbad“ kurz gefasst:\n- Das Schwimmbad im Park")
+    assert set(bench.models.embedded_by) == {("many-tongues", "query"), ("many-tongues", "passage")}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from agent.grounding.extraction import LEANS_BACK
 from agent.ports import Vector
 from agent.relevance.passages import Passage
-from agent.text.words import is_content, words
+from agent.text.words import count_words, is_content, words
 
 MIN_WORDS = 8
 MAX_CHARACTERS = 1_400
@@ -39,7 +39,7 @@ def tells(passage: Passage) -> bool:
     """Whether a passage is a sentence that can stand alone: no heading, row, header or page line, nothing that leans
     on the sentence before it."""
     text = passage.text.strip()
-    if passage.unit.kind not in ("sentence", "item") or len(words(text)) < MIN_WORDS or text.endswith((":", ",")):
+    if passage.unit.kind not in ("sentence", "item") or count_words(text) < MIN_WORDS or text.endswith((":", ",")):
         return False
     if _PAGE_LINE.search(text) or LEANS_BACK.match(text) or _ABOUT_ITSELF.match(text):
         return False
@@ -49,19 +49,25 @@ def tells(passage: Passage) -> bool:
 
 
 def choose(
-    found: Sequence[Passage], vectors: Sequence[Vector] | None, title: Vector | None, count: int
+    found: Sequence[Passage],
+    vectors: Sequence[Vector] | None,
+    title: Vector | None,
+    count: int,
+    unrelated: float = 0.0,
 ) -> list[Passage]:
     """The `count` passages that say most, in their old order; by words alone where there are no vectors.
 
-    What a document says most of, what its title names, and what its sections begin with counts for a passage.
+    What a document says most of, what its title names, and what its sections begin with counts for a passage. Cosines
+    count from the one that their model gives `unrelated` texts.
     """
     if not found:
         return []
     matrix = _unit(np.stack(vectors)) if vectors else _word_vectors(found)
     middle = _unit(matrix.mean(axis=0, keepdims=True))[0]
-    worth = matrix @ middle + np.array([_place(found, at) for at in range(len(found))])
+    unrelated = unrelated if vectors else 0.0
+    worth = _counted(matrix @ middle, unrelated) + np.array([_place(found, at) for at in range(len(found))])
     if vectors and title is not None:
-        worth += TITLE * (matrix @ _unit(title[np.newaxis])[0])
+        worth += TITLE * _counted(matrix @ _unit(title[np.newaxis])[0], unrelated)
     chosen: list[int] = []
     size = 0
     closeness = np.zeros(len(found))
@@ -73,7 +79,7 @@ def choose(
         if chosen and size > MAX_CHARACTERS:
             break
         chosen.append(best)
-        closeness = np.maximum(closeness, matrix @ matrix[best])
+        closeness = np.maximum(closeness, _counted(matrix @ matrix[best], unrelated))
     return [found[at] for at in sorted(chosen)]
 
 
@@ -83,8 +89,12 @@ def _place(found: Sequence[Passage], at: int) -> float:
     before = found[at - 1] if at else None
     section = before is None or before.heading != one.heading
     paragraph = before is None or (before.hit, before.unit.block) != (one.hit, one.unit.block)
-    full = min(1.0, len(words(one.text)) / FULL_WORDS)
+    full = min(1.0, count_words(one.text) / FULL_WORDS)
     return LEADS * (at < LEADING) + SECTION * section + PARAGRAPH * paragraph + SAYING * full
+
+
+def _counted(cosines: NDArray[np.float32], unrelated: float) -> NDArray[np.float32]:
+    return (cosines - unrelated) / (1 - unrelated)
 
 
 def _unit(matrix: NDArray[np.float32]) -> NDArray[np.float32]:

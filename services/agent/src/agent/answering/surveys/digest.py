@@ -53,8 +53,10 @@ async def digest(
     if not found:
         return Digest([], read)
     wanted = count or min(MOST, max(LEAST, math.ceil(len(found) / 8)))
+    context.comparison.choose(read[0].title, read[0].text)
     vectors = await compare(context, [read[0].title, *(passage.embedded_text for passage in found)])
-    return Digest(choose(found, vectors[1:] if vectors else None, vectors[0] if vectors else None, wanted), read)
+    rest, title = (vectors[1:], vectors[0]) if vectors else (None, None)
+    return Digest(choose(found, rest, title, wanted, context.comparison.unrelated), read)
 
 
 def write_passages(chosen: Sequence[Passage], writer: Writer) -> None:

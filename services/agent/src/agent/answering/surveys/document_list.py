@@ -60,9 +60,10 @@ async def find_fitting(topic: Question, hits: Sequence[Hit], context: Context) -
         for place in range(len(hits))
         for passage in preselect(topic, [one for one in found if one.rank == place], weights, each)
     ]
+    context.comparison.choose(topic.text, hits[0].text)
     vectors = await compare(context, [topic.text, *(passage.embedded_text for passage in compared)])
-    ranked = first_ranking(topic, compared, vectors)
-    if vectors is not None:
+    ranked = first_ranking(topic, compared, vectors, context.comparison.unrelated)
+    if vectors is not None and context.comparison.by_words:
         await compare(context, [], unknown_words(topic, ranked, context.lexicon))
     weights = term_weights(topic.focus, [one.passage for one in ranked])
     best: dict[tuple[str, str], Passage] = {}
