@@ -153,14 +153,14 @@ class CachedEmbedder:
 
 
 class EngineReranker:
-    """The retriever's `Reranker` over the default reranker of inference in this process, where there is one."""
+    """The retriever's `Reranker` over the rerankers of inference in this process."""
 
     def __init__(self, models: ServedModels) -> None:
         self._models = models
 
-    async def relevance(self, query: str, texts: Sequence[str], token: str) -> Relevance:
+    async def relevance(self, model: str, query: str, texts: Sequence[str], token: str) -> Relevance:
         """A score a text; raises a `ServiceError` when there is no reranker."""
-        ranked = await self._models.rerank("default").ready().rank(query, texts)
+        ranked = await self._models.rerank(model).ready().rank(query, texts)
         return Relevance(list(ranked.scores), ranked.tokens)
 
 

@@ -89,6 +89,7 @@ declare namespace Api {
     prompt?: string | null;
     reader?: string | null;
     rerank?: boolean | null;
+    rerank_model?: string | null;
     rewrite?: "follow_up" | "several" | "hypothetical" | null;
     style?: "short" | "detailed" | null;
     top_k?: number;
@@ -307,6 +308,7 @@ declare namespace Api {
     mode: "hybrid" | "dense" | "sparse";
     name: string;
     rerank: boolean;
+    rerank_model: string | null;
     revision: number;
     vectors: VectorOptions;
   };
@@ -315,6 +317,7 @@ declare namespace Api {
     description?: string | null;
     mode?: "hybrid" | "dense" | "sparse" | null;
     rerank?: boolean | null;
+    rerank_model?: string | null;
   };
   type CollectionCreate = {
     chunking?: ChunkingInput;
@@ -325,6 +328,7 @@ declare namespace Api {
     mode?: "hybrid" | "dense" | "sparse";
     name: string;
     rerank?: boolean;
+    rerank_model?: string | null;
     vectors?: Partial<VectorOptions>;
   };
   type Combination = {
@@ -1822,6 +1826,7 @@ declare namespace Api {
     offset?: number;
     query: string;
     rerank?: boolean | null;
+    rerank_model?: string | null;
   };
   type SearchReply = {
     collection_revision: number;
@@ -1836,6 +1841,7 @@ declare namespace Api {
     embedding_model: string | null;
     embedding_tokens: number;
     embeddings: Record<string, number>;
+    rerank_model: string | null;
     rerank_tokens: number;
   };
   type Session = {
@@ -2152,6 +2158,7 @@ declare namespace Api {
     prompt: string | null;
     reader: string | null;
     rerank: boolean | null;
+    rerank_model: string | null;
     rewrite: "follow_up" | "several" | "hypothetical" | null;
     style: "short" | "detailed" | null;
     top_k: number | null;

@@ -49,8 +49,8 @@ class Bench:
     embedder: HashedEmbedder
     reranker: LexicalReranker
 
-    async def create(self, name: str = "handbook", tenant: str = TENANT, *, rerank: bool = False) -> CollectionRecord:
-        await self.parts.collections.create_collection(tenant, CollectionCreate(name=name, rerank=rerank), "token")
+    async def create(self, name: str = "handbook", tenant: str = TENANT, **wanted: Any) -> CollectionRecord:
+        await self.parts.collections.create_collection(tenant, CollectionCreate(name=name, **wanted), "token")
         return await self.parts.collection_repository.get_collection(tenant, name)
 
     async def put(

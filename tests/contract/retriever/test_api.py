@@ -253,6 +253,7 @@ async def test_a_collection_is_changed_within_its_tenant_only(client: httpx2.Asy
     changed = await client.patch("/v1/collections/handbook", json={"rerank": True})
     assert Collection.model_validate_json(changed.content).rerank
     assert (await client.patch("/v1/collections/handbook", json={})).status_code == 422
+    assert (await client.patch("/v1/collections/handbook", json={"rerank_model": ""})).status_code == 422
     other = {"Authorization": f"Bearer {tokens.token('globex')}"}
     away = await client.patch("/v1/collections/handbook", json={"rerank": False}, headers=other)
     _error(away, 404, "collection_not_found")

@@ -54,6 +54,10 @@ async def test_ingest_drives_the_retriever_through_its_client(index: RetrieverIn
     assert (await index.bind_collection(token, "handbook", ModelBinding(text="Der Text."))).embedding_model == "hashed"
     changed = await index.update_collection(token, "handbook", CollectionChange(rerank=True))
     assert (changed.rerank, changed.revision) == (True, made.revision + 1)
+    named = await index.update_collection(token, "handbook", CollectionChange(rerank_model="reader+handbook"))
+    assert (named.rerank, named.rerank_model) == (True, "reader+handbook")
+    back = await index.update_collection(token, "handbook", CollectionChange(rerank_model="default"))
+    assert (back.rerank, back.rerank_model) == (True, None)
     texts = [f"Paragraph {at} of the handbook." for at in range(100)]
     indexed = await index.put_chunks(token, "handbook", "d", 1, _batch(texts), 1)
     assert (indexed.embedded, indexed.reused) == (100, 0)

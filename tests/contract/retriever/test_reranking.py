@@ -55,7 +55,7 @@ class TestInference(RerankerConformance):
 async def test_without_a_rerank_model_the_error_says_so(tmp_path: Path) -> None:
     async with running_inference(tmp_path, [EMBEDDING]) as inference:
         with pytest.raises(ServiceError) as missing:
-            await _reranker(inference).relevance("red car", TEXTS, inference.token)
+            await _reranker(inference).relevance("default", "red car", TEXTS, inference.token)
     assert (missing.value.http_status, missing.value.code) == (404, "no_reranker")
 
 
@@ -82,7 +82,7 @@ async def test_an_answer_without_a_usable_score_for_each_text_is_an_error(result
         async with open_session() as session:
             reranker = InferenceReranker(Peer("inference", url, session), 10)
             with pytest.raises(ServiceError) as wrong:
-                await reranker.relevance("red car", ["one", "two"], "token")
+                await reranker.relevance("default", "red car", ["one", "two"], "token")
     assert wrong.value.http_status == 502
 
 
@@ -98,7 +98,7 @@ async def test_a_call_that_is_left_closes_its_connection() -> None:
     async with await asyncio.start_server(never_answer, "127.0.0.1", 0) as server, open_session() as session:
         port = server.sockets[0].getsockname()[1]
         reranker = InferenceReranker(Peer("inference", f"http://127.0.0.1:{port}", session), PATIENCE_SECONDS)
-        call = asyncio.create_task(reranker.relevance("red car", TEXTS, "token"))
+        call = asyncio.create_task(reranker.relevance("default", "red car", TEXTS, "token"))
         async with asyncio.timeout(PATIENCE_SECONDS):
             await arrived.wait()
             call.cancel()

@@ -53,6 +53,7 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
             {**CHAT, "model": "default"},
             {**rag[1], "stream": True},
             {**CHAT, "model": TUNED},
+            {**rag[1], "groundwork": {"rerank_model": TUNED}},
         ],
         "POST /v1/completions": [{"model": "default", "prompt": "The wombat password is", "max_tokens": 4}],
         "POST /v1/responses": [
@@ -68,12 +69,16 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
         "POST /v1/rerank": [{"query": "wombat", "documents": ["x"]}],
         "POST /v2/rerank": [{"query": "wombat", "documents": ["x"]}],
         "POST /v1/collections": [{"name": VAULT}, {"name": SHARED}],
-        "PATCH /v1/collections/{name}": [{"description": "Mine now."}, {"rerank": True}],
+        "PATCH /v1/collections/{name}": [{"description": "Mine now."}, {"rerank": True}, {"rerank_model": TUNED}],
         "POST /v1/collections/{name}/documents": [document, {"text": TEXT, "document_id": "third-dossier"}],
         "POST /v1/collections/{name}/documents:batch": [{"documents": [document]}],
         "POST /v1/collections/{name}/search": [
             {"query": "wombat password", "limit": 100, **options}
-            for options in ({}, *({"filter": one, "mode": mode} for one in filters() for mode in ("hybrid", "sparse")))
+            for options in (
+                {},
+                {"rerank_model": TUNED},
+                *({"filter": one, "mode": mode} for one in filters() for mode in ("hybrid", "sparse")),
+            )
         ],
         "POST /v1/collections/{name}/documents/{id}/summary": [{}, {"sentences": 12}],
         "POST /v1/collections/{name}/reindex": [{}, {"language": "de"}],

@@ -37,6 +37,7 @@ class Collections:
         vectors: VectorOptions | None = None,
         mode: SearchMode = "hybrid",
         rerank: bool = False,
+        rerank_model: str | None = None,
     ) -> Collection:
         """A new collection; raises `ApiError` 409 `collection_exists`."""
         return self.make(
@@ -49,6 +50,7 @@ class Collections:
                 vectors=vectors or VectorOptions(),
                 mode=mode,
                 rerank=rerank,
+                rerank_model=rerank_model,
             )
         )
 
@@ -85,9 +87,12 @@ class Collections:
         description: str | None = None,
         mode: SearchMode | None = None,
         rerank: bool | None = None,
+        rerank_model: str | None = None,
     ) -> Collection:
         """Change how a collection is described and searched; raises `ApiError` 404."""
-        body = CollectionChange.model_construct(description=description, mode=mode, rerank=rerank)
+        body = CollectionChange.model_construct(
+            description=description, mode=mode, rerank=rerank, rerank_model=rerank_model
+        )
         return self._connection.model(
             operations.UPDATE_COLLECTION, name, json=body.model_dump(mode="json", exclude_none=True)
         )

@@ -118,6 +118,7 @@ class Groundwork:
         filter: Filter | None = None,  # noqa: A002  # the API's word
         mode: SearchMode | None = None,
         rerank: bool | None = None,
+        rerank_model: str | None = None,
         group_by: Literal["document"] | None = None,
         min_score: float | None = None,
         neighbours: int = 0,
@@ -130,6 +131,7 @@ class Groundwork:
             filter=filter,
             mode=mode,
             rerank=rerank,
+            rerank_model=rerank_model,
             group_by=group_by,
             min_score=min_score,
             neighbours=neighbours,

@@ -49,6 +49,7 @@ def test_a_collection_needs_no_more_than_a_name() -> None:
         "language": "auto",
         "vectors": {"quantization": "none", "on_disk": False},
         "mode": "hybrid",
+        "rerank_model": None,
         "rerank": False,
         "delete_records": False,
     }

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from services.gateway.tests.callers import Caller
 from services.gateway.tests.inner_services import Streamed
-from services.gateway.tests.installation import ACTOR, CHAT, OTHER, READER, Installation
+from services.gateway.tests.installation import ACTOR, CHAT, OTHER, READER, RERANKER, Installation
 
 from contracts.models.catalog import MAX_COLLECTIONS
 from contracts.models.routes import RouteSpec
@@ -88,6 +88,23 @@ async def test_the_reader_that_an_answer_is_to_have_is_one_that_its_key_sees(ins
     await _ask(installation, model="rag:a", groundwork={"reader": "reads+a"})
     (asked,) = installation.agent.asked_for(PATH)
     assert asked.json["groundwork"]["reader"] == "reads+a"
+
+
+async def test_the_rerank_model_that_an_answer_is_to_have_is_one_that_its_key_sees(installation: Installation) -> None:
+    tuned = RERANKER.model_copy(update={"id": "reads+a", "tenant": "acme"})
+    installation.offer(CHAT, READER, tuned)
+    for named, key, error in (
+        ("reads", None, WrongModelKind),
+        ("gone", None, ModelNotFound),
+        ("default", None, ModelNotFound),
+        ("reads+a", _key(models=("m",)), ModelNotFound),
+    ):
+        with pytest.raises(error):
+            await _ask(installation, key, model="rag:a", groundwork={"rerank_model": named})
+    assert installation.agent.asked_for(PATH) == []
+    await _ask(installation, model="rag:a", groundwork={"rerank_model": "reads+a"})
+    (asked,) = installation.agent.asked_for(PATH)
+    assert asked.json["groundwork"]["rerank_model"] == "reads+a"
 
 
 async def test_a_plain_models_answer_passes_and_is_given_again_to_the_same_question(

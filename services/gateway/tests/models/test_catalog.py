@@ -65,6 +65,16 @@ def test_a_key_limited_to_models_sees_and_uses_only_those() -> None:
         models.resolve("default", "chat", limited)
 
 
+def test_a_ranking_by_a_reading_model_costs_what_that_does_and_is_nobody_s_default() -> None:
+    reader = ModelInfo(id="reads", kind="reading", price=PRICE)
+    tuned = TUNED.model_copy(update={"parent": "reads", "method": "rerank"})
+    models = Models.of([reader, ModelInfo(id="reads+a", kind="rerank", tenant="acme", tuned=tuned)])
+    assert models.price("reads+a") == PRICE
+    assert models.resolve("reads+a", "rerank", KEY).id == "reads+a"
+    with pytest.raises(ModelNotFound):
+        models.resolve("default", "rerank", KEY)
+
+
 TUNED = TunedFrom(parent="m", job="j", digest="sha256:a", method="supervised", training_set="set:s@1")
 OWN = ModelInfo(id="m+acme.s", kind="chat", tenant="acme", tuned=TUNED)
 HIDDEN = ModelInfo(id="m+acme.j", kind="chat", tenant="acme", tuned=TUNED.model_copy(update={"stage": "candidate"}))

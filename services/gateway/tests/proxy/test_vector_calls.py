@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from services.gateway.tests.callers import Caller
-from services.gateway.tests.installation import ASYMMETRIC, EMBEDDER, READER, Installation
+from services.gateway.tests.installation import ASYMMETRIC, CHAT, EMBEDDER, READER, RERANKER, Installation
 
 from contracts.models.catalog import ModelInfo, ModelPrice
 from gateway.auth.errors import CollectionNotAllowed, NotYours
@@ -141,6 +141,33 @@ async def test_a_search_is_charged_for_its_query_and_its_rerank_and_metadata_tha
     (row,) = await installation.rows()
     assert (row["embedding_tokens"], row["prompt_tokens"], row["cost_nano_usd"]) == (3, 20, 23_000)
     assert row["model"] == "e"
+
+
+TUNED = ModelInfo(id="r+a", kind="rerank", tenant="acme")
+
+
+async def test_a_search_is_charged_for_the_rerank_model_that_it_names_or_its_collection_does(
+    installation: Installation,
+) -> None:
+    dear = TUNED.model_copy(update={"price": ModelPrice(prompt_usd_per_million=7)})
+    installation.offer(EMBEDDER, RERANKER, dear)
+    used = {"embedding_tokens": 0, "rerank_tokens": 20, "rerank_model": "r+a"}
+    installation.retriever.answers("/v1/search", {"hits": [], "usage": used})
+    await _search(installation, "handbook", rerank_model="r+a")
+    (asked,) = installation.retriever.asked
+    assert asked.json["rerank_model"] == "r+a"
+    assert [row["cost_nano_usd"] for row in await installation.rows()] == [140_000]
+
+
+async def test_a_search_names_a_rerank_model_that_its_key_sees(installation: Installation) -> None:
+    installation.offer(CHAT, EMBEDDER, RERANKER, TUNED)
+    with pytest.raises(ModelNotFound):
+        await _search(installation, "handbook", rerank_model="gone")
+    with pytest.raises(ModelNotFound):
+        await _search(installation, "handbook", _key(models=("m",)), rerank_model="r+a")
+    with pytest.raises(WrongModelKind):
+        await _search(installation, "handbook", rerank_model="e")
+    assert installation.retriever.asked == []
 
 
 async def test_a_search_with_a_model_whose_price_nobody_knows_has_no_known_cost(installation: Installation) -> None:

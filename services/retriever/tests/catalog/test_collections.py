@@ -24,6 +24,17 @@ async def test_a_change_shows_raises_the_revision_and_leaves_the_rest(bench: Ben
         await bench.parts.collection_repository.update_collection(TENANT, "handbook", CollectionChange(rerank=False))
 
 
+async def test_a_rerank_model_is_named_replaced_and_the_default_one_again(bench: Bench) -> None:
+    made = await bench.create(rerank_model="reader+handbook")
+    assert made.rerank_model == "reader+handbook"
+    for named, kept in (("other", "other"), (None, "other"), ("default", None)):
+        change = CollectionChange(rerank_model=named, description="Rules")
+        changed = await bench.parts.collection_repository.update_collection(TENANT, "handbook", change)
+        assert changed.rerank_model == kept
+    (shown,) = await bench.parts.collection_repository.describe_collections([changed])
+    assert shown.rerank_model is None
+
+
 async def test_the_same_name_is_free_in_another_tenant(bench: Bench) -> None:
     await bench.create()
     await bench.create(tenant="globex")

@@ -66,7 +66,7 @@ async def test_scores_come_in_the_order_of_the_texts_and_each_has_one() -> None:
     results = [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.1}]
     reply = RerankReply.model_validate({"id": "r", "model": "m", "results": results, "usage": {"total_tokens": 5}})
     reranker = InferenceReranker(cast("Peer", FakePeer(reply)), 1.0)
-    relevance = await reranker.relevance("q", ["a", "b"], "token")
+    relevance = await reranker.relevance("default", "q", ["a", "b"], "token")
     assert (relevance.scores, relevance.tokens) == ([0.1, 0.9], 5)
     with pytest.raises(UpstreamFailed):
-        await reranker.relevance("q", ["a", "b", "c"], "token")
+        await reranker.relevance("default", "q", ["a", "b", "c"], "token")

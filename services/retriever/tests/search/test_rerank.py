@@ -19,8 +19,10 @@ WORDS = ["harbour", "lantern", "meadow", "copper", "violin", "glacier", "saffron
 QUERY = "zebra lantern harbour"
 
 
-async def _fill(bench: Bench, name: str = "handbook", *, rerank: bool = False, documents: int = 10) -> None:
-    record = await bench.create(name, rerank=rerank)
+async def _fill(
+    bench: Bench, name: str = "handbook", *, rerank: bool = False, rerank_model: str | None = None, documents: int = 10
+) -> None:
+    record = await bench.create(name, rerank=rerank, rerank_model=rerank_model)
     chance = random.Random(name)
     for at in range(documents):
         texts = [" ".join(chance.choices(WORDS, k=chance.randint(3, 25))) for _ in range(chance.randint(1, 6))]
@@ -49,7 +51,7 @@ def _hit(number: int, score: float, text: str) -> Hit:
 async def test_relevance_is_stretched_over_the_scores_and_averaged_with_them() -> None:
     hits = [_hit(0, 0.9, "lantern"), _hit(1, 0.8, "none"), _hit(2, 0.5, "lantern harbour"), _hit(3, 0.4, "behind")]
     reranking = RerankStage(LexicalReranker(), depth=3, seconds=1, weight=0.75)
-    reordered = await reranking.rerank("lantern harbour", hits, "token")
+    reordered = await reranking.rerank("default", "lantern harbour", hits, "token")
     assert [(hit.chunk_id, round(hit.score, 9)) for hit in reordered.hits] == [
         ("2", 0.8),  # 0.25 · 0.5 + 0.75 · 0.9, as it is the most relevant
         ("0", 0.75),  # 0.25 · 0.9 + 0.75 · 0.7, as it is half as relevant
@@ -126,6 +128,24 @@ async def test_a_search_that_says_nothing_is_reranked_if_all_its_collections_are
     reply = await bench.search(QUERY, ["first", "second"], rerank=asked)
     assert (reply.hits[0].scores.rerank is not None) is reranked
     assert len(bench.reranker.calls) == reranked
+
+
+@pytest.mark.parametrize(("first", "second", "asked", "by"), [
+    (None, None, {"rerank": True}, "default"),
+    ("own", "own", {"rerank": True}, "own"),
+    ("own", None, {"rerank": True}, "default"),
+    ("own", "own", {"rerank_model": "tuned"}, "tuned"),
+    ("own", "own", {"rerank_model": "default"}, "default"),
+    ("own", "own", {"rerank_model": "tuned", "rerank": False}, None),
+])  # fmt: skip
+async def test_the_model_that_a_search_names_reranks_it_else_that_of_all_its_collections(
+    bench: Bench, *, first: str | None, second: str | None, asked: dict[str, Any], by: str | None
+) -> None:
+    await _fill(bench, "first", rerank_model=first, documents=3)
+    await _fill(bench, "second", rerank_model=second, documents=3)
+    usage = (await bench.search(QUERY, ["first", "second"], **asked)).usage
+    assert bench.reranker.models == ([] if by is None else [by])
+    assert usage.rerank_model == (None if by == "default" else by)
 
 
 async def test_out_of_time_hits_stay_as_they_were_found_and_the_call_is_given_up(bench: Bench) -> None:

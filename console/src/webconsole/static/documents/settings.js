@@ -8,6 +8,7 @@ import { changes } from "./uploads.js";
 
 const STRATEGIES = ["auto", "recursive", "markdown", "sentence", "fixed"];
 const MODES = [["hybrid", "by both"], ["dense", "by meaning"], ["sparse", "by words"]];
+const DEFAULT = "default";
 const POLL_MS = 1000;
 const OPEN = new Set(["queued", "running"]);
 
@@ -24,13 +25,23 @@ export function CollectionSettings({ collection }) {
 
 /** @param {{ collection: Api.Collection }} props */
 function Description({ collection }) {
+  const rerankers = useSignal(/** @type {string[]} */ ([]));
+  const reranker = collection.rerank_model ?? DEFAULT;
+
+  useEffect(() => {
+    call("GET", ["models"])
+      .then(({ data }) => (rerankers.value = data.filter((one) => one.kind === "rerank").map((one) => one.id)))
+      .catch(say);
+  }, [collection.name]);
+
   /** @param {SubmitEvent} event */
   async function save(event) {
     event.preventDefault();
     const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
-    const wanted = { description: String(form.get("description")), mode: /** @type {Api.Collection["mode"]} */ (form.get("mode")), rerank: form.get("rerank") === "on", delete_records: form.get("delete_records") === "on" };
+    const wanted = { description: String(form.get("description")), mode: /** @type {Api.Collection["mode"]} */ (form.get("mode")), rerank: form.get("rerank") === "on", rerank_model: String(form.get("rerank_model")), delete_records: form.get("delete_records") === "on" };
+    const known = { ...collection, rerank_model: reranker };
     // What was left as it is may have been changed by somebody else since.
-    const json = Object.fromEntries(Object.entries(wanted).filter(([name, value]) => value !== collection[/** @type {keyof typeof wanted} */ (name)]));
+    const json = Object.fromEntries(Object.entries(wanted).filter(([name, value]) => value !== known[/** @type {keyof typeof wanted} */ (name)]));
     if (!Object.keys(json).length) return say("Nothing was changed.");
     try {
       await call("PATCH", ["collections", collection.name], { json });
@@ -46,6 +57,7 @@ function Description({ collection }) {
       <label>Description <input name="description" maxlength="2000" defaultValue=${collection.description} /></label>
       <label>Searches that don't say so themselves look <select name="mode">${MODES.map(([mode, words]) => html`<option value=${mode} selected=${mode === collection.mode}>${words}</option>`)}</select></label>
       <label><input type="checkbox" name="rerank" defaultChecked=${collection.rerank} /> Rerank searches that don't say so themselves</label>
+      <label>Rerank model <select name="rerank_model">${[...new Set([DEFAULT, reranker, ...rerankers.value])].map((one) => html`<option value=${one} selected=${one === reranker}>${one === DEFAULT ? "the default one" : one}</option>`)}</select></label>
       <label><input type="checkbox" name="delete_records" defaultChecked=${collection.delete_records} /> Delete records of answers with the documents that they quote</label>
       <button>Save</button>
     </form>

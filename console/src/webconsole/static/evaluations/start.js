@@ -104,6 +104,7 @@ function Documents() {
   return html`<fieldset class="limits"><legend>Settings; what is left as it is, is as in a chat</legend>
     <${Pick} label="Search" name="mode" options=${MODES} />
     <${Pick} label="Reranking" name="rerank" options=${RERANK} />
+    <label>Reranked by the model <input name="rerank_model" maxlength="200" placeholder="as the collection does" autocomplete="off" /></label>
     <${Pick} label="Sentences" name="grounding" options=${GROUNDING} />
     <label>Passages, at most <input name="top_k" type="number" min="1" max="50" /></label>
     <label>Worded by the model <input name="worded" list="evaluation-targets" maxlength="200" autocomplete="off" /></label>
@@ -125,7 +126,7 @@ function Wording() {
 function bodyOf(form, set, version) {
   const text = (/** @type {string} */ name) => String(form.get(name) ?? "").trim();
   const numbers = (/** @type {string[]} */ names) => Object.fromEntries(names.filter(text).map((name) => [name, Number(text(name))]));
-  const words = Object.fromEntries(["mode", "grounding", "reader", "prompt"].filter(text).map((name) => [name, text(name)]));
+  const words = Object.fromEntries(["mode", "grounding", "reader", "rerank_model", "prompt"].filter(text).map((name) => [name, text(name)]));
   const groundwork = { ...words, ...numbers(["top_k"]), ...(text("rerank") && { rerank: text("rerank") === "yes" }), ...(text("worded") && { model: text("worded") }) };
   return {
     question_set: set,

@@ -13,7 +13,7 @@ from contracts.core.base import Count, Reply, Request
 from contracts.core.values import Passed, Text, unlike
 from contracts.models.citations import Annotation, FieldCitation
 from contracts.models.receipts import Receipt
-from contracts.retrieval.search import Filter, SearchMode
+from contracts.retrieval.search import Filter, RerankModel, SearchMode
 
 Grounding = Literal["strict", "annotate", "off"]
 AnswerKind = Literal["generated", "extractive", "abstained"]
@@ -29,6 +29,9 @@ class AnswerOptions(Request):
     mode: SearchMode | None = None
     """Null: as the collection says, and of several that differ `hybrid`."""
     rerank: bool | None = None
+    rerank_model: RerankModel | None = None
+    """The rerank model that orders what was found, such as a tuned one; with it the hits are reranked unless `rerank`
+    says otherwise."""
     grounding: Grounding | None = None
     style: Style | None = None
     """How much a model says: one sentence, or all that the sources hold. Extractive answers and the packaged model's

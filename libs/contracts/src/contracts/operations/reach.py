@@ -55,7 +55,7 @@ VECTORS = Reach(
 TOKENS = Reach(question=True, spared=frozenset(("model",)))
 """Texts become token ids, maybe by the server that has the model: it gets no more of them than with a chat."""
 TOKEN_IDS = Reach(why="numbers of a vocabulary say nothing, and what they spell goes to nobody but the caller")
-SEARCH = Reach(question=True, answer=True, spared=frozenset(("filter", "mode", "limit")))
+SEARCH = Reach(question=True, answer=True, spared=frozenset(("filter", "mode", "limit", "rerank_model")))
 """The query is embedded; what is found is text of documents."""
 MCP = Reach(question=True, answer=True, spared=frozenset(("jsonrpc", "id", "method")))
 """`ask` and `search`; all messages of the protocol alike."""

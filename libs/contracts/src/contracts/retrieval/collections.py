@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from contracts.core.base import Count, Line, Name, Reply, Request, Timestamp
-from contracts.retrieval.search import SearchMode
+from contracts.retrieval.search import RerankModel, SearchMode
 
 ChunkingStrategy = Literal["auto", "recursive", "markdown", "sentence", "fixed"]
 
@@ -65,6 +65,8 @@ class CollectionCreate(Request):
     """How searches look that don't say so themselves: by meaning, by words, or both."""
     rerank: bool = False
     """Whether searches that don't say so themselves are reranked."""
+    rerank_model: RerankModel | None = None
+    """By which model, such as one that was tuned for it; null means the default one."""
     delete_records: bool = False
     """Whether records of answers go with a document that they hold passages of, when it is deleted."""
 
@@ -85,11 +87,13 @@ class CollectionChange(Request):
     """Whether searches that don't say so themselves are reranked; switch it on where `groundwork eval` shows a gain."""
     delete_records: bool | None = None
     """Whether records of answers go with a document that they hold passages of, when it is deleted."""
+    rerank_model: RerankModel | None = None
+    """The rerank model; `default` means the default one again."""
 
     @model_validator(mode="after")
     def _some_change(self) -> CollectionChange:
-        if all(value is None for value in (self.description, self.mode, self.rerank, self.delete_records)):
-            raise ValueError("give at least one of description, mode, rerank, delete_records")
+        if not self.model_dump(exclude_none=True):
+            raise ValueError(f"give at least one of {', '.join(type(self).model_fields)}")
         return self
 
 
@@ -138,6 +142,7 @@ class Collection(Reply):
     vectors: VectorOptions = VectorOptions()
     mode: SearchMode = "hybrid"
     rerank: bool = False
+    rerank_model: str | None = None
     delete_records: bool = False
     documents: Count = 0
     chunks: Count = 0

@@ -88,6 +88,10 @@ class Filter(Request):
     must_not: Annotated[list[Condition], Field(max_length=64)] = Field(default_factory=list)
 
 
+DEFAULT_MODEL = "default"
+RerankModel = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
 class SearchOptions(Request):
     """Body of the public `POST /v1/collections/{name}/search`."""
 
@@ -98,6 +102,10 @@ class SearchOptions(Request):
     mode: SearchMode | None = None
     """By meaning, by words, or both; null: as the collection says, and of several that differ `hybrid`."""
     rerank: bool | None = None
+    """Whether a rerank model orders the hits; unsaid, as the collection says."""
+    rerank_model: RerankModel | None = None
+    """Which one, such as a tuned one; with it the hits are reranked unless `rerank` says otherwise. Unsaid, the
+    collection's, or else the default one."""
     group_by: Literal["document"] | None = None
     min_score: Annotated[float, Field(allow_inf_nan=False)] | None = None
     neighbours: Annotated[int, Field(ge=0, le=3)] = 0
@@ -150,6 +158,14 @@ class Hit(Reply):
     neighbours: list[Neighbour] = Field(default_factory=list)
     """In the document's order, if the request asks for them; each chunk comes once in a reply, as hit or neighbour."""
 
+    @property
+    def titled(self) -> str:
+        """What a rerank model reads: title and headings, as they were embedded with it, then the text."""
+        path = self.heading_path
+        names = path if path and path[0] == self.title else [self.title, *path]
+        header = " > ".join(name for name in names if name)
+        return f"{header}\n{self.text}" if header else self.text
+
 
 class SearchUsage(Reply):
     """Metered work of one search, also of what failed later.
@@ -162,6 +178,8 @@ class SearchUsage(Reply):
     embedding_model: str | None = None
     embeddings: dict[str, Count] = Field(default_factory=dict)
     rerank_tokens: Count = 0
+    rerank_model: str | None = None
+    """The one that was named, for the search or its collections; null for the default one."""
 
 
 class SearchReply(Reply):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -29,7 +30,7 @@ from gateway.dependencies import Dependencies
 from gateway.guardrails.answer_observer import GuardrailObserver
 from gateway.guardrails.screen import Screen
 from gateway.limits.max_usage import AssumedTokens, chat_max_usage, search_max_usage
-from gateway.models.catalog import DEFAULT
+from gateway.models.catalog import DEFAULT, PlainKind
 from gateway.models.errors import ModelNotFound
 from gateway.proxy.paths import is_name
 from gateway.records.recording import Recording, RecordObserver, begin_recording
@@ -41,6 +42,9 @@ from gateway.usage.meter import MeteredCall
 from gateway.usage.token_counter import ChatCount
 from servicekit.core.errors import InvalidRequest
 from servicekit.web.json_bodies import off_loop, validated
+
+_NAMED_BESIDE: Mapping[str, PlainKind] = {"reader": "reading", "rerank_model": "rerank"}
+"""Models that the options of an answer from documents name, with their kinds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +174,7 @@ async def _resolve_target(deps: Dependencies, call: MeteredCall, request: ChatRe
         plan = plan_for(request.model, models, routes, principal, assignment)
         return ResolvedTarget(tuple(model.id for model in plan.first), fingerprints, variant=variant)
     collections = tuple(collections_of(request.model, principal))
-    await _check_reader(deps, call, request.groundwork)
+    await _check_models(deps, call, request.groundwork)
     helpers = tuple(model.id for model in models.by_name.values() if model.kind != "chat")
     wanted = request.groundwork.model if request.groundwork is not None else None
     if wanted is None and models.only("chat") is None:
@@ -179,15 +183,16 @@ async def _resolve_target(deps: Dependencies, call: MeteredCall, request: ChatRe
     return ResolvedTarget(tuple(model.id for model in plan.first), fingerprints, collections, helpers, variant)
 
 
-async def _check_reader(deps: Dependencies, call: MeteredCall, options: AnswerOptions | None) -> None:
-    """Raises `ModelNotFound`, `WrongModelKind` or `NoReader` for a reader that the key may not name. One that the route
-    of the call names is for whoever may use the route."""
-    if options is None or options.reader is None:
-        return
+async def _check_models(deps: Dependencies, call: MeteredCall, options: AnswerOptions | None) -> None:
+    """Raises `ModelNotFound`, `WrongModelKind`, `NoReader` or `NoReranker` for a reader, or a rerank model, that the
+    key may not name. One that the route of the call names is for whoever may use the route."""
     of_route = call.assignment.target.groundwork if call.assignment is not None else None
-    principal = None if of_route is not None and of_route.reader == options.reader else call.principal
-    models = await deps.catalog.models(call.principal.tenant, options.reader)
-    models.resolve(options.reader, "reading", principal)
+    for field, kind in _NAMED_BESIDE.items():
+        named = getattr(options, field, None)
+        if named is not None:
+            principal = None if getattr(of_route, field, None) == named else call.principal
+            models = await deps.catalog.models(call.principal.tenant, named)
+            models.resolve(named, kind, principal)
 
 
 async def answer_from_model(exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question) -> None:
@@ -267,7 +272,7 @@ async def answer_from_documents(exchange: Exchange, deps: Dependencies, call: Me
     options = request.groundwork or AnswerOptions()
     if options.model is not None:
         plan_for(options.model, *await deps.models_and_routes(call.principal.tenant, options.model), call.principal)
-    await _check_reader(deps, call, options)
+    await _check_models(deps, call, options)
     known = await deps.catalog.known(call.principal.tenant)
     await deps.ask(exchange, call, search_max_usage(known, request.question(), len(set(names))))
     show_receipt = "receipt" in options.include

@@ -43,11 +43,14 @@ class Models:
 
     @classmethod
     def of(cls, models: Sequence[ModelInfo]) -> Models:
-        """From inference's answer. An embedding model that works with another one's vectors costs what that one does,
+        """From inference's answer. A model that works with another one's vectors or readings costs what that one does,
         unless it has a price of its own: a search is reckoned by the dearest that there is."""
         by_name = {model.id: model for model in models}
         for model in models:
-            inner = by_name.get(model.embedding_model or "") if model.kind == "embedding" else None
+            below = model.embedding_model if model.kind == "embedding" else None
+            if model.kind in ("reading", "rerank"):
+                below = model.parent
+            inner = by_name.get(below or "")
             if inner is not None and model.price is None:
                 by_name[model.id] = model.model_copy(update={"price": inner.price})
         return cls(by_name)

@@ -132,6 +132,9 @@ async def search_collection(exchange: Exchange, deps: Dependencies, call: Metere
     body = await exchange.body()
     screen = Screen(call.principal.guardrails, SEARCHED)
     options = await screen.question(await parse(SearchOptions, body), len(body))
+    if options.rerank_model is not None:
+        models = await deps.catalog.models(call.principal.tenant, options.rerank_model)
+        models.resolve(options.rerank_model, "rerank", call.principal)
     request = SearchRequest.model_validate({**options.model_dump(exclude_unset=True), "collections": [name]})
     await search(exchange, deps, call, request, screen)
 
@@ -204,7 +207,8 @@ def bill_searched(call: MeteredCall, models: Models, usage: Mapping[str, Any]) -
     for model, tokens in embedded.items():
         call.add_cost(cost_nano_usd(models.price(model), tokens))
     call.tokens.prompt = count(usage, "rerank_tokens")
-    reranker = models.only("rerank")
+    named = usage.get("rerank_model")
+    reranker = models.by_name.get(named) if isinstance(named, str) else models.only("rerank")
     call.add_cost(cost_nano_usd(reranker.price if reranker else None, call.tokens.prompt))
 
 

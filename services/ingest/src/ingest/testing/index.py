@@ -22,6 +22,7 @@ from contracts.retrieval.collections import (
     ShadowIndex,
 )
 from contracts.retrieval.reindex import DocumentRevision, ReindexRequest, Shadow, ShadowPlan, ShadowRequest
+from contracts.retrieval.search import DEFAULT_MODEL
 from servicekit.backup.file import PartWriter
 from servicekit.core.errors import PeerError, ServiceError
 
@@ -76,6 +77,7 @@ class MemoryIndex:
             vectors=wanted.vectors,
             mode=wanted.mode,
             rerank=wanted.rerank,
+            rerank_model=_named(wanted.rerank_model),
             delete_records=wanted.delete_records,
             created_at=datetime.now(UTC),
         )
@@ -105,6 +107,7 @@ class MemoryIndex:
         """404 `collection_not_found`."""
         known = await self.get_collection(token, name)
         update = {**wanted.model_dump(exclude_none=True), "revision": known.revision + 1}
+        update["rerank_model"] = _named(wanted.rerank_model or known.rerank_model)
         self.kept[name] = known.model_copy(update=update)
         return self.kept[name]
 
@@ -335,6 +338,10 @@ class MemoryIndex:
         if revision <= document.fence:
             raise _refused(409, "stale_revision")
         return document
+
+
+def _named(model: str | None) -> str | None:
+    return None if model == DEFAULT_MODEL else model
 
 
 def _refused(status: int, code: str) -> PeerError:

@@ -19,7 +19,7 @@ from contracts.retrieval.collections import (
     ShadowIndex,
     VectorOptions,
 )
-from contracts.retrieval.search import SearchMode
+from contracts.retrieval.search import DEFAULT_MODEL, SearchMode
 from retriever.catalog.generations import BUILDING, DROPPED, Generation, new_row
 from retriever.catalog.tables import collections, documents, generations
 from retriever.errors import CollectionExists, CollectionNotFound
@@ -50,6 +50,7 @@ class CollectionRecord:
     vector_options: dict[str, Any]
     mode: SearchMode
     rerank: bool
+    rerank_model: str | None
     delete_records: bool
     revision: int
     generation: int
@@ -102,6 +103,7 @@ class CollectionRepository:
             "vector_options": wanted.vectors.model_dump(mode="json"),
             "mode": wanted.mode,
             "rerank": wanted.rerank,
+            "rerank_model": named(wanted.rerank_model),
             "delete_records": wanted.delete_records,
             "revision": 0,
             "generation": 1,
@@ -157,10 +159,13 @@ class CollectionRepository:
 
     async def update_collection(self, tenant: str, name: str, wanted: CollectionChange) -> CollectionRecord:
         """Change a collection and raise its revision, as answers may differ; raises `CollectionNotFound`."""
+        changes = wanted.model_dump(exclude_none=True)
+        if wanted.rerank_model is not None:
+            changes["rerank_model"] = named(wanted.rerank_model)
         statement = (
             update(collections)
             .where(collections.c.tenant == tenant, collections.c.name == name, collections.c.state == ACTIVE)
-            .values(revision=collections.c.revision + 1, **wanted.model_dump(exclude_none=True))
+            .values(revision=collections.c.revision + 1, **changes)
             .returning(collections.c.id)
         )
         async with self._database.write() as connection:
@@ -240,6 +245,11 @@ class CollectionRepository:
         return await self._database.read(lambda connection: list(connection.execute(query).scalars()))
 
 
+def named(model: str | None) -> str | None:
+    """A rerank model; none where the default one is meant."""
+    return None if model == DEFAULT_MODEL else model
+
+
 def first_generation(collection_id: str, wanted: CollectionCreate, model: EmbeddingModel) -> Generation:
     """The generation that a collection is made with."""
     return Generation(
@@ -290,6 +300,7 @@ def _to_collection(record: CollectionRecord, counts: RowMapping | None, shadow: 
         vectors=VectorOptions.model_validate(record.vector_options),
         mode=record.mode,
         rerank=record.rerank,
+        rerank_model=record.rerank_model,
         delete_records=record.delete_records,
         documents=0 if counts is None else counts["documents"],
         chunks=0 if counts is None else counts["n"],

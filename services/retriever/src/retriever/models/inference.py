@@ -74,15 +74,15 @@ class InferenceEmbedder:
 
 
 class InferenceReranker:
-    """`Reranker` on inference's default rerank model. Leaving a call closes its connection, and inference stops."""
+    """`Reranker` on inference's rerank models. Leaving a call closes its connection, and inference stops."""
 
     def __init__(self, peer: Peer, seconds: float) -> None:
         self._peer = peer
         self._seconds = seconds
 
-    async def relevance(self, query: str, texts: Sequence[str], token: str) -> Relevance:
+    async def relevance(self, model: str, query: str, texts: Sequence[str], token: str) -> Relevance:
         """A score a text; raises inference's error, 404 `no_reranker` where none is configured."""
-        body = RerankRequest(model="default", query=query, documents=list(texts))
+        body = RerankRequest(model=model, query=query, documents=list(texts))
         reply = await self._peer.call(
             "POST", "/v1/rerank", RerankReply, token=token, body=body, timeout_seconds=self._seconds
         )

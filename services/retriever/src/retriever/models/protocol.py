@@ -76,6 +76,7 @@ class Relevance:
 class Reranker(Protocol):
     """Reads a query together with each text. Leaving a call ends its work; `token` is the caller's delegation token."""
 
-    async def relevance(self, query: str, texts: Sequence[str], token: str) -> Relevance:
-        """A score a text; raises a `ServiceError` when there is no reranker or it can't answer."""
+    async def relevance(self, model: str, query: str, texts: Sequence[str], token: str) -> Relevance:
+        """A score a text, by the rerank model of that name or `default`; raises a `ServiceError` when there is none or
+        it can't answer."""
         ...

@@ -42,14 +42,15 @@ class RerankStage:
     seconds: float
     weight: float
 
-    async def rerank(self, query: str, hits: Sequence[Hit], token: str) -> RerankResult:
-        """The hits of a ranking from its first on, reranked; out of time or without a reranker as they are."""
+    async def rerank(self, model: str, query: str, hits: Sequence[Hit], token: str) -> RerankResult:
+        """The hits of a ranking from its first on, reranked by the model of that name, or `default`; out of time or
+        without a reranker as they are."""
         head = list(hits[: self.depth])
         if not head:
             return RerankResult([])
         try:
             async with asyncio.timeout(self.seconds):
-                relevance = await self.reranker.relevance(query, [_read(hit) for hit in head], token)
+                relevance = await self.reranker.relevance(model, query, [hit.titled for hit in head], token)
         except TimeoutError:
             RERANKS.labels("timeout").inc()
             return RerankResult(list(hits), degraded="rerank_timeout")
@@ -73,14 +74,6 @@ class RerankStage:
             for hit, new, score in zip(head, stretched, relevance.scores, strict=True)
         ]
         return sorted(changed, key=lambda hit: -hit.score)  # stable: equals keep their order
-
-
-def _read(hit: Hit) -> str:
-    """What the model reads of a hit: title and headings, as they were embedded with it, then the text."""
-    path = hit.heading_path
-    names = path if path and path[0] == hit.title else [hit.title, *path]
-    header = " > ".join(name for name in names if name)
-    return f"{header}\n{hit.text}" if header else hit.text
 
 
 def _stretch(scores: Sequence[float], onto: Sequence[float]) -> list[float]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from contracts.retrieval.search import Hit, Scores, SearchMode, SearchReply, SearchRequest, SearchUsage
+from contracts.retrieval.search import DEFAULT_MODEL, Hit, Scores, SearchMode, SearchReply, SearchRequest, SearchUsage
 from retriever.catalog.collections import CollectionRecord, CollectionRepository
 from retriever.catalog.generations import CollectionGone
 from retriever.catalog.revisions import RevisionRepository
@@ -63,6 +63,7 @@ class Query:
     truncated: bool = False
     """Whether a model read only the beginning of the query. The words count whole in any case."""
     rerank_tokens: int = 0
+    rerank_model: str = DEFAULT_MODEL
     reranked: int = 0
     """How many of the first hits are to be reranked: as long as the page reaches into them, all of them."""
     dense: dict[str, list[float]] = field(default_factory=dict)
@@ -88,6 +89,7 @@ class Query:
             embedding_model=models[0] if len(models) == 1 else None,
             embeddings=self.embedded,
             rerank_tokens=self.rerank_tokens,
+            rerank_model=self.rerank_model if self.rerank_tokens and self.rerank_model != DEFAULT_MODEL else None,
         )
 
     @property
@@ -173,6 +175,7 @@ class SearchService:
                 return self._reply(query, records, [])
             query.mode = query.request.mode or _mode_of(searched)
             query.reranked = self._to_rerank(query.request, searched)
+            query.rerank_model = _reranked_by(query.request, searched)
             await self._embed(query, searched)
             try:
                 hits, current = await self._rank(query, searched)
@@ -270,14 +273,16 @@ class SearchService:
 
     def _to_rerank(self, request: SearchRequest, records: Sequence[CollectionRecord]) -> int:
         """How many hits to rerank: as the request says, else only if all its collections are set to it."""
-        wanted = all(record.rerank for record in records) if request.rerank is None else request.rerank
+        wanted = request.rerank
+        if wanted is None:
+            wanted = request.rerank_model is not None or all(record.rerank for record in records)
         return self._rerank_stage.depth if wanted and request.offset < self._rerank_stage.depth else 0
 
     async def _page(self, query: Query, records: Sequence[CollectionRecord], hits: list[Hit]) -> list[Hit]:
         """The page of the hits, which begin at `query.first`; reranked if it reaches into what is to be."""
         if query.reranked:
             with query.stages.timed("rerank"):
-                reordered = await self._rerank_stage.rerank(query.request.query, hits, query.token)
+                reordered = await self._rerank_stage.rerank(query.rerank_model, query.request.query, hits, query.token)
             hits, query.rerank_tokens = reordered.hits, reordered.tokens
             if reordered.degraded:
                 query.degraded.append(reordered.degraded)
@@ -306,6 +311,13 @@ def _mode_of(records: Sequence[CollectionRecord]) -> SearchMode:
     """As all of them say."""
     modes = {record.mode for record in records}
     return modes.pop() if len(modes) == 1 else "hybrid"
+
+
+def _reranked_by(request: SearchRequest, records: Sequence[CollectionRecord]) -> str:
+    """The rerank model that the request names, else the one that all its collections name, else the default one."""
+    of_collections = {record.rerank_model for record in records}
+    only = of_collections.pop() if len(of_collections) == 1 else None
+    return request.rerank_model or only or DEFAULT_MODEL
 
 
 def _about(request: SearchRequest) -> Attributes:

@@ -18,12 +18,14 @@ class LexicalReranker:
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, list[str]]] = []
+        self.models: list[str] = []
         self.failure: ServiceError | None = None
         self.meanwhile: Callable[[], Awaitable[None]] | None = None
         self.abandoned = 0
 
-    async def relevance(self, query: str, texts: Sequence[str], token: str) -> Relevance:
-        """Scores from 0 to 1; a token is a word."""
+    async def relevance(self, model: str, query: str, texts: Sequence[str], token: str) -> Relevance:
+        """Scores from 0 to 1, whatever the model is called; a token is a word."""
+        self.models.append(model)
         self.calls.append((query, list(texts)))
         if self.failure is not None:
             raise self.failure

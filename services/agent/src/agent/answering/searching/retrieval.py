@@ -84,6 +84,7 @@ async def find(conversation: Conversation, query: str, context: Context, **chang
         "filter": options.filter,
         "mode": options.mode,
         "rerank": options.rerank,
+        "rerank_model": options.rerank_model,
         "neighbours": context.settings.neighbours,
     }
     asked = {name: value for name, value in wanted.items() if value is not None}
