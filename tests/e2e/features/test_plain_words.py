@@ -64,6 +64,24 @@ def test_a_plain_question_gets_the_line_that_answers_it(
     assert source in _sources(answer)
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("what does the handbook say about parking?", "64 spaces"),
+        ("is there anything on remote work from abroad?", "Working from countries outside this area is not permitted"),
+        ("what does the policy say about gifts from suppliers", "no gifts from suppliers"),
+    ],
+)
+def test_who_asks_what_is_said_of_a_topic_gets_what_is_said(
+    http: httpx2.Client, handbook: Collection, asked: str, said: str
+) -> None:
+    assert said in _content(_ask(http, asked))
+
+
+def test_a_topic_of_which_nothing_is_said_has_no_answer(http: httpx2.Client, handbook: Collection) -> None:
+    assert _ask(http, "what does the handbook say about dental insurance?")["groundwork"]["abstained"]
+
+
 def test_an_error_code_brings_the_row_of_no_other_code(http: httpx2.Client, handbook: Collection) -> None:
     content = _content(_ask(http, "what does error E06 mean?"))
     assert not re.search(r"\bE(?!06)\d\d\b", content)

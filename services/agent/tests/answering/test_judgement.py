@@ -48,6 +48,15 @@ async def test_an_answer_that_names_a_thing_in_another_spelling_is_given(questio
     assert kind_of(await Bench(hits=(hit(told, title="Handbook"),), says=told).ask(question)) != "abstained"
 
 
+async def test_who_asks_what_is_said_of_a_topic_gets_what_is_said_of_it() -> None:
+    told = "And while we are at it, insulin must cost less than 35 dollars."
+    bench = Bench(settings=AgentSettings(abstain_threshold=1.0), hits=(hit(told, title="Speech"),))
+    answer = await bench.ask("What did the president say about insulin?")
+    assert told in content_of(answer)
+    assert kind_of(await bench.ask("What did the president say about insulin in Denmark?")) == "abstained"
+    assert kind_of(await bench.ask("Who makes insulin?")) == "abstained"
+
+
 async def test_of_a_code_whose_sibling_alone_is_known_nothing_is_said() -> None:
     told = "The Causeway G1 costs EUR 790."
     answer = await Bench(hits=(hit(told, title="Prices"),), says=told).ask("How much does the Causeway G2 cost?")

@@ -13,12 +13,14 @@ from agent.errors import is_policy
 from agent.grounding.support import cosine
 from agent.ports import Vector
 from agent.questions.question import Question
+from agent.questions.topic import topic_of
 from agent.relevance.codes import coded_first, names_unknown
 from agent.relevance.evidence import Evidence, chance_of_answer
 from agent.relevance.lexicon import Lexicon, words_to_compare
 from agent.relevance.passages import Passage, passages
 from agent.relevance.ranking import RECONSIDERED, Scored, preselect, rank, reconsider, term_weights
 from agent.relevance.rows import named_rows_first
+from agent.relevance.topics import spoken_of
 from servicekit.core.errors import ServiceError
 
 log = structlog.get_logger(__name__)
@@ -28,7 +30,7 @@ MAX_WORDS = 192
 
 async def judge(state: AnswerState, context: Context) -> AnswerState:
     """Compare by embeddings, first whole passages, then the words of the best; a reading model, if there is one, has
-    the last word. Abstain below the threshold."""
+    the last word. Abstain below the threshold, but where whatever is said of a topic is asked for and something is."""
     question = Question(state["standalone"])
     found = passages(state["hits"])
     context.comparison.choose(question.text, state["hits"][0].text if state["hits"] else "")
@@ -44,6 +46,9 @@ async def judge(state: AnswerState, context: Context) -> AnswerState:
     settings = context.settings
     least = settings.reader_threshold if evidence.read else settings.abstain_threshold
     abstain = evidence.chance < least or names_unknown(question, found)
+    topic = topic_of(question.text) if abstain and not question.codes else None
+    if topic is not None and (spoken := spoken_of(topic, evidence.ranked, context.lexicon)):
+        evidence, abstain = replace(evidence, ranked=spoken), False
     log.info(
         "evidence judged", chance=round(evidence.chance, 3), read=evidence.read, abstain=abstain, passages=len(found)
     )

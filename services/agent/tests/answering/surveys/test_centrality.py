@@ -22,6 +22,8 @@ def _passages(*sentences: str) -> list[Passage]:
         "Page 3 of 14 of the manual for all the weather stations that we sell",
         "Call the security line.",
         "You must bring all of the following things with you on the first day:",
+        "THE CHAIR: Nobody has asked for a vote of the members on this.",
+        "If I were clever, I would go home before all of this begins.",
         "What do I have to do when the battery of my station is empty?",
     ],
 )
@@ -31,6 +33,15 @@ def test_what_can_not_stand_alone_tells_nothing(text: str) -> None:
 
 def test_a_sentence_of_its_own_tells() -> None:
     assert all(map(tells, _passages("Full-time employees receive 27 days of paid leave in every calendar year.")))
+
+
+def test_of_two_that_say_the_same_the_one_with_names_and_numbers_is_chosen() -> None:
+    found = _passages(
+        "The members of the board met again and spoke of the plans for the next years.",
+        "In 2024 the Board of Osterfenn gave EUR 40,000 for the plans of the next years.",
+    )
+    vectors = [np.ones(2, dtype=np.float32), np.ones(2, dtype=np.float32)]
+    assert choose(found, vectors, None, 1) == [found[1]]
 
 
 def test_the_sentences_that_share_most_are_chosen_in_reading_order() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from agent.grounding.extraction import LEANS_BACK
 from agent.ports import Vector
 from agent.relevance.passages import Passage
-from agent.text.words import count_words, is_content, words
+from agent.text.words import count_words, is_content, terms, words
 
 MIN_WORDS = 8
 MAX_CHARACTERS = 1_400
@@ -24,6 +24,8 @@ LEADS, SECTION, PARAGRAPH = 0.08, 0.1, 0.06
 TITLE = 0.5
 FULL_WORDS, SAYING = 18, 0.2
 """Up to so many words a sentence says the more, the longer it is."""
+FACTS, TELLING = 3, 0.15
+"""Up to so many names and numbers a sentence says the more, the more it has."""
 _HEADER_LINE = re.compile(r"^[\w /-]{1,30}:\s")
 """`Date: 3 November`, as documents begin and mails do."""
 _ABOUT_ITSELF = re.compile(
@@ -32,18 +34,23 @@ _ABOUT_ITSELF = re.compile(
     r"|Stand:|Gültig (?:ab|seit)|Verfasser)"
 )
 """A document's number, owner and dates."""
+_SPEAKER = re.compile(r"^[A-Z][A-Z .]{2,30}:\s")
+"""`THE CHAIR: `, as in minutes taken word for word: what follows answers somebody."""
+_OF_ONESELF = re.compile(r"\b(?:I|I['’](?:m|d|ll|ve)|me|my|ich|mir|mich)\b")
 _PAGE_LINE = re.compile(r"\b(?:page|seite) \d+(?: (?:of|von) \d+)?\b|©|\ball rights reserved\b", re.IGNORECASE)
 
 
 def tells(passage: Passage) -> bool:
     """Whether a passage is a sentence that can stand alone: no heading, row, header or page line, nothing that leans
-    on the sentence before it."""
+    on the sentence before it, no remark of a speaker that names nothing."""
     text = passage.text.strip()
     if passage.unit.kind not in ("sentence", "item") or count_words(text) < MIN_WORDS or text.endswith((":", ",")):
         return False
     if _PAGE_LINE.search(text) or LEANS_BACK.match(text) or _ABOUT_ITSELF.match(text):
         return False
-    if _HEADER_LINE.match(text) and not text.endswith("."):
+    if (_HEADER_LINE.match(text) and not text.endswith(".")) or _SPEAKER.match(text):
+        return False
+    if _OF_ONESELF.search(text) and not _facts(text):
         return False
     return text[-1] in ".!…。！۔।\"”“»«」』)'" or passage.unit.kind == "item"
 
@@ -90,7 +97,13 @@ def _place(found: Sequence[Passage], at: int) -> float:
     section = before is None or before.heading != one.heading
     paragraph = before is None or (before.hit, before.unit.block) != (one.hit, one.unit.block)
     full = min(1.0, count_words(one.text) / FULL_WORDS)
-    return LEADS * (at < LEADING) + SECTION * section + PARAGRAPH * paragraph + SAYING * full
+    facts = min(1.0, _facts(one.text) / FACTS)
+    return LEADS * (at < LEADING) + SECTION * section + PARAGRAPH * paragraph + SAYING * full + TELLING * facts
+
+
+def _facts(text: str) -> int:
+    """How many names and numbers it has."""
+    return sum(term.distinctive for term in terms(text))
 
 
 def _counted(cosines: NDArray[np.float32], unrelated: float) -> NDArray[np.float32]:

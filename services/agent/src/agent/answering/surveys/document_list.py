@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from agent.answering.drafting.writer import Writer
 from agent.answering.judgement import compare, first_ranking, unknown_words
@@ -13,20 +13,15 @@ from agent.answering.verification import finish
 from agent.grounding.citations import Support
 from agent.questions.kind import DocumentList
 from agent.questions.question import Question
-from agent.relevance.lexicon import Lexicon, term_shares, weighted_mean
 from agent.relevance.passages import Passage, passages, readable
-from agent.relevance.ranking import coverage, preselect, term_weights
+from agent.relevance.ranking import preselect, term_weights
+from agent.relevance.topics import named_and_hinted
 from agent.sanitisation.sanitiser import sanitise
-from agent.text.words import Term
 from contracts.retrieval.search import Hit
 
 LOOKED_AT = 24
 """Documents."""
 LISTED = 10
-SAID = 0.75
-"""The share of the topic's very words in a passage, its headings and title from which the document is about it."""
-HINTED, LIKE = 0.4, 0.45
-"""The share in other words, and the cosine, that are enough together."""
 
 
 async def list_documents(kind: DocumentList, state: AnswerState, context: Context) -> AnswerState:
@@ -65,21 +60,12 @@ async def find_fitting(topic: Question, hits: Sequence[Hit], context: Context) -
     ranked = first_ranking(topic, compared, vectors, context.comparison.unrelated)
     if vectors is not None and context.comparison.by_words:
         await compare(context, [], unknown_words(topic, ranked, context.lexicon))
-    weights = term_weights(topic.focus, [one.passage for one in ranked])
     best: dict[tuple[str, str], Passage] = {}
-    own = [one for one in ranked if coverage(topic.focus, weights, one.passage.forms) >= SAID]
-    below = sorted((one for one in ranked if one not in own), key=lambda one: one.passage.unit.start)
-    for one in (*own, *below):  # a heading that names the topic is shown by what stands first below it
-        said = coverage(topic.focus, weights, one.passage.near_forms)
-        hinted = one.feature("cosine") >= LIKE and _share(topic, weights, one.passage, context.lexicon) >= HINTED
-        if said >= SAID or hinted:
-            best.setdefault((one.passage.hit.collection, one.passage.hit.document_id), one.passage)
+    by_name, hinted = named_and_hinted(topic, ranked, context.lexicon)
+    below = sorted(hinted, key=lambda one: one.passage.unit.start)
+    for one in (*by_name, *below):  # a heading that names the topic is shown by what stands first below it
+        best.setdefault((one.passage.hit.collection, one.passage.hit.document_id), one.passage)
     return sorted(best.values(), key=lambda passage: passage.rank)
-
-
-def _share(topic: Question, weights: Mapping[Term, float], passage: Passage, lexicon: Lexicon) -> float:
-    """How much of a topic a passage, its headings and title name, in these or other words."""
-    return weighted_mean(topic.focus, weights, term_shares(topic.focus, passage.in_context, lexicon))
 
 
 def _place(passage: Passage) -> str:
