@@ -6,9 +6,7 @@ import pytest
 from services.gateway.tests.auth.wanted import ADMIN, wanted
 
 from contracts.access.keys import Budget, Limits, TenantCreate
-from gateway.auth.errors import (
-    TenantExists,
-)
+from gateway.auth.errors import TenantDeleting, TenantExists
 from gateway.auth.key_repository import KeyRepository
 from gateway.auth.tenant_repository import TenantRepository
 
@@ -29,3 +27,10 @@ async def test_a_tenants_name_can_be_taken_once(tenants: TenantRepository) -> No
     assert (await tenants.create_tenant(wanted, ADMIN)).limits.requests_per_minute == 3
     with pytest.raises(TenantExists):
         await tenants.create_tenant(wanted, ADMIN)
+
+
+async def test_the_name_of_a_tenant_that_is_being_deleted_is_free_only_afterwards(tenants: TenantRepository) -> None:
+    await tenants.create_tenant(TenantCreate(name="leaving"), ADMIN)
+    await tenants.begin_deletion("leaving", ADMIN)
+    with pytest.raises(TenantDeleting):
+        await tenants.create_tenant(TenantCreate(name="leaving"), ADMIN)

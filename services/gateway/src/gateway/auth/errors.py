@@ -172,7 +172,7 @@ class TenantExists(Conflict):
     code = "tenant_exists"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"There is a tenant '{name}' already.", param="name")
+        super().__init__(f"There is a tenant '{name}' already. Choose another name, or change that one.", param="name")
 
 
 class TenantNotFound(NotFound):

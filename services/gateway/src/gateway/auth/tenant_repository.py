@@ -29,7 +29,7 @@ class TenantRepository:
         self._clock = clock
 
     async def create_tenant(self, wanted: TenantCreate, actor: Actor) -> Tenant:
-        """A new tenant; raises `TenantExists`."""
+        """A new tenant; raises `TenantExists`, or `TenantDeleting` while one of this name goes."""
         now = self._clock.now()
         row = {
             "name": wanted.name,
@@ -41,6 +41,7 @@ class TenantRepository:
         }
         async with self._database.write() as connection:
             if not await insert_missing(self._database, connection, tenants, [row]):
+                await _refuse_deleting(connection, wanted.name)
                 raise TenantExists(wanted.name)
             await note(connection, now, actor, "tenant.create", wanted.name, {})
         return _tenant(row)
@@ -51,9 +52,7 @@ class TenantRepository:
         if await insert_missing(self._database, connection, tenants, [row]):
             await note(connection, now, actor, "tenant.create", name, {})
             return
-        query = select(tenants.c.deleting).where(tenants.c.name == name)
-        if (await connection.execute(query)).scalar_one_or_none():
-            raise TenantDeleting(name)
+        await _refuse_deleting(connection, name)
 
     async def get_tenant(self, name: str) -> Tenant:
         """One tenant; raises `TenantNotFound`."""
@@ -117,6 +116,12 @@ class TenantRepository:
         rows = await self._database.read(rows_of(query))
         more = encode_cursor(rows[limit - 1]["name"]) if len(rows) > limit else None
         return Page[Tenant](data=[_tenant(row) for row in rows[:limit]], next_cursor=more)
+
+
+async def _refuse_deleting(connection: Transaction, name: str) -> None:
+    query = select(tenants.c.deleting).where(tenants.c.name == name)
+    if (await connection.execute(query)).scalar_one_or_none():
+        raise TenantDeleting(name)
 
 
 def _tenant(row: RowMapping | dict[str, Any]) -> Tenant:
