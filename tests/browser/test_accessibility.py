@@ -23,6 +23,8 @@ PAGES = (
     "operations/health",
     "operations/models",
     "operations/jobs",
+    "operations/tenants",
+    "operations/tenants/default",
     "operations/keys",
     "operations/audit",
 )

@@ -208,3 +208,24 @@ def test_operations(window: Any, home: RunningHome) -> None:
     window.get_by_role("heading", name="Models", exact=True).wait_for()
     window.get_by_text("Looking …").first.wait_for(state="detached")
     take(window, "operations")
+
+
+def test_tenants(window: Any, home: RunningHome, http: httpx2.Client) -> None:
+    price = {"prompt_usd_per_million": "900", "completion_usd_per_million": "1800"}
+    model = {"kind": "chat", "engine": "scripted", "context_length": 8000, "source": {}, "price": price}
+    http.put("/v1/models/frontier", json=model).raise_for_status()
+    bounds = {"limits": {"requests_per_minute": 600, "concurrency": 8}, "records": "metadata"}
+    budgets = [{"window": "day", "usd": "0.5"}, {"window": "month", "usd": "2"}]
+    http.post("/v1/tenants", json={"name": "support", **bounds, "budgets": budgets}).raise_for_status()
+    said = [{"role": "user", "content": "What is the limit for a hotel?"}]
+    question = {"model": "frontier", "messages": said, "max_tokens": 20}
+    for name, calls in (("website", 3), ("call centre", 1), ("intern's notebook", 0)):
+        spec = {"name": name, "tenant": "support", "scopes": ["chat", "search"]}
+        headers = {"Authorization": f"Bearer {http.post('/v1/keys', json=spec).raise_for_status().json()['secret']}"}
+        for _ in range(calls):
+            http.post("/v1/chat/completions", json=question, headers=headers).raise_for_status()
+    usage_at_rest(home)
+    window.goto(f"{home.base_url}/console/#/operations/tenants/support")
+    window.get_by_text("All together").wait_for()
+    take(window, "tenants")
+    http.delete("/v1/models/frontier").raise_for_status()

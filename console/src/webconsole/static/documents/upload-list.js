@@ -13,6 +13,7 @@ const STAGES = /** @type {Record<string, string>} */ ({
 export const WAITS = /** @type {Record<string, string>} */ ({
   worker: "waits for a worker", slot: "all workers are busy", tenant_share: "others have their turn", retry: "tries again soon",
   earlier_jobs: "waits for an earlier change", disk: "waits: the disk is full", budget: "waits: the budget is used up",
+  open_calls: "waits for calls that were under way", backup: "waits for a backup",
 });
 
 /** @param {{ collection: string }} props */

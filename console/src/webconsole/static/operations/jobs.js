@@ -65,7 +65,7 @@ function JobRow({ job, act }) {
         ${status === "running" && html`<progress max="1" value=${job.progress} aria-label=${`Progress of ${document || KINDS[kind]}`}></progress>`}</td>
       <td data-label="Since"><time datetime=${job.created_at}>${when(job.finished_at ?? job.started_at ?? job.created_at)}</time></td>
       <td class="actions">
-        ${isOpen && html`<button class="quiet" aria-label=${`Cancel the job of ${document || KINDS[kind]}`} onClick=${() => act(id, "cancel")}>Cancel</button>`}
+        ${isOpen && kind !== "tenant_deletion" && html`<button class="quiet" aria-label=${`Cancel the job of ${document || KINDS[kind]}`} onClick=${() => act(id, "cancel")}>Cancel</button>`}
         ${status === "failed" && html`<button class="quiet" aria-label=${`Retry the job of ${document || KINDS[kind]}`} onClick=${() => act(id, "retry")}>Retry</button>`}
       </td>
     </tr>`;

@@ -2,6 +2,7 @@
 import { call, me } from "../api/client.js";
 import { html, useEffect, useRef, useSignal } from "../app/html.js";
 import { focused } from "../parts/keys.js";
+import { Bounds, NAME, NAMED, boundsIn, changesOf, numberIn, textIn } from "./bounds.js";
 
 const SCOPES = /** @type {Record<string, string>} */ ({
   chat: "ask", documents: "add and delete documents", search: "search and read", agents: "run agents", "agents:write": "make agents and prompts",
@@ -14,12 +15,10 @@ const SCOPES = /** @type {Record<string, string>} */ ({
 const MINUTE_MS = 60_000;
 const USUAL = new Set(["chat", "documents", "search"]);
 const RECORDS = [["", "as its tenant has it"], ["full", "with their words"], ["metadata", "without their words"], ["off", "not at all"]];
-const WINDOWS = /** @type {Api.BudgetInput["window"][]} */ (["day", "month"]);
-const LIMITS = /** @type {const} */ (["requests_per_minute", "tokens_per_minute", "concurrency"]);
-const NAME = "[a-z0-9][a-z0-9_\\-]{0,62}";
 
-/** @param {{ row?: Api.Key, saved: (key: any) => void, cancel: () => void }} props `row`: the key that is changed; without it, a new one is made */
-export function KeyForm({ row, saved, cancel }) {
+/** @param {{ row?: Api.Key, tenant?: string, saved: (key: any) => void, cancel: () => void }} props `row`: the key that is changed; without it, a
+ * new one is made, of this tenant if nobody types another */
+export function KeyForm({ row, tenant, saved, cancel }) {
   const form = useRef(/** @type {HTMLFormElement | null} */ (null));
   const before = useRef(/** @type {FormData | null} */ (null));
   useEffect(() => void (before.current = new FormData(/** @type {HTMLFormElement} */ (form.current))), []);
@@ -33,7 +32,7 @@ export function KeyForm({ row, saved, cancel }) {
     try {
       const now = new FormData(/** @type {HTMLFormElement} */ (form.current));
       saved(row
-        ? await call("PATCH", ["keys", row.id], { json: changesOf(now, /** @type {FormData} */ (before.current), row) })
+        ? await call("PATCH", ["keys", row.id], { json: patchOf(now, /** @type {FormData} */ (before.current), row) })
         : await call("POST", ["keys"], { json: bodyOf(now) }));
     } catch (error) {
       problem.value = /** @type {Error} */ (error).message;
@@ -43,7 +42,7 @@ export function KeyForm({ row, saved, cancel }) {
   return html`
     <form class="editor" ref=${form} onSubmit=${submit} aria-label=${row ? `Change ${row.name}` : "New key"}>
       <label>Name, so that others know what it is for <input name="name" required maxlength="200" autocomplete="off" defaultValue=${row?.name} ref=${row ? focused : null} /></label>
-      ${!row && html`<label>Tenant; a new name makes a new one <input name="tenant" required pattern=${NAME} defaultValue=${me.value?.tenant} autocomplete="off" /></label>`}
+      ${!row && html`<label>Tenant; a new name makes a new one <input name="tenant" required pattern=${NAME} title=${NAMED} defaultValue=${tenant || me.value?.tenant} autocomplete="off" /></label>`}
       <fieldset><legend>It may</legend>
         ${Object.entries(SCOPES).map(([scope, about]) => html`
           <label><input type="checkbox" name="scope" value=${scope} defaultChecked=${row ? row.scopes.some((one) => one === scope) : USUAL.has(scope)} /> ${scope} <span class="hint">${about}</span></label>`)}
@@ -51,11 +50,7 @@ export function KeyForm({ row, saved, cancel }) {
       <fieldset class="limits"><legend>Bounds; empty: none</legend>
         <label>Collections <input name="collections" placeholder=${row?.collections?.length === 0 ? "none at all" : "a, b"} defaultValue=${row?.collections?.join(", ")} /></label>
         <label>Models <input name="models" placeholder=${row?.models?.length === 0 ? "none at all" : "a, b"} defaultValue=${row?.models?.join(", ")} /></label>
-        <label>Requests a minute <input name="requests_per_minute" type="number" min="1" defaultValue=${row?.limits.requests_per_minute} /></label>
-        <label>Tokens a minute <input name="tokens_per_minute" type="number" min="1" defaultValue=${row?.limits.tokens_per_minute} /></label>
-        <label>Calls at once <input name="concurrency" type="number" min="1" defaultValue=${row?.limits.concurrency} /></label>
-        ${WINDOWS.map((window) => html`
-          <label>USD a ${window} <input name=${window} type="number" min="0" step="any" defaultValue=${row?.budgets.find((one) => one.window === window)?.usd} /></label>`)}
+        <${Bounds} row=${row} />
         <label>Good until <input name="expires" type="date" defaultValue=${row?.expires_at && dayOf(row.expires_at)} /></label>
         <label>Its answers are on record <select name="records">
           ${RECORDS.map(([value, title]) => html`<option value=${value} selected=${value === (row?.records ?? "")}>${title}</option>`)}</select></label>
@@ -72,25 +67,18 @@ function dayOf(time) {
   return new Date(at.getTime() - at.getTimezoneOffset() * MINUTE_MS).toISOString().slice(0, 10);
 }
 
-/** @param {FormData} form @returns {(name: string) => string} */
-function textIn(form) {
-  return (name) => String(form.get(name) ?? "").trim();
-}
-
 /** What was typed, as the API has it; what is empty is null. @param {FormData} form */
 function valuesOf(form) {
   const text = textIn(form);
-  const number = (/** @type {string} */ name) => (text(name) ? Number(text(name)) : null);
   const list = (/** @type {string} */ name) => (text(name) ? text(name).split(",").map((one) => one.trim()).filter(Boolean) : null);
   return {
     name: text("name"),
     scopes: /** @type {Api.KeyCreate["scopes"]} */ (form.getAll("scope")),
     collections: list("collections"),
     models: list("models"),
-    limits: Object.fromEntries(LIMITS.map((name) => [name, number(name)])),
-    budgets: WINDOWS.filter(text).map((window) => ({ window, usd: text(window) })),
+    ...boundsIn(form),
     records: /** @type {Api.KeyCreate["records"]} */ (text("records") || null),
-    records_days: number("records_days"),
+    records_days: numberIn(form)("records_days"),
     expires_at: text("expires") ? new Date(`${text("expires")}T23:59:59`).toISOString() : null,
   };
 }
@@ -103,10 +91,8 @@ function bodyOf(form) {
 
 /** Only what was changed in the form: the rest of a key may be what the form can't say, as a time of day or no model at all.
  * @param {FormData} form @param {FormData} before @param {Api.Key} row @returns {Api.KeyPatch} */
-function changesOf(form, before, row) {
-  const now = valuesOf(form);
-  const was = new Map(Object.entries(valuesOf(before)));
-  const changed = Object.entries(now).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(was.get(name)));
+function patchOf(form, before, row) {
+  const changed = changesOf(valuesOf(form), valuesOf(before));
   const others = row.scopes.filter((scope) => !(scope in SCOPES));
-  return Object.fromEntries(changed.map(([name, value]) => [name, name === "scopes" ? [...now.scopes, ...others] : value]));
+  return changed.scopes ? { ...changed, scopes: [...changed.scopes, ...others] } : changed;
 }

@@ -2,6 +2,7 @@
 import { all, call, me } from "../api/client.js";
 import { html, useEffect, useSignal } from "../app/html.js";
 import { askBeforeLeaving } from "../app/leaving.js";
+import { addressOf, route } from "../app/router.js";
 import { when } from "../parts/format.js";
 import { say } from "../parts/notice.js";
 import { KeyForm } from "./key-form.js";
@@ -37,15 +38,17 @@ export function Keys() {
   };
   if (problem.value) return html`<p class="problem" role="alert">${problem.value}</p>`;
   if (!keys.value) return html`<p class="hint" role="status">Looking …</p>`;
-  const shown = keys.value.filter((key) => revoked.value || !key.revoked_at);
+  const tenant = route.value.query.get("tenant") ?? "";
+  const shown = keys.value.filter((key) => (revoked.value || !key.revoked_at) && (!tenant || key.tenant === tenant));
   return html`
     ${made.value && html`<${Secret} made=${made.value} close=${() => (made.value = null)} />`}
     ${changing.value
       ? html`<${KeyForm} key=${changing.value.id} row=${changing.value} saved=${changed} cancel=${() => change(null)} />`
       : adding.value
-      ? html`<${KeyForm} saved=${show} cancel=${() => (adding.value = false)} />`
+      ? html`<${KeyForm} tenant=${tenant} saved=${show} cancel=${() => (adding.value = false)} />`
       : html`<p class="bar-of-choices"><button class="primary" onClick=${() => (adding.value = true)}>New key</button>
-          <label><input type="checkbox" checked=${revoked.value} onChange=${() => (revoked.value = !revoked.value)} /> revoked ones, too</label></p>`}
+          <label><input type="checkbox" checked=${revoked.value} onChange=${() => (revoked.value = !revoked.value)} /> revoked ones, too</label>
+          ${tenant && html`<span class="hint">Of the tenant <a href=${addressOf("operations", "tenants", tenant)}>${tenant}</a> alone.</span> <a href=${addressOf("operations", "keys")}>All keys</a>`}</p>`}
     <table class="wide">
       <thead><tr><th>Key</th><th>May</th><th>Last used</th><th>Good until</th><th><span class="unseen">What to do</span></th></tr></thead>
       <tbody>${shown.map((key) => html`<${KeyRow} key=${key.id} row=${key} changed=${read} rotated=${show} change=${change} />`)}</tbody>
@@ -61,7 +64,7 @@ function KeyRow({ row, changed, rotated, change }) {
   const isMine = id === me.value?.key_id;
   return html`
     <tr data-key=${id}>
-      <td>${name} <span class="hint">${tenant}, <code>${prefix}…</code>${isMine && ", this session's"}</span></td>
+      <td>${name} <span class="hint"><a href=${addressOf("operations", "tenants", tenant)}>${tenant}</a>, <code>${prefix}…</code>${isMine && ", this session's"}</span></td>
       <td data-label="May">${scopes.join(", ")}${collections && html`<p class="hint">collections: ${collections.join(", ") || "none"}</p>`}
         ${models && html`<p class="hint">models: ${models.join(", ") || "none"}</p>`}</td>
       <td data-label="Last used">${row.last_used_at ? when(row.last_used_at) : html`<span class="hint">never</span>`}</td>

@@ -1,4 +1,4 @@
-// How the installation does: health, models, jobs; for admins keys and what was done with them.
+// How the installation does: health, models, jobs; for admins tenants, keys and what was done with them.
 import { html } from "../app/html.js";
 import { addressOf, route } from "../app/router.js";
 import { may } from "../app/session.js";
@@ -7,12 +7,14 @@ import { Health } from "../operations/health.js";
 import { Jobs } from "../operations/jobs.js";
 import { Keys } from "../operations/keys.js";
 import { Models } from "../operations/models.js";
+import { Tenants } from "../operations/tenants.js";
 
 /** @type {{ name: string, title: string, section: any, scopes?: Api.Me["scopes"] }[]} */
 const SECTIONS = [
   { name: "health", title: "Health", section: Health },
   { name: "models", title: "Models", section: Models },
   { name: "jobs", title: "Jobs", section: Jobs, scopes: ["documents"] },
+  { name: "tenants", title: "Tenants", section: Tenants, scopes: ["admin"] },
   { name: "keys", title: "Keys", section: Keys, scopes: ["admin"] },
   { name: "audit", title: "Audit log", section: Audit, scopes: ["admin"] },
 ];
