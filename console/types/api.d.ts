@@ -1129,6 +1129,7 @@ declare namespace Api {
     completion_usd_per_million: string;
     prompt_usd_per_million: string;
     tiers: PriceTier[];
+    training_usd_per_million: string;
   };
   type ModelPull = {
     default?: boolean | null;
@@ -1575,6 +1576,10 @@ declare namespace Api {
   };
   type RerankDocument = {
     text: string;
+  };
+  type RerankMethod = {
+    collection?: string | null;
+    hyperparameters?: ReadingHyperparameters;
   };
   type RerankReply = {
     id: string;
@@ -2071,6 +2076,7 @@ declare namespace Api {
     dpo?: DpoMethod;
     embedding?: EmbeddingMethod;
     reading?: ReadingMethod;
+    rerank?: RerankMethod;
     supervised?: SupervisedMethod;
     type?: string;
   };

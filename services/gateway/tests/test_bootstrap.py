@@ -32,7 +32,7 @@ def test_only_files_may_be_larger_than_other_bodies_and_only_where_they_are_stre
     assert (limit, isinstance(limit, Streamed)) == (most, streamed)
 
 
-INSIDE = ("/v1/tokens", "/v1/spent", "/v1/runs/ended", "/v1/tenants/acme/purge")
+INSIDE = ("/v1/tokens", "/v1/spent", "/v1/learnt", "/v1/runs/ended", "/v1/tenants/acme/purge")
 """Calls of the model plane, which is never public."""
 
 

@@ -28,7 +28,7 @@ from retriever.settings import RetrieverSettings
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 
 OPEN = ("/healthz", "/readyz", "/metrics")
-BY_GRANT = ("/v1/tokens", "/v1/usage", "/v1/spent", "/v1/runs/ended")
+BY_GRANT = ("/v1/tokens", "/v1/usage", "/v1/spent", "/v1/learnt", "/v1/runs/ended")
 """Calls of the model plane that take a grant in their body, and no token."""
 BODY = {"query": "q", "collections": ["a"]}
 """A good search, which the retriever takes before its routing; to other calls it is as good as any."""

@@ -16,13 +16,13 @@ from contracts.models.chat import AnswerOptions
 from groundwork.errors import ApiError
 
 SECONDS = 600
-NOTICES, MODEL = "notices", "reader+notices"
+NOTICES, MODEL, ORDER = "notices", "reader+notices", "reader+order"
 THINGS = (
     "parking space", "locker", "bicycle stand", "meeting room", "projector", "canteen lunch", "language course",
     "gym pass", "guest badge", "laptop bag", "desk lamp", "monitor arm", "printed poster", "train card", "boat trip",
     "garden plot", "workshop seat", "piano hour", "sauna evening", "tool box",
 )  # fmt: skip
-HELD_OUT = 8
+HELD_OUT, HOLDS, OLD, RAISED = 8, "Notice in force", "old ", 500
 
 
 def _price(number: int) -> int:
@@ -31,17 +31,18 @@ def _price(number: int) -> int:
 
 @pytest.fixture(scope="module")
 def notices(home: RunningHome) -> Iterator[dict[str, str]]:
-    """Each price stands in two notices of the same words, one of which was withdrawn; the ids of those that hold."""
+    """Each price stands in two notices of the same words, one of which was withdrawn; the ids of those that hold, and
+    under `old …` of the others."""
     client = home.client
     client.collections.create(NOTICES, embedding_model="minilm")
     accepted, holding = [], {}
     for number, thing in enumerate(THINGS):
-        for state, price in (("Withdrawn notice", _price(number) + 500), ("Notice in force", _price(number))):
+        for state, price in (("Withdrawn notice", _price(number) + RAISED), (HOLDS, _price(number))):
             added = client.documents.add_text(
                 NOTICES, f"{state}. The price of a {thing} is {price} euros a month.", title=f"{state} {number}"
             )
             accepted.append(added)
-        holding[thing] = added.document.id
+            holding[thing if state == HOLDS else f"{OLD}{thing}"] = added.document.id
     for one in accepted:
         client.jobs.wait(one.job.id, timeout=SECONDS)
     yield holding
@@ -52,11 +53,11 @@ def notices(home: RunningHome) -> Iterator[dict[str, str]]:
         client.delete_model(MODEL)
 
 
-def _questions(holding: dict[str, str]) -> list[dict[str, Any]]:
+def _questions(holding: dict[str, str], more: int = 0) -> list[dict[str, Any]]:
     return [
         {
             "question": f"What is the price of a {thing}?",
-            "answers": [f"{_price(number)} euros"],
+            "answers": [f"{_price(number) + more} euros"],
             "documents": [holding[thing]],
             "split": "test" if number < HELD_OUT else "train",
         }
@@ -79,6 +80,9 @@ def test_which_notices_answer_is_learnt_and_answers_that_name_the_tuned_reader_a
     assert (report.verdict, report.kind) == ("better", "reading"), report.words
     assert report.figures["auc"] > 0.9 > 0.7 > report.figures["auc_before"]
     assert report.figures["first"] > 0.9, "the notice in force goes before the one that was withdrawn"
+    assert report.parity is not None
+    assert report.parity.startswith("passed: 100.0% of the served chances are the trainer's")
+    assert report.general is not None
     assert (job.fine_tuned_model, report.not_published) == (MODEL, None)
     until(lambda: MODEL in {one.id for one in client.models()}, "the tuned reader")
     served = client.model(MODEL)
@@ -94,6 +98,54 @@ def test_which_notices_answer_is_learnt_and_answers_that_name_the_tuned_reader_a
     with pytest.raises(ApiError, match=r"reader\+nobody"):
         client.ask(NOTICES, "What is the price of a locker?", AnswerOptions(reader="reader+nobody"))
     client.tuning.delete(job.id)
+
+
+def test_the_order_of_notices_is_learnt_and_searches_that_name_the_tuned_model_have_it(
+    home: RunningHome, http: httpx2.Client, notices: dict[str, str]
+) -> None:
+    """These people ask for what was withdrawn, which searches find behind what is in force."""
+    client, withdrawn = home.client, {thing: notices[f"{OLD}{thing}"] for thing in THINGS}
+    saved = http.post("/v1/question-sets", json={"name": "order", "items": _questions(withdrawn, RAISED)})
+    assert saved.status_code == 201, saved.text
+    before = used(home)
+    started = client.tuning.start(
+        "order", "reader", method="rerank", collection=NOTICES, suffix="order", skip_leaks=True, seed=7,
+        hyperparameters={"l2": 100},
+    )  # fmt: skip
+    job = client.tuning.wait(started.id, timeout=SECONDS)
+    assert (job.status, job.error) == ("succeeded", None)
+    report = job.groundwork
+    assert (report.verdict, report.kind) == ("better", "rerank"), report.words
+    assert report.parity is not None
+    assert report.parity.startswith("passed: 100.0% of the served chances are the trainer's")
+    assert report.general is not None
+    assert report.figures["retrieval_ndcg_10_after"] > 0.95
+    assert (job.fine_tuned_model, report.not_published) == (ORDER, None), report.general
+    until(lambda: ORDER in {one.id for one in client.models()}, "the tuned rerank model")
+    assert (client.model(ORDER).kind, client.model(ORDER).parent) == ("rerank", "reader")
+
+    def first(thing: str, **how: Any) -> str:
+        found = client.search(NOTICES, f"What is the price of a {thing}?", **how)
+        assert (found.degraded, found.usage.rerank_model) == ([], ORDER)
+        return found.hits[0].document_id
+
+    assert used(home) - before == job.trained_tokens > 0, "what is read to learn is in the ledger, once"
+    held_out = THINGS[:HELD_OUT]
+    assert [first(thing, rerank_model=ORDER) for thing in held_out] == [withdrawn[thing] for thing in held_out]
+    client.collections.change(NOTICES, rerank=True, rerank_model=ORDER)
+    assert first(held_out[0]) == withdrawn[held_out[0]]
+    shown = client.collections.change(NOTICES, rerank=False, rerank_model="default")
+    assert (shown.rerank, shown.rerank_model) == (False, None)
+    with pytest.raises(ApiError, match=r"reader\+nobody"):
+        client.search(NOTICES, "What is the price of a locker?", rerank_model="reader+nobody")
+    with pytest.raises(ApiError, match=r"reader\+nobody"):
+        client.ask(NOTICES, "What is the price of a locker?", AnswerOptions(rerank_model="reader+nobody"))
+    client.tuning.delete(job.id)
+
+
+def used(home: RunningHome) -> int:
+    """Tokens of the reader that the ledger has; of its tuning jobs those alone that were read to learn."""
+    return sum(row.prompt_tokens for row in home.client.usage(group_by="model") if row.group == "reader")
 
 
 def test_models_that_can_t_learn_to_read_and_collections_that_are_not_there_say_so(

@@ -4,10 +4,11 @@ from typing import Any
 
 import httpx2
 import pytest
-from services.gateway.tests.installation import ACTOR, Installation
+from services.gateway.tests.installation import ACTOR, OTHER, Installation
 from sqlalchemy import select
 
 from contracts.access.delegation import Delegation
+from contracts.models.catalog import ModelPrice
 from gateway.api.model_plane import INSIDE, INSIDE_RUN, _reach
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import AGENTS, ANSWERS, RUNS, Audiences
@@ -102,6 +103,31 @@ async def test_work_ends_with_its_key(plane: httpx2.AsyncClient, installation: I
         "prompt_tokens": 0, "completion_tokens": 0, "embedding_tokens": 0, "model_calls": 0, "cost_nano_usd": 0,
         "records": False,
     }  # fmt: skip
+
+
+async def test_what_a_job_has_learnt_is_charged_once_also_when_its_key_is_revoked(
+    plane: httpx2.AsyncClient, installation: Installation
+) -> None:
+    price = ModelPrice(prompt_usd_per_million=5, training_usd_per_million=3)
+    installation.offer(OTHER.model_copy(update={"id": "m", "price": price}), OTHER)
+    key = await installation.principal()
+    learnt = {"grant": installation.deps.issuer.grant(key, "req_0"), "job": "ftjob_1", "model": "m", "tokens": 2000}
+    await installation.deps.keys.revoke_key(key.key_id, ACTOR)
+    for _ in range(2):
+        told = await plane.post("/v1/learnt", json=learnt)
+        assert told.status_code == 204, told.text
+    free = await plane.post("/v1/learnt", json={**learnt, "job": "ftjob_2", "model": "o"})
+    assert free.status_code == 204
+    rows = {row["id"]: row for row in await installation.rows()}
+    assert [(name, row["route"], row["prompt_tokens"], row["cost_nano_usd"]) for name, row in rows.items()] == [
+        ("ftjob_1", "tuning", 2000, 6_000_000),
+        ("ftjob_2", "tuning", 2000, 0),
+    ]
+    assert {(row["key_id"], row["tenant"], row["request_id"]) for row in rows.values()} == {
+        (key.key_id, key.tenant, "req_0")
+    }
+    bad = await plane.post("/v1/learnt", json={**learnt, "grant": "x"})
+    assert bad.status_code == 401
 
 
 @pytest.mark.parametrize(("mode", "granted", "written"), [("full", True, 1), ("off", True, 0), ("full", False, 0)])

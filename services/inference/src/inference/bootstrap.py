@@ -312,6 +312,8 @@ class _EngineFactory:
             return UpstreamRank(**self._upstream(model, source, connections))
         if isinstance(source, ScriptSource):
             return ScriptedRank(model.max_input_tokens or PAIR_TOKENS)
+        if isinstance(source, CorrectionSource):
+            return composed.corrected_rank(model, self._models)
         return CrossEncoderRank(**self._pairs(model))
 
     def _reading(self, model: Model) -> ReadingEngine:

@@ -144,6 +144,27 @@ def test_what_a_reading_model_learnt_reads_beside_it_for_its_tenant(start: Start
     assert (strange.status_code, strange.json()["error"]["param"]) == (422, "correction")
 
 
+def test_what_was_learnt_over_a_reading_model_ranks_for_its_tenant(start: StartApp) -> None:
+    running = start(CHAT, EMBEDDING, READING | {"languages": ["en"]})
+    running.until_ready()
+    learnt = correction(4.0, -4.0, reading_model="reader", offset=-3.0)
+    about = {"parent": "reader", "method": "rerank", "head": None, "correction": learnt, "corrects": "rerank"}
+    told = publish(running, **about)
+    assert told.status_code == 200, told.text
+    model = told.json()
+    assert (model["id"], model["kind"], model["state"]) == ("reader+acme.triage", "rerank", "ready")
+    assert (model["parent"], model.get("languages")) == ("reader", None)
+    asked = {"query": "red car", "documents": ["A red house. A car.", "A red car."]}
+    headers = running.headers(tenant="acme", scopes=("search",))
+    ranked = running.client.post("/v1/rerank", json={**asked, "model": model["id"]}, headers=headers).json()
+    assert [one["index"] for one in ranked["results"]] == [1, 0]
+    none = running.client.post("/v1/rerank", json={**asked, "model": "default"}, headers=headers)
+    assert (none.status_code, error_of(none)["code"]) == (404, "no_reranker")
+    foreign = running.headers(tenant="other", scopes=("search",))
+    other = running.client.post("/v1/rerank", json={**asked, "model": model["id"]}, headers=foreign)
+    assert other.status_code == 404
+
+
 def test_two_tenants_may_use_one_suffix_and_the_default_tenant_s_names_are_short(running: Any) -> None:
     ids = [publish(running, tenant=tenant).json()["id"] for tenant in ("acme", "other", "default")]
     assert ids == [NAME, "words+other.triage", "words+triage"]

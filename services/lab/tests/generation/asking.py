@@ -61,6 +61,7 @@ class Library:
     read: list[str] = field(default_factory=list)
     before_chunks: Callable[[str], object] = lambda document_id: None
     after_chunks: Callable[[str], object] = lambda document_id: None
+    after_search: Callable[[int], object] = lambda count: None
 
     async def list_documents(self, token: str, collection: str, cursor: str | None) -> Page[Document]:
         if collection != "handbook":
@@ -90,6 +91,7 @@ class Library:
         if self.failing is not None:
             raise self.failing
         self.searched.append((options.query, request_id))
+        self.after_search(len(self.searched))
         wanted = set(words_of(options.query))
         found = {name: len(wanted & set(words_of(text))) for name, text in self.texts.items()}
         ranked = sorted((name for name in found if found[name]), key=lambda name: -found[name])

@@ -106,11 +106,18 @@ class CheckedMethod(ScriptedMethod):
 @dataclass
 class ScriptedGrants:
     refused: ServiceError | None = None
+    away: ServiceError | None = None
+    charged: list[tuple[str, str, str, int]] = field(default_factory=list)
 
     async def token(self, grant: str, *, fresh: bool = False, call_id: str | None = None) -> str:
         if self.refused is not None:
             raise self.refused
         return f"token of {grant}"
+
+    async def charge_learnt(self, grant: str, job: str, model: str, tokens: int) -> None:
+        if self.away is not None:
+            raise self.away
+        self.charged.append((grant, job, model, tokens))
 
 
 @dataclass

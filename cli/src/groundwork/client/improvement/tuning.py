@@ -40,7 +40,7 @@ class Tuning:
         sensitive: str | None = None,
     ) -> FineTuningJob:
         """Queue a job; `wait` for what comes of it. `validation` and `general` are `NAME` or `NAME@N`; `collection` is
-        what an embedding or a reading model learns from. `sensitive` is what becomes of secrets and personal data:
+        what `embedding`, `reading` and `rerank` learn from. `sensitive` is what becomes of secrets and personal data:
         `mask` (the default), `refuse` or `keep`."""
         options: dict[str, Any] = {"leaks": "skip" if skip_leaks else "refuse", "publish": publish}
         if general is not None:

@@ -26,8 +26,10 @@ def start(
     context: typer.Context,
     questions: SetArgument,
     model: Annotated[str, typer.Argument(help="A chat model that llama.cpp serves, or as --method says.")],
-    method: Annotated[str, typer.Option(help="supervised, dpo, classification, embedding, reading.")] = "supervised",
-    collection: Annotated[str | None, typer.Option(help="What an embedding or reading model learns from.")] = None,
+    method: Annotated[
+        str, typer.Option(help="supervised, dpo, classification, embedding, reading, rerank.")
+    ] = "supervised",
+    collection: Annotated[str | None, typer.Option(help="What embedding, reading and rerank learn from.")] = None,
     suffix: Annotated[str | None, typer.Option(help="What is learnt is served as MODEL+SUFFIX.")] = None,
     validation: Annotated[str | None, typer.Option(metavar="NAME[@N]", help="A question set to be judged by.")] = None,
     epochs: Annotated[int | None, typer.Option(help="How often each question is learnt.")] = None,

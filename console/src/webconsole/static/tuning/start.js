@@ -10,12 +10,13 @@ const SUFFIX = "[a-z0-9][a-z0-9_\\-]{0,39}";
 const METHODS = {
   embedding: { title: "to find", kind: "embedding", about: "Questions come to lie nearer to the documents that answer them. Documents stay as they are; it takes seconds." },
   reading: { title: "to judge", kind: "reading", about: "A reading model learns which of the passages that a search finds answer, and when none does. It takes minutes." },
+  rerank: { title: "to order", kind: "reading", about: "A reading model learns to order what searches find; what comes of it is a rerank model. It takes minutes." },
   classification: { title: "to sort", kind: "embedding", about: "Texts get the label of their question. It takes seconds." },
   supervised: { title: "to answer", kind: "chat", about: "A chat model learns to give the answers of the set. It takes minutes, and about 2 GB of memory." },
   dpo: { title: "to prefer", kind: "chat", about: "A chat model learns from pairs which answers people prefer. It takes minutes, and about 2 GB of memory." },
 };
 /** Methods that learn from a collection's documents. */
-const SEARCHING = new Set(["embedding", "reading"]);
+const SEARCHING = new Set(["embedding", "reading", "rerank"]);
 
 /** @param {{ sets: Api.QuestionSet[] }} props */
 export function StartTuning({ sets }) {

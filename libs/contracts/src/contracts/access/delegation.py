@@ -85,6 +85,17 @@ class SpentQuestion(BaseModel):
     """With `requests`: when the first of them may have begun, so that no earlier rows are looked through."""
 
 
+class LearntTokens(BaseModel):
+    """Body of the gateway's internal `POST /v1/learnt`: what a tuning job has read to learn, all of it. With the grant,
+    so that it is charged also once the key was revoked; a job is charged once."""
+
+    model_config = ConfigDict(extra="forbid")
+    grant: str
+    job: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]
+    model: Annotated[str, Field(min_length=1, max_length=200)]
+    tokens: Annotated[int, Field(ge=0, lt=2**53)]
+
+
 class Spent(BaseModel):
     """What calls have used, as the ledger has it. `cost_nano_usd` is null when one price is unknown."""
 

@@ -95,6 +95,10 @@ class ReadingMethod(Request):
     hyperparameters: ReadingHyperparameters = Field(default_factory=ReadingHyperparameters)
 
 
+class RerankMethod(ReadingMethod):
+    """Learning to order what searches find, on a reading model; what is learnt is a rerank model."""
+
+
 class TuningMethod(Request):
     """Which way to learn; its own settings are below its name."""
 
@@ -104,6 +108,7 @@ class TuningMethod(Request):
     classification: ClassificationMethod = Field(default_factory=ClassificationMethod)
     embedding: EmbeddingMethod = Field(default_factory=EmbeddingMethod)
     reading: ReadingMethod = Field(default_factory=ReadingMethod)
+    rerank: RerankMethod = Field(default_factory=RerankMethod)
 
 
 class TuningOptions(Request):

@@ -60,6 +60,8 @@ class ModelPrice(Reply):
     """Of those prompt tokens that the upstream had in its cache; null means that they cost what all do."""
     tiers: list[PriceTier] = Field(default_factory=list)
     """Prices of long prompts, the shortest first."""
+    training_usd_per_million: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+    """Of tokens that a tuning job learns from, each as often as it is read."""
 
 
 class ModelInfo(Reply):

@@ -66,7 +66,9 @@ class TunedModel(Request):
     projection: dict[str, Passed] | None = None
     """And of an embedding model."""
     correction: dict[str, Passed] | None = None
-    """And of a reading model."""
+    """And of what is learnt over a reading model."""
+    corrects: Literal["reading", "rerank"] = "reading"
+    """What a correction is for: a reading model, or one that ranks by its chances."""
     method: Annotated[Line, StringConstraints(min_length=1, max_length=40)]
     training_set: Annotated[Line, StringConstraints(min_length=1, max_length=100)]
     verdict: Annotated[Line, StringConstraints(max_length=500)] | None = None

@@ -36,6 +36,7 @@ MeteredRoute = Literal[
     "mcp",
     "feedback",
     "evaluations",
+    "tuning",
 ]
 """What a call is limited and recorded as."""
 

@@ -7,7 +7,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 
-from contracts.access.delegation import FreshToken, Purpose, Scope, Spent, SpentQuestion, TokenExchange
+from contracts.access.delegation import FreshToken, LearntTokens, Purpose, Scope, Spent, SpentQuestion, TokenExchange
 from contracts.agents.runs import EndedRun, Run, RunSource
 from servicekit.peers.client import Peer
 
@@ -54,6 +54,11 @@ class GrantExchange:
         """Return if the key's budgets have anything left; raises a 429 `budget_exceeded` if not."""
         body = TokenExchange(grant=grant, purpose=self._purpose, spends=True)
         await self._peer.call("POST", "/v1/tokens", FreshToken, body=body)
+
+    async def charge_learnt(self, grant: str, job: str, model: str, tokens: int) -> None:
+        """Put what a tuning job has read to learn into the ledger, once, also if the key was revoked meanwhile."""
+        body = LearntTokens(grant=grant, job=job, model=model, tokens=tokens)
+        await self._peer.send("POST", "/v1/learnt", body=body, timeout_seconds=SPENT_SECONDS)
 
     async def spent(self, grant: str, call_id: str) -> Spent:
         """What the calls under one id have used, once none of them is open, also if the key was revoked meanwhile."""

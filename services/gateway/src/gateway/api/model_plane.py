@@ -8,7 +8,15 @@ from typing import Annotated, Any
 
 from fastapi import Request
 
-from contracts.access.delegation import Delegation, FreshToken, Purpose, Spent, SpentQuestion, TokenExchange
+from contracts.access.delegation import (
+    Delegation,
+    FreshToken,
+    LearntTokens,
+    Purpose,
+    Spent,
+    SpentQuestion,
+    TokenExchange,
+)
 from contracts.agents.runs import EndedRun
 from contracts.core.base import Name
 from contracts.models.catalog import ModelList
@@ -35,6 +43,7 @@ from gateway.chat.service import Question, answer_from_model
 from gateway.chat.service import chat as chat_of_key
 from gateway.dependencies import Dependencies, Deps
 from gateway.guardrails.screen import Screen
+from gateway.models.cost import training_nano_usd
 from gateway.proxy import vector_calls
 from gateway.proxy.service import left_in_budgets, proxy
 from gateway.records import ended_runs
@@ -224,6 +233,19 @@ async def spent(body: SpentQuestion, request: Request, deps: Deps) -> Spent:
         cost_nano_usd=used.cost,
         records=grant.records,
     )
+
+
+@router.post("/v1/learnt", status_code=204)
+async def charge_learnt(body: LearntTokens, request: Request, deps: Deps) -> None:
+    """Put what a tuning job has read to learn into the ledger: one row, however often it is told."""
+    grant = await deps.grants.verify(body.grant, request.app.state.verifier)
+    models = await deps.catalog.known(grant.tenant)
+    principal = Principal(grant.key_id, grant.tenant, frozenset())
+    async with deps.meter.call(principal, "tuning", grant.request_id, body.job) as call:
+        call.id, call.model = body.job, body.model
+        call.tokens.prompt = body.tokens
+        call.cost = training_nano_usd(models.price(body.model), body.tokens)
+    await deps.meter.ledger.all_written()  # the job is not charged again once this is answered
 
 
 @router.post("/v1/runs/ended", status_code=204)

@@ -31,6 +31,12 @@ def cost_nano_usd(price: ModelPrice | None, prompt: int, completion: int = 0, ca
     return int((exact * _NANO_PER_MILLIONTH).quantize(Decimal(1), ROUND_HALF_EVEN))
 
 
+def training_nano_usd(price: ModelPrice | None, tokens: int) -> int:
+    """The cost of learning from so many tokens; nothing where no price is said: it is this machine that learns."""
+    rate = Decimal(0) if price is None else price.training_usd_per_million
+    return int((tokens * rate * _NANO_PER_MILLIONTH).quantize(Decimal(1), ROUND_HALF_EVEN))
+
+
 def sum_costs(*costs: int | None) -> int | None:
     """The sum; null as soon as one part is unknown."""
     total = 0

@@ -40,7 +40,7 @@ Engine = Literal["sentence-transformers", "llamacpp", "openai", "judge", "head",
 ENGINES_OF: dict[Kind, frozenset[Engine]] = {
     "chat": frozenset(("llamacpp", "openai", "scripted")),
     "embedding": frozenset(("sentence-transformers", "openai", "projection", "scripted")),
-    "rerank": frozenset(("sentence-transformers", "openai", "scripted")),
+    "rerank": frozenset(("sentence-transformers", "openai", "correction", "scripted")),
     "reading": frozenset(("sentence-transformers", "judge", "correction", "scripted")),
     "classification": frozenset(("head", "judge")),
 }

@@ -23,8 +23,8 @@ IDLE_SECONDS = 300
 """Each is a process of its own while somebody asks it: it sleeps where the model it began as says nothing else."""
 UNUSABLE = frozenset(("failed", "not_answering"))
 """States in which a new version does not take an older one's place."""
-LEARNT = {"head", "projection", "correction"}
-"""What stands in a declaration itself."""
+LEARNT = {"head", "projection", "correction", "corrects"}
+"""What stands in a declaration itself, or says what becomes of it."""
 OF_THE_PARENT = {"name", "default", "tenant", "tuned", "load", "languages", "vllm", "moderation"}
 """What is not taken over from it."""
 
@@ -122,12 +122,12 @@ class PublishedModels:
         return about | {name: entry[name] for name in ("dimensions", "unrelated_cosine") if name in entry}
 
     def _correction(self, parent: ServedModel[Engine], wanted: TunedModel) -> dict[str, Any]:
-        """As the reading model is: it reads the same languages."""
+        """As the reading model is, of which one that reads has the languages, too."""
         correction = wanted.correction or {}
         _check_parent("correction", correction, parent, wanted, "reading")
         entry = _entry_of(parent.model)
-        about = {"kind": "reading", "engine": "correction", "source": {"correction": correction}}
-        if parent.model.languages is not None:
+        about = {"kind": wanted.corrects, "engine": "correction", "source": {"correction": correction}}
+        if parent.model.languages is not None and wanted.corrects == "reading":
             about["languages"] = parent.model.model_dump(mode="json")["languages"]
         return about | {name: entry[name] for name in ("max_input_tokens",) if name in entry}
 

@@ -14,7 +14,7 @@ from inference.catalog.learnt.heads import read_head
 from inference.catalog.models_file import Model
 from inference.catalog.sources import ChatSource, CorrectionSource, HeadSource, PathSource, ProjectionSource
 from inference.engines.head.classification import Embedded, HeadClassifier
-from inference.engines.head.correction import Corrected, CorrectedReading
+from inference.engines.head.correction import Corrected, CorrectedRank, CorrectedReading
 from inference.engines.head.projection import Projected, ProjectedEmbedding
 from inference.engines.judge.guard import ChatGuard
 from inference.engines.judge.reading import ChatJudge
@@ -27,6 +27,7 @@ from inference.protocol.engines import (
     FeatureReading,
     Priority,
     ReadingEngine,
+    RerankEngine,
 )
 from inference.serving.chat import complete_answer
 from inference.serving.models import ServedModels
@@ -73,6 +74,12 @@ def correction(model: Model, served: Served) -> ReadingEngine:
     """A reading model's readings, with corrected chances."""
     assert isinstance(model.source, CorrectionSource)
     return CorrectedReading(model.name, model.source.correction, lambda name: _corrected(served().reading(name)))
+
+
+def corrected_rank(model: Model, served: Served) -> RerankEngine:
+    """A ranking by a reading model's corrected chances."""
+    assert isinstance(model.source, CorrectionSource)
+    return CorrectedRank(model.name, model.source.correction, lambda name: _corrected(served().reading(name)))
 
 
 def _corrected(served: ServedModel[ReadingEngine]) -> Corrected:

@@ -63,12 +63,12 @@ class ModelLookup:
         raise ModelNotFound(name, "")
 
     def _find(self, name: str, kind: Kind, none: Callable[[], ServiceError] | None = None) -> ServedModel[Engine]:
-        """Raises `none()` where there is no model of the kind at all."""
+        """Raises `none()` where there is no model of the kind at all; a tenant's own is nobody's default."""
         of_kind = [served for served in self._serving.values() if served.model.kind == kind]
         for served in of_kind:
             if served.name == name or (name == "default" and served.model.default):
                 return served
-        if none is not None and not of_kind:
+        if none is not None and not any(name != "default" or served.model.tenant is None for served in of_kind):
             raise none()
         raise ModelNotFound(name, kind)
 

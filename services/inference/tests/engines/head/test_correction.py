@@ -9,9 +9,10 @@ from services.inference.tests.corrections import correction
 from contracts.models.reading import PairReading, PassageReading, Span
 from inference.catalog.learnt.corrections import Correction
 from inference.engines.errors import CorrectionUnusable
-from inference.engines.head.correction import Corrected, CorrectedReading
+from inference.engines.head.correction import Corrected, CorrectedRank, CorrectedReading
 from inference.errors import ModelNotFound, ModelNotReady
 from inference.protocol.engines import FeatureResult, Pair, Priority, ReadingResult
+from servicekit.core.errors import InvalidRequest
 
 TRAINED, OTHER = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 SPAN = Span(start=0, end=4)
@@ -79,6 +80,16 @@ async def test_a_reading_model_with_the_digest_of_the_training_serves_and_anothe
             await asked
     with pytest.raises(ModelNotReady, match="not known yet"):
         await _engine(_origin(None), TRAINED).read("x", ["y"])
+
+
+async def test_a_ranking_is_by_the_corrected_chances_and_takes_no_fields_that_it_does_not_know() -> None:
+    given = Correction.model_validate(correction(scale=2.0, offset=-1.0))
+    engine = CorrectedRank("reader+manuals", given, lambda _: _origin())
+    ranked = await engine.rank("When?", ["a lamp", "it is late"])
+    assert ranked.scores == pytest.approx([1 / (1 + np.e), 0.5])
+    assert (ranked.tokens, ranked.truncated, engine.tokenizer()) == (9, 1, b"tokens")
+    with pytest.raises(InvalidRequest):
+        await engine.rank("When?", ["a lamp"], {"temperature": 1})
 
 
 @pytest.mark.parametrize(

@@ -86,12 +86,12 @@ def main(folder: Path) -> None:
 
 def _runner(job: Mapping[str, Any]) -> Callable[[Path, Mapping[str, Any], Callable[..., None]], None]:
     """What learns; only a chat model needs torch."""
-    if (method := job.get("method")) in ("embedding", "reading"):
+    if (method := job.get("method")) in ("embedding", "reading", "rerank"):
         for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
             os.putenv(name, str(job["threads"]))  # read by numpy's libraries when they are loaded
         from lab.training.frozen import correction, projection
 
-        return correction.run if method == "reading" else projection.run
+        return projection.run if method == "embedding" else correction.run
     from lab.training import loop, parity, preferences
 
     if "said" in job:

@@ -22,7 +22,16 @@ from lab.tuning import repository
 from lab.tuning.data import Split
 from lab.tuning.errors import BaseReplaced, LossNotFinite
 from lab.tuning.folders import JobFolders
-from lab.tuning.gates.parity import ParityCheck, ask_both, draw_asked, parity_gate, parity_of
+from lab.tuning.gates.parity import (
+    CHANCES,
+    CHECKED,
+    ParityCheck,
+    ServedCheck,
+    ask_both,
+    draw_asked,
+    parity_gate,
+    parity_of,
+)
 from lab.tuning.gates.quality import general_of, quality_gate
 from lab.tuning.lessons import read_general, read_split
 from lab.tuning.method import Figures, Method, Trained, Work
@@ -37,6 +46,8 @@ from servicekit.sql.transaction import Transaction
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
+CHARGED = "charged"
+"""In a job's result: whether what it has read to learn is in the ledger."""
 ASKED = "asked"
 """In a job's result: the ids of the questions that the served models are asked."""
 EXHAUSTED = (
@@ -51,6 +62,9 @@ class Grants(Protocol):
 
     async def token(self, grant: str, *, fresh: bool = False, call_id: str | None = None) -> str:
         """A token for inference; 403 `key_revoked` once the key is."""
+
+    async def charge_learnt(self, grant: str, job: str, model: str, tokens: int) -> None:
+        """Put what a job has read to learn into the ledger, once."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +91,17 @@ class TuningJobs(JobKind[LeasedJob]):
             job.checkpoint()
             work = self._work(job, split, general)
             await self._keep(job, await job.unless_giving_way(_unless_stopping(job, method.train(work))), split)
+        await self._charge(job)
         job.checkpoint()
         await self._publish(job)
 
     async def end(self, job: LeasedJob, ending: Ending) -> None:
         """What it had learnt until then is gone. Where it has learnt all and could not be published, it is kept."""
         failure = ending.failure
+        try:
+            await self._charge(job)
+        except ServiceError as error:
+            log.error("what a job has learnt is not charged", job=job.id, error=error.code)
         if _has_learnt(job):
             await self._unpublish(job)
             if isinstance(ending, Fail):
@@ -154,6 +173,13 @@ class TuningJobs(JobKind[LeasedJob]):
         TUNED_TOKENS.inc(trained.tokens)
         await self.folders.remove(job.id)
 
+    async def _charge(self, job: LeasedJob) -> None:
+        """Have what it has read to learn in the ledger, where it is once, however often this is done."""
+        if job.row["trained_tokens"] and not (job.row["result"] or {}).get(CHARGED):
+            row = job.row
+            await self.grants.charge_learnt(row["grant_token"], job.id, row["model"], row["trained_tokens"])
+            await job.write(values={"result": {**(row["result"] or {}), CHARGED: True}})
+
     async def _publish(self, job: LeasedJob) -> None:
         """Have it served, if it passes the gates, and end the job with it."""
         learnt = Learnt(job.row, partial(repository.pieces, job.store.database, job.id))
@@ -161,7 +187,7 @@ class TuningJobs(JobKind[LeasedJob]):
             await self._check_parity(job, learnt)
         except Refused as refused:
             return await self._succeed(job, None, refused.why)
-        is_checked = isinstance(self.methods[job.row["method"]], ParityCheck)
+        is_checked = isinstance(self.methods[job.row["method"]], CHECKED)
         why = parity_gate(job.row["result"], is_checked=is_checked) or quality_gate(job.row)
         if why is not None:
             await self._unpublish(job)  # of the candidate something may be left
@@ -179,9 +205,9 @@ class TuningJobs(JobKind[LeasedJob]):
         return None
 
     async def _check_parity(self, job: LeasedJob, learnt: Learnt) -> None:
-        """Ask the served model, while nobody else sees it, and have the trainer look at what it says; once."""
+        """Ask the served model, while nobody else sees it, and have the method look at what it says; once."""
         method = self.methods[job.row["method"]]
-        if "parity" in job.row["result"] or not isinstance(method, ParityCheck):
+        if "parity" in job.row["result"] or not isinstance(method, CHECKED):
             return
         split, token = await read_split(job, method), self._token(job)
         work = self._work(job, split, ())
@@ -192,16 +218,26 @@ class TuningJobs(JobKind[LeasedJob]):
         discard = partial(self._discard, token=token)
         candidate = await _to_its_end(self._declare(job, learnt, "candidate"), discard)
         try:
-            ask = partial(self.publisher.ask, token)
-            base, tuned = await _unless_stopping(job, ask_both(ask, (job.row["model"], candidate), questions))
-            await self.folders.write(job.id, "adapter.gguf", learnt.pieces())
-            found = await _unless_stopping(job, method.agreement(work, base, tuned))
+            parity = await self._compare(job, learnt, work, candidate, questions)
         finally:
             await discard(candidate)
-        parity = await asyncio.to_thread(parity_of, found)
         job.emit("message", {"message": f"Of the served model: {parity['parity']}."})
         await job.write(values={"result": {**job.row["result"], **parity}}, progress=True)
         await self.folders.remove(job.id)
+
+    async def _compare(
+        self, job: LeasedJob, learnt: Learnt, work: Work, candidate: str, questions: Sequence[QuestionRecord]
+    ) -> Mapping[str, Any]:
+        method = self.methods[job.row["method"]]
+        if isinstance(method, ServedCheck):
+            artifact = b"".join([piece async for piece in learnt.pieces()])
+            looking = method.served_agreement(work, candidate, questions, artifact)
+            return await asyncio.to_thread(parity_of, await _unless_stopping(job, looking), CHANCES)
+        assert isinstance(method, ParityCheck)
+        ask = partial(self.publisher.ask, self._token(job))
+        base, tuned = await _unless_stopping(job, ask_both(ask, (job.row["model"], candidate), questions))
+        await self.folders.write(job.id, "adapter.gguf", learnt.pieces())
+        return await asyncio.to_thread(parity_of, await _unless_stopping(job, method.agreement(work, base, tuned)))
 
     async def _declare(self, job: LeasedJob, learnt: Learnt, stage: Stage) -> str:
         """Have it served. Where the job's row is gone by then, its tenant was purged while this was under way: what

@@ -27,7 +27,7 @@ removes another's."""
 GREEDY = {"temperature": 0, "repetition_penalty": 1.0}
 LATER = frozenset((401, 408, 429))
 """Statuses below 500 that say nothing against what was learnt."""
-_INSIDE = {"classification": "head", "embedding": "projection", "reading": "correction"}
+_INSIDE = {"classification": "head", "embedding": "projection", "reading": "correction", "rerank": "correction"}
 """By kind, what stands in the declaration itself."""
 Token = Callable[[], Awaitable[str]]
 """A token for inference, with the right of the job's key."""
@@ -129,7 +129,8 @@ class InferencePublisher:
         body, job = learnt.declaration().model_copy(update={"stage": stage}), learnt.row["id"]
         if (part := _INSIDE.get(learnt.row["result"].get("kind"))) is not None:
             whole = json.loads(b"".join([piece async for piece in learnt.pieces()]))
-            body = body.model_copy(update={part: whole})
+            changes = {part: whole, **({"corrects": "rerank"} if learnt.row["result"]["kind"] == "rerank" else {})}
+            body = body.model_copy(update=changes)
         else:
             number = 0
             async for piece in learnt.pieces():

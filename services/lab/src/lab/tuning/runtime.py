@@ -15,6 +15,7 @@ from lab.tuning.methods.dpo import Dpo
 from lab.tuning.methods.embedding import Embedding
 from lab.tuning.methods.process import Limits
 from lab.tuning.methods.reading import Reading
+from lab.tuning.methods.rerank import Rerank
 from lab.tuning.methods.supervised import Supervised
 from lab.tuning.publication import InferencePublisher
 from lab.tuning.repository import Room
@@ -36,6 +37,7 @@ def methods_of(settings: LabSettings, inference: Peer, bases: Bases, documents: 
         Classification(inference),
         Embedding(inference, documents, limits),
         Reading(inference, documents, limits),
+        Rerank(inference, documents, limits),
     )
     return {method.name: method for method in known}
 

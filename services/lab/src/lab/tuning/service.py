@@ -34,7 +34,7 @@ from lab.tuning.errors import (
     TuningUnavailable,
 )
 from lab.tuning.folders import JobFolders
-from lab.tuning.gates.parity import ParityCheck, parity_gate
+from lab.tuning.gates.parity import CHECKED, parity_gate
 from lab.tuning.method import Method
 from lab.tuning.publication import Learnt, Publisher, Refused, Token
 from lab.tuning.repository import Room
@@ -187,7 +187,7 @@ class Tuning:
         await database.read(lambda one: repository.get_artifact(one, viewer, job_id))
         if row["status"] != "succeeded":
             raise TuningJobUnfinished(job_id)
-        is_checked = isinstance(self.methods.get(row["method"]), ParityCheck)
+        is_checked = isinstance(self.methods.get(row["method"]), CHECKED)
         if (why := parity_gate(row["result"], is_checked=is_checked)) is not None:
             raise PublicationRefused(why.code, why.message)
         try:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from lab.training.frozen import correction
-from lab.training.frozen.correction import Read, firsts, learn, run, separation
+from lab.training.frozen.correction import Read, firsts, learn, order, run, separation
+from lab.training.frozen.ranking import Found
 from lab.training.impossible import Impossible
 
 WIDTH, PASSAGES = 12, 5
@@ -80,11 +81,12 @@ def _drawn(read: Read, numbers: Any) -> Read:
     return Read(read.odds[flat], read.features[flat], read.answers[flat], questions)
 
 
-def _job(folder: Path, read: Read, train: int, count: int) -> dict[str, Any]:
+def _job(folder: Path, read: Read, train: int, count: int, general: int = 0, **more: Any) -> dict[str, Any]:
     chances = 1 / (1 + np.exp(-read.odds))
     rows = np.concatenate([chances[:, None], read.features], axis=1)
     (folder / "rows").write_bytes(rows.astype("<f4").tobytes())
     job = {
+        "method": "reading",
         "vectors": "rows",
         "width": WIDTH + 1,
         "steps": 40,
@@ -93,7 +95,9 @@ def _job(folder: Path, read: Read, train: int, count: int) -> dict[str, Any]:
         "answers": read.answers.tolist(),
         "train": list(range(train)),
         "held_out": list(range(train, count)),
-        "held_out_ids": [f"q{at}" for at in range(train, count)],
+        "general": list(range(general)),
+        "ids": [f"q{at}" for at in range(count)],
+        **more,
     }
     return json.loads(json.dumps(job))  # type: ignore[no-any-return]
 
@@ -110,6 +114,52 @@ def test_a_job_leaves_what_it_learnt_and_how_each_question_did(tmp_path: Path) -
     assert result["figures"]["auc"] > result["figures"]["auc_before"]
     assert [one["step"] for one in said] == list(range(1, len(said) + 1))
     assert said[-1]["figures"]["train_loss"] == pytest.approx(result["figures"]["train_loss"])
+
+
+def test_what_other_questions_are_told_by_is_told_too_where_there_are_enough(tmp_path: Path) -> None:
+    read = _read(100)
+    run(tmp_path, _job(tmp_path, read, 70, 100, general=20), lambda *_, **__: None)
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert sorted(result["general_before"]) == sorted(result["general_after"]) == sorted(f"q{at}" for at in range(20))
+    assert np.mean(list(result["general_after"].values())) == pytest.approx(result["figures"]["general_auc"], abs=0.01)
+    run(tmp_path, _job(tmp_path, read, 70, 100, general=5), lambda *_, **__: None)
+    assert json.loads((tmp_path / "result.json").read_text())["general_before"] == {}
+
+
+def test_the_order_of_a_question_s_passages_is_its_own_whatever_others_odds_are() -> None:
+    read = _read(2)
+    odds, answers = np.array([5.0, 1, 2, 9, 5, -9, -8, -7, -6, -5]), np.zeros(10, dtype=bool)
+    answers[[0, 9]] = True
+    parts, whole = order(odds, Read(odds, read.features, answers, read.questions))
+    assert (parts, whole) == ([(1 + 1 + 0 + 0.5) / 4, 1.0], pytest.approx(0.8125))
+
+
+def test_a_rerank_job_is_judged_by_the_order_that_searches_have_with_it(tmp_path: Path) -> None:
+    read = _read(100)
+    places = [np.flatnonzero(read.questions == number) for number in range(100)]
+    ranked = [
+        {
+            "scores": [0.9, 0.85, 0.8, 0.75, 0.7],
+            "documents": list(range(PASSAGES)),
+            "grades": read.answers[rows].astype(int).tolist(),
+            "ideal": [1],
+        }
+        for rows in places
+    ]
+    run(tmp_path, _job(tmp_path, read, 70, 100, method="rerank", ranked=ranked), lambda *_, **__: None)
+    result = json.loads((tmp_path / "result.json").read_text())
+    for number in range(70, 100):
+        right = np.flatnonzero(read.answers[places[number]])
+        wanted = 1 / np.log2(right[0] + 2) if len(right) else 0.0
+        assert result["before"][f"q{number}"] == pytest.approx(wanted)
+    learnt = correction.correction_of(result)
+    held_out = read.of(range(70, 100))
+    chances = correction.chances_of(learnt.corrected(held_out))
+    found = [Found.of(one) for one in ranked[70:]]
+    after = [one.ndcg(one.mixed(chances[held_out.questions == at])) for at, one in enumerate(found)]
+    assert list(result["after"].values()) == pytest.approx(after, abs=1e-6)
+    assert np.mean(after) > np.mean(list(result["before"].values())) + 0.05
+    assert np.mean(after) > result["figures"]["ndcg_untuned"]
 
 
 def test_readings_that_hold_no_numbers_teach_nothing(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from services.lab.tests.tuning.methods.test_classification import Said
 from contracts.core.errors import ErrorBody
 from contracts.improvement.question_sets import QuestionRecord
 from contracts.improvement.tuning import FineTuningCreate
-from contracts.models.catalog import ModelInfo
+from contracts.models.catalog import ModelInfo, RerankReply, RerankResult
 from contracts.models.reading import PassageReading, ReadingReply, ReadingUsage
 from lab.tuning.errors import (
     BaseReplaced,
@@ -24,14 +24,16 @@ from lab.tuning.errors import (
     NotAReadingModel,
     TooFewExamples,
 )
+from lab.tuning.gates.parity import CHANCES, parity_of
 from lab.tuning.method import Trained, Work
 from lab.tuning.methods.process import Limits
-from lab.tuning.methods.reading import AUTO_L2, READ, ROWS, STEPS, Reading
-from lab.tuning.sources.passages import FOUND
+from lab.tuning.methods.reading import AUTO_L2, READS, STEPS, Reading
+from lab.tuning.sources.passages import BESIDE, NAME
+from lab.tuning.sources.readings import READ, ROWS
 from servicekit.core.errors import PeerError
 
 DIGEST = f"sha256:{'a' * 64}"
-COUNT, WIDTH = 48, 6
+COUNT, WIDTH, FOUND = 48, 6, READS.found
 CREATE: dict[str, Any] = {"model": "reader", "training_file": "set:q", "method": {"type": "reading"}}
 MODEL = ModelInfo(id="reader", kind="reading", digest=DIGEST)
 
@@ -45,6 +47,10 @@ class Inference:
     broken: float | None = None
     refuses: bool = False
     fails_after: int | None = None
+    tuned: dict[str, Any] | None = None
+    """The correction that it serves under any other name than its model's, for a reader or a rerank model."""
+    wrong: float = 0.0
+    """What its chances are beside that."""
 
     async def call(self, method: str, path: str, reply: object, **sent: Any) -> Any:
         assert sent["token"] == "a token"
@@ -58,11 +64,30 @@ class Inference:
         if self.fails_after is not None and len(self.asked) >= self.fails_after:
             raise PeerError(503, ErrorBody(code="model_not_ready", message="Later.", type="overloaded"))
         body = sent["body"].model_dump()
+        if path == "/v1/rerank":
+            return self._ranked(body)
         self.asked.append(body)
         read = [self._reading(body["question"], one) for one in body["passages"]]
         usage = ReadingUsage(prompt_tokens=3 * len(read), total_tokens=3 * len(read))
         readings, features = [one for one, _ in read], [one for _, one in read]
+        if body["model"] != "reader":
+            readings = [PassageReading(answers=self._corrected(*one)) for one in read]
         return ReadingReply(model="reader", reads=["answers"], passages=readings, features=features, usage=usage)
+
+    def _ranked(self, body: dict[str, Any]) -> RerankReply:
+        scores = [self._corrected(*self._reading(body["query"], one)) for one in body["documents"]]
+        order = sorted(range(len(scores)), key=lambda at: -scores[at])
+        results = [RerankResult(index=at, relevance_score=scores[at]) for at in order]
+        return RerankReply(id="rank_1", model=body["model"], results=results)
+
+    def _corrected(self, reading: PassageReading, features: str) -> float:
+        """As inference corrects a chance, worked out here."""
+        assert self.tuned is not None
+        assert reading.answers is not None
+        weights, row = (np.frombuffer(base64.b64decode(one), "<f4") for one in (self.tuned["weights"], features))
+        before = float(np.log(reading.answers / (1 - reading.answers)))
+        odds = before * self.tuned["scale"] + float(row @ weights) + self.tuned["offset"]
+        return float(1 / (1 + np.exp(-odds))) + self.wrong
 
     def _reading(self, question: str, passage: str) -> tuple[PassageReading, str]:
         number = question.rstrip("?").split()[-1]
@@ -138,6 +163,62 @@ async def test_another_attempt_reads_what_is_missing_and_learns_the_same(tmp_pat
     assert second.artifact == first.artifact
     assert (two / ROWS).read_bytes() == whole
     assert json.loads((two / READ).read_text())["done"] == COUNT
+
+
+async def test_another_attempt_searches_for_what_is_missing_alone(tmp_path: Path) -> None:
+    whole = await _train(_work(tmp_path / "one", Said()))
+    two, library, again = tmp_path / "two", _library(), _library()
+    library.after_search = lambda count: None if count < 20 else _later()
+    with pytest.raises(PeerError):
+        await _train(_work(two, Said()), library=library)
+    with (two / NAME).open("a") as torn:
+        torn.write('{"id": "q9", "quest')
+    trained = await _train(_work(two, Said()), library=again)
+    assert len(again.searched) == COUNT - 19
+    assert {name for _, name in again.searched} | {name for _, name in library.searched[:19]} == {
+        f"ftjob_1.search{number}" for number in range(COUNT)
+    }
+    assert trained.artifact == whole.artifact
+
+
+async def test_what_was_found_for_other_questions_is_searched_for_again(tmp_path: Path) -> None:
+    await _train(_work(tmp_path, Said()))
+    library = _library()
+    work = _work(tmp_path, Said())
+    await _train(replace(work, seed=8), library=library)
+    assert len(library.searched) > COUNT / 2
+
+
+async def test_other_questions_are_read_before_and_after_beside_answers_that_are_not_theirs(tmp_path: Path) -> None:
+    general = [
+        QuestionRecord(id=f"g{n}", question=f"What is setting value {n}?", answers=[f"value {n} is it"])
+        for n in range(8)
+    ]
+    inference = Inference()
+    trained = await _train(replace(_work(tmp_path, Said()), general=general), inference)
+    assert trained.general_measure == "auc"
+    assert sorted(trained.general_before) == sorted(trained.general_after) == [f"g{n}" for n in range(8)]
+    assert trained.figures["general_auc"] > trained.figures["general_auc_before"]
+    read = [body["passages"] for body in inference.asked if "value 7 is it" in body["passages"][:1]]
+    assert read == [["value 7 is it", *(f"value {n} is it" for n in range(BESIDE))]]
+
+
+@pytest.mark.parametrize(("wrong", "tuned"), [(0.0, 1.0), (0.05, 0.0)])
+async def test_what_is_served_is_held_to_what_the_correction_makes_of_the_features(
+    tmp_path: Path, wrong: float, tuned: float
+) -> None:
+    work = _work(tmp_path, Said())
+    trained = await _train(work)
+    inference = Inference(tuned=json.loads(trained.artifact), wrong=wrong)
+    method = Reading(inference, _library(), Limits(1, 1, 300.0))  # type: ignore[arg-type]
+    found = await method.served_agreement(work, "reader+try", work.held_out[:8], trained.artifact)
+    assert found.base == {one.id: 1.0 for one in work.held_out[:8]}
+    assert found.tuned == {one.id: tuned for one in work.held_out[:8]}
+    assert parity_of(found, CHANCES)["parity_failed"] is (tuned == 0.0)
+
+
+def _later() -> None:
+    raise PeerError(503, ErrorBody(code="model_not_ready", message="Later.", type="overloaded"))
 
 
 async def test_what_another_model_read_is_read_again(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""Reading by a correction of a reading model that is served beside it: its chances are others, all else is its own."""
+"""Reading, or ranking, by a correction of a reading model that is served beside it: its chances that passages answer
+are others."""
 
 from __future__ import annotations
 
@@ -12,8 +13,17 @@ from contracts.models.reading import PairReading, PassageReading, Reads
 from inference.catalog.learnt.corrections import Correction
 from inference.engines.errors import CorrectionUnusable
 from inference.errors import ModelNotFound, ModelNotReady
-from inference.protocol.engines import FeatureResult, Pair, Priority, ReadingResult
+from inference.protocol.engines import (
+    NO_EXTRA_FIELDS,
+    ExtraFields,
+    FeatureResult,
+    Pair,
+    Priority,
+    RankingResult,
+    ReadingResult,
+)
 from inference.protocol.tokens import TokenCodec
+from inference.requests.generation_request import reject_unknown_fields
 
 CERTAIN = 1e-6
 """Chances nearer to 0 and 1 say no more."""
@@ -36,8 +46,8 @@ class Corrected:
     tokens: Callable[[], TokenCodec | None]
 
 
-class CorrectedReading:
-    """A `ReadingEngine`. `find` gives the reading model of a name, and raises `ModelNotFound`. Its queue is that
+class _OverReading:
+    """What both engines have. `find` gives the reading model of a name, and raises `ModelNotFound`. Its queue is that
     model's."""
 
     def __init__(self, name: str, correction: Correction, find: Callable[[str], Corrected]) -> None:
@@ -66,30 +76,17 @@ class CorrectedReading:
         """The reading model's."""
         return self._origin().tokens()
 
-    def reads(self) -> frozenset[Reads]:
-        """As the reading model."""
-        return self._origin().reads
-
-    async def read(
-        self, question: str, passages: Sequence[str], priority: Priority = "query"
-    ) -> ReadingResult[PassageReading]:
-        """Its readings with the corrected chance that each answers; raises `CorrectionUnusable` where the reading model
-        is another one now."""
+    async def _chances(
+        self, question: str, passages: Sequence[str], priority: Priority
+    ) -> tuple[ReadingResult[PassageReading], list[float]]:
+        """What the reading model says, and the corrected chances; raises `CorrectionUnusable` where it is another one
+        now."""
         found = await self._features_of(self._origin())(question, passages, priority)
         if found.features.shape[1] != len(self._weights):
             raise self._unusable(
                 f"it was learnt on {len(self._weights)} features, and its reading model has {found.features.shape[1]}"
             )
-        chances = await asyncio.to_thread(self._corrected, found)
-        readings = [
-            one.model_copy(update={"answers": chance})
-            for one, chance in zip(found.result.readings, chances, strict=True)
-        ]
-        return replace(found.result, readings=tuple(readings))
-
-    async def entail(self, pairs: Sequence[Pair], priority: Priority = "query") -> ReadingResult[PairReading]:
-        """As the reading model."""
-        return await self._origin().entail(pairs, priority)
+        return found.result, await asyncio.to_thread(self._corrected, found)
 
     def _corrected(self, found: FeatureResult) -> list[float]:
         given = np.array([one.answers or 0.0 for one in found.result.readings])
@@ -118,3 +115,35 @@ class CorrectedReading:
 
     def _unusable(self, why: str) -> CorrectionUnusable:
         return CorrectionUnusable(self._name, why)
+
+
+class CorrectedReading(_OverReading):
+    """A `ReadingEngine`."""
+
+    def reads(self) -> frozenset[Reads]:
+        """As the reading model."""
+        return self._origin().reads
+
+    async def read(
+        self, question: str, passages: Sequence[str], priority: Priority = "query"
+    ) -> ReadingResult[PassageReading]:
+        """Its readings with the corrected chance that each answers; raises `CorrectionUnusable`."""
+        result, chances = await self._chances(question, passages, priority)
+        readings = [
+            one.model_copy(update={"answers": chance}) for one, chance in zip(result.readings, chances, strict=True)
+        ]
+        return replace(result, readings=tuple(readings))
+
+    async def entail(self, pairs: Sequence[Pair], priority: Priority = "query") -> ReadingResult[PairReading]:
+        """As the reading model."""
+        return await self._origin().entail(pairs, priority)
+
+
+class CorrectedRank(_OverReading):
+    """A `RerankEngine`."""
+
+    async def rank(self, query: str, documents: Sequence[str], extra: ExtraFields = NO_EXTRA_FIELDS) -> RankingResult:
+        """Scores from 0 to 1: the corrected chances; raises `CorrectionUnusable`."""
+        reject_unknown_fields(extra)
+        result, chances = await self._chances(query, documents, "query")
+        return RankingResult(tuple(chances), result.tokens, result.truncated)

@@ -25,13 +25,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.training.frozen.lbfgs import Array, minimise
+from lab.training.frozen.ranking import WEIGHT, Found
 from lab.training.impossible import Impossible
 
 Tell = Callable[..., None]
+Judged = tuple[dict[str, float], dict[str, float], dict[str, float]]
+"""By question before and after, and figures of all."""
 CERTAIN = 1e-6
 """As inference has it: chances nearer to 0 and 1 say no more."""
 LEAST_DEVIATION = 1e-3
 TOLERANCE = 1e-3
+LEAST_GENERAL = 6
 SCALE_HELD = 0.1
 """Of `l2`, for the scale, which is one number and not hundreds."""
 
@@ -67,6 +71,25 @@ class Correction:
         odds: Array = read.odds * self.scale + read.features @ self.weights + self.offset
         return odds
 
+    def chances(self, rows: NDArray[np.floating[Any]]) -> Array:
+        """That passages answer, as inference gives them; a row is the chance before, then the features."""
+        before = np.clip(rows[:, 0].astype(np.float64), CERTAIN, 1 - CERTAIN)
+        nothing = np.zeros(len(rows), dtype=np.int64)
+        odds = np.log(before / (1 - before))
+        return chances_of(self.corrected(Read(odds, rows[:, 1:].astype(np.float64), nothing.astype(bool), nothing)))
+
+
+def correction_of(artifact: Mapping[str, Any]) -> Correction:
+    """What a job has learnt, as it is served."""
+    weights = np.frombuffer(base64.b64decode(artifact["weights"]), dtype="<f4").astype(np.float64)
+    return Correction(weights, artifact["scale"], artifact["offset"])
+
+
+def chances_of(odds: Array) -> Array:
+    """Of log odds."""
+    chances: Array = 1 / (1 + np.exp(-np.clip(odds, -500, 500)))
+    return chances
+
 
 def run(folder: Path, job: Mapping[str, Any], tell: Tell) -> None:
     """Learn what `job.json` says, and leave `result.json`; raises `Impossible`."""
@@ -83,26 +106,61 @@ def run(folder: Path, job: Mapping[str, Any], tell: Tell) -> None:
 
     learnt = learn(every.of(job["train"]), job["l2"], job["steps"], hear)
     held_out = every.of(job["held_out"])
-    before, after = held_out.odds, learnt.corrected(held_out)
-    names = job["held_out_ids"]
-    (first, auc_before), (second, auc) = separation(before, held_out), separation(after, held_out)
-    figures = {
-        "train_loss": last,
-        "auc_before": auc_before,
-        "auc": auc,
-        "first_before": firsts(before, held_out),
-        "first": firsts(after, held_out),
-        "seconds": time.perf_counter() - began,
-    }
+    judge = _ranked if job["method"] == "rerank" else _read_better
+    before, after, figures = judge(job, held_out, learnt)
+    general_before, general_after, general = _in_general(job, every, learnt)
     result = {
         "weights": base64.b64encode(learnt.weights.astype("<f4").tobytes()).decode(),
         "scale": learnt.scale,
         "offset": learnt.offset,
-        "before": dict(zip(names, first, strict=True)),
-        "after": dict(zip(names, second, strict=True)),
-        "figures": figures,
+        "before": before,
+        "after": after,
+        "general_before": general_before,
+        "general_after": general_after,
+        "figures": {"train_loss": last, **figures, **general, "seconds": time.perf_counter() - began},
     }
     (folder / "result.json").write_text(json.dumps(result, allow_nan=False), encoding="utf-8")
+
+
+def _read_better(job: Mapping[str, Any], held_out: Read, learnt: Correction) -> Judged:
+    """By how surely what answers is told from what does not."""
+    before, after = held_out.odds, learnt.corrected(held_out)
+    (first, auc_before), (second, auc) = separation(before, held_out), separation(after, held_out)
+    figures = {
+        "auc_before": auc_before,
+        "auc": auc,
+        "first_before": firsts(before, held_out),
+        "first": firsts(after, held_out),
+    }
+    return _by_id(job, "held_out", first), _by_id(job, "held_out", second), figures
+
+
+def _ranked(job: Mapping[str, Any], held_out: Read, learnt: Correction) -> Judged:
+    """By the order of what searches find, against what they give without a rerank model."""
+    found = [Found.of(job["ranked"][number]) for number in job["held_out"]]
+    places = [np.flatnonzero(held_out.questions == number) for number in range(len(found))]
+    ways = {"before": held_out.odds, "": chances_of(learnt.corrected(held_out))}
+    first = [one.ndcg(one.scores) for one in found]
+    plain, second = (
+        [one.ndcg(one.mixed(odds[rows])) for one, rows in zip(found, places, strict=True)] for odds in ways.values()
+    )
+    figures = {"ndcg_untuned": float(np.mean(plain)), "weight": WEIGHT}
+    return _by_id(job, "held_out", first), _by_id(job, "held_out", second), figures
+
+
+def _in_general(job: Mapping[str, Any], every: Read, learnt: Correction) -> Judged:
+    """What it does to other questions; nothing where there are too few to tell."""
+    if len(job["general"]) < LEAST_GENERAL:
+        return {}, {}, {}
+    general = every.of(job["general"])
+    judge = order if job["method"] == "rerank" else separation
+    (first, before), (second, after) = (judge(odds, general) for odds in (general.odds, learnt.corrected(general)))
+    figures = {"general_auc_before": before, "general_auc": after}
+    return _by_id(job, "general", first), _by_id(job, "general", second), figures
+
+
+def _by_id(job: Mapping[str, Any], which: str, values: Sequence[float]) -> dict[str, float]:
+    return {job["ids"][number]: value for number, value in zip(job[which], values, strict=True)}
 
 
 def _read(folder: Path, job: Mapping[str, Any]) -> Read:
@@ -140,7 +198,7 @@ def learn(read: Read, l2: float, steps: int, hear: Callable[[int, float], None] 
 def _loss_of(odds: Array, read: Read) -> tuple[float, Array]:
     """And its slope by the odds."""
     right, questions = read.answers, read.questions
-    chances = 1 / (1 + np.exp(-np.clip(odds, -500, 500)))
+    chances = chances_of(odds)
     value = float((np.logaddexp(0, odds) - odds * right).sum())
     slope = chances - right
     count = int(questions.max()) + 1
@@ -179,6 +237,17 @@ def separation(odds: Array, read: Read) -> tuple[list[float], float]:
     left = (has_right.sum() - has_right) * (has_others.sum() - has_others)
     without = (wins.sum() - rows - columns + own) / left
     return [float(one) for one in count * whole - (count - 1) * without], float(whole)
+
+
+def order(odds: Array, read: Read) -> tuple[list[float], float]:
+    """How surely the odds order the passages of each question, of which one answers: the share of the others that it
+    goes before. By question, and of all."""
+    found: list[float] = []
+    for number in range(int(read.questions.max()) + 1):
+        rows = read.questions == number
+        more = odds[rows & read.answers][:, None] - odds[rows & ~read.answers][None, :]
+        found.append(float(((more > 0) + 0.5 * (more == 0)).mean()))
+    return found, float(np.mean(found))
 
 
 def firsts(odds: Array, read: Read) -> float:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.training.frozen.lbfgs import Array, minimise
+from lab.training.frozen.ranking import DEPTH, gain
 from lab.training.impossible import Impossible
 
 Tell = Callable[..., None]
@@ -30,7 +31,6 @@ Vectors = NDArray[np.float32]
 TEMPERATURE = 0.03
 RANK = 64
 TOLERANCE = 1e-3
-DEPTH = 10
 AT_ONCE = 128
 """Questions whose shares of all chunks are in memory together."""
 
@@ -149,12 +149,8 @@ def ndcg(
         np.maximum.at(best, owners, near)
         ranked = np.argsort(-best, kind="stable")[:DEPTH]
         ideal = sorted(graded.values(), reverse=True)[:DEPTH]
-        found.append(_gain([graded.get(int(one), 0) for one in ranked]) / _gain(ideal))
+        found.append(gain([graded.get(int(one), 0) for one in ranked]) / gain(ideal))
     return found
-
-
-def _gain(gains: Sequence[int]) -> float:
-    return sum(gain / math.log2(rank + 1) for rank, gain in enumerate(gains, start=1))
 
 
 def _encoded(matrix: Vectors) -> str:

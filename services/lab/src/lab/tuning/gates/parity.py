@@ -26,6 +26,10 @@ LEAST = 0.75
 MARGIN = 0.05
 """By how much less than its base's the share may be: what rounding tips over differs a little from model to model."""
 MEASURE = "agreement"
+Words = tuple[str, str]
+TOKENS = ("of the served tokens are the trainer's first choice", "of the base's")
+CHANCES = ("of the served chances are the trainer's", "of the base's are so twice")
+"""What is counted of the tuned model, and of its base."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,18 @@ class ParityCheck(Protocol):
         """Of what both models said; raises as `Method.train`."""
 
 
+@runtime_checkable
+class ServedCheck(Protocol):
+    """A method that can tell by itself whether what is served does as it was learnt."""
+
+    async def served_agreement(
+        self, work: Work, candidate: str, questions: Sequence[QuestionRecord], artifact: bytes
+    ) -> Agreement:
+        """By question, the share of what a candidate says that is what the trainer makes of it, and that its base says
+        twice; raises as `Method.train`."""
+
+
+CHECKED = (ParityCheck, ServedCheck)
 Ask = Callable[[str, QuestionRecord], Awaitable[Said]]
 """Asks a served model."""
 
@@ -74,7 +90,7 @@ async def ask_both(ask: Ask, models: tuple[str, str], asked: Sequence[QuestionRe
     return [await ask(base, one) for one in asked], [await ask(tuned, one) for one in asked]
 
 
-def parity_of(found: Agreement) -> Mapping[str, Any]:
+def parity_of(found: Agreement, words: Words = TOKENS) -> Mapping[str, Any]:
     """The figures, the words and the code of a verdict, for the job's result."""
     difference = compare(MEASURE, found.tuned, found.base)
     if difference is None:
@@ -82,19 +98,16 @@ def parity_of(found: Agreement) -> Mapping[str, Any]:
     below = difference.verdict == "worse" and difference.difference < -MARGIN
     failed = below or difference.first < LEAST
     return {
-        "parity": _words(difference, failed=failed),
+        "parity": _words(difference, words, failed=failed),
         "parity_failed": failed,
         "parity_tuned": difference.first,
         "parity_base": difference.second,
     }
 
 
-def _words(one: Difference, *, failed: bool) -> str:
+def _words(one: Difference, words: Words, *, failed: bool) -> str:
     change = f"{one.difference:+.1%} [{one.low:+.1%}, {one.high:+.1%}], p {one.p:.2g}, {one.questions} questions"
-    return (
-        f"{'failed' if failed else 'passed'}: {one.first:.1%} of the served tokens are the trainer's first choice, "
-        f"{one.second:.1%} of the base's ({change})"
-    )
+    return f"{'failed' if failed else 'passed'}: {one.first:.1%} {words[0]}, {one.second:.1%} {words[1]} ({change})"
 
 
 def parity_gate(result: Mapping[str, Any], *, is_checked: bool) -> NotPublished | None:

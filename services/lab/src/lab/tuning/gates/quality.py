@@ -14,7 +14,7 @@ forty questions are enough to see it."""
 
 LEAST = 6
 """General questions that must have been compared: of fewer not even all together can be significantly worse."""
-ASKED = frozenset(("supervised", "dpo"))
+ASKED = frozenset(("supervised", "dpo", "reading", "rerank"))
 """Methods whose models are asked in general."""
 
 

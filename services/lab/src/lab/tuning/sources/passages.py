@@ -1,12 +1,17 @@
-"""What a question teaches a reading model: which passages that a search finds answer it, and which do not."""
+"""What a question teaches a reading model: which passages that a search finds answer it, and which do not.
+
+It is kept in the job's folder, question by question, so that another attempt searches for the others alone.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from contracts.improvement.question_sets import QuestionRecord
 from contracts.retrieval.search import Hit, SearchOptions
@@ -16,21 +21,43 @@ from lab.questions.likeness import words_of
 from lab.tuning.method import Work
 from lab.tuning.sources.examples import asked, made_from
 
-FOUND = 8
-"""Passages of a question: as many as an answer looks at."""
-MOST_LEARNT = 1000
-"""Questions that are learnt from, drawn by chance."""
-NAME = "passages.json"
+NAME = "passages.jsonl"
+BESIDE = 5
+"""Passages of other questions beside one's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """A question's passages, as a reader is given them, and which of them answer."""
+    """A question's passages, as a reading model is given them, and which of them answer."""
 
     id: str
     question: str
     texts: list[str]
     answers: list[bool]
+    scores: list[float] = field(default_factory=list)
+    """That the search gave them; none of passages that were not searched for."""
+    documents: list[int] = field(default_factory=list)
+    """Of each its document, by a number of this question's."""
+    grades: list[int] = field(default_factory=list)
+    """And how relevant that is."""
+    ideal: list[int] = field(default_factory=list)
+    """The grades of all documents that the question names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Which passages of a question a method learns from."""
+
+    found: int
+    """The best so many of a search."""
+    most_learnt: int
+    """Questions that are learnt from, drawn by chance."""
+    text: Callable[[Hit], str]
+    """What the model reads of one."""
+    answers: Callable[[QuestionRecord, Sequence[Hit]], list[bool]]
+    """Which of them answer."""
+    rerank: bool | None = None
+    """As a search's `rerank`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,35 +66,60 @@ class PassageSearch:
 
     documents: Documents
     collection: str
+    lookup: Lookup
 
     async def search(self, work: Work) -> tuple[list[Searched], list[Searched]]:
-        """Of the questions to learn from, and of those held out: what another attempt found already, or now."""
-        file = work.folder / NAME
-        if file.is_file():
-            kept = json.loads(file.read_text(encoding="utf-8"))
-            train, held_out = ([Searched(**one) for one in kept[name]] for name in ("train", "held_out"))
-            return train, held_out
+        """Of the questions to learn from, and of those held out, without those of which no search found what answers;
+        from where another attempt was."""
         order = sorted(work.train, key=lambda one: hashlib.sha256(f"{work.seed} {one.id}".encode()).digest())
-        chosen = order[:MOST_LEARNT]
-        total = len(chosen) + len(work.held_out)
-        found: list[Searched] = []
-        for number, one in enumerate([*chosen, *work.held_out]):
-            found.append(await self._search(work, number, one))
-            await work.report.step(number + 1, total + FOUND * total, 0, {})
-        train = [one for one in found[: len(chosen)] if one.texts]
-        held_out = [one for one in found[len(chosen) :] if one.texts]
-        _write(file, train, held_out)
-        return train, held_out
+        chosen = order[: self.lookup.most_learnt]
+        every = [*chosen, *work.held_out]
+        total, file = len(every), work.folder / NAME
+        found = await asyncio.to_thread(_begin, file, [one.id for one in every])
+        for number in range(len(found), total):
+            found.append(await self._search(work, number, every[number]))
+            await asyncio.to_thread(_append, file, found[-1])
+            await work.report.step(number + 1, total + self.lookup.found * total, 0, {})
+        train, held_out = found[: len(chosen)], found[len(chosen) :]
+        return [one for one in train if one.texts], [one for one in held_out if one.texts]
 
     async def _search(self, work: Work, number: int, question: QuestionRecord) -> Searched:
-        options = SearchOptions(query=asked(question), limit=FOUND)
+        options = SearchOptions(query=asked(question), limit=self.lookup.found, rerank=self.lookup.rerank)
         hits = await self.documents.search(
             await work.token(), self.collection, options, f"{work.job_id}.search{number}"
         )
-        answers = [answers_it(question, hit) for hit in hits]
+        answers = self.lookup.answers(question, hits)
         if question.answerable is not False and not any(answers):
             return Searched(question.id, asked(question), [], [])  # what was not found can't be told from what was
-        return Searched(question.id, asked(question), [text_of(hit) for hit in hits], answers)
+        names = [hit.document_id for hit in hits]
+        return Searched(
+            id=question.id,
+            question=asked(question),
+            texts=[self.lookup.text(hit) for hit in hits],
+            answers=answers,
+            scores=[hit.score for hit in hits],
+            documents=[names.index(name) for name in names],
+            grades=[grade_of(question, hit) for hit in hits],
+            ideal=sorted(question.documents.values(), reverse=True),
+        )
+
+
+def beside_each_other(questions: Sequence[QuestionRecord], what: Literal["answers", "questions"]) -> list[Searched]:
+    """Questions with short passages that need no search: of `answers` the own answer, and some of the next questions',
+    which do not answer; or the next `questions` alone."""
+    if what == "answers":
+        questions = [one for one in questions if one.answers]
+    texts = [one.answers[0] if what == "answers" else asked(one) for one in questions]
+    count = min(BESIDE + 1, len(texts))
+    return [
+        Searched(
+            one.id,
+            asked(one),
+            [texts[(at + step) % len(texts)] for step in range(count)],
+            [what == "answers" and step == 0 for step in range(count)],
+        )
+        for at, one in enumerate(questions)
+    ]
 
 
 def teaches_reading(question: QuestionRecord) -> bool:
@@ -90,17 +142,33 @@ def answers_it(question: QuestionRecord, hit: Hit) -> bool:
     start, end = span.get("start"), span.get("end")
     if isinstance(start, int) and isinstance(end, int):
         return hit.document_id == span.get("document_id") and hit.start < end and start < hit.end
-    if not any(question.documents.get(name) for name in names_of(hit.document_id, hit.source, hit.title)):
+    if not grade_of(question, hit):
         return False
     said = f" {' '.join(words_of(hit.text))} "
     return any(f" {' '.join(words_of(answer))} " in said for answer in question.answers)
 
 
-def _write(file: Path, train: Sequence[Searched], held_out: Sequence[Searched]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    part.write_text(
-        json.dumps({"train": [asdict(one) for one in train], "held_out": [asdict(one) for one in held_out]}),
-        encoding="utf-8",
+def grade_of(question: QuestionRecord, hit: Hit) -> int:
+    """How relevant the document of a passage is."""
+    return max(
+        (question.documents.get(name, 0) for name in names_of(hit.document_id, hit.source, hit.title)), default=0
     )
-    part.replace(file)
+
+
+def _begin(file: Path, ids: Sequence[str]) -> list[Searched]:
+    """What is there already of questions in this order; what is torn, or of others, is removed."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    found: list[Searched] = []
+    lines = file.read_bytes().splitlines(keepends=True) if file.is_file() else []
+    for line, wanted in zip(lines, ids, strict=False):
+        one = Searched(**json.loads(line)) if line.endswith(b"\n") else None
+        if one is None or one.id != wanted:
+            break
+        found.append(one)
+    file.write_bytes(b"".join(lines[: len(found)]))
+    return found
+
+
+def _append(file: Path, one: Searched) -> None:
+    with file.open("a", encoding="utf-8") as written:
+        written.write(f"{json.dumps(asdict(one))}\n")

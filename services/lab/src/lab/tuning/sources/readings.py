@@ -3,22 +3,32 @@ uncharged."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
-from collections.abc import AsyncIterator, Sequence
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from contracts.models.catalog import ModelInfo
+from contracts.models.catalog import ModelInfo, ModelKind, RerankReply, RerankRequest
 from contracts.models.reading import ReadingReply, ReadingRequest
 from lab.tuning.errors import NotAReadingModel
 from lab.tuning.method import Work
 from lab.tuning.sources.examples import asked
 from lab.tuning.sources.passages import Searched
+from lab.tuning.sources.vector_file import append
 from servicekit.core.errors import PeerError
 from servicekit.peers.client import Peer, PeerMalformed
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 SECONDS = 300.0
 """For the passages of one question, behind whatever else is read."""
+ROWS, READ = "rows.f32", "rows.json"
 _NO_FEATURES = 400
 
 
@@ -56,17 +66,7 @@ class Readings:
         import numpy as np
 
         for one in searched:
-            body = ReadingRequest(
-                model=model.id, question=one.question, passages=one.texts, priority="bulk", features=True
-            )
-            try:
-                reply = await self.inference.call(
-                    "POST", "/v1/reading", ReadingReply, token=await work.token(), body=body, timeout_seconds=SECONDS
-                )
-            except PeerError as error:
-                if error.http_status == _NO_FEATURES:
-                    raise NotAReadingModel(work.model, "it gives nothing that could be learnt on") from None
-                raise
+            reply = await self._ask(work, model.id, one, features=True)
             rows = [
                 [each.answers or 0.0, *np.frombuffer(base64.b64decode(features), dtype="<f4").tolist()]
                 for each, features in zip(reply.passages, reply.features, strict=False)
@@ -75,3 +75,72 @@ class Readings:
             if len(rows) != len(one.texts) or len(widths) != 1:
                 raise PeerMalformed(self.inference.name)
             yield Rows(np.array(rows, dtype="<f4").tobytes(), widths.pop(), reply.usage.total_tokens)
+
+    async def features(self, work: Work, model: ModelInfo, one: Searched) -> NDArray[np.float32]:
+        """Of one question's passages, a row each."""
+        import numpy as np
+
+        async for rows in self.read(work, model, [one]):
+            return np.frombuffer(rows.content, dtype="<f4").reshape(-1, rows.width)
+        raise PeerMalformed(self.inference.name)
+
+    async def chances(self, work: Work, model: str, kind: ModelKind, one: Searched) -> list[float]:
+        """That each passage answers, as a served model of either kind says."""
+        if kind == "reading":
+            return [each.answers or 0.0 for each in (await self._ask(work, model, one, features=False)).passages]
+        body = RerankRequest(model=model, query=one.question, documents=list(one.texts))
+        ranked = await self.inference.call(
+            "POST", "/v1/rerank", RerankReply, token=await work.token(), body=body, timeout_seconds=SECONDS
+        )
+        return [each.relevance_score for each in sorted(ranked.results, key=lambda each: each.index)]
+
+    async def _ask(self, work: Work, model: str, one: Searched, *, features: bool) -> ReadingReply:
+        body = ReadingRequest(
+            model=model, question=one.question, passages=one.texts, priority="bulk", features=features
+        )
+        try:
+            return await self.inference.call(
+                "POST", "/v1/reading", ReadingReply, token=await work.token(), body=body, timeout_seconds=SECONDS
+            )
+        except PeerError as error:
+            if error.http_status == _NO_FEATURES:
+                raise NotAReadingModel(work.model, "it gives nothing that could be learnt on") from None
+            raise
+
+    async def keep(self, work: Work, model: ModelInfo, searched: Sequence[Searched], more: int) -> tuple[int, int]:
+        """Have all rows in the job's folder, from where an earlier attempt was; the tokens that were read, and the
+        numbers of a row. `more` steps come behind these."""
+        done, width, tokens = await asyncio.to_thread(_begin, work.folder, model.digest, searched)
+        passages = sum(len(one.texts) for one in searched[:done])
+        total = len(searched) + sum(len(one.texts) for one in searched) + more
+        async for rows in self.read(work, model, searched[done:]):
+            if width not in (0, rows.width):
+                raise NotAReadingModel(model.id, "it is another one now")
+            await asyncio.to_thread(append, work.folder / ROWS, rows.content)
+            passages += len(searched[done].texts)
+            tokens, width, done = tokens + rows.tokens, rows.width, done + 1
+            note = {"digest": model.digest, "done": done, "width": width, "tokens": tokens}
+            await asyncio.to_thread(_note, work.folder, note)
+            await work.report.step(len(searched) + passages, total, tokens, {})
+        return tokens, width
+
+
+def _begin(folder: Path, digest: str | None, searched: Sequence[Searched]) -> tuple[int, int, int]:
+    """How many questions' rows are there, whole, of this model, how wide they are, and the tokens that were read for
+    them; what is beyond is removed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    note, file = folder / READ, folder / ROWS
+    known = json.loads(note.read_text(encoding="utf-8")) if note.is_file() and file.is_file() else {}
+    if known.get("digest") != digest or not known:
+        file.write_bytes(b"")
+        return 0, 0, 0
+    done, width = known["done"], known["width"]
+    with file.open("r+b") as written:
+        written.truncate(4 * width * sum(len(one.texts) for one in searched[:done]))
+    return done, width, known["tokens"]
+
+
+def _note(folder: Path, note: Mapping[str, Any]) -> None:
+    part = folder / f"{READ}.part"
+    part.write_text(json.dumps(note), encoding="utf-8")
+    part.replace(folder / READ)
