@@ -15,12 +15,13 @@ from services.lab.tests.training import tiny
 
 from lab.training.__main__ import _describe
 
-SECONDS = 300
+SECONDS, EPOCHS = 300, 20
+TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
 
 
 @contextmanager
-def trainer(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "lab.training", str(folder)]
+def trainer(folder: Path, *before: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", *before, "lab.training", str(folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process
@@ -40,6 +41,38 @@ def test_a_job_is_done(tmp_path: Path) -> None:
         assert [event for event in told if event != "alive"] == ["step", "step", "step", "checkpoint"]
         assert process.wait(SECONDS) == 0
     assert (tmp_path / "job" / "adapter.gguf").read_bytes()[:4] == b"GGUF"
+
+
+def test_two_processes_learn_together_what_one_learns_alone(tmp_path: Path) -> None:
+    """By `torchrun`: the same losses but for the order in which numbers are added, and one of them tells."""
+    told = {}
+    for name, before in (("one", ()), ("two", TORCHRUN)):
+        tiny.write_job(tmp_path / name, n_epochs=2, batch_size=8, learning_rate_multiplier=100.0)
+        with trainer(tmp_path / name, *before) as process:
+            told[name] = [line for line in lines(process) if line["event"] == "step"]
+            assert process.wait(SECONDS) == 0
+    assert [one["step"] for one in told["two"]] == [one["step"] for one in told["one"]]
+    losses = {name: [one["figures"]["train_loss"] for one in steps] for name, steps in told.items()}
+    assert losses["two"] == pytest.approx(losses["one"], rel=1e-4)
+    assert losses["one"][-1] < losses["one"][0] * 0.9
+    one, two = (json.loads((tmp_path / name / "result.json").read_text()) for name in told)
+    assert two["after"] == pytest.approx(one["after"], rel=1e-3)
+    assert (two["before"], two["tokens"]) == (one["before"], one["tokens"])
+
+
+def test_a_process_of_two_that_dies_ends_both_and_both_go_on_from_the_checkpoint(tmp_path: Path) -> None:
+    tiny.write_job(tmp_path, n_epochs=EPOCHS, batch_size=1)
+    with trainer(tmp_path, *TORCHRUN) as process:
+        assert process.stdout is not None
+        assert any(json.loads(line)["event"] == "checkpoint" for line in process.stdout)
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(SECONDS) != 0
+    with trainer(tmp_path, *TORCHRUN) as process:
+        again = [line for line in lines(process) if line["event"] == "step"]
+        assert process.wait(SECONDS) == 0
+    assert again[0]["step"] > 1
+    assert (tmp_path / "adapter.gguf").exists()
 
 
 def test_a_job_that_can_t_be_done_says_why(tmp_path: Path) -> None:

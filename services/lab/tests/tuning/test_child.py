@@ -91,6 +91,30 @@ async def test_one_that_is_not_wanted_any_more_is_killed(module: Any, tmp_path: 
         os.kill(pid, 0)
 
 
+async def test_what_it_has_started_hears_of_its_end_too(module: Any, tmp_path: Path) -> None:
+    """As the processes that torchrun starts do, which is killed with no time to end them."""
+    name = module("""
+        import json, pathlib, subprocess, sys
+        ends = pathlib.Path(sys.argv[1]) / "ended"
+        wait = f"import sys, pathlib; sys.stdin.read(); pathlib.Path({str(ends)!r}).write_text('ended')"
+        other = subprocess.Popen([sys.executable, "-c", wait])
+        print(json.dumps({"event": "here"}), flush=True)
+        other.wait()
+    """)
+    here = asyncio.Event()
+
+    async def hear(said: dict[str, Any]) -> None:
+        here.set()
+
+    os.mkfifo(tmp_path / "ended")
+    running = asyncio.create_task(run_child(name, tmp_path, hear, LONG))
+    await here.wait()
+    running.cancel()
+    await asyncio.wait({running})
+    async with asyncio.timeout(LONG):
+        assert await asyncio.to_thread((tmp_path / "ended").read_text) == "ended"
+
+
 async def test_only_the_end_of_what_it_writes_on_stderr_is_kept_and_logged(module: Any, tmp_path: Path) -> None:
     name = module("""
         import sys

@@ -22,12 +22,14 @@ from lab.training.encoding import Chats, Encoded, Example, tokens_of
 from lab.training.header import Header, read_header
 from lab.training.impossible import Impossible, not_tunable
 from lab.training.lora import add_lora
+from lab.training.ranks import Ranks
 from lab.training.state import State, load, save
 from lab.training.weights import load_model
 
 Tell = Callable[..., None]
 Examples = Mapping[str, Sequence[Any]]
 """`train`, `held_out` and `general`: of each one sort, `Encoded` or `EncodedPair`."""
+ALONE = Ranks()
 BASE_RATE = 5e-4
 WARM_UP = 0.05
 CLIP = 1.0
@@ -66,11 +68,17 @@ def run(folder: Path, job: Mapping[str, Any], tell: Tell) -> None:
 
 def learn(training: type[Training], folder: Path, job: Mapping[str, Any], tell: Tell) -> None:
     """The same by another loss; raises `Impossible`."""
-    torch.set_num_threads(job["threads"])
+    ranks = Ranks.join()
+    torch.set_num_threads(max(1, job["threads"] // ranks.count))
     header = tunable_header(job)
+    tell = tell if ranks.is_first else _say_nothing
     examples = _encoded(folder, job, header, tell)
     _check_size(job, training.reads(examples, job["settings"]["n_epochs"]))
-    training(folder, job, tell, examples, header).run()
+    training(folder, job, tell, examples, header, ranks).run()
+
+
+def _say_nothing(event: str, **more: Any) -> None:
+    """Another process tells it."""
 
 
 def tunable_header(job: Mapping[str, Any]) -> Header:
@@ -148,8 +156,9 @@ class Training:
         tell: Tell,
         examples: Examples,
         header: Header,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self._folder, self._tell = folder, tell
+        self._folder, self._tell, self._ranks = folder, tell, ranks
         self._train, self._held_out, self._general = (examples[name] for name in ("train", "held_out", "general"))
         settings = job["settings"]
         self._settings = settings
@@ -207,17 +216,19 @@ class Training:
 
     def _save(self) -> None:
         parts = {"learnt": [one.detach() for one in self._learnt], "optimizer": self._optimizer.state_dict()}
-        save(self._folder, self._state, parts)
+        if self._ranks.is_first:
+            save(self._folder, self._state, parts)
 
     def _step(self, step: int, batch: Sequence[Any]) -> float:
         """One batch's mean loss; raises `Impossible` where it is no number any more."""
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate(step)
         total = 0.0
-        for examples in passes(batch):
+        for examples in self._ranks.share(list(passes(batch))):
             loss = self._share_of_loss(examples, batch)
             loss.backward()
             total += loss.item()
+        total = self._ranks.add_up(total, self._learnt)
         norm = torch.nn.utils.clip_grad_norm_(self._learnt, CLIP)
         if not math.isfinite(total) or not math.isfinite(norm.item()):
             raise not_finite(total, f"at step {step + 1}")
@@ -295,6 +306,8 @@ class Training:
 
     def _finish(self) -> None:
         (after, valid), general = self._judge(), self._losses(self._general)
+        if not self._ranks.is_first:
+            return
         write_adapter(self._folder / "adapter.gguf", self._lora, self._alpha, *self._heads)
         figures = {"train_loss": self._state.loss, **valid, "seconds": round(self._state.seconds, 1)}
         result = {

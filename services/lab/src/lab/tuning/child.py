@@ -23,15 +23,17 @@ CLOSE_SECONDS = 5.0
 Hear = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-async def run_child(module: str, folder: Path, hear: Hear, silent_seconds: float) -> None:
-    """Run `python -m MODULE FOLDER`, which reads `job.json` there and writes lines of JSON, until it ends.
+async def run_child(module: str, folder: Path, hear: Hear, silent_seconds: float, processes: int = 1) -> None:
+    """Run `python -m MODULE FOLDER`, which reads `job.json` there and writes lines of JSON, until it ends; as several
+    processes by `torchrun`.
 
     A line with `failed` (a code) and `message` ends it with `TrainingFailed`; `hear` is given every other one. It is
     killed when this is cancelled, or says nothing for so long; and ends by itself where this process dies, which
     closes its stdin. Raises `TrainerDied` for any other end than a good one.
     """
     pipe = asyncio.subprocess.PIPE
-    command = (sys.executable, "-m", module, str(folder))
+    several = ("torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m")
+    command = (sys.executable, "-m", *(several if processes > 1 else ()), module, str(folder))
     process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, limit=MOST_LINE)
     words = _LastWords()
     listening = asyncio.create_task(words.listen(process.stderr))
@@ -45,6 +47,8 @@ async def run_child(module: str, folder: Path, hear: Hear, silent_seconds: float
         log.error("a trainer broke off", reason=str(error), words=words.text)
         raise
     finally:
+        if process.stdin is not None:
+            process.stdin.close()  # what it has started, as torchrun does, hears of the end by it
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()

@@ -30,7 +30,9 @@ PRUNE_SECONDS = 60.0
 
 def methods_of(settings: LabSettings, inference: Peer, bases: Bases, documents: Documents) -> Mapping[str, Method]:
     """By the name that callers write."""
-    limits = Limits(settings.tuning_threads, settings.tuning_tokens, settings.tuning_silent_seconds)
+    limits = Limits(
+        settings.tuning_threads, settings.tuning_tokens, settings.tuning_silent_seconds, settings.tuning_processes
+    )
     known: tuple[Method, ...] = (
         Supervised(bases, limits),
         Dpo(bases, limits),

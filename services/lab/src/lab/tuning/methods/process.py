@@ -28,6 +28,8 @@ class Limits:
     threads: int
     most_tokens: int
     silent_seconds: float
+    processes: int = 1
+    """Of a chat model's learning, by `torchrun`; `threads` are those of all together."""
 
 
 def settings_of(wanted: FineTuningCreate, chosen: EmbeddingMethod | ReadingMethod, l2: float) -> dict[str, Any]:

@@ -64,7 +64,8 @@ class Supervised:
         await work.report.based_on(base.digest)
         with disk_watched():
             await asyncio.to_thread(_write_job, work, base, self.limits, self.lessons, self.name)
-            await run_child(MODULE, work.folder, _Listener(work).hear, self.limits.silent_seconds)
+            limits = self.limits
+            await run_child(MODULE, work.folder, _Listener(work).hear, limits.silent_seconds, limits.processes)
             trained = await asyncio.to_thread(_read_result, work.folder, self.measure)
         again = await self.bases.get(work.model, work.token)  # it may be another one after hours
         await work.report.based_on(again.digest)
