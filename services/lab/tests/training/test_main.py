@@ -64,7 +64,9 @@ def test_a_process_of_two_that_dies_ends_both_and_both_go_on_from_the_checkpoint
     tiny.write_job(tmp_path, n_epochs=EPOCHS, batch_size=1)
     with trainer(tmp_path, *TORCHRUN) as process:
         assert process.stdout is not None
-        assert any(json.loads(line)["event"] == "checkpoint" for line in process.stdout)
+        heard = (json.loads(line)["event"] for line in process.stdout)
+        assert "checkpoint" in heard
+        assert "step" in heard, "it goes on once the checkpoint is written"
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(SECONDS) != 0
