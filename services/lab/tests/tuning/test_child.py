@@ -6,9 +6,11 @@ import asyncio
 import os
 import sys
 import textwrap
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from structlog.testing import capture_logs
 
@@ -91,28 +93,35 @@ async def test_one_that_is_not_wanted_any_more_is_killed(module: Any, tmp_path: 
         os.kill(pid, 0)
 
 
-async def test_what_it_has_started_hears_of_its_end_too(module: Any, tmp_path: Path) -> None:
-    """As the processes that torchrun starts do, which is killed with no time to end them."""
-    name = module("""
-        import json, pathlib, subprocess, sys
-        ends = pathlib.Path(sys.argv[1]) / "ended"
-        wait = f"import sys, pathlib; sys.stdin.read(); pathlib.Path({str(ends)!r}).write_text('ended')"
-        other = subprocess.Popen([sys.executable, "-c", wait])
-        print(json.dumps({"event": "here"}), flush=True)
-        other.wait()
-    """)
-    here = asyncio.Event()
+STARTS = """
+    import json, subprocess, sys
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
+    print(json.dumps({"event": "here", "pid": other.pid}), flush=True)
+    other.wait()
+"""
+"""As torchrun does, which is killed with no time to end what it has started."""
+
+
+@pytest.mark.parametrize("silent", [None, 5.0])
+async def test_what_it_has_started_is_ended_with_it(module: Any, tmp_path: Path, silent: float | None) -> None:
+    here: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def hear(said: dict[str, Any]) -> None:
-        here.set()
+        here.set_result(said["pid"])
 
-    os.mkfifo(tmp_path / "ended")
-    running = asyncio.create_task(run_child(name, tmp_path, hear, LONG))
-    await here.wait()
-    running.cancel()
-    await asyncio.wait({running})
-    async with asyncio.timeout(LONG):
-        assert await asyncio.to_thread((tmp_path / "ended").read_text) == "ended"
+    running = asyncio.create_task(run_child(module(STARTS), tmp_path, hear, silent or LONG))
+    if silent is None:
+        await asyncio.wait({running, here}, return_when=asyncio.FIRST_COMPLETED)
+        running.cancel()
+    done, _ = await asyncio.wait({running}, timeout=LONG)
+    assert done == {running}
+    assert not here.done() or not _runs(here.result())
+
+
+def _runs(pid: int) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 async def test_only_the_end_of_what_it_writes_on_stderr_is_kept_and_logged(module: Any, tmp_path: Path) -> None:

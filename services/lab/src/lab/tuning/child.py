@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -34,7 +36,9 @@ async def run_child(module: str, folder: Path, hear: Hear, silent_seconds: float
     pipe = asyncio.subprocess.PIPE
     several = ("torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m")
     command = (sys.executable, "-m", *(several if processes > 1 else ()), module, str(folder))
-    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, limit=MOST_LINE)
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=pipe, stdout=pipe, stderr=pipe, limit=MOST_LINE, start_new_session=True
+    )
     words = _LastWords()
     listening = asyncio.create_task(words.listen(process.stderr))
     try:
@@ -48,12 +52,17 @@ async def run_child(module: str, folder: Path, hear: Hear, silent_seconds: float
         raise
     finally:
         if process.stdin is not None:
-            process.stdin.close()  # what it has started, as torchrun does, hears of the end by it
+            process.stdin.close()
         if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            _kill(process)
             await asyncio.shield(process.wait())
         listening.cancel()
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """With all that it has started, as torchrun does: its end is known once nobody has its pipes."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 async def _follow(process: asyncio.subprocess.Process, hear: Hear, silent_seconds: float) -> None:
@@ -65,11 +74,11 @@ async def _follow(process: asyncio.subprocess.Process, hear: Hear, silent_second
                 line = await process.stdout.readline()
         except TimeoutError:
             log.error("a trainer says nothing", seconds=silent_seconds)
-            process.kill()
+            _kill(process)
             return
         except ValueError:
             log.error("a trainer says too much at once")
-            process.kill()
+            _kill(process)
             return
         if not line:
             return
