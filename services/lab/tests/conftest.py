@@ -10,7 +10,7 @@ from pytest_socket import disable_socket
 from services.lab.tests.evaluations.asking import ScriptedGrants, ScriptedTarget
 from services.lab.tests.generation.asking import Library, Meter
 from services.lab.tests.sweeps.sweeping import ScriptedCollections
-from services.lab.tests.tuning.learning import ScriptedMethod, ScriptedPublisher
+from services.lab.tests.tuning.learning import Ledger, ScriptedMethod, ScriptedPublisher
 
 from lab.bootstrap import MIGRATIONS, open_sets
 from lab.dependencies import Dependencies
@@ -21,6 +21,7 @@ from lab.generation.service import Generations
 from lab.settings import LabSettings
 from lab.sweeps.service import Sweeps
 from lab.tables import EVALUATION_JOBS, GENERATION_JOBS, TRIAL_JOBS, TUNING_JOBS
+from lab.tuning.charges import Charges
 from lab.tuning.folders import JobFolders
 from lab.tuning.runtime import room_of
 from lab.tuning.service import Tuning
@@ -71,7 +72,10 @@ async def opened(
     sweeps = Sweeps(swept, ScriptedCollections(), Meter(), settings.sweeps_per_tenant)
     generations = Generations(made, Publication(sets, Library()), Meter(), settings.generations_per_tenant)
     folders = JobFolders(settings.data_dir / "tuning")
-    tuning = Tuning(tuned, {method.name: method}, folders, room_of(settings), ScriptedPublisher(), works_here=True)
+    charges = Charges(database, Ledger(), clock)
+    tuning = Tuning(
+        tuned, {method.name: method}, folders, room_of(settings), ScriptedPublisher(), charges, works_here=True
+    )
     probes = {"evaluations": database.probe, "tuning": database.probe}
     judge = LiveJudge(scripted, ScriptedGrants(scripted))
     yield Dependencies(database, sets, evaluations, sweeps, judge, generations, tuning, probes)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx2
+import psutil
 import pytest
 from tests.support.home.stack import RunningHome
+from tests.support.ingest.peers import until
 
+from contracts.improvement.tuning import FineTuningJob
 from contracts.retrieval.collections import Collection
-from groundwork.errors import ApiError
+from groundwork.errors import ApiError, Unreachable
 
 SECONDS = 600
 MANUALS, MODEL = "nicknames", "minilm+nicknames"
@@ -93,6 +98,7 @@ def test_what_people_call_things_is_learnt_and_found_without_embedding_a_documen
     artifact = json.loads(http.get(f"/v1/fine_tuning/jobs/{job.id}/artifact").content)
     assert report.base == artifact["embedding_digest"] == client.model("minilm").digest
     assert (job.fine_tuned_model, report.not_published) == (MODEL, None)
+    until(lambda: MODEL in {model.id for model in client.models()}, "the tuned model")
     served = client.model(MODEL)
     assert (served.kind, served.embedding_model, served.asymmetric) == ("embedding", "minilm", True)
     moved = client.jobs.wait(client.collections.reindex(MANUALS, embedding_model=MODEL).id, timeout=SECONDS)
@@ -104,6 +110,58 @@ def test_what_people_call_things_is_learnt_and_found_without_embedding_a_documen
     client.jobs.wait(client.collections.reindex(MANUALS, embedding_model="minilm").id, timeout=SECONDS)
     assert _first(home, nicknames, ASKS[0]) == before, "there is a way back"
     client.tuning.delete(job.id)
+
+
+def _read(home: RunningHome) -> int:
+    """Tokens of the model that its jobs have read to learn, as the ledger has them."""
+    return sum(row.prompt_tokens for row in home.client.usage(group_by="model") if row.group == "minilm")
+
+
+def _kill(home: RunningHome, service: str) -> None:
+    with suppress(psutil.NoSuchProcess, KeyError):
+        psutil.Process(home.supervisor.processes()[service].pid).kill()
+
+
+def _is(home: RunningHome, job_id: str, so: Callable[[FineTuningJob], bool]) -> bool:
+    """Asked of services that may be away for a moment."""
+    with suppress(ApiError, Unreachable):
+        return so(home.client.tuning.get(job_id))
+    return False
+
+
+def _has_done(steps: int, job: FineTuningJob) -> bool:
+    return job.groundwork.done > steps or _has_ended(job)
+
+
+def _has_ended(job: FineTuningJob) -> bool:
+    return job.status not in ("queued", "running")
+
+
+def test_jobs_of_a_lab_and_a_gateway_that_are_killed_are_charged_once(
+    home: RunningHome, http: httpx2.Client, nicknames: Nicknames
+) -> None:
+    client, jobs = home.client, list[FineTuningJob]()
+    saved = http.post("/v1/question-sets", json={"name": "killed", "items": _questions(nicknames.documents)})
+    assert saved.status_code == 201, saved.text
+    before = _read(home)
+    for kills in (0, 3):
+        started = client.tuning.start(
+            "killed", "minilm", method="embedding", collection=MANUALS, suffix="killed", skip_leaks=True, seed=7
+        )
+        for killed in range(kills):
+            until(partial(_is, home, started.id, partial(_has_done, killed)), "it gets on", SECONDS)
+            _kill(home, "lab")
+            _kill(home, "gateway")
+        until(partial(_is, home, started.id, _has_ended), "its end", SECONDS)
+        job = client.tuning.get(started.id)
+        assert (job.status, job.error) == ("succeeded", None)
+        jobs.append(job)
+        client.tuning.delete(job.id)
+    read = [job.trained_tokens or 0 for job in jobs]
+    assert read[0] == read[1] > 0
+    owed = sum(read)
+    until(lambda: _read(home) - before >= owed, "a gateway that was away has them", SECONDS)
+    assert _read(home) - before == owed
 
 
 def test_a_set_without_documents_a_collection_that_is_not_there_and_one_of_another_model_say_so(

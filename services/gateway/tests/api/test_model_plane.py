@@ -118,10 +118,13 @@ async def test_what_a_job_has_learnt_is_charged_once_also_when_its_key_is_revoke
         assert told.status_code == 204, told.text
     free = await plane.post("/v1/learnt", json={**learnt, "job": "ftjob_2", "model": "o"})
     assert free.status_code == 204
+    gone = await plane.post("/v1/learnt", json={**learnt, "job": "ftjob_3", "model": "removed"})
+    assert gone.status_code == 204
     rows = {row["id"]: row for row in await installation.rows()}
     assert [(name, row["route"], row["prompt_tokens"], row["cost_nano_usd"]) for name, row in rows.items()] == [
         ("ftjob_1", "tuning", 2000, 6_000_000),
         ("ftjob_2", "tuning", 2000, 0),
+        ("ftjob_3", "tuning", 2000, None),
     ]
     assert {(row["key_id"], row["tenant"], row["request_id"]) for row in rows.values()} == {
         (key.key_id, key.tenant, "req_0")

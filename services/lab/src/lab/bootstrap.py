@@ -58,18 +58,17 @@ async def _open(
     asked, swept, made, tuned = (open_store(settings, database, jobs) for jobs in tables)
     sets = open_sets(settings, database, asked.clock)
     generations, generation_jobs = generation_parts(settings, made, sets, gateway)
-    tunings, tuning_jobs, chore = tuning_parts(settings, tuned, gateway, inference)
+    tunings, tuning_jobs, chores = tuning_parts(settings, tuned, gateway, inference)
     evaluation = evaluation_jobs(settings, gateway)
     evaluations = Evaluations(asked, settings.evaluations_per_tenant)
     trials, trial_jobs = trial_parts(settings, swept, evaluations, gateway)
-    chores = [chore, pruning(tuned)]
     opened = {
         "evaluations": open_worker(settings, "evaluations", asked, evaluation, settings.evaluation_slots),
         "sweeps": open_worker(settings, "sweeps", swept, trial_jobs, settings.sweeps_slots),
         "question_generation": open_worker(
             settings, "question_generation", made, generation_jobs, settings.generation_slots
         ),
-        "tuning": open_worker(settings, "tuning", tuned, tuning_jobs, settings.tuning_slots, chores),
+        "tuning": open_worker(settings, "tuning", tuned, tuning_jobs, settings.tuning_slots, [*chores, pruning(tuned)]),
     }
     workers = {name: (await stack.enter_async_context(worker)).probe for name, worker in opened.items()}
     judge = live_judge(settings, gateway)

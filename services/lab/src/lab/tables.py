@@ -239,6 +239,18 @@ ARTIFACT_PIECES = Table(
 )
 """The file's bytes: no reader, and no backup, has more than a few pieces in memory."""
 
+TUNING_CHARGES = Table(
+    "tuning_charges",
+    metadata,
+    Column("job_id", String(40), primary_key=True),
+    Column("grant_token", Text, nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+)
+"""Of no job's row: a job that is deleted still owes them."""
+
 IDEMPOTENCY = idempotency_table(metadata)
 KEPT_ANSWERS = StoredAnswers(IDEMPOTENCY)
 """What was answered to calls with an `Idempotency-Key`."""

@@ -106,18 +106,30 @@ class CheckedMethod(ScriptedMethod):
 @dataclass
 class ScriptedGrants:
     refused: ServiceError | None = None
-    away: ServiceError | None = None
-    charged: list[tuple[str, str, str, int]] = field(default_factory=list)
 
     async def token(self, grant: str, *, fresh: bool = False, call_id: str | None = None) -> str:
         if self.refused is not None:
             raise self.refused
         return f"token of {grant}"
 
+
+@dataclass
+class Ledger:
+    """Takes a job's tokens once, as the gateway's does."""
+
+    away: ServiceError | None = None
+    charged: dict[str, tuple[str, str, int]] = field(default_factory=dict)
+    asked: int = 0
+    loses_answer: ServiceError | None = None
+    """What is raised of one that it has taken."""
+
     async def charge_learnt(self, grant: str, job: str, model: str, tokens: int) -> None:
+        self.asked += 1
         if self.away is not None:
             raise self.away
-        self.charged.append((grant, job, model, tokens))
+        self.charged.setdefault(job, (grant, model, tokens))
+        if self.loses_answer is not None:
+            raise self.loses_answer
 
 
 @dataclass
@@ -177,6 +189,12 @@ class Bench:
         assert isinstance(found, ScriptedPublisher)
         return found
 
+    @property
+    def ledger(self) -> Ledger:
+        found = self.opened.tuning.charges.ledger
+        assert isinstance(found, Ledger)
+        return found
+
     async def save(self, name: str = "support", count: int = 20, viewer: Viewer = ACME, **more: Any) -> None:
         """A set with so many questions that have answers, and one that has none."""
         items = [{"question": f"What is number {n} called?", "answers": [f"Name {n}"], **more} for n in range(count)]
@@ -198,7 +216,8 @@ class Bench:
     async def work(self, owner: str = "worker") -> bool:
         """Claim a job and work on it until it is over or requeued; whether there was one."""
         tuning = self.opened.tuning
-        jobs = TuningJobs({self.method.name: self.method}, self.grants, tuning.folders, self.publisher)
+        methods = {self.method.name: self.method}
+        jobs = TuningJobs(methods, self.grants, tuning.folders, self.publisher, tuning.charges)
         queue = Queue(tuning.store, jobs)
         job = await queue.claim(owner)
         if job is None:

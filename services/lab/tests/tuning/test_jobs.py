@@ -35,27 +35,6 @@ async def test_a_job_keeps_what_was_learnt_with_what_it_is_worth(bench: Bench) -
     assert bench.method.tokens == ["token of grant"]
 
 
-async def test_what_a_job_has_read_to_learn_is_charged_once_however_it_ends(bench: Bench, clock: ManualClock) -> None:
-    await bench.save()
-    made = await bench.start()
-    await bench.work()
-    assert bench.grants.charged == [("grant", made.id, "smollm2", 300)]
-    bench.method.fails = lambda _: TrainingFailed("loss_not_finite", "Choose a smaller rate.")
-    failing = await bench.start()
-    await bench.work()
-    assert bench.grants.charged[1:] == [("grant", failing.id, "smollm2", 200)]
-    bench.method.fails, bench.grants.away = lambda _: None, NotReady("The ledger is away.")
-    waiting = await bench.start()
-    await bench.work()
-    assert (await bench.get(waiting.id)).groundwork.waiting_on == "not_ready"
-    trained = len(bench.method.works)
-    bench.grants.away = None
-    clock.advance(600)
-    await bench.work("another")
-    assert (await bench.get(waiting.id)).status == "succeeded"
-    assert (bench.grants.charged[2:], len(bench.method.works)) == ([("grant", waiting.id, "smollm2", 300)], trained)
-
-
 async def test_progress_is_told_in_events_and_checkpoints_newest_first(bench: Bench) -> None:
     await bench.save()
     made = await bench.start()

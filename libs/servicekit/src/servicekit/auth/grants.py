@@ -58,7 +58,8 @@ class GrantExchange:
     async def charge_learnt(self, grant: str, job: str, model: str, tokens: int) -> None:
         """Put what a tuning job has read to learn into the ledger, once, also if the key was revoked meanwhile."""
         body = LearntTokens(grant=grant, job=job, model=model, tokens=tokens)
-        await self._peer.send("POST", "/v1/learnt", body=body, timeout_seconds=SPENT_SECONDS)
+        async with self._peer.stream("POST", "/v1/learnt", body=body, timeout_seconds=SPENT_SECONDS, patient=False):
+            pass
 
     async def spent(self, grant: str, call_id: str) -> Spent:
         """What the calls under one id have used, once none of them is open, also if the key was revoked meanwhile."""

@@ -43,6 +43,7 @@ from gateway.chat.service import Question, answer_from_model
 from gateway.chat.service import chat as chat_of_key
 from gateway.dependencies import Dependencies, Deps
 from gateway.guardrails.screen import Screen
+from gateway.limits.errors import LedgerUnavailable
 from gateway.models.cost import training_nano_usd
 from gateway.proxy import vector_calls
 from gateway.proxy.service import left_in_budgets, proxy
@@ -237,15 +238,20 @@ async def spent(body: SpentQuestion, request: Request, deps: Deps) -> Spent:
 
 @router.post("/v1/learnt", status_code=204)
 async def charge_learnt(body: LearntTokens, request: Request, deps: Deps) -> None:
-    """Put what a tuning job has read to learn into the ledger: one row, however often it is told."""
+    """Put what a tuning job has read to learn into the ledger: one row, however often it is sent. It is there once this
+    is answered; raises `LedgerUnavailable` where it is not, or what keeps the price from being known now."""
     grant = await deps.grants.verify(body.grant, request.app.state.verifier)
-    models = await deps.catalog.known(grant.tenant)
+    ledger = deps.meter.ledger
+    if await ledger.has_row(body.job):
+        return
+    model = (await deps.catalog.models(grant.tenant, body.model)).by_name.get(body.model)
     principal = Principal(grant.key_id, grant.tenant, frozenset())
     async with deps.meter.call(principal, "tuning", grant.request_id, body.job) as call:
         call.id, call.model = body.job, body.model
         call.tokens.prompt = body.tokens
-        call.cost = training_nano_usd(models.price(body.model), body.tokens)
-    await deps.meter.ledger.all_written()  # the job is not charged again once this is answered
+        call.cost = None if model is None else training_nano_usd(model.price, body.tokens)
+    if not await ledger.has_row(body.job):
+        raise LedgerUnavailable
 
 
 @router.post("/v1/runs/ended", status_code=204)

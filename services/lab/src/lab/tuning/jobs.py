@@ -19,6 +19,7 @@ from contracts.models.tuning import Stage
 from lab.evaluations.comparison import Difference, compare
 from lab.metrics import TUNED_TOKENS, TUNING_ENDED, TUNING_LOSS
 from lab.tuning import repository
+from lab.tuning.charges import Charges, add_charge
 from lab.tuning.data import Split
 from lab.tuning.errors import BaseReplaced, LossNotFinite
 from lab.tuning.folders import JobFolders
@@ -46,8 +47,6 @@ from servicekit.sql.transaction import Transaction
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
-CHARGED = "charged"
-"""In a job's result: whether what it has read to learn is in the ledger."""
 ASKED = "asked"
 """In a job's result: the ids of the questions that the served models are asked."""
 EXHAUSTED = (
@@ -63,9 +62,6 @@ class Grants(Protocol):
     async def token(self, grant: str, *, fresh: bool = False, call_id: str | None = None) -> str:
         """A token for inference; 403 `key_revoked` once the key is."""
 
-    async def charge_learnt(self, grant: str, job: str, model: str, tokens: int) -> None:
-        """Put what a job has read to learn into the ledger, once."""
-
 
 @dataclass(frozen=True)
 class TuningJobs(JobKind[LeasedJob]):
@@ -75,6 +71,7 @@ class TuningJobs(JobKind[LeasedJob]):
     grants: Grants
     folders: JobFolders
     publisher: Publisher
+    charges: Charges
     retry = RetryPolicy(max_attempts=3, max_wait=3600, exhausted=EXHAUSTED)
     name = "tuning"
 
@@ -91,17 +88,13 @@ class TuningJobs(JobKind[LeasedJob]):
             job.checkpoint()
             work = self._work(job, split, general)
             await self._keep(job, await job.unless_giving_way(_unless_stopping(job, method.train(work))), split)
-        await self._charge(job)
+        await self.charges.send(job.id)
         job.checkpoint()
         await self._publish(job)
 
     async def end(self, job: LeasedJob, ending: Ending) -> None:
         """What it had learnt until then is gone. Where it has learnt all and could not be published, it is kept."""
         failure = ending.failure
-        try:
-            await self._charge(job)
-        except ServiceError as error:
-            log.error("what a job has learnt is not charged", job=job.id, error=error.code)
         if _has_learnt(job):
             await self._unpublish(job)
             if isinstance(ending, Fail):
@@ -111,11 +104,14 @@ class TuningJobs(JobKind[LeasedJob]):
         said = "The job was cancelled." if failure is None else failure.message
         level = "info" if isinstance(ending, Cancel) else "error"
         reason = None if failure is None else failure.model_dump()
-        values = {"status": status, "error": reason, "finished_at": job.clock.now(), "grant_token": None}
+        grant, now = job.row["grant_token"], job.clock.now()
+        values = {"status": status, "error": reason, "finished_at": now, "grant_token": None}
         async with job.releasing(values, Event("message", {"message": said, "level": level})) as connection:
             await connection.run(repository.delete_artifact, job.id)
+            await connection.run(add_charge, job.id, grant, now)
             log.info("tuning ended", status=status, reason=None if failure is None else failure.code)
         TUNING_ENDED.labels(status).inc()
+        await self.charges.send(job.id)
         await self.folders.remove(job.id)
         return None
 
@@ -134,6 +130,7 @@ class TuningJobs(JobKind[LeasedJob]):
             general=general,
             folder=self.folders.of(job.id),
             known_base=(row["result"] or {}).get("base"),
+            known_tokens=row["trained_tokens"],
             token=self._token(job),
             report=_JobReport(job),
         )
@@ -168,17 +165,12 @@ class TuningJobs(JobKind[LeasedJob]):
         put = partial(
             repository.put_artifact, job_id=job.id, tenant=job.tenant, digest=digest, content=trained.artifact
         )
-        values = {"result": result, "trained_tokens": trained.tokens}
-        await job.write(put, values=values, progress=True, unless_cancelled=True)
-        TUNED_TOKENS.inc(trained.tokens)
+        tokens = max(trained.tokens, job.row["trained_tokens"])
+        owed = partial(add_charge, job_id=job.id, grant=job.row["grant_token"], now=job.clock.now())
+        values = {"result": result, "trained_tokens": tokens}
+        await job.write(put, owed, values=values, progress=True, unless_cancelled=True)
+        TUNED_TOKENS.inc(tokens)
         await self.folders.remove(job.id)
-
-    async def _charge(self, job: LeasedJob) -> None:
-        """Have what it has read to learn in the ledger, where it is once, however often this is done."""
-        if job.row["trained_tokens"] and not (job.row["result"] or {}).get(CHARGED):
-            row = job.row
-            await self.grants.charge_learnt(row["grant_token"], job.id, row["model"], row["trained_tokens"])
-            await job.write(values={"result": {**(row["result"] or {}), CHARGED: True}})
 
     async def _publish(self, job: LeasedJob) -> None:
         """Have it served, if it passes the gates, and end the job with it."""
@@ -346,7 +338,9 @@ class _JobReport:
         shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
         self.job.emit("metrics", {"message": f"Step {done}/{steps}: {shown}", "step": done, **figures}, done)
         before = self.job.row["done"]
-        values = {"done": max(done, before), "steps": steps, "trained_tokens": tokens}
+        # What is learnt again after an interruption was counted before it: it is paid once.
+        read = max(tokens, self.job.row["trained_tokens"])
+        values = {"done": max(done, before), "steps": steps, "trained_tokens": read}
         # Steps that are made again after an interruption are no progress, or a trainer that dies would begin for ever.
         await self.job.write(values=values, progress=done > before)
         if "train_loss" in figures:

@@ -38,6 +38,8 @@ class Work:
     token: Callable[[], Awaitable[str]]
     """A token for inference, with the right of the job's key."""
     report: Report
+    known_tokens: int = 0
+    """What earlier attempts have read to learn."""
 
 
 class Report(Protocol):

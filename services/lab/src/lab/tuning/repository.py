@@ -13,6 +13,7 @@ from sqlalchemy import Connection, RowMapping, Select, delete, func, insert, sel
 from contracts.improvement.tuning import FINAL_FINE_TUNING_STATUSES, NotPublished
 from lab.questions.repository import Viewer
 from lab.tables import ARTIFACT_PIECES, ARTIFACTS, TUNING, TUNING_CHECKPOINTS, TUNING_EVENTS
+from lab.tuning.charges import add_charge
 from lab.tuning.errors import (
     ArtifactMissing,
     ArtifactTooLarge,
@@ -69,6 +70,12 @@ def get_job(connection: Connection, viewer: Viewer, job_id: str) -> RowMapping:
     if row is None:
         raise TuningJobNotFound(job_id)
     return row
+
+
+def get_grant(connection: Connection, job_id: str) -> str | None:
+    """That a job has until it ends."""
+    found: str | None = connection.execute(select(COLUMNS.grant_token).where(COLUMNS.id == job_id)).scalar_one()
+    return found
 
 
 def list_jobs(connection: Connection, viewer: Viewer, limit: int, after: str | None) -> Sequence[RowMapping]:
@@ -195,8 +202,11 @@ def delete_job(connection: Connection, viewer: Viewer, job_id: str) -> None:
     connection.execute(delete(TUNING).where(COLUMNS.id == job_id))
 
 
-def delete_tenant(connection: Connection, tenant: str) -> None:
-    """Remove all that a tenant has; what is at work finds its row gone."""
+def delete_tenant(connection: Connection, tenant: str, now: datetime) -> None:
+    """Remove all that a tenant has, but for what it owes; what is at work finds its row gone."""
+    live = select(COLUMNS.id, COLUMNS.grant_token).where(COLUMNS.tenant == tenant, is_live(COLUMNS))
+    for job_id, grant in connection.execute(live).all():
+        add_charge(connection, job_id, grant, now)
     ids = select(COLUMNS.id).where(COLUMNS.tenant == tenant)
     for table in PARTS:
         connection.execute(delete(table).where(table.c.job_id.in_(ids)))

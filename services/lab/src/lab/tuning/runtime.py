@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from lab.evaluations.documents import Documents, GatewayDocuments
 from lab.settings import LabSettings
 from lab.tuning.bases import Bases
+from lab.tuning.charges import Charges
 from lab.tuning.folders import JobFolders
 from lab.tuning.jobs import TuningJobs
 from lab.tuning.method import Method
@@ -25,7 +26,7 @@ from servicekit.jobs.leased_job import JobStore
 from servicekit.jobs.worker import Chore
 from servicekit.peers.client import Peer
 
-PRUNE_SECONDS = 60.0
+PRUNE_SECONDS, CHARGE_SECONDS = 60.0, 10.0
 
 
 def methods_of(settings: LabSettings, inference: Peer, bases: Bases, documents: Documents) -> Mapping[str, Method]:
@@ -51,7 +52,7 @@ def room_of(settings: LabSettings) -> Room:
 
 def tuning_parts(
     settings: LabSettings, store: JobStore, gateway: Peer, inference: Peer
-) -> tuple[Tuning, TuningJobs, Chore]:
+) -> tuple[Tuning, TuningJobs, Sequence[Chore]]:
     """What the API does with jobs, what a worker does, and what it cleans up beside."""
     folders = JobFolders(settings.data_dir / "tuning")
     bases = Bases(inference, folders.bases)
@@ -63,6 +64,8 @@ def tuning_parts(
 
     works_here = settings.tuning_slots > 0
     publisher = InferencePublisher(inference)
-    tuning = Tuning(store, methods, folders, room_of(settings), publisher, works_here)
-    jobs = TuningJobs(methods, GrantExchange(gateway, "tuning"), folders, publisher)
-    return tuning, jobs, Chore(PRUNE_SECONDS, prune)
+    grants = GrantExchange(gateway, "tuning")
+    charges = Charges(store.database, grants, store.clock)
+    tuning = Tuning(store, methods, folders, room_of(settings), publisher, charges, works_here)
+    jobs = TuningJobs(methods, grants, folders, publisher, charges)
+    return tuning, jobs, (Chore(PRUNE_SECONDS, prune), Chore(CHARGE_SECONDS, charges.send_due))

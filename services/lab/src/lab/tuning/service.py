@@ -26,6 +26,7 @@ from lab.questions import repository as question_sets
 from lab.questions.repository import Viewer
 from lab.tables import TUNING, TUNING_JOBS, TUNING_LOG
 from lab.tuning import repository
+from lab.tuning.charges import Charges, add_charge
 from lab.tuning.errors import (
     MethodUnknown,
     PublicationRefused,
@@ -72,6 +73,7 @@ class Tuning:
     folders: JobFolders
     room: Room
     publisher: Publisher
+    charges: Charges
     works_here: bool
     """Whether this process works on jobs, and so must have what that needs."""
 
@@ -162,6 +164,7 @@ class Tuning:
             raise TuningJobFinished(job_id, found.status)
         if asked is None:
             TUNING_ENDED.labels("cancelled").inc()
+            await self.charges.send(job_id)
             if (row["result"] or {}).get("artifact") is not None:
                 await self._unpublish(job_id, token)
         self.store.notifier.notify(job_id, due=True)
@@ -170,12 +173,14 @@ class Tuning:
     async def _end_queued(self, connection: Transaction, job_id: str) -> RowMapping | None:
         """As its worker would, had it one; its row, or None where it has ended already."""
         now = self.store.clock.now()
+        grant = await connection.run(repository.get_grant, job_id)
         await connection.run(repository.delete_artifact, job_id)
         number = TUNING.c.last_event + 1
         ended = {"status": "cancelled", "finished_at": now, "grant_token": None, "last_event": number}
         rows = await revoke(connection, TUNING_JOBS, TUNING.c.id == job_id, ended, ("queued",))
         if not rows:
             return None
+        await connection.run(add_charge, job_id, grant, now)
         await TUNING_LOG.add(connection, job_id, rows[0]["last_event"], [CANCELLED], now)
         return rows[0]
 
@@ -215,8 +220,10 @@ class Tuning:
             log.warning("a tuned model could not be withdrawn", job=job_id, error=error.code)
 
     async def delete_tenant(self, tenant: str) -> None:
-        """All that a tenant has; other replicas delete their files of it within a minute."""
-        await self.store.database.write(lambda one: repository.delete_tenant(one, tenant))
+        """All that a tenant has, but for what it owes; other replicas delete their files of it within a minute."""
+        now = self.store.clock.now()
+        await self.store.database.write(lambda one: repository.delete_tenant(one, tenant, now))
+        await self.charges.send_due()
         await self.folders.prune(self.store.database)
 
 

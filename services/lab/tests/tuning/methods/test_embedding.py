@@ -26,7 +26,7 @@ from lab.tuning.errors import (
     NotAnEmbeddingModel,
     VectorsUnfit,
 )
-from lab.tuning.method import Trained, Work
+from lab.tuning.method import Figures, Trained, Work
 from lab.tuning.methods.embedding import AUTO_L2, STEPS, Embedding
 from lab.tuning.methods.process import Limits
 from lab.tuning.sources import collection
@@ -50,6 +50,7 @@ class Inference:
     models: dict[str, ModelInfo] = field(default_factory=lambda: {"words": MODEL})
     asked: list[dict[str, Any]] = field(default_factory=list)
     broken: float | None = None
+    fails_after: int | None = None
 
     async def call(self, method: str, path: str, reply: object, **sent: Any) -> Any:
         assert sent["token"] == "a token"
@@ -58,6 +59,8 @@ class Inference:
             if name not in self.models:
                 raise PeerError(404, ErrorBody(code="model_not_found", message="There is none.", type="not_found"))
             return self.models[name]
+        if self.fails_after is not None and len(self.asked) >= self.fails_after:
+            raise PeerError(503, ErrorBody(code="model_not_ready", message="Later.", type="overloaded"))
         body = sent["body"].model_dump()
         self.asked.append(body)
         rows = [self._vector(text, body["input_type"]) for text in body["input"]]
@@ -126,15 +129,32 @@ async def test_questions_learn_to_find_their_documents_in_a_process_of_its_own(t
     assert said.words[0].startswith("30 questions learn to find their documents among 48 chunks of 48 documents")
 
 
-async def test_another_attempt_embeds_what_is_missing_and_learns_the_same(tmp_path: Path) -> None:
+async def test_another_attempt_embeds_what_is_missing_counts_it_once_and_learns_the_same(tmp_path: Path) -> None:
     first = await _train(_work(tmp_path / "one", Said()))
-    whole = (tmp_path / "one" / VECTORS).read_bytes()
-    again, inference = tmp_path / "one", Inference()
-    (again / VECTORS).write_bytes(whole[: 4 * WIDTH * 60 + 5])
+    again, inference = tmp_path / "two", Inference()
+    with pytest.raises(PeerError):
+        await _train(_work(again, Said()), Inference(fails_after=1))
+    with (again / VECTORS).open("ab") as file:
+        file.write(b"torn rows, of which no note says anything")
     second = await _train(_work(again, Said()), inference)
-    assert sum(len(body["input"]) for body in inference.asked) == 2 * COUNT - 60
-    assert second.artifact == first.artifact
-    assert (again / VECTORS).read_bytes() == whole
+    assert sum(len(body["input"]) for body in inference.asked) == COUNT
+    assert (second.artifact, second.tokens) == (first.artifact, first.tokens)
+    assert (again / VECTORS).read_bytes() == (tmp_path / "one" / VECTORS).read_bytes()
+
+
+class Ended(Said):
+    """The process is ended before the first step is written down."""
+
+    async def step(self, done: int, steps: int, tokens: int, figures: Figures) -> None:
+        raise ConnectionAbortedError
+
+
+async def test_tokens_that_were_read_but_not_reported_are_counted(tmp_path: Path) -> None:
+    with pytest.raises(ConnectionAbortedError):
+        await _train(_work(tmp_path, Ended()))
+    said = Said()
+    assert (await _train(_work(tmp_path, said))).tokens == 4 * COUNT
+    assert said.steps[-1][2] == 4 * COUNT
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ async def test_a_model_learns_what_answers_from_what_a_search_finds_in_a_process
     assert (correction["reading_model"], correction["reading_digest"]) == ("reader", DIGEST)
     assert len(np.frombuffer(base64.b64decode(correction["weights"]), dtype="<f4")) == WIDTH
     assert {(body["priority"], body["features"]) for body in inference.asked} == {("bulk", True)}
-    assert trained.tokens == 3 * FOUND * COUNT
+    assert trained.tokens == 3 * (FOUND * COUNT + 1), "one reading is to see if it can"
     assert len({called for _, called in library.searched}) == COUNT, "each search is charged by a name of its own"
     assert said.words[0].startswith(f"30 questions teach which of {30 * FOUND} passages of 'handbook' answer, 18 are")
     assert said.steps[-1][1] == COUNT + FOUND * COUNT + STEPS
@@ -160,9 +160,19 @@ async def test_another_attempt_reads_what_is_missing_and_learns_the_same(tmp_pat
     inference = Inference()
     second = await _train(_work(two, Said()), inference, library)
     assert (len(inference.asked), len(library.searched)) == (1 + COUNT - 19, COUNT), "one reading is to see if it can"
-    assert second.artifact == first.artifact
+    assert (second.artifact, second.tokens) == (first.artifact, first.tokens)
     assert (two / ROWS).read_bytes() == whole
     assert json.loads((two / READ).read_text())["done"] == COUNT
+
+
+async def test_what_an_earlier_version_has_read_is_read_again(tmp_path: Path) -> None:
+    first = await _train(_work(tmp_path / "one", Said()))
+    two = tmp_path / "two"
+    two.mkdir()
+    (two / ROWS).write_bytes(b"of other questions")
+    (two / READ).write_text(json.dumps({"digest": DIGEST, "done": 3, "width": WIDTH + 1}))
+    second = await _train(_work(two, Said()))
+    assert (second.artifact, second.tokens) == (first.artifact, first.tokens)
 
 
 async def test_another_attempt_searches_for_what_is_missing_alone(tmp_path: Path) -> None:
@@ -244,7 +254,7 @@ async def test_questions_whose_passage_no_search_finds_teach_nothing_and_too_few
     lost = [_question(n, answers=["nowhere"]) for n in range(5)]
     trained = await _train(_work(tmp_path / "some", said, [*lost, *map(_question, range(5, COUNT))]))
     assert "25 questions teach" in said.words[0]
-    assert trained.tokens == 3 * FOUND * (COUNT - 5)
+    assert trained.tokens == 3 * (FOUND * (COUNT - 5) + 1)
     with pytest.raises(TooFewExamples):
         await _train(_work(tmp_path / "none", Said()), library=_library(blind=True))
 

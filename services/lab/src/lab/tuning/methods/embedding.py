@@ -21,7 +21,7 @@ from lab.tuning.method import Trained, Work
 from lab.tuning.methods.process import Limits, disk_watched, learn, note_base, settings_of
 from lab.tuning.sources.collection import Chunks, CollectionReader
 from lab.tuning.sources.examples import Example, asked, collection_of, examples_of
-from lab.tuning.sources.vector_file import VECTORS, append, begin, name_of, unit_rows
+from lab.tuning.sources.vector_file import VECTORS, Read, append, begin, name_of, note, unit_rows
 from lab.tuning.sources.vectors import TextVectors
 from servicekit.core.errors import PeerError
 from servicekit.peers.client import Peer
@@ -111,20 +111,22 @@ class Embedding:
 
     async def _embed(self, work: Work, model: ModelInfo, texts: Mapping[InputType, Sequence[str]]) -> int:
         """Have all vectors in the job's folder, from where an earlier attempt was; the tokens that were read."""
-        total = sum(map(len, texts.values()))
+        total, first = sum(map(len, texts.values())), 0
         name = await asyncio.to_thread(name_of, model, texts)
-        there = await asyncio.to_thread(begin, work.folder, name, model.dimensions or 0)
-        done, first, tokens, cut = there, 0, 0, 0
+        read = await asyncio.to_thread(begin, work.folder, name, model.dimensions or 0, work.known_tokens)
         for kind, some in texts.items():
-            async for part in TextVectors(self.inference).embed(work, model, some[max(0, there - first) :], kind):
+            async for part in TextVectors(self.inference).embed(work, model, some[max(0, read.rows - first) :], kind):
                 rows = await asyncio.to_thread(unit_rows, part.rows, model)
                 await asyncio.to_thread(append, work.folder / VECTORS, rows)
-                done, tokens, cut = done + len(rows), tokens + part.tokens, cut + part.cut
-                await work.report.step(done, total + STEPS, tokens, {})
+                count, tokens, cut = read.rows + len(part.rows), read.tokens + part.tokens, read.cut + part.cut
+                read = Read(name, count, tokens, cut)
+                await asyncio.to_thread(note, work.folder, read)
+                await work.report.step(read.rows, total + STEPS, read.tokens, {})
             first += len(some)
-        if cut:
-            await work.report.say(f"{cut} texts are longer than '{model.id}' reads: their beginning alone is learnt.")
-        return tokens
+        if read.cut:
+            words = f"{read.cut} texts are longer than '{model.id}' reads: their beginning alone is learnt."
+            await work.report.say(words)
+        return read.tokens
 
 
 def _job(

@@ -79,12 +79,12 @@ class Reading:
         collection = work.settings["collection"] or collection_of([*work.train, *work.held_out], self.name)
         general = beside_each_other(work.general, "answers")
         with disk_watched():
-            await readings.check(work, model)
+            checked = await readings.check(work, model)
             train, held_out = await PassageSearch(self.documents, collection, self.lookup).search(work)
             _check(train, held_out)
             await work.report.say(_words(work, train, held_out, collection))
             every = [*train, *held_out, *general]
-            tokens, width = await readings.keep(work, model, every, STEPS)
+            tokens, width = await readings.keep(work, model, every, checked, STEPS)
             job = {**self._job(work, width, every), "train": list(range(len(train)))}
             job["held_out"] = list(range(len(train), len(train) + len(held_out)))
             job["general"] = list(range(len(train) + len(held_out), len(every)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,11 +56,12 @@ class Readings:
             raise NotAReadingModel(work.model, f"it is for {model.kind}")
         return model
 
-    async def check(self, work: Work, model: ModelInfo) -> None:
-        """That it gives features, before any search is charged; raises `NotAReadingModel`."""
+    async def check(self, work: Work, model: ModelInfo) -> int:
+        """That it gives features, before any search is charged, and the tokens that this took; raises
+        `NotAReadingModel`."""
         question = asked(work.held_out[0])
-        async for _ in self.read(work, model, [Searched(work.held_out[0].id, question, [question], [False])]):
-            pass
+        searched = [Searched(work.held_out[0].id, question, [question], [False])]
+        return sum([rows.tokens async for rows in self.read(work, model, searched)])
 
     async def read(self, work: Work, model: ModelInfo, searched: Sequence[Searched]) -> AsyncIterator[Rows]:
         """A question's passages at a time; raises `NotAReadingModel` where the model gives no features."""
@@ -107,10 +109,13 @@ class Readings:
                 raise NotAReadingModel(work.model, "it gives nothing that could be learnt on") from None
             raise
 
-    async def keep(self, work: Work, model: ModelInfo, searched: Sequence[Searched], more: int) -> tuple[int, int]:
-        """Have all rows in the job's folder, from where an earlier attempt was; the tokens that were read, and the
-        numbers of a row. `more` steps come behind these."""
-        done, width, tokens = await asyncio.to_thread(_begin, work.folder, model.digest, searched)
+    async def keep(
+        self, work: Work, model: ModelInfo, searched: Sequence[Searched], checked: int, more: int
+    ) -> tuple[int, int]:
+        """Have all rows in the job's folder, from where an earlier attempt was; the tokens that were read, with those
+        of the check, and the numbers of a row. `more` steps come behind these."""
+        name = await asyncio.to_thread(_name_of, model, searched)
+        done, width, tokens = await asyncio.to_thread(_begin, work.folder, name, searched)
         passages = sum(len(one.texts) for one in searched[:done])
         total = len(searched) + sum(len(one.texts) for one in searched) + more
         async for rows in self.read(work, model, searched[done:]):
@@ -119,21 +124,30 @@ class Readings:
             await asyncio.to_thread(append, work.folder / ROWS, rows.content)
             passages += len(searched[done].texts)
             tokens, width, done = tokens + rows.tokens, rows.width, done + 1
-            note = {"digest": model.digest, "done": done, "width": width, "tokens": tokens}
+            note = {"name": name, "done": done, "width": width, "tokens": tokens}
             await asyncio.to_thread(_note, work.folder, note)
-            await work.report.step(len(searched) + passages, total, tokens, {})
-        return tokens, width
+            await work.report.step(len(searched) + passages, total, tokens + checked, {})
+        return tokens + checked, width
 
 
-def _begin(folder: Path, digest: str | None, searched: Sequence[Searched]) -> tuple[int, int, int]:
-    """How many questions' rows are there, whole, of this model, how wide they are, and the tokens that were read for
-    them; what is beyond is removed."""
+def _name_of(model: ModelInfo, searched: Sequence[Searched]) -> str:
+    """Of what this model says of these questions' passages."""
+    seen = hashlib.sha256(f"{model.id} {model.digest}".encode())
+    for one in searched:
+        seen.update(json.dumps([one.question, one.texts]).encode())
+    return seen.hexdigest()
+
+
+def _begin(folder: Path, name: str, searched: Sequence[Searched]) -> tuple[int, int, int]:
+    """How many questions' rows of this name are there, whole, how wide they are, and the tokens that were read for
+    them, and for others before; what is beyond is removed. A note of an earlier version has no name: all is read again,
+    and counted once, as a job's tokens never become fewer."""
     folder.mkdir(parents=True, exist_ok=True)
     note, file = folder / READ, folder / ROWS
     known = json.loads(note.read_text(encoding="utf-8")) if note.is_file() and file.is_file() else {}
-    if known.get("digest") != digest or not known:
+    if known.get("name") != name:
         file.write_bytes(b"")
-        return 0, 0, 0
+        return 0, 0, known.get("tokens", 0)
     done, width = known["done"], known["width"]
     with file.open("r+b") as written:
         written.truncate(4 * width * sum(len(one.texts) for one in searched[:done]))

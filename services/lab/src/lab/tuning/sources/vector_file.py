@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,17 +28,49 @@ def name_of(model: ModelInfo, texts: Mapping[InputType, Sequence[str]]) -> str:
     return seen.hexdigest()
 
 
-def begin(folder: Path, name: str, dimensions: int) -> int:
-    """How many vectors of this name are there; what is torn, or of another name, is removed."""
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What is in the file, and what it took to have it there."""
+
+    name: str
+    rows: int = 0
+    tokens: int = 0
+    """That were read for these vectors, and for those of other texts before."""
+    cut: int = 0
+    """Texts that are longer than the model reads."""
+
+
+def begin(folder: Path, name: str, dimensions: int, known_tokens: int) -> Read:
+    """What is there of the vectors of this name; what is torn, or of another name, is removed. `known_tokens` were read
+    for what an earlier version left, which kept no count."""
     folder.mkdir(parents=True, exist_ok=True)
-    file, key = folder / VECTORS, folder / KEY
-    if not (key.is_file() and file.is_file() and key.read_text() == name):
+    file, found = folder / VECTORS, _noted(folder, dimensions, known_tokens)
+    if found.name != name or not file.is_file():
         file.write_bytes(b"")
-        key.write_text(name)
-    rows = file.stat().st_size // (4 * dimensions)
+        found = Read(name, tokens=found.tokens)
+    found = replace(found, rows=min(found.rows, file.stat().st_size // (4 * dimensions)))
     with file.open("r+b") as written:
-        written.truncate(rows * 4 * dimensions)
-    return rows
+        written.truncate(found.rows * 4 * dimensions)
+    note(folder, found)
+    return found
+
+
+def _noted(folder: Path, dimensions: int, known_tokens: int) -> Read:
+    key, file = folder / KEY, folder / VECTORS
+    if not key.is_file():
+        return Read("")
+    text = key.read_text(encoding="utf-8")
+    if text.startswith("{"):
+        return Read(**json.loads(text))
+    rows = file.stat().st_size // (4 * dimensions) if file.is_file() else 0
+    return Read(text, rows, known_tokens)
+
+
+def note(folder: Path, read: Read) -> None:
+    """Have it known to another attempt: what was read is counted once, whatever ends this process."""
+    part = folder / f"{KEY}.part"
+    part.write_text(json.dumps(asdict(read)), encoding="utf-8")
+    part.replace(folder / KEY)
 
 
 def unit_rows(rows: NDArray[Any], model: ModelInfo) -> bytes:
@@ -51,6 +86,8 @@ def unit_rows(rows: NDArray[Any], model: ModelInfo) -> bytes:
 
 
 def append(file: Path, rows: bytes) -> None:
-    """Behind those that are there."""
+    """Behind those that are there; on the disk before any note says so."""
     with file.open("ab") as written:
         written.write(rows)
+        written.flush()
+        os.fsync(written.fileno())
