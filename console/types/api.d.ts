@@ -119,6 +119,7 @@ declare namespace Api {
     ms: number;
     parameters: Record<string, unknown>;
     prompt: string | null;
+    prompt_messages: (Record<string, unknown>)[] | null;
     question: string | null;
     rating: number | null;
     reasoning: string | null;

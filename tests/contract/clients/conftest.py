@@ -20,27 +20,29 @@ START_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Served:
-    """Where clients call, and with which key."""
+    """Where clients call, and with which key; `admin` makes others."""
 
     url: str
     key: str
+    admin: str
 
     @property
     def environment(self) -> dict[str, str]:
         """What clients read by default, and the address without `/v1`."""
-        return {"OPENAI_BASE_URL": f"{self.url}/v1", "OPENAI_API_KEY": self.key, "GATEWAY_URL": self.url}
+        mine = {"OPENAI_BASE_URL": f"{self.url}/v1", "OPENAI_API_KEY": self.key}
+        return {**mine, "GATEWAY_URL": self.url, "ADMIN_API_KEY": self.admin}
 
 
 @asynccontextmanager
 async def _gateway(folder: Path) -> AsyncIterator[Served]:
     async with serving(likely.app) as url, running_with_inference(folder, [*MODELS, likely.declared(url)]) as running:
-        yield Served(running.url, running.admin_key)
+        yield Served(running.url, running.admin_key, running.admin_key)
 
 
 @asynccontextmanager
 async def _agents(folder: Path) -> AsyncIterator[Served]:
     async with running_agents(folder) as running:
-        yield Served(running.gateway.url, running.key)
+        yield Served(running.gateway.url, running.key, running.gateway.admin_key)
 
 
 @contextmanager
@@ -75,6 +77,6 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def agents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The same with the real agent service, for MCP."""
+    """The same with the real agent service, for MCP and prompts."""
     with _in_a_thread(_agents, tmp_path_factory.mktemp("agents")) as served:
         yield served

@@ -22,6 +22,8 @@ KEPT = Path(os.environ.get("GROUNDWORK_CLIENTS", HERE.parents[2] / ".clients"))
 """Where what is installed is kept, out of version control."""
 FOLDERS = ("programs", "heavy") if os.environ.get("HEAVY") else ("programs",)
 PYTHON = sorted(str(path.relative_to(HERE)) for folder in FOLDERS for path in (HERE / folder).glob("*.py"))
+PROMPTED = ("trl_client.py",)
+"""Programs that need the agent service."""
 NODE = sorted(path.name for path in (HERE / "node").glob("*.mjs"))
 SECONDS = 600.0
 UV = HERE.parents[2] / ".venv" / "bin" / "uv"
@@ -44,8 +46,9 @@ def run(command: list[str], folder: Path, environment: Mapping[str, str]) -> Non
 
 
 @pytest.mark.parametrize("program", PYTHON)
-def test_an_unmodified_python_client_works(gateway: Served, program: str) -> None:
-    environment = {**gateway.environment, "UV_CACHE_DIR": str(KEPT / "uv")}
+def test_an_unmodified_python_client_works(gateway: Served, agents: Served, program: str) -> None:
+    served = agents if Path(program).name in PROMPTED else gateway
+    environment = {**served.environment, "UV_CACHE_DIR": str(KEPT / "uv")}
     if links := os.environ.get("PIP_FIND_LINKS"):
         environment["UV_FIND_LINKS"] = links
     file = HERE / program

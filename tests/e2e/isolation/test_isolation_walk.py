@@ -102,9 +102,13 @@ def start_run(http: httpx2.Client) -> tuple[str, str]:
 
 
 def recorded(http: httpx2.Client) -> str:
-    """The ids of two answers that were recorded: the first one's."""
-    asked = [http.post("/v1/chat/completions", json={**CHAT, "model": f"rag:{VAULT}"}).json()["id"] for _ in range(2)]
-    until(lambda: all(http.get(f"/v1/records/{one}").status_code == 200 for one in asked), "two records")
+    """Answers that were recorded, one by a prompt that keeps a secret, which is rated: the first one's id."""
+    bodies = [{**CHAT, "model": f"rag:{VAULT}"}] * 2
+    bodies.append({**CHAT, "model": f"prompt:{PROMPT}", "max_tokens": 40, "stop": [" "]})  # a word, but a whole answer
+    asked = [http.post("/v1/chat/completions", json=body).json()["id"] for body in bodies]
+    until(lambda: all(http.get(f"/v1/records/{one}").status_code == 200 for one in asked), "the records")
+    rated = {"answer_id": asked[-1], "rating": "down", "correction": "It is not to be told."}
+    assert http.post("/v1/feedback", json=rated).json()["recorded"]
     return str(asked[0])
 
 
@@ -369,6 +373,8 @@ def test_the_victim_itself_finds_everything_still(victim: Victim) -> None:
     assert all(victim.client.jobs.get(job).status == "ready" for job in victim.jobs)
     assert victim.client.search(SHARED, "wombat").hits[0].text == TEXT
     assert TEXT in victim.http.get(f"/v1/records/{victim.record}").text
+    tuned_with = victim.http.get("/v1/feedback/export", params={"format": "kto"}).text
+    assert "Keep the xylophone." in tuned_with, "what the prompt said is on record"
     assert victim.http.get(f"/v1/monitors/{MONITOR}").json()["metrics"] == {"support": None}
     (asked,) = victim.http.get(f"/v1/question-sets/{QUESTIONS}/versions/1/items").json()["data"]
     assert (asked["question"], asked["answers"]) == (TEXT, ["xylophone"])

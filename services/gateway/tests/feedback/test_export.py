@@ -10,6 +10,7 @@ from services.gateway.tests.feedback.recorded import recorded
 from services.gateway.tests.installation import Installation
 
 from contracts.improvement.feedback import ExportFormat, ExportSplit, FeedbackCreate
+from contracts.improvement.question_sets import QuestionItem
 from gateway.auth.keys import Principal
 from gateway.feedback import export
 from gateway.feedback.answers import RecordedAnswer
@@ -226,7 +227,7 @@ async def test_what_a_limited_key_says_of_anothers_answer_tunes_nothing_and_tell
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-async def test_what_was_asked_by_a_prompt_and_what_asked_nothing_is_in_no_export(
+async def test_what_was_asked_by_a_prompt_that_is_not_on_record_and_what_asked_nothing_is_in_no_export(
     exporting: Exporting, kind: ExportFormat
 ) -> None:
     for version in (1, 2):
@@ -246,6 +247,87 @@ async def test_answers_by_two_versions_of_a_prompt_are_no_pair(exporting: Export
     await exporting.say("b", rating="down")
     await exporting.say("c", rating="up", preferred_over="a")
     assert [_pair(line) for line in await exporting.lines("preference")] == [("Answer c.", "Answer b.")]
+
+
+def _by_prompt(
+    answer_id: str, asked: str | None, *said: tuple[str, str], version: int = 1, **variables: object
+) -> RecordedAnswer:
+    """An answer by a prompt that said this before what the caller asked, if anything."""
+    name = f"greet@{version}"
+    before = [{"role": role, "content": text} for role, text in said]
+    messages = [] if asked is None else [{"role": "user", "content": asked}]
+    facts = {"model": f"prompt:{name}", "prompt": name, "collections": (), "variables": variables}
+    return recorded(answer_id, messages=messages, prompt_messages=before, **facts)
+
+
+EXAMPLE = (("user", "Hi"), ("assistant", "Ho"))
+
+
+async def test_answers_by_a_prompt_are_exported_under_what_the_model_saw(exporting: Exporting) -> None:
+    exporting.record(
+        _by_prompt("a", "Now.", ("system", "Greet Ann."), *EXAMPLE, who="Ann"),
+        _by_prompt("b", "Now.", ("system", "Greet Ann."), *EXAMPLE, version=2, who="Ann"),
+        _by_prompt("c", "Now.", ("system", "Greet Bob."), *EXAMPLE, who="Bob"),
+        recorded("d", "Now.", model="m", prompt=None, collections=()),
+    )
+    for name in "acd":
+        await exporting.say(name, rating="up", preferred_over="b")
+    await exporting.say("b", rating="down", correction="Hello Ann.")
+    seen = [
+        {"role": "system", "content": "Greet Ann."},
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Ho"},
+        {"role": "user", "content": "Now."},
+    ]
+    pairs = await exporting.lines("preference")
+    assert all(line["prompt"] == seen for line in pairs)
+    assert {_pair(line) for line in pairs} == {("Answer a.", "Answer b."), ("Hello Ann.", "Answer b.")}
+    labelled = {line["completion"][0]["content"]: line["prompt"] for line in await exporting.lines("kto")}
+    assert labelled["Answer a."] == labelled["Hello Ann."] == seen
+    assert labelled["Answer c."] == [{"role": "system", "content": "Greet Bob."}, *seen[1:]]
+    assert labelled["Answer d."] == seen[-1:]
+
+
+async def test_a_question_by_a_prompt_is_what_a_person_put_and_other_variables_ask_something_else(
+    exporting: Exporting,
+) -> None:
+    exporting.record(
+        _by_prompt("a", "Now.", ("system", "Greet Ann."), who="Ann"),
+        _by_prompt("b", "Now.", ("system", "Greet Bob."), who="Bob"),
+        _by_prompt("c", "now", ("system", "Do greet Bob."), version=2, who="Bob"),
+        _by_prompt("d", None, ("system", "Be kind."), ("user", "Greet Cem."), who="Cem"),
+        _by_prompt("e", " ", ("user", "Greet Dan.")),
+        _by_prompt("f", None, ("system", "Greet Eve."), who="Eve"),
+        _by_prompt("g", None, ("system", "Greet Flo."), *EXAMPLE, who="Flo"),
+    )
+    for name in "abcdefg":
+        await exporting.say(name, rating="up")
+    items = await exporting.lines("questions")
+    found = {tuple(item["metadata"]["answer_ids"]): item for item in items}
+    assert {ids: (item["question"], item["metadata"].get("variables")) for ids, item in found.items()} == {
+        ("a",): ("Now.", '{"who": "Ann"}'),
+        ("b", "c"): ("Now.", '{"who": "Bob"}'),
+        ("d",): ("Greet Cem.", '{"who": "Cem"}'),
+        ("e",): ("Greet Dan.", None),
+    }
+    assert found["b", "c"]["answers"] == ["Answer b.", "Answer c."]
+    assert all(QuestionItem.model_validate(item) for item in items), "as question sets take it"
+    assert len(await exporting.lines("kto")) == 5, "nobody asked what a system's message or an example ends"
+
+
+async def test_a_question_by_a_prompt_is_in_one_split_whatever_its_template_shows(exporting: Exporting) -> None:
+    texts = [f"Question {number}?" for number in range(40)]
+    for number, text in enumerate(texts):
+        shown = ("user", texts[number - 1]), ("assistant", "x")
+        exporting.record(
+            _by_prompt(f"a{number}", text, *shown), _by_prompt(f"b{number}", None, ("user", text), what=text)
+        )
+        for name in "ab":
+            await exporting.say(f"{name}{number}", rating="up")
+    lines = {split: await exporting.lines("kto", split, 50) for split in ("train", "test")}
+    asked = {split: [line["prompt"][-1]["content"] for line in found] for split, found in lines.items()}
+    assert not set(asked["train"]) & set(asked["test"])
+    assert sorted([*asked["train"], *asked["test"]]) == sorted([*texts, *texts])
 
 
 async def test_a_source_that_was_wrong_before_the_record_was_written_is_a_hard_negative(exporting: Exporting) -> None:

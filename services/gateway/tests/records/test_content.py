@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from services.gateway.tests.records.recordings import Roomy, recording
 
+from contracts.models.chat import Message
 from gateway.records.content import Row, rows_of
 from servicekit.core.clock import ManualClock
 
@@ -56,6 +57,15 @@ def test_a_text_that_was_cut_is_told_and_a_picture_is_no_text(clock: ManualClock
     assert content["messages"][0]["content"][1]["image_url"]["url"].endswith("characters)")
     long = {"collection": "a", "document_id": "d1", "revision": 1, "chunk_id": "c1", "text": "z" * 210_000}
     assert json.loads(_rows(clock, question=whole, answer=answer, sources=[long])[0]["content"])["truncated"]
+
+
+def test_a_prompt_that_says_more_than_a_record_holds_is_cut_and_that_is_told(clock: ManualClock) -> None:
+    one = recording(Roomy(), "chatcmpl_1", clock.now())
+    one.keep_prompt([Message(role="system", content="z\0" * 150_000), Message(role="user", content="Why?")], 1)
+    content = json.loads(rows_of(one)[0]["content"])
+    assert content["truncated"]
+    assert [len(message["content"]) < 60_000 for message in content["prompt_messages"]] == [True, True]
+    assert content["messages"] == [{"role": "user", "content": "Why?"}]
 
 
 def test_a_text_is_kept_whole_beside_a_picture_and_where_it_begins_like_one(clock: ManualClock) -> None:

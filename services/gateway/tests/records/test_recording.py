@@ -12,6 +12,7 @@ from services.gateway.tests.installation import Installation
 
 from contracts.access.guardrails import Guardrails
 from contracts.access.records import AnswerRecord
+from contracts.agents.prompts import RenderedPrompt
 from contracts.models.versions import ModelVersion
 from gateway.auth.keys import Principal
 from gateway.chat.answer_start import PATH
@@ -27,6 +28,7 @@ from servicekit.core.errors import ServiceError, UpstreamFailed
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}
 ID = "chatcmpl_0123456789abcdef01234567"
+FILL = "/v1/prompts/greeting/fill"
 MAIL = "jo@example.org"
 SOURCE = {
     "number": 1, "collection": "a", "document_id": "d1", "revision": 3, "chunk_id": "c1", "title": "T", "source": "s",
@@ -93,6 +95,67 @@ async def test_an_answer_is_found_by_its_id_with_question_answer_and_receipt(
     assert [one["outcome"] for one in record.receipt["attempts"]] == ["ok"]
     (row,) = await installation.rows()
     assert (record.call_id, record.request_id) == (row["id"], row["request_id"])
+
+
+def _rendered(*texts: tuple[str, str]) -> RenderedPrompt:
+    messages = [{"role": role, "content": text} for role, text in texts]
+    facts = {"name": "greeting", "version": 3, "model": "m", "messages": messages}
+    return RenderedPrompt.model_validate({**facts, "parameters": {"temperature": 0}})
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("said", [[{"role": "user", "content": "Now."}], []], ids=["said", "nothing"])
+async def test_what_a_prompt_said_is_on_record_beside_what_its_caller_sent(
+    installation: Installation, stream: bool, said: list[Any]
+) -> None:
+    pieces = _frames("Hi") if stream else (json.dumps(_whole()).encode(),)
+    made_by = ModelVersion("m", "sha256:ab", "f1").headers()
+    installation.inference.answers(PATH, Streamed(pieces, headers={"content-type": "application/json", **made_by}))
+    filled = (("system", "Greet Ann."), ("user", "Hi"), ("assistant", "Ho"))
+    installation.agent.answers(FILL, _rendered(*filled))
+    options = {"variables": {"who": "Ann"}}
+    for _ in range(2):
+        await _ask(installation, _key(), model="prompt:greeting", messages=said, groundwork=options, stream=stream)
+    records = await _records(installation)
+    assert sorted(one.cache for one in records) == ["hit", "miss"]
+    for record in records:
+        assert record.prompt_messages == [{"role": role, "content": text} for role, text in filled]
+        assert (record.messages, record.question) == (said, "Now." if said else "")
+        assert record.parameters == {"groundwork": options}
+        assert (record.model, record.prompt, record.answer) == ("prompt:greeting", "greeting@3", "Hi")
+        assert not record.truncated
+        assert (await installation.deps.records.get_record(Reader("acme", "k1"), record.id)).prompt_messages is None
+
+
+async def test_what_a_prompt_said_is_masked_as_all_else_and_kept_where_the_answer_is_refused_and_not_without_words(
+    installation: Installation,
+) -> None:
+    rules = Guardrails.model_validate({"input": {"pii": "redact"}, "output": {"pii": "block"}})
+    installation.agent.answers(FILL, _rendered(("system", f"Be kind, and name {MAIL}.")))
+    installation.inference.answers(PATH, _whole(f"It is {MAIL}."))
+    asked = {"model": "prompt:greeting", "groundwork": {"variables": {"who": MAIL}}, "messages": []}
+    await _ask(installation, _key(guardrails=rules), **asked)
+    await _ask(installation, _key("metadata"), **asked)
+    refused, wordless = sorted(await _records(installation), key=lambda one: one.mode)
+    assert MAIL not in refused.model_dump_json() + wordless.model_dump_json()
+    assert refused.error_type == "content_blocked"
+    assert refused.prompt_messages == [{"role": "system", "content": f"Be kind, and name {'*' * len(MAIL)}."}]
+    assert refused.parameters == {"groundwork": {"variables": {"who": "*" * len(MAIL)}}}
+    assert (wordless.prompt, wordless.prompt_messages, wordless.parameters) == ("greeting@3", None, {})
+
+
+async def test_the_instructions_of_a_prompt_are_on_record_of_an_answer_from_documents(
+    installation: Installation,
+) -> None:
+    report = {"grounded": True, "abstained": False, "answer_kind": "generated", "collections": ["a"]}
+    installation.agent.answers(PATH, _whole("30 days", groundwork=report))
+    installation.agent.answers(FILL, _rendered(("system", "Be brief."), ("user", "unused")))
+    options = {"prompt": "greeting@candidate", "variables": {"x": 1}, "top_k": 3}
+    await _ask(installation, _key(), model="rag:a", groundwork=options)
+    (record,) = await _records(installation)
+    assert record.prompt_messages == [{"role": "system", "content": "Be brief."}]
+    assert record.messages == [{"role": "user", "content": "How much leave?"}]
+    assert (record.prompt, record.parameters) == ("greeting@3", {"groundwork": options})
 
 
 @pytest.mark.parametrize("asked", [False, True], ids=["unasked", "asked"])

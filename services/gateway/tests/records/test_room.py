@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from services.gateway.tests.records.recordings import Roomy, recording
 
+from contracts.models.chat import Message
 from gateway.records.content import rows_of
 from gateway.records.recording import MOST_ANSWER_BYTES, Recording
 from servicekit.core.clock import ManualClock
@@ -65,6 +66,18 @@ def test_an_answer_without_room_is_recorded_under_its_own_id(clock: ManualClock,
         one.keep(_piece(text, stream=stream))
         one.keep(_piece("more", stream=stream))
         assert _content(one) == (ID, "", True)
+
+
+def test_what_a_prompt_said_without_room_is_told_as_cut_off_and_takes_none(clock: ManualClock) -> None:
+    said = [Message(role="system", content="Be kind.")]
+    for free, kept, cut in ((1000, [{"role": "system", "content": "Be kind."}], False), (350, None, True)):
+        one = _asked(room := Bounded(free), clock, size=100)
+        one.keep_prompt(said, 300)
+        one.keep(_piece("Because."))
+        assert _content(one) == (ID, "Because.", cut)
+        assert json.loads(rows_of(one)[0]["content"]).get("prompt_messages") == kept
+        one.room.release(one.size)
+        assert room.free == free
 
 
 def test_what_an_attempt_said_that_was_not_the_answer_frees_its_room(clock: ManualClock) -> None:

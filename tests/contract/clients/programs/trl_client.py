@@ -26,11 +26,17 @@ from tokenizers.pre_tokenizers import Whitespace
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 
-GATEWAY, ADMIN_KEY = os.environ["GATEWAY_URL"], os.environ["OPENAI_API_KEY"]
+GATEWAY, ADMIN_KEY = os.environ["GATEWAY_URL"], os.environ["ADMIN_API_KEY"]
 TEMPLATE = "{% for m in messages %}{{ m['role'] + ' ' + m['content'] + ' end ' }}{% endfor %}"
 QUESTIONS = 12
 SECONDS = 60.0
-SCOPES = ["chat", "feedback:review"]
+SCOPES = ["chat", "agents:write", "feedback:review"]
+PROMPT = {
+    "name": "kind",
+    "messages": [{"role": "system", "content": "Be {{how}}."}],
+    "variables": {"how": {}, "number": {"type": "integer", "default": 0}},
+    "examples": [{"input": "Hi?", "output": "Ho."}],
+}
 
 
 def call(path: str, key: str, body: dict[str, Any] | None = None) -> bytes:
@@ -43,13 +49,19 @@ def call(path: str, key: str, body: dict[str, Any] | None = None) -> bytes:
 
 
 def rate_answers(key: str) -> None:
-    """Two answers to each question, one liked and one corrected; half of them were asked once before."""
+    """Two answers to each question, one liked and one corrected. Half of them were asked once before, and a third are
+    asked by a prompt."""
+    call("/v1/prompts", key, PROMPT)
     for number in range(QUESTIONS):
         question = {"role": "user", "content": f"Question {number}?"}
         history = [question, {"role": "assistant", "content": "Which?"}] * (number % 2)
-        messages = [{"role": "system", "content": "Be kind."}, *history, question]
+        asked: dict[str, Any] = {"model": "default"}
+        asked["messages"] = [{"role": "system", "content": "Be kind."}, *history, question]
+        if number % 3 == 0:
+            asked = {"model": "prompt:kind", "messages": [*history, question]}
+            asked["groundwork"] = {"variables": {"how": f"kind {number}", "number": number}}
         for rating in ({"rating": "up"}, {"rating": 2, "correction": f"Better {number}, “ü” \u2028 \\n."}):
-            answer = json.loads(call("/v1/chat/completions", key, {"model": "talker", "messages": messages}))
+            answer = json.loads(call("/v1/chat/completions", key, asked))
             call("/v1/feedback", key, {"answer_id": answer["id"], **rating})
 
 
@@ -104,6 +116,10 @@ with tempfile.TemporaryDirectory() as name:
     preferences = exported(made["secret"], "preference", Path(name))
     assert preferences["train"].column_names == ["prompt", "chosen", "rejected"]
     assert any(pair["chosen"][0]["content"].endswith("“ü” \u2028 \\n.") for pair in preferences["train"])
+    pairs = [pair["prompt"] for split in preferences.values() for pair in split]
+    by_prompt = {prompt[0]["content"]: [said["content"] for said in prompt[1:3]] for prompt in pairs}
+    assert by_prompt.pop("Be kind.")
+    assert by_prompt == {f"Be kind {number}.": ["Hi?", "Ho."] for number in range(0, QUESTIONS, 3)}
     train(DPOTrainer, DPOConfig, Path(name), preferences)
     labelled = exported(made["secret"], "kto", Path(name))
     assert set(labelled["train"]["label"]) == {True, False}
@@ -112,3 +128,5 @@ with tempfile.TemporaryDirectory() as name:
     file.write_bytes(call("/v1/feedback/export?format=questions", made["secret"]))
     questions = load_dataset("json", data_files=str(file), split="train")
     assert (len(questions), set(questions["answerable"])) == (QUESTIONS, {True})
+    variables = [one["variables"] for one in questions["metadata"] if one.get("variables")]
+    assert sorted(json.loads(one)["number"] for one in variables) == list(range(0, QUESTIONS, 3))

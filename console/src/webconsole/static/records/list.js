@@ -78,7 +78,7 @@ export function RecordList() {
     <ul class="rows">
       ${(found.value ?? []).map((one) => html`
         <li key=${one.id}><a href=${addressOf("records", one.id)}>
-          <span class="name">${one.question ?? one.id}</span>
+          <span class="name">${one.question || one.id}</span>
           <span class="hint">${one.model}, <${End} record=${one} />${rated(one.rating)}, ${duration(one.ms)}, <time datetime=${one.at}>${when(one.at)}</time></span>
         </a></li>`)}
     </ul>

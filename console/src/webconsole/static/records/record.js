@@ -37,7 +37,7 @@ export function Record({ id }) {
   if (!found) return html`<p class="hint" role="status">Looking …</p>`;
   return html`
     <header class="bar-of-choices">
-      <h1>${found.question ?? "An answer without its words"}</h1>
+      <h1>${found.question || (found.messages ? "An answer to no words of the caller" : "An answer without its words")}</h1>
       ${may("records:write") && html`<button class="quiet" onClick=${() => remove(id)}>Delete</button>`}
     </header>
     <p class="hint"><${End} record=${found} />${rated(found.rating)}, ${duration(found.ms)}, <time datetime=${found.at}>${when(found.at)}</time>${found.truncated && ", too large to be kept whole"}</p>
@@ -47,6 +47,7 @@ export function Record({ id }) {
     ${opinions.value.length > 0 && html`<section aria-labelledby="record-said"><h2 id="record-said">What people said</h2>
       <${SaidTable} rows=${opinions.value} /></section>`}
     ${(found.hits ?? []).length > 0 && html`<${Hits} hits=${found.hits} />`}
+    ${(found.prompt_messages ?? []).length > 0 && html`<${Messages} messages=${found.prompt_messages ?? []} before=${found.prompt} />`}
     ${(found.messages ?? []).length > 1 && html`<${Messages} messages=${found.messages ?? []} />`}
     ${found.question && html`<${AsQuestion} record=${found} />`}
     ${found.messages && !found.truncated && may("chat") && html`<${Again} record=${found} />`}
@@ -98,10 +99,10 @@ function Hits({ hits }) {
     </section>`;
 }
 
-/** @param {{ messages: Any[] }} props */
-function Messages({ messages }) {
+/** What the caller sent, or what a prompt put before that. @param {{ messages: Any[], before?: string }} props */
+function Messages({ messages, before }) {
   return html`
-    <details class="call"><summary>All ${messages.length} messages</summary>
+    <details class="call"><summary>${before ? `What the prompt ${before} says before the caller` : `All ${messages.length} messages`}</summary>
       ${messages.map(({ role, content }) => html`<h4>${role}</h4><p class="said">${textOf(content)}</p>`)}
     </details>`;
 }

@@ -82,7 +82,11 @@ class AnswerRecord(RecordSummary):
     expires_at: Timestamp
     model_digest: str | None = None
     adapter: str | None = None
+    prompt_messages: list[dict[str, Any]] | None = None
+    """What the version of a prompt put before `messages`: its own messages with their variables, and its examples. Null
+    where no prompt did, and for keys that see no texts of prompts."""
     messages: list[dict[str, Any]] | None = None
+    """What the caller sent."""
     parameters: dict[str, Any] = Field(default_factory=dict)
     """What else the request said: temperature, tools, options of `groundwork`."""
     reasoning: str | None = None

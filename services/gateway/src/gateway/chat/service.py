@@ -91,9 +91,13 @@ async def _answer_screened(
     screen = Screen(call.principal.guardrails, reach)
     screened = await screen.question(lift_variables(request), size)
     if recording is not None:
-        recording.request, recording.decisions = screened, screen.decisions
+        of_prompt = VALUES in (screened.model_extra or {})
+        recording.request = _as_sent(request, screened) if of_prompt else screened
+        recording.decisions = screen.decisions
     exchange.headers.update(screen.header())
     request, more = await expand_prompt(exchange, deps, call, screened)
+    if recording is not None and more:
+        recording.keep_prompt(request.messages[: len(request.messages) - len(screened.messages)], more)
     question = Question(request, size + more, screen, recording=recording)
     if request.model.startswith((RAG, AGENT)) and request.offers_tools():
         degrade(exchange, TOOLS_IGNORED)

@@ -23,6 +23,10 @@ class RecordedAnswer:
     """The conversation that was sent: `role` and `content`, the question last."""
     answer: str
     created_at: datetime
+    prompt_messages: Sequence[Mapping[str, Any]] = ()
+    """What a prompt put before them; a model saw both."""
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    """With which it was filled, as the caller gave them."""
     citations: Sequence[Annotation] = ()
     sources: frozenset[tuple[str, str]] = frozenset()
     """Collection and id of each document that was found for it."""
@@ -41,8 +45,10 @@ class RecordedAnswer:
 
     @property
     def question(self) -> str:
-        """What the caller said last."""
-        return next(reversed(user_texts(self.messages)), "")
+        """What the caller said last. Of a call that said nothing but variables, what its prompt made of them: the
+        prompt's last message, if it is a user's."""
+        said = next(reversed(user_texts(self.messages)), "")
+        return said if said.strip() else next(iter(user_texts(self.prompt_messages[-1:])), said)
 
     @property
     def cited(self) -> Sequence[Annotation | RecordedHit]:

@@ -144,10 +144,10 @@ class FeedbackExport:
 
 
 def says_what_was_asked(answer: RecordedAnswer) -> bool:
-    """Whether what is on record is all that a model was asked in words. Of a `prompt:` model it is what the caller said
-    beside the template, whose messages and variables no record has."""
-    is_of_template = (answer.model or "").startswith(PROMPT)
-    return answer.has_words and not is_of_template and bool(answer.question.strip())
+    """Whether what is on record is all that a model was asked in words. Records of `prompt:` models that an earlier
+    release wrote have nothing of what the prompt said."""
+    has_prompt = bool(answer.prompt_messages) or not _is_by_prompt(answer)
+    return answer.has_words and has_prompt and bool(answer.question.strip())
 
 
 def split_of(digest: str, test_percent: int) -> ExportSplit:
@@ -181,10 +181,17 @@ def labelled_answers(question: RatedQuestion) -> Iterator[dict[str, Any]]:
 
 def question_items(question: RatedQuestion) -> Iterator[dict[str, Any]]:
     """The question with the answers that people gave or liked and the documents that these cite, as a question set has
-    it. `answerable` is false where people liked that it was not answered. One without an answer is left out."""
-    found = list(question.rated_answers())
-    if not found:
-        return
+    it. `answerable` is false where people liked that it was not answered. One without an answer is left out. Answers by
+    a prompt with other variables answer something else; these are JSON in a text, since a loader wants one type."""
+    alike: dict[str, list[tuple[RatedAnswer, RecordedAnswer]]] = {}
+    for rated, answer in question.rated_answers():
+        values = json.dumps(answer.variables, ensure_ascii=False, sort_keys=True) if answer.variables else ""
+        alike.setdefault(values, []).append((rated, answer))
+    for variables, found in alike.items():
+        yield from _question_item(found, variables)
+
+
+def _question_item(found: Sequence[tuple[RatedAnswer, RecordedAnswer]], variables: str) -> Iterator[dict[str, Any]]:
     answers: dict[str, None] = {}
     documents: dict[str, None] = {}
     negatives = dict.fromkeys(document for rated, _ in found for _, document in sorted(rated.wrong))
@@ -207,6 +214,7 @@ def question_items(question: RatedQuestion) -> Iterator[dict[str, Any]]:
             "collections": list(collections),
             "hard_negatives": list(negatives),
             "answer_ids": [answer.id for _, answer in found],
+            **({"variables": variables} if variables else {}),
         },
     }
 
@@ -215,9 +223,10 @@ FORMATS = {"preference": preferences, "kto": labelled_answers, "questions": ques
 
 
 def prompt_of(answer: RecordedAnswer) -> list[dict[str, str]] | None:
-    """The conversation as a chat template reads it; null for one with calls of tools, for which no text stands."""
+    """The conversation that the model saw, as a chat template reads it; null for one with calls of tools, for which no
+    text stands."""
     messages = []
-    for message in answer.messages:
+    for message in (*answer.prompt_messages, *answer.messages):
         role = ROLES.get(str(message.get("role")))
         if role is None or message.get("tool_calls"):
             return None
@@ -251,7 +260,7 @@ def _pairs(question: RatedQuestion) -> Iterator[tuple[list[dict[str, str]], str,
             continue
         yield from ((prompt, correction, answer.answer) for correction in rated.corrections)
         others = [question.answers[other] for other in rated.preferred_over if other in question.answers]
-        same = (other for other in others if other.prompt == answer.prompt and prompt_of(other) == prompt)
+        same = (other for other in others if _frame(other) == _frame(answer) and prompt_of(other) == prompt)
         yield from ((prompt, answer.answer, other.answer) for other in same)
     yield from _compared(found)
 
@@ -262,12 +271,22 @@ def _compared(
     count = 0
     for liked, good, prompt in found:
         for disliked, bad, other in found:
-            is_same = prompt == other and good.prompt == bad.prompt
+            is_same = prompt == other and _frame(good) == _frame(bad)
             if liked.is_liked and disliked.is_disliked and prompt is not None and is_same:
                 yield prompt, good.answer, bad.answer
                 count += 1
                 if count == MOST_PAIRS:
                     return
+
+
+def _is_by_prompt(answer: RecordedAnswer) -> bool:
+    return (answer.model or "").startswith(PROMPT)
+
+
+def _frame(answer: RecordedAnswer) -> str | None:
+    """The version of the prompt in which a model saw the conversation, where the record has not all of that: of an
+    answer from documents."""
+    return None if _is_by_prompt(answer) else answer.prompt
 
 
 def _said(text: str) -> list[dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -39,6 +40,8 @@ def _answer_of(record: AnswerRecord, *, is_withheld: bool) -> RecordedAnswer:
         id=record.id,
         key_id=record.key_id,
         messages=record.messages or ([{"role": "user", "content": record.question}] if record.question else []),
+        prompt_messages=record.prompt_messages or (),
+        variables=_variables(record),
         answer=record.answer or "",
         created_at=record.at,
         citations=[citation for given in record.annotations or () if (citation := _citation(given)) is not None],
@@ -51,6 +54,12 @@ def _answer_of(record: AnswerRecord, *, is_withheld: bool) -> RecordedAnswer:
         abstained=record.abstained,
         has_words=_is_whole(record) and not is_withheld,
     )
+
+
+def _variables(record: AnswerRecord) -> Mapping[str, Any]:
+    options = record.parameters.get("groundwork")
+    values = options.get("variables") if isinstance(options, dict) else None
+    return values if isinstance(values, dict) else {}
 
 
 def _is_whole(record: AnswerRecord) -> bool:

@@ -13,7 +13,6 @@ from sqlalchemy import String, Table
 
 from contracts.core.base import NAME
 from contracts.models.catalog import AGENT, RAG, rag_collections
-from contracts.models.chat import ChatRequest
 from gateway.guardrails.screen import kept
 from gateway.models.cost import usd_text
 from gateway.records.answer import Answer, answer_in
@@ -53,14 +52,15 @@ def rows_of(recording: Recording) -> tuple[Row, list[Row], Row]:
     answer = answer_in(recording.frames, streamed=recording.request.stream)
     answer.id = answer.id or recording.answer_id
     full, rules = recording.mode == "full", recording.guardrails
-    asked = kept(_asked(recording.request), rules.input, joined=True) if full else {}
+    asked = kept(_asked(recording), rules.input, joined=True) if full else {}
     hits = _hits(recording, answer)
     known = {**_words(answer), "hits": hits, "error": _error(recording.error)} if full else {}
     answered = kept({"report": _report(answer), "receipt": _receipt(recording, usage, answer), **known}, rules.output)
     content = {**asked, **answered} if full else _wordless(answered, hits, recording.error)
     text, cut = _bounded({name: value for name, value in content.items() if name not in ("question", "answer")})
     longest = max(len(content.get(name) or "") for name in ("question", "answer"))
-    if recording.truncated or recording.sources_lost or cut or longest > MOST_TEXT_CHARS:
+    lost = recording.truncated or recording.sources_lost or recording.prompt_lost
+    if lost or cut or longest > MOST_TEXT_CHARS:
         text = f'{{"truncated":true,{text[1:]}'
     row = {
         **_facts(recording, usage, answer, hits),
@@ -115,10 +115,13 @@ def _collections(model: str, hits: Sequence[Row]) -> str:
     return f",{','.join(names)}," if names else ""
 
 
-def _asked(request: ChatRequest) -> Row:
+def _asked(recording: Recording) -> Row:
+    request, before = recording.request, recording.prompt_messages
     body = request.model_dump(mode="json", exclude_unset=True)
+    filled = [message.model_dump(mode="json", exclude_unset=True) for message in before]
     return {
         "question": request.question(),
+        **({"prompt_messages": filled} if filled else {}),
         "messages": body["messages"],
         "parameters": {name: value for name, value in body.items() if name not in _OWN},
     }

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from contracts.access.guardrails import GuardDecision, Guardrails
 from contracts.access.records import RecordMode
-from contracts.models.chat import ChatRequest
+from contracts.models.chat import ChatRequest, Message
 from contracts.models.receipts import Attempt
 from contracts.models.versions import ModelVersion
 from gateway.auth.keys import Principal
@@ -51,7 +51,7 @@ class Recording:
     guardrails: Guardrails
     user: str | None
     request: ChatRequest
-    """As it was asked until it is screened, then as it went on."""
+    """As it was asked until it is screened, then what guardrails have left of it."""
     id_of: Callable[[str], str]
     """Of a chat's id, the id that the caller saw."""
     size: int = 0
@@ -64,6 +64,10 @@ class Recording:
     truncated: bool = False
     sources_lost: bool = False
     """Whether there was no room for them."""
+    prompt_messages: Sequence[Message] = ()
+    """What a prompt put before the messages of the request."""
+    prompt_lost: bool = False
+    """Whether there was no room for these."""
     version: ModelVersion = NOT_KNOWN
     attempts: Sequence[Attempt] = ()
     decisions: Sequence[GuardDecision] = ()
@@ -74,6 +78,12 @@ class Recording:
     usage: UsageRecord | None = None
     """Set when the call has ended."""
     error: tuple[str, str] | None = None
+
+    def keep_prompt(self, messages: Sequence[Message], size: int) -> None:
+        """A prompt was filled: what a model is asked before the caller's own messages, in so many bytes."""
+        if self.mode == "full":
+            self.prompt_lost = not self._hold(size)
+            self.prompt_messages = () if self.prompt_lost else messages
 
     def begin(self) -> None:
         """An answer begins; what an attempt before it said was not the answer."""

@@ -99,12 +99,13 @@ class RecordRepository:
         return _page(rows, _cursor(end) if end is not None else None)
 
     async def get_record(self, reader: Reader, record_id: str) -> AnswerRecord:
-        """One record, whole; raises `RecordNotFound`."""
+        """One record, whole, for one key of a tenant without a prompt's texts; raises `RecordNotFound`."""
         where = (*_readable(reader, self._clock.now()), records.c.id == record_id)
         found = await self._database.read(rows_of(select(records, _RATING.label("rating")).where(*where)))
         if not found:
             raise RecordNotFound(record_id)
-        return _record(found[0])
+        record = _record(found[0])
+        return record if reader.key_id is None else record.model_copy(update={"prompt_messages": None})
 
     async def get_records(self, tenant: str, ids: Sequence[str]) -> list[AnswerRecord]:
         """Those of a tenant's answers that were recorded."""
