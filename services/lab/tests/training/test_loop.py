@@ -83,9 +83,12 @@ def test_a_checkpoint_of_other_examples_is_not_gone_on_from(tmp_path: Path) -> N
 
 def test_a_loss_that_is_no_number_ends_the_job_with_what_to_do(tmp_path: Path) -> None:
     job = tiny.write_job(tmp_path / "job", learning_rate_multiplier=1e30, schedule="constant")
+    heard = Heard()
     with pytest.raises(Impossible, match="learning_rate_multiplier") as ended:
-        run(tmp_path / "job", job, Heard())
+        run(tmp_path / "job", job, heard)
     assert ended.value.code == "loss_not_finite"
+    steps = [0, *(one["tokens"] for one in heard.of("step"))]
+    assert [one["tokens"] > steps[-1] for one in heard.of("read")] == [True], "the step that failed was read, too"
     assert not (tmp_path / "job" / "result.json").exists()
 
 

@@ -45,6 +45,8 @@ class ScriptedMethod:
     outcome: Callable[[Work], Trained] = better
     fails: Callable[[int], Exception | None] = lambda attempt: None
     """What an attempt, counted from 1, ends with after its second step."""
+    more: int = 0
+    """Tokens of the step at which it fails."""
     open: asyncio.Event = field(default_factory=asyncio.Event)
     began: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -74,6 +76,7 @@ class ScriptedMethod:
         for step in range(1, STEPS + 1):
             await work.report.step(step, STEPS, step * 100, {"train_loss": 3.0 - step})
             if step == 2 and (error := self.fails(len(self.works))) is not None:
+                await work.report.read(step * 100 + self.more)
                 raise error
         await work.report.checkpoint(STEPS, {"valid_loss": 1.0})
         return self.outcome(work)

@@ -32,12 +32,13 @@ async def test_what_a_job_has_learnt_is_charged_once(bench: Bench) -> None:
 
 
 async def test_a_job_that_fails_is_charged_what_it_read_until_then(bench: Bench) -> None:
+    bench.method.more = 40
     bench.method.fails = lambda _: TrainingFailed("loss_not_finite", "Choose a smaller rate.")
     await bench.save()
     made = await bench.start()
     await bench.work()
     assert (await bench.get(made.id)).status == "failed"
-    assert bench.ledger.charged == {made.id: ("grant", "smollm2", 200)}
+    assert bench.ledger.charged == {made.id: ("grant", "smollm2", 240)}
 
 
 async def test_steps_that_are_made_again_after_an_interruption_are_charged_once(

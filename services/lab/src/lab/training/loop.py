@@ -185,7 +185,11 @@ class Training:
         steps = len(self._plan.batches)
         every = max(1, steps // MOST_STEPS_SHOWN)
         for step in range(self._state.step, steps):
-            self._state.loss = self._step(step, self._plan.batches[step])
+            try:
+                self._state.loss = self._step(step, self._plan.batches[step])
+            except Impossible:
+                self._tell("read", tokens=self._state.tokens)
+                raise
             self._state.step, self._state.seconds = step + 1, time.monotonic() - began
             ends_epoch = (step + 1) % self._plan.an_epoch == 0
             if (step + 1) % every == 0 or step + 1 == steps:
@@ -228,13 +232,13 @@ class Training:
             loss = self._share_of_loss(examples, batch)
             loss.backward()
             total += loss.item()
+        self._state.tokens += sum(map(tokens_of, batch))
         total = self._ranks.add_up(total, self._learnt)
         norm = torch.nn.utils.clip_grad_norm_(self._learnt, CLIP)
         if not math.isfinite(total) or not math.isfinite(norm.item()):
             raise not_finite(total, f"at step {step + 1}")
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
-        self._state.tokens += sum(map(tokens_of, batch))
         return total
 
     def _share_of_loss(self, examples: Sequence[Any], batch: Sequence[Any]) -> Tensor:

@@ -338,13 +338,18 @@ class _JobReport:
         shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
         self.job.emit("metrics", {"message": f"Step {done}/{steps}: {shown}", "step": done, **figures}, done)
         before = self.job.row["done"]
-        # What is learnt again after an interruption was counted before it: it is paid once.
-        read = max(tokens, self.job.row["trained_tokens"])
-        values = {"done": max(done, before), "steps": steps, "trained_tokens": read}
+        values = {"done": max(done, before), "steps": steps, "trained_tokens": self._most(tokens)}
         # Steps that are made again after an interruption are no progress, or a trainer that dies would begin for ever.
         await self.job.write(values=values, progress=done > before)
         if "train_loss" in figures:
             TUNING_LOSS.labels(self.job.row["method"]).set(figures["train_loss"])
+
+    async def read(self, tokens: int) -> None:
+        await self.job.write(values={"trained_tokens": self._most(tokens)})
+
+    def _most(self, tokens: int) -> int:
+        """What is learnt again after an interruption was counted before it: it is paid once."""
+        return max(tokens, int(self.job.row["trained_tokens"]))
 
     async def checkpoint(self, step: int, figures: Figures) -> None:
         now = self.job.clock.now()

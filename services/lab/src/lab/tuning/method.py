@@ -55,6 +55,9 @@ class Report(Protocol):
     async def step(self, done: int, steps: int, tokens: int, figures: Figures) -> None:
         """So many steps are made, of so many, with so many tokens learnt from altogether."""
 
+    async def read(self, tokens: int) -> None:
+        """So many tokens were learnt from altogether, also those of a step that came to nothing."""
+
     async def checkpoint(self, step: int, figures: Figures) -> None:
         """A state that is worth showing: an epoch's end."""
 

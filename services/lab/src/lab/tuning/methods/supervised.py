@@ -95,6 +95,8 @@ class _Listener:
             await report.step(said["step"], said["steps"], said["tokens"], said["figures"])
         elif said["event"] == "checkpoint":
             await report.checkpoint(said["step"], said["figures"])
+        elif said["event"] == "read":
+            await report.read(said["tokens"])
         elif said["event"] == "message":
             await report.say(said["message"])
 
