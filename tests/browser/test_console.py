@@ -16,6 +16,8 @@ from tests.support.ingest.peers import until
 from contracts.retrieval.collections import Collection
 
 QUESTION = "How many days of paid holiday does a full-time employee get per year?"
+MENU = ["Chat", "Usage", "Operations"]
+"""Of a key that may only ask."""
 NAMED = "x-groundwork-conversation"
 HOSTILE = "<img src=x onerror=alert(1)>[a](javascript:alert(1))<script>alert(2)</script> is the name of the wombat."
 
@@ -161,6 +163,21 @@ def test_a_file_that_can_not_be_read_says_why_and_can_be_deleted(signed_in: Any,
     page.get_by_role("button", name="Delete broken", exact=True).click()
     page.locator("td").get_by_role("button", name="Delete", exact=True).click()
     page.get_by_text("Nothing is in here yet").wait_for()
+
+
+def test_the_menu_has_what_a_key_may_open_and_a_link_to_more_says_which_key_it_takes(
+    page: Any, home: RunningHome
+) -> None:
+    made = home.client.keys.create("asks alone", tenant="asking", scopes=["chat"])
+    page.goto(f"{home.base_url}/console/")
+    page.get_by_label("API key").fill(made.secret)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Sign out").wait_for()
+    assert page.get_by_role("navigation", name="Pages").get_by_role("link").all_text_contents() == MENU
+    for place in ("documents", "search", "agents", "records", "reviews", "evaluations", "experiments"):
+        page.goto(f"{home.base_url}/console/#/{place}")
+        page.locator("main .alone").get_by_text(re.compile("This key may not .+ the scope “")).wait_for()
+        assert page.locator("main").get_by_role("button").count() == 0, f"{place} offers what is refused"
 
 
 def test_a_revoked_key_ends_at_the_sign_in_page_with_the_reason(page: Any, home: RunningHome) -> None:

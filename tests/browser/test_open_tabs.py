@@ -12,11 +12,14 @@ import pytest
 from tests.browser.visitor import MODULE, OFFERED
 from tests.support.home.stack import RunningHome
 
+from contracts.retrieval.collections import Collection
+
 WORDS = " ".join(f"word{number}" for number in range(200))
 ASKED = """async (id) => {
   const { data = [] } = await (await fetch(`../v1/threads/${id}/history`)).json();
   return data.length === 1;
 }"""
+AWAY = {"code": "upstream_unreachable", "message": "The ingest service can't be reached now. Try again shortly."}
 LOADED = "performance.getEntriesByType('resource').map(({ name }) => new URL(name).pathname)"
 
 
@@ -86,6 +89,22 @@ def test_a_gateway_that_is_away_and_comes_back_is_told_and_no_reload_is_needed(
     assert page.get_by_text("Groundwork can't be reached").count() == 0
     page.get_by_role("link", name="Usage").click()
     page.get_by_role("heading", name="Usage", exact=True).wait_for()
+
+
+def test_a_service_that_is_away_is_said_where_it_is_missed_until_it_is_tried_again(
+    signed_in: Any, home: RunningHome, handbook: Collection
+) -> None:
+    page, listed = signed_in, "**/v1/collections?*"
+    for place, there in (("documents", "td button.link"), ("search", ".lab-form"), ("chat", ".chip")):
+        page.route(listed, lambda route: route.fulfill(status=503, json={"error": AWAY}))
+        page.goto(f"{home.base_url}/console/#/{place}")
+        page.reload()
+        page.get_by_role("main").get_by_role("alert").get_by_text(AWAY["message"]).wait_for()
+        assert page.get_by_text("Looking …").count() == 0
+        page.unroute(listed)
+        page.get_by_role("button", name="Try again").click()
+        page.locator(there).first.wait_for()
+        assert page.get_by_text(AWAY["message"]).count() == 0
 
 
 def test_a_late_reply_to_an_earlier_call_does_not_hide_that_nobody_answers(signed_in: Any) -> None:

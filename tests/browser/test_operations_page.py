@@ -26,6 +26,7 @@ def test_health_tells_of_each_part(signed_in: Any, http: httpx2.Client, width: i
     parts = http.get("/readyz").json()["parts"]
     shown = page.locator("[data-part]").evaluate_all("rows => rows.map(row => row.dataset.part)")
     assert sorted(shown) == sorted(parts)
+    assert all(page.locator("[data-part] td:first-child .hint").all_text_contents()), "each part says what it is for"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

@@ -62,6 +62,9 @@ def test_a_tenant_is_made_with_its_bounds_and_the_list_has_it(
     form.get_by_role("button", name="Make the tenant").click()
     page.get_by_role("heading", name=name, exact=True).wait_for()
     page.get_by_text("It has no key that works").wait_for()
+    page.get_by_role("link", name="Make and change keys").click()
+    page.get_by_text(f"{name} has no key that works: nobody can use it until you make one.").wait_for()
+    page.get_by_role("link", name=name, exact=True).click()
     made = http.get(f"/v1/tenants/{name}").json()
     assert made["limits"] == {"requests_per_minute": 30, "tokens_per_minute": None, "concurrency": None}
     assert made["budgets"] == [{"window": "day", "usd": "0.5"}]

@@ -9,7 +9,7 @@ import { isUpgraded } from "./version.js";
 /** @type {Page[]} */
 export const PAGES = [
   { name: "chat", title: "Chat", load: async () => Chat },
-  { name: "documents", title: "Documents", load: async () => (await import("../pages/documents.js")).Documents },
+  { name: "documents", title: "Documents", load: async () => (await import("../pages/documents.js")).Documents, scopes: ["documents", "search"] },
   { name: "search", title: "Search lab", load: async () => (await import("../pages/search.js")).SearchLab, scopes: ["search"] },
   { name: "agents", title: "Agents", load: async () => (await import("../pages/agents.js")).Agents, scopes: ["agents"] },
   { name: "prompts", title: "Prompts", load: async () => (await import("../pages/prompts.js")).Prompts, scopes: ["agents:write", "prompts:release"] },

@@ -6,8 +6,8 @@ import { usePolling } from "../parts/poll.js";
 
 const EVERY_MS = 5000;
 const ABOUT = /** @type {Record<string, string>} */ ({
-  database: "keys, limits, usage", redis: "wake-ups, limits, caches", agent: "answers and runs", ingest: "documents and jobs",
-  retriever: "collections and search", inference: "models", lab: "question sets", disk: "room for what is added",
+  database: "keys, limits, usage", records: "answers on record", redis: "wake-ups, limits, caches", agent: "answers and runs", ingest: "documents and jobs",
+  retriever: "collections and search", inference: "models", lab: "question sets, evaluations, tuning", disk: "room for what is added",
 });
 
 /** The section. */

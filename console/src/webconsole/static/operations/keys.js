@@ -52,7 +52,8 @@ export function Keys() {
     <table class="wide">
       <thead><tr><th>Key</th><th>May</th><th>Last used</th><th>Good until</th><th><span class="unseen">What to do</span></th></tr></thead>
       <tbody>${shown.map((key) => html`<${KeyRow} key=${key.id} row=${key} changed=${read} rotated=${show} change=${change} />`)}</tbody>
-    </table>`;
+    </table>
+    ${!shown.length && html`<p class="hint">${tenant} has no key that works: nobody can use it until you make one.</p>`}`;
 }
 
 /** @param {{ row: Api.Key, changed: () => void, rotated: (key: Api.KeyCreated) => void, change: (key: Api.Key) => void }} props */

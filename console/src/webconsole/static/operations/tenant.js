@@ -71,7 +71,7 @@ export function TenantPage({ name }) {
     say(`${name} is being deleted. Its keys are refused from now on.`);
     go("operations", "tenants");
   };
-  const back = html`<p><a href=${addressOf("operations", "tenants")}>All tenants</a></p>`;
+  const back = html`<p><a href=${addressOf("operations", "tenants")}>← All tenants</a></p>`;
   if (problem.value) return html`<p class="problem" role="alert">${problem.value}</p>${back}`;
   if (!found.value) return html`<p class="hint" role="status">Looking …</p>`;
   const { tenant, keys, rows, spent } = found.value;

@@ -3,7 +3,7 @@ import { addressOf, rename, route } from "../app/router.js";
 import { html, signal, useCallback, useEffect, useLayoutEffect, useRef, useSignal } from "../app/html.js";
 import { may } from "../app/session.js";
 import { Answer } from "../parts/answer.js";
-import { collections, models, readCollections, readModels } from "../parts/collections.js";
+import { collections, lookForCollections, models, readModels, unknownBecause } from "../parts/collections.js";
 import { ask, clear, current, isAsking, open as openThread, stop, turns, withSources } from "../chat/conversation.js";
 import { counted } from "../parts/format.js";
 import { say } from "../parts/notice.js";
@@ -45,7 +45,7 @@ export function Chat() {
   const from = useRef(/** @type {Element | null} */ (null));
 
   useEffect(() => {
-    readCollections().catch(say);
+    lookForCollections();
     readModels().catch(say);
     import("../parts/receipt.js").then((part) => void (receipt.value = part.TurnReceipt), say);
   }, []);
@@ -132,7 +132,7 @@ function Turns({ model, open, viewed }) {
 
 /** What a first visitor does next. */
 function Welcome() {
-  if (collections.value === null) return html`<p class="hint" role="status">Looking …</p>`;
+  if (collections.value === null) return !unknownBecause.value && html`<p class="hint" role="status">Looking …</p>`;
   const isEmpty = collections.value.every((collection) => !collection.documents);
   if (!isEmpty) {
     return html`
@@ -305,6 +305,8 @@ function Composer({ model, target, chosen, used, names }) {
             <button type="button" class="chip" aria-pressed=${used.includes(name)} onClick=${() => toggle(name)}>${name}</button>`,
         )}
       </div>
+      ${target.value === DOCUMENTS && collections.value === null && unknownBecause.value && html`
+        <p class="problem" role="alert">${unknownBecause.value} <button type="button" onClick=${lookForCollections}>Try again</button></p>`}
       <div class="ask">
         <textarea ref=${box} rows="2" aria-label="Question" onKeyDown=${onKey}
           placeholder=${collections.value === null || names.length || target.value !== DOCUMENTS ? "Ask …   (press / to get here)" : "Add documents first"}></textarea>

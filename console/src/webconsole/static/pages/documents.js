@@ -4,7 +4,7 @@ import { addressOf, addressWith, go, route } from "../app/router.js";
 import { html, useEffect, useRef, useSignal } from "../app/html.js";
 import { may } from "../app/session.js";
 import { CollectionSettings } from "../documents/settings.js";
-import { collections, readCollections } from "../parts/collections.js";
+import { collections, lookForCollections, readCollections, unknownBecause } from "../parts/collections.js";
 import { DocumentDetails } from "../documents/details.js";
 import { DocumentTable } from "../documents/table.js";
 import { droppedFiles } from "../documents/drop.js";
@@ -39,12 +39,15 @@ export function Documents() {
     /** @type {HTMLElement | null} */ (from.current)?.focus();
   };
   useEffect(() => {
-    readCollections().catch(say);
+    lookForCollections();
   }, [changes.value, route.value.path[1]]);
   if (!may("documents", "search")) {
-    return html`<p class="hint">This key may not read documents. Sign in with one that has the scope “documents”.</p>`;
+    return html`<p class="hint alone">This key may not read documents. Sign in with one that has the scope “documents”.</p>`;
   }
-  if (collections.value === null) return html`<p class="hint" role="status">Looking …</p>`;
+  if (collections.value === null && unknownBecause.value) {
+    return html`<p class="problem alone" role="alert">${unknownBecause.value} <button onClick=${lookForCollections}>Try again</button></p>`;
+  }
+  if (collections.value === null) return html`<p class="hint alone" role="status">Looking …</p>`;
   const name = route.value.path[1] ?? collections.value[0]?.name ?? FIRST;
   const collection = collections.value.find((one) => one.name === name);
   return html`

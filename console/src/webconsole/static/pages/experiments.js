@@ -2,6 +2,7 @@
 import { all, call } from "../api/client.js";
 import { html, useEffect, useSignal } from "../app/html.js";
 import { addressOf, go, route } from "../app/router.js";
+import { may } from "../app/session.js";
 import { MEASURES } from "../experiments/figures.js";
 import { SplitForm } from "../experiments/split.js";
 import { counted, when } from "../parts/format.js";
@@ -10,6 +11,12 @@ import { say } from "../parts/notice.js";
 
 /** The page. */
 export function Experiments() {
+  return may("admin")
+    ? html`<${Routes} />`
+    : html`<p class="hint alone">This key may not see or split routes. Sign in with one that has the scope “admin”.</p>`;
+}
+
+function Routes() {
   const routes = useSignal(/** @type {Api.Route[] | null} */ (null));
   const problem = useSignal("");
   const again = useSignal(0);

@@ -3,7 +3,7 @@ import { address } from "../api/client.js";
 import { html, useEffect, useRef, useSignal } from "../app/html.js";
 import { addressOf, addressWith, route } from "../app/router.js";
 import { may } from "../app/session.js";
-import { collections, readCollections } from "../parts/collections.js";
+import { collections, lookForCollections, unknownBecause } from "../parts/collections.js";
 import { useSlash } from "../parts/keys.js";
 import { say } from "../parts/notice.js";
 import { Viewer } from "../parts/viewer.js";
@@ -22,17 +22,12 @@ const FIELDS = ["title", "source", "media_type", "page", "document_id"];
 
 /** The page. The address holds the whole question, so that it can be passed on. */
 export function SearchLab() {
-  const problem = useSignal("");
-  const read = () => {
-    problem.value = "";
-    readCollections().catch((error) => (problem.value = error.message));
-  };
-  useEffect(read, []);
+  useEffect(() => void lookForCollections(), []);
   if (!may("search")) {
     return html`<p class="hint alone">This key may not search. Sign in with one that has the scope “search”.</p>`;
   }
-  if (problem.value) {
-    return html`<p class="problem alone" role="alert">${problem.value} <button onClick=${read}>Try again</button></p>`;
+  if (collections.value === null && unknownBecause.value) {
+    return html`<p class="problem alone" role="alert">${unknownBecause.value} <button onClick=${lookForCollections}>Try again</button></p>`;
   }
   if (collections.value === null) return html`<p class="hint alone" role="status">Looking …</p>`;
   if (!collections.value.length) {

@@ -2,11 +2,14 @@
 import { all, call, me } from "../api/client.js";
 import { effect, signal } from "../app/html.js";
 import { may } from "../app/session.js";
+import { say } from "./notice.js";
 
 /** @typedef {Pick<Api.Collection, "name" | "description" | "documents" | "bytes" | "embedding_model">} Collection */
 
 /** Null until they are known. */
 export const collections = signal(/** @type {Collection[] | null} */ (null));
+/** Why they are not known, in the place of what needs them. */
+export const unknownBecause = signal("");
 /** Names of agents and chat models, `default` first. */
 export const models = signal(/** @type {Api.ModelInfo[]} */ ([]));
 
@@ -14,13 +17,25 @@ export const models = signal(/** @type {Api.ModelInfo[]} */ ([]));
 effect(() => {
   if (me.value) return;
   collections.value = null;
+  unknownBecause.value = "";
   models.value = [];
 });
 
 /** Read the collections anew. */
 export async function readCollections() {
-  if (!may("documents", "search")) return readAnswerable();
-  collections.value = await all(["collections"]);
+  try {
+    if (may("documents", "search")) collections.value = await all(["collections"]);
+    else await readAnswerable();
+    unknownBecause.value = "";
+  } catch (error) {
+    unknownBecause.value = /** @type {Error} */ (error).message;
+    throw error;
+  }
+}
+
+/** The same for a page that shows why they are not known; where they are, only a message says that this is how they were. */
+export function lookForCollections() {
+  return readCollections().catch((error) => void (collections.value && say(error)));
 }
 
 /** A key that may only chat sees no collections, but the names that answer from them. */
