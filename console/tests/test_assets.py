@@ -17,7 +17,7 @@ MARKUP = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|dangerouslySet|docu
 STATIC = re.compile(r"""(?:\bfrom|\bimport)\s*["']([^"']+)["']""")
 DYNAMIC = re.compile(r"""\bimport\(\s*["']([^"']+)["']""")
 PATTERN = re.compile(r"""NAME = ("[^\n]+");""")
-MOST_KILOBYTES_FIRST, MOST_KILOBYTES = 50, 220
+MOST_KILOBYTES_FIRST, MOST_KILOBYTES = 50, 240
 """What is loaded before the first answer, of which the goal is 100, and all: a tenth or so above what they are."""
 MOST_LINES = 400
 

@@ -192,6 +192,19 @@ declare namespace Api {
   type BatchReply = {
     results: (Accepted | Refused)[];
   };
+  type BlindComparison = {
+    both_bad: number;
+    high: number | null;
+    losses: number;
+    low: number | null;
+    model: string;
+    other: string;
+    p: number | null;
+    questions: number;
+    share: number | null;
+    ties: number;
+    wins: number;
+  };
   type BudgetInput = {
     usd: number | string;
     window: "day" | "month";
@@ -600,6 +613,7 @@ declare namespace Api {
   };
   type Feedback = {
     answer_id: string;
+    blind: boolean;
     collections: string[];
     comment: string | null;
     correction: string | null;
@@ -607,23 +621,27 @@ declare namespace Api {
     id: string;
     labels: string[];
     model: string | null;
+    other_model: string | null;
     part: FeedbackPart | null;
     preferred_over: string | null;
     prompt: string | null;
     question: string | null;
     rating: "up" | "down" | number | null;
     recorded: boolean;
+    tied_with: string | null;
     updated_at: string;
     user: string;
   };
   type FeedbackCreate = {
     answer_id: string;
+    blind?: boolean;
     comment?: string | null;
     correction?: string | null;
     labels?: string[];
     part?: FeedbackPartInput | null;
     preferred_over?: string | null;
     rating?: "up" | "down" | number | null;
+    tied_with?: string | null;
     user?: string | null;
   };
   type FeedbackDeleted = {
@@ -1043,6 +1061,7 @@ declare namespace Api {
     key_id: string;
     models: string[] | null;
     name: string;
+    records: "off" | "metadata" | "full";
     scopes: ("chat" | "documents" | "search" | "agents" | "agents:write" | "prompts:release" | "feedback:write" | "feedback:review" | "records:read" | "records:write" | "evaluations:read" | "evaluations:write" | "admin")[];
     session: Session | null;
     tenant: string;
@@ -2235,6 +2254,7 @@ declare namespace Api {
     (method: "GET", path: readonly ["experiments", string], options?: Options<Partial<Record<"version", unknown>>, never>): Promise<Experiment>;
     (method: "GET", path: readonly ["feedback"], options?: Options<Partial<Record<"answer_id" | "user" | "rating" | "label" | "model" | "collection" | "mine" | "from" | "to" | "limit" | "cursor", unknown>>, never>): Promise<{ data: Feedback[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["feedback", "agreement"], options?: Options<Partial<Record<"user" | "other", unknown>>, never>): Promise<{ data: Agreement[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["feedback", "comparisons"], options?: Options<Partial<Record<"model" | "other", unknown>>, never>): Promise<{ data: BlindComparison[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["feedback", "labels"], options?: Options<{}, never>): Promise<FeedbackLabels>;
     (method: "GET", path: readonly ["fine_tuning", "jobs"], options?: Options<Partial<Record<"after" | "limit", unknown>>, never>): Promise<FineTuningJobs>;
     (method: "GET", path: readonly ["fine_tuning", "jobs", string], options?: Options<{}, never>): Promise<FineTuningJob>;
@@ -2356,6 +2376,7 @@ declare namespace Api {
     (path: readonly ["evaluations", string, "answers"], query?: Partial<Record<"measure" | "with" | "limit" | "cursor", unknown>>, most?: number): Promise<EvaluationAnswer[]>;
     (path: readonly ["feedback"], query?: Partial<Record<"answer_id" | "user" | "rating" | "label" | "model" | "collection" | "mine" | "from" | "to" | "limit" | "cursor", unknown>>, most?: number): Promise<Feedback[]>;
     (path: readonly ["feedback", "agreement"], query?: Partial<Record<"user" | "other", unknown>>, most?: number): Promise<Agreement[]>;
+    (path: readonly ["feedback", "comparisons"], query?: Partial<Record<"model" | "other", unknown>>, most?: number): Promise<BlindComparison[]>;
     (path: readonly ["jobs"], query?: Partial<Record<"status" | "collection" | "limit" | "cursor", unknown>>, most?: number): Promise<Job[]>;
     (path: readonly ["keys"], query?: Partial<Record<"limit" | "cursor" | "tenant", unknown>>, most?: number): Promise<Key[]>;
     (path: readonly ["monitors"], query?: {}, most?: number): Promise<Monitor[]>;

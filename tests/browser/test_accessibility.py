@@ -18,6 +18,7 @@ PAGES = (
     "records",
     "evaluations",
     "reviews",
+    "reviews/compare",
     "experiments",
     "usage",
     "operations/health",

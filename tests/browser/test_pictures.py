@@ -194,6 +194,35 @@ def test_reviews(window: Any, home: RunningHome, http: httpx2.Client, recorded: 
         http.delete(f"/v1/reviews/{review['id']}").raise_for_status()  # or whoever reviews next would be given it
 
 
+def test_a_blind_comparison(window: Any, home: RunningHome, http: httpx2.Client) -> None:
+    reply = "It depends on the contract, but about four weeks is usual for a full-time employee."
+    rules = [{"when": ".", "reply": reply}]
+    model = {"kind": "chat", "engine": "scripted", "context_length": 8000, "source": {"rules": rules}}
+    spec = {"name": "judge", "tenant": "default", "scopes": ["chat", "feedback:review"], "records": "full"}
+    http.put("/v1/models/small-talk", json=model).raise_for_status()
+    key = http.post("/v1/keys", json=spec).raise_for_status().json()
+    headers, targets = {"Authorization": f"Bearer {key['secret']}"}, ("rag:handbook", "small-talk")
+    for number in range(9):
+        said = [{"role": "user", "content": f"{QUESTION} Case {number}."}]
+        asked = [{"model": target, "messages": said} for target in targets]
+        answers = [http.post("/v1/chat/completions", json=one, headers=headers).json()["id"] for one in asked]
+        better, other = answers if number != 4 else answers[::-1]
+        choice = {"answer_id": better, ("tied_with" if number == 7 else "preferred_over"): other, "blind": True}
+        http.post("/v1/feedback", json=choice, headers=headers).raise_for_status()
+    http.patch("/v1/tenants/default", json={"records": "full"}).raise_for_status()
+    window.goto(f"{home.base_url}/console/#/reviews/compare?first={targets[0]}&second={targets[1]}")
+    form = window.get_by_role("form", name="Compare")
+    form.get_by_label("Questions, one a line").fill(QUESTION)
+    form.get_by_role("button", name="Ask both").click()
+    window.get_by_role("button", name="A is better").wait_for()
+    window.get_by_role("region", name="Tally").get_by_text("9 questions").wait_for()
+    take(window, "comparisons")
+    http.patch("/v1/tenants/default", json={"records": "off"}).raise_for_status()
+    http.delete("/v1/feedback", params={"user": key["id"]}).raise_for_status()
+    http.delete(f"/v1/keys/{key['id']}").raise_for_status()
+    http.delete("/v1/models/small-talk").raise_for_status()
+
+
 def test_usage(window: Any, home: RunningHome) -> None:
     usage_at_rest(home)
     window.get_by_role("link", name="Usage").click()

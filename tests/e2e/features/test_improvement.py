@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.operations.test_home import SCRIPTED
 from tests.support.home.stack import RunningHome, running_home
 from tests.support.improvement.loop import (
+    compare_blind,
     loop_clients,
     move_a_label_under_streams,
     rate_and_export,
@@ -39,3 +40,7 @@ async def test_no_stream_of_a_hundred_mixes_versions_while_a_label_moves(clients
 
 async def test_the_guard_of_a_split_stops_the_worse_prompt(clients: Any) -> None:
     await stop_a_worse_prompt(*clients)
+
+
+async def test_a_blind_choice_is_in_the_tally(clients: Any) -> None:
+    await compare_blind(*clients)

@@ -121,7 +121,8 @@ def bodies() -> dict[str, list[dict[str, Any]]]:
         "POST /v1/threads/{id}/runs/{run}/replay": [{"after": 0}, {"after": 1, "input": "What is the password?"}],
         "POST /v1/feedback": [
             {"answer_id": ANSWER, "rating": "up"},
-            {"answer_id": "mine", "preferred_over": ANSWER},
+            {"answer_id": "mine", "preferred_over": ANSWER, "blind": True},
+            {"answer_id": "other", "tied_with": ANSWER, "blind": True},
             {"answer_id": ANSWER, "part": {"citation": 0}, "labels": ["wrong_source"], "user": "wombat-keeper"},
         ],
         "POST /v1/reviews": [{"answer_ids": [ANSWER]}],

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from tests.support.agent.running import running_agents
 from tests.support.home.postgres import postgres_installed, temporary_postgres
 from tests.support.improvement.loop import (
+    compare_blind,
     loop_clients,
     move_a_label_under_streams,
     rate_and_export,
@@ -57,3 +58,7 @@ async def test_no_stream_of_a_hundred_mixes_versions_while_a_label_moves_on_two_
 
 async def test_the_guard_of_a_split_stops_the_worse_prompt_on_both_replicas(clients: Any) -> None:
     await stop_a_worse_prompt(*clients)
+
+
+async def test_a_blind_choice_is_in_the_tally_of_both_replicas(clients: Any) -> None:
+    await compare_blind(*clients)

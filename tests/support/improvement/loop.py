@@ -65,6 +65,37 @@ async def rate_and_export(clients: Clients) -> None:
         assert set(asked["metadata"]["answer_ids"]) == {whole.id, pieces[0].id}
 
 
+async def compare_blind(admin: AsyncOpenAI, clients: Clients) -> None:
+    """Ask two targets the same, choose without names, and find it in the tally of every replica."""
+    listed: Any = await admin.get("/models", cast_to=object)
+    answering = next(model["id"] for model in listed["data"] if model["kind"] == "chat" and model["default"])
+    await admin.put("/routes/twin", cast_to=object, body={"targets": [{"model": answering}]})
+    for client in clients:
+        await _once(partial(_models, client), lambda found: "twin" in found)
+    for number in range(4):
+        asked: Any = [{"role": "user", "content": f"Which of you is better at {number}?"}]
+        own, twin = [
+            (await clients[number % len(clients)].chat.completions.create(model=model, messages=asked)).id
+            for model in ("default", "twin")
+        ]
+        said = {"answer_id": own, "tied_with": twin} if number == 0 else {"answer_id": twin, "preferred_over": own}
+        body = {**said, "user": "jane", "blind": True}
+        for client in clients:  # sent again, it is said once
+            await client.post("/feedback", cast_to=object, body=body)
+    expected = {"questions": 4, "wins": 3, "losses": 0, "ties": 1, "both_bad": 0}
+
+    async def tally(client: AsyncOpenAI) -> list[dict[str, Any]]:
+        query = {"params": {"model": "twin", "other": "default"}}
+        found: Any = await client.get("/feedback/comparisons", cast_to=object, options=query)
+        return list(found["data"])
+
+    for client in clients:
+        (row,) = await _once(partial(tally, client), lambda found: bool(found) and found[0]["questions"] == 4)
+        assert {name: row[name] for name in expected} == expected
+        assert (row["model"], row["other"], row["share"]) == ("twin", "default", 1.0)
+        assert round(row["p"], 9) == 0.5  # (3 + 1) / 2^3
+
+
 async def _exported(client: AsyncOpenAI, kind: str, count: int) -> list[dict[str, Any]]:
     """The lines of an export, once there are so many: records are written in groups."""
 

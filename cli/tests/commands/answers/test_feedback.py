@@ -37,3 +37,15 @@ def test_an_export_is_what_the_server_sends(serve: Serve, tmp_path: Path, to_fil
     text = file.read_text() if to_file else printed
     assert [json.loads(line)["label"] for line in text.strip().splitlines()] == [True] * 3
     assert dict(server.asked[0].url.params) == {"format": "kto", "test_percent": "10", "split": "train"}
+
+
+def test_blind_comparisons_are_counted_by_pair_of_targets(serve: Serve) -> None:
+    counts = {"questions": 9, "wins": 6, "losses": 1, "ties": 2, "both_bad": 1}
+    told = {**counts, "model": "rag:hb", "other": "[b]plain[/b]", "share": 0.857, "low": 0.4, "high": 0.99, "p": 0.4375}
+    untold = {"model": "x", "other": "y", **dict.fromkeys(counts, 0), **dict.fromkeys(("share", "low", "high", "p"))}
+    server = Recorder(page(told, untold))
+    serve(server)
+    lines = output("feedback", "comparisons", "rag:hb").splitlines()
+    assert lines[1].split() == ["rag:hb", "[b]plain[/b]", "9", "6", "1", "2", "1", "0.86", "[0.40,", "0.99]", "0.44"]
+    assert lines[2].split() == ["x", "y", *"00000"]
+    assert dict(server.asked[0].url.params) == {"model": "rag:hb"}

@@ -337,3 +337,25 @@ async def test_a_source_that_was_wrong_before_the_record_was_written_is_a_hard_n
     exporting.record(recorded("late", "How many days?", "leave.md", "travel.md"))
     (line,) = await exporting.lines("questions")
     assert (line["documents"], line["metadata"]["hard_negatives"]) == (["leave.md"], ["travel.md"])
+
+
+async def test_a_blind_choice_is_a_pair_and_a_tie_is_none(exporting: Exporting) -> None:
+    for number, said in enumerate(("preferred_over", "tied_with")):
+        one = recorded(f"one{number}", f"Question {number}?", model="rag:hb", prompt=None)
+        two = recorded(f"two{number}", f"Question {number}?", model="plain", prompt=None, collections=())
+        exporting.record(one, two)
+        await exporting.say(two.id, blind=True, **{said: one.id})
+    await exporting.say("one1", rating="down")
+    assert [_pair(line) for line in await exporting.lines("preference")] == [("Answer two0.", "Answer one0.")]
+
+
+async def test_a_choice_against_an_answer_whose_document_is_gone_before_its_record_was_written_is_in_no_export(
+    exporting: Exporting,
+) -> None:
+    exporting.record(recorded("new", prompt=None))
+    await exporting.say("new", preferred_over="late", blind=True)
+    assert await exporting.lines("preference") == []
+    exporting.record(recorded("late", "How many days?", "leave.md", prompt=None))
+    assert [_pair(line) for line in await exporting.lines("preference")] == [("Answer new.", "Answer late.")]
+    await delete_sources(exporting.installation.deps.database, "acme", "hb", "leave.md")
+    assert await exporting.lines("preference") == []

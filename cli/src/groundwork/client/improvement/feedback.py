@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
-from contracts.improvement.feedback import ExportFormat, ExportSplit, Feedback, FeedbackCreate
+from contracts.improvement.feedback import BlindComparison, ExportFormat, ExportSplit, Feedback, FeedbackCreate
 from contracts.operations import feedback as operations
 from groundwork.client.connection import Connection
 
@@ -26,6 +26,10 @@ class FeedbackCalls:
     def list(self, **asked: Any) -> Iterator[Feedback]:
         """The newest first; `answer_id`, `user`, `rating`, `label`, `model`, `collection` and `mine` narrow it."""
         return self._connection.pages(operations.LIST_FEEDBACK, params=asked)
+
+    def comparisons(self, model: str | None = None, other: str | None = None) -> Sequence[BlindComparison]:
+        """Which of two targets people chose blind, those most compared first."""
+        return self._connection.model(operations.LIST_COMPARISONS, params={"model": model, "other": other}).data
 
     def delete(self, feedback_id: str) -> None:
         """Take one back."""

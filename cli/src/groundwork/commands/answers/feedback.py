@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
     """Add this group's commands."""
     group = typer.Typer(no_args_is_help=True, help="What people say of answers.")
     group.command("list")(show)
+    group.command("comparisons")(comparisons)
     group.command("export")(export)
     app.add_typer(group, name="feedback")
 
@@ -49,6 +50,23 @@ def show(
                 one.model or "",
             )
             table.add_row(*values)
+    session.out.print(table)
+
+
+def comparisons(
+    context: typer.Context,
+    model: Annotated[str | None, typer.Argument(help="Only with this target, and from its side.")] = None,
+    other: Annotated[str | None, typer.Argument(help="Only with this other target.")] = None,
+) -> None:
+    """Which of two targets people chose who did not see which one an answer was of."""
+    session, table = session_of(context), Table(box=None)
+    for heading in ("target", "beside", "questions", "better", "worse", "ties", "both bad", "share [95 %]", "p"):
+        table.add_column(heading)
+    with session.client() as client:
+        for one in client.feedback.comparisons(model, other):
+            share = "" if one.share is None else f"{one.share:.2f} [{one.low:.2f}, {one.high:.2f}]"
+            counts = (one.questions, one.wins, one.losses, one.ties, one.both_bad)
+            table.add_row(one.model, one.other, *map(str, counts), share, "" if one.p is None else f"{one.p:.2g}")
     session.out.print(table)
 
 

@@ -52,7 +52,7 @@ function Measures({ measures }) {
               <th scope="row">${titleOf(one.measure)}</th>
               <td data-label="Verdict"><span class=${`status verdict-of ${MARKS[one.verdict]}`}>${one.words}</span></td>
               <td class="number" data-label="This · the other">${text(one.first)} · ${text(one.second)}</td>
-              <td data-label="Difference"><${Whisker} figure=${figure} scale=${extent([{ value: 0 }, figure])} text=${text} zero=${true} /></td>
+              <td data-label="Difference"><${Whisker} figure=${figure} scale=${extent([{ value: 0 }, figure])} text=${text} zero=${0} /></td>
               <td class="number" data-label="Won · lost">${one.wins} · ${one.losses} of ${one.questions}</td>
             </tr>`;
         })}</tbody>

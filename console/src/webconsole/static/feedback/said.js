@@ -2,7 +2,7 @@
 import { all, call, me } from "../api/client.js";
 import { effect, signal } from "../app/html.js";
 
-/** @typedef {Pick<Api.Feedback, "rating" | "labels" | "comment" | "correction">} Judgement */
+/** @typedef {Pick<Api.Feedback, "rating" | "labels" | "comment" | "correction" | "preferred_over">} Judgement */
 
 const MOST = 1000;
 /** What was said of answers and their parts, by `keyOf`; null until it is known. */
@@ -37,11 +37,18 @@ export function keyOf(id, citation) {
   return citation == null ? id : `${id} ${citation}`;
 }
 
-/** Say what an answer was worth, in place of what was said before. @param {string} id @param {Partial<Judgement> & { preferred_over?: string }} judgement */
+/** Say what an answer was worth, in place of what was said before. @param {string} id @param {Partial<Judgement>} judgement */
 export async function rate(id, judgement) {
   await readSaid(); // else what was said before would be lost
-  const { rating = null, labels = [], comment = null, correction = null } = said.value?.get(id) ?? {};
-  note(await call("POST", ["feedback"], { json: { answer_id: id, rating, labels, comment, correction, ...judgement } }));
+  const { rating = null, labels = [], comment = null, correction = null, preferred_over = null, tied_with = null, blind = false } = said.value?.get(id) ?? {};
+  note(await call("POST", ["feedback"], { json: { answer_id: id, rating, labels, comment, correction, preferred_over, tied_with, blind, ...judgement } }));
+}
+
+/** Say which of two answers is better, or that none is, without having seen whose they are.
+ * @param {Pick<Api.FeedbackCreate, "answer_id" | "preferred_over" | "tied_with" | "rating">} choice */
+export async function compare(choice) {
+  await readSaid(); // else it would not be known here
+  note(await call("POST", ["feedback"], { json: { ...choice, blind: true } }));
 }
 
 /** Say that a citation's source is wrong. @param {string} id @param {number} citation */

@@ -13,7 +13,7 @@ export function SaidTable({ rows, of = false }) {
       <tbody>${rows.map((one) => html`
         <tr key=${one.id}>
           <td>${one.rating ?? ""}</td>
-          <td data-label="Why">${[...(one.labels ?? []).map((label) => label.replaceAll("_", " ")), one.comment, one.correction && `→ ${one.correction}`].filter(Boolean).join(" · ")}</td>
+          <td data-label="Why">${[choiceOf(one), ...(one.labels ?? []).map((label) => label.replaceAll("_", " ")), one.comment, one.correction && `→ ${one.correction}`].filter(Boolean).join(" · ")}</td>
           <td data-label="Of">${of && html`<${Answered} one=${one} />`}${partOf(one, of)}</td>
           <td data-label="By">${one.user === me.value?.key_id ? "you" : one.user}</td>
           <td data-label="When"><time datetime=${one.created_at}>${when(one.created_at)}</time></td>
@@ -27,6 +27,12 @@ function Answered({ one }) {
   return html`
     ${one.recorded && may("records:read") ? html`<a href=${addressOf("records", one.answer_id)}>${words}</a>` : words}
     ${one.question && one.model && html` <span class="hint">${one.model}</span>`}`;
+}
+
+/** What it was compared with. @param {Api.Feedback} one */
+function choiceOf({ preferred_over: under, tied_with: tied, other_model: other, rating }) {
+  if (under) return `better than that of ${other ?? "another one"}`;
+  return tied && `${rating === "down" ? "as bad" : "as good"} as that of ${other ?? "another one"}`;
 }
 
 /** @param {Api.Feedback} one @param {boolean} follows whether the answer is named before it */

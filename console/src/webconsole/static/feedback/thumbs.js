@@ -24,10 +24,11 @@ export function Thumbs({ answer }) {
   /** @param {"up" | "down"} wanted */
   async function choose(wanted) {
     try {
-      if (rating === wanted && mine && !mine.comment && !mine.correction && !mine.labels.length) return await takeBack(mine);
+      if (rating === wanted && mine && !mine.comment && !mine.correction && !mine.labels.length) return await (mine.blind ? rate(answer.id, { rating: null }) : takeBack(mine));
       // Why it was bad is no reason why it is good.
       const labels = rating && rating !== wanted ? { labels: [] } : {};
-      await rate(answer.id, { rating: wanted, ...labels, ...(wanted === "up" && answer.over ? { preferred_over: answer.over } : {}) });
+      const choice = mine?.blind ? {} : { preferred_over: wanted === "up" ? answer.over : null };
+      await rate(answer.id, { rating: wanted, ...labels, ...choice });
       form.value = null;
       if (wanted === "down") await open();
     } catch (error) {

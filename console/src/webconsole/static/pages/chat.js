@@ -7,6 +7,7 @@ import { collections, lookForCollections, models, readModels, unknownBecause } f
 import { ask, clear, current, isAsking, open as openThread, stop, turns, withSources } from "../chat/conversation.js";
 import { counted } from "../parts/format.js";
 import { say } from "../parts/notice.js";
+import { Sources } from "../parts/sources.js";
 import { Thumbs } from "../feedback/thumbs.js";
 import { ThreadList } from "../chat/thread-list.js";
 import { Viewer } from "../parts/viewer.js";
@@ -17,7 +18,7 @@ const MOST_COLLECTIONS = 16;
 /** Questions that are drawn at first: a thousand would make the page slow. */
 const LAST = 40;
 
-/** A passage to open: of an answer, or one that came closest. @typedef {Api.Annotation | Api.Source} Cited */
+/** @typedef {import("../parts/sources.js").Cited} Cited */
 /** @typedef {import("../chat/conversation.js").Turn} Turn */
 
 const GONE = /** @type {Record<string, string>} */ ({
@@ -175,7 +176,7 @@ function OneTurn({ turn, number, model, open, viewed }) {
       </div>
       ${state !== "asking" &&
       html`
-        <${Sources} turn=${turn} open=${open} />
+        <${Passages} turn=${turn} open=${open} />
         <footer class="actions">
           <button class="quiet" onClick=${() => again(turn.question)}>Ask again</button>
           <button class="quiet" onClick=${() => (editing.value = true)}>Edit</button>
@@ -214,32 +215,9 @@ function Edit({ question, save, cancel }) {
 }
 
 /** The cited passages; of an abstention, what came closest. @param {{ turn: Turn, open: (cited: Cited) => void }} props */
-function Sources({ turn, open }) {
-  const { report } = turn;
-  const abstained = report?.abstained;
-  const listed = report?.abstained ? (report.sources ?? []).slice(0, 5) : turn.citations;
-  const seen = new Set();
-  const once = listed.filter(({ document_id, start }) => {
-    const place = `${document_id} ${start}`;
-    return !seen.has(place) && seen.add(place);
-  });
-  if (!once.length) return null;
-  return html`
-    <section class="sources" aria-label=${abstained ? "Closest passages" : "Sources"}>
-      <h3>${abstained ? "Closest, though none answers" : "Sources"}</h3>
-      <ol>
-        ${once.map(
-          (source) => html`
-            <li>
-              <button class="source" onClick=${() => open(source)}>
-                ${"marker" in source && html`<span class="marker" aria-hidden="true">${source.marker.replace(/[[\]]/g, "")}</span> `}
-                <strong>${source.title}</strong>${source.page && `, page ${source.page}`}
-                <span class="quote">${("quote" in source ? source.quote : source.text).slice(0, 240)}</span>
-              </button>
-            </li>`,
-        )}
-      </ol>
-    </section>`;
+function Passages({ turn: { citations, report }, open }) {
+  if (!report?.abstained) return html`<${Sources} title="Sources" listed=${citations} open=${open} />`;
+  return html`<${Sources} title="Closest, though none answers" label="Closest passages" listed=${(report.sources ?? []).slice(0, 5)} open=${open} />`;
 }
 
 /** @param {{ model: string, target: { value: string }, chosen: { value: string[] }, used: string[], names: string[] }} props */

@@ -1,7 +1,9 @@
 // Answers to be judged, one after the other; what people said; and what is made of it.
 import { call } from "../api/client.js";
 import { html, useEffect, useRef, useSignal } from "../app/html.js";
+import { addressOf, route } from "../app/router.js";
 import { may } from "../app/session.js";
+import { Compare } from "../comparisons/compare.js";
 import { keyOf, readSaid, said } from "../feedback/said.js";
 import { SaidTable } from "../feedback/table.js";
 import { Thumbs } from "../feedback/thumbs.js";
@@ -20,8 +22,10 @@ export function Reviews() {
   const review = useSignal(/** @type {Api.Review | null} */ (null));
   const isEmpty = useSignal(false);
   const viewed = useSignal(/** @type {Api.Annotation | null} */ (null));
+  if (route.value.path[1] === "compare") return html`<${Compare} />`;
+  const blind = html`<a href=${addressOf("reviews", "compare")}>Compare two answers blind</a>`;
   if (!may("feedback:review")) {
-    return html`<p class="hint alone">This key may not judge others' answers. Sign in with one that has the scope “feedback:review”.</p>`;
+    return html`<p class="hint alone">This key may not judge others' answers. Sign in with one that has the scope “feedback:review”. ${blind}</p>`;
   }
   async function take() {
     try {
@@ -47,7 +51,7 @@ export function Reviews() {
   return html`
     <div class=${`reviews${viewed.value ? " beside" : ""}`}>
       <div class="inside">
-        <h1>Reviews</h1>
+        <header class="bar-of-choices"><h1>Reviews</h1>${blind}</header>
         ${review.value
           ? html`<${OneReview} key=${review.value.id} review=${review.value} end=${end} open=${(/** @type {Api.Annotation} */ one) => (viewed.value = one)} opened=${viewed.value} />`
           : html`

@@ -20,8 +20,8 @@ export function extent(figures) {
   return [least - room, most + room];
 }
 
-/** A figure as a point and its interval as a line, on a scale that several share; `zero` marks where there is no difference.
- * @param {{ figure: Figure, scale: [number, number], text: (value: number) => string, zero?: boolean }} props */
+/** A figure as a point and its interval as a line, on a scale that several share; `zero` is where there is no difference.
+ * @param {{ figure: Figure, scale: [number, number], text: (value: number) => string, zero?: number }} props */
 export function Whisker({ figure: { value, low, high }, scale: [least, most], text, zero }) {
   if (value === null || value === undefined) return null;
   const at = (/** @type {number} */ one) => ((one - least) / (most - least)) * WIDTH;
@@ -30,7 +30,7 @@ export function Whisker({ figure: { value, low, high }, scale: [least, most], te
   return html`
     <svg class="whisker" viewBox="0 0 ${WIDTH} ${HEIGHT}" width=${WIDTH} height=${HEIGHT} role="img" aria-label=${said}>
       <title>${said}</title>
-      ${zero && html`<path class="zero" d="M${at(0)} 0V${HEIGHT}" />`}
+      ${zero !== undefined && html`<path class="zero" d="M${at(zero)} 0V${HEIGHT}" />`}
       ${known && html`<path d="M${at(low)} 4V14M${at(low)} 9H${at(high)}M${at(high)} 4V14" />`}
       <circle cx=${at(value)} cy="9" r="4" />
     </svg>`;

@@ -1,8 +1,9 @@
 // Two versions side by side on the same questions: typed, of a question set, or saved in the search lab.
-import { all, call } from "../api/client.js";
+import { call } from "../api/client.js";
 import { html, useEffect, useSignal } from "../app/html.js";
+import { addressWith } from "../app/router.js";
 import { may } from "../app/session.js";
-import { askedIn } from "../evaluations/expected.js";
+import { PickSet } from "../evaluations/pick-set.js";
 import { PickVersion } from "../parts/changes.js";
 import { collections, readCollections } from "../parts/collections.js";
 import { counted, duration } from "../parts/format.js";
@@ -15,7 +16,7 @@ const MOST = 20;
 const TITLES = ["First", "Second"];
 /** @typedef {{ text?: string, ms?: number, tokens?: number, cites?: string[], abstained?: boolean, unused?: boolean, problem?: string }} Outcome */
 /** @typedef {{ question: string, outcomes: (Outcome | null)[] }} Tried */
-/** A question with the documents that answer it. @typedef {{ question: string, documents: string[] }} Taken */
+/** @typedef {import("../evaluations/pick-set.js").Taken} Taken */
 
 /** @param {{ prompt: Api.Prompt, versions: Api.Prompt[], first: number, ships: boolean }} props `first`: the version that is shown; `ships`:
  * whether its versions stand in for a prompt that ships, which takes no variables and words answers from documents */
@@ -27,37 +28,26 @@ export function Try({ prompt, versions, first, ships }) {
   const rows = useSignal(/** @type {Tried[]} */ ([]));
   const going = useSignal(/** @type {AbortController | null} */ (null));
   const problem = useSignal("");
-  const sets = useSignal(/** @type {Api.QuestionSet[]} */ ([]));
   const taken = useSignal(/** @type {Taken[]} */ ([]));
   useEffect(() => {
     readCollections().catch(say);
-    // Without the lab there are none: all else works.
-    if (may("evaluations:read")) all(["question-sets"]).then((found) => (sets.value = found), () => {});
     return () => going.peek()?.abort();
   }, []);
   if (!may("chat")) return html`<p class="hint">Trying it needs a key with the scope “chat”.</p>`;
   const picked = chosen.map(({ value }) => versions.find(({ version }) => version === value) ?? prompt);
   const variables = /** @type {import("./template.js").Variables} */ (ships ? {} : Object.assign({}, ...picked.map((one) => one.variables)));
+  const [before, after] = picked.map(({ name, version }) => `prompt:${name}@${version}`);
+  const blind = { first: before, second: after };
   /** @param {string} set @param {Taken[]} questions @param {number} count */
   const load = (set, questions, count) => {
-    taken.value = questions.slice(0, MOST).map(({ question, documents }) => ({ question: question.replaceAll("\n", " "), documents }));
+    taken.value = questions.slice(0, MOST);
     lines.value = taken.value.map(({ question }) => question).join("\n");
     if ((collections.value ?? []).some(({ name }) => name === set)) target.value = set;
     if (count > MOST) say(`The first ${MOST} of ${count} questions are taken.`);
   };
   const loadSaved = (/** @type {string} */ set) => {
-    const questions = questionsOf(set).map(({ question, document }) => ({ question, documents: document ? [document] : [] }));
+    const questions = questionsOf(set).map(({ question, document }) => ({ question: question.replaceAll("\n", " "), documents: document ? [document] : [] }));
     load(set, questions, questions.length);
-  };
-  const loadSet = async (/** @type {Api.QuestionSet} */ { name, version, questions }) => {
-    const before = [lines.value, target.value];
-    try {
-      const { data } = await call("GET", ["question-sets", name, "versions", String(version), "items"], { query: { limit: MOST } });
-      if (lines.value !== before[0] || target.value !== before[1]) return; // somebody has typed or chosen meanwhile
-      load(name, data.map((item) => ({ question: askedIn(item), documents: Object.keys(item.documents) })), questions);
-    } catch (error) {
-      say(error);
-    }
   };
 
   /** @param {SubmitEvent} event */
@@ -96,13 +86,14 @@ export function Try({ prompt, versions, first, ships }) {
           </select></label></p>
         <${Values} variables=${variables} typed=${typed} />
         <label>Questions, one a line <textarea rows="4" value=${lines.value} onInput=${(/** @type {any} */ event) => (lines.value = event.target.value)}></textarea></label>
-        ${sets.value.length > 0 && html`<${PickSet} sets=${sets.value} take=${loadSet} />`}
+        <${PickSet} most=${MOST} before=${() => `${target.peek()}\n${lines.peek()}`} take=${load} />
         ${savedSets().map((set) => html`<p key=${set}><button type="button" class="quiet" onClick=${() => loadSaved(set)}>Take the ${counted(questionsOf(set).length, "question")} saved for ${set}</button></p>`)}
         ${problem.value && html`<p class="problem" role="alert">${problem.value}</p>`}
         <p>${going.value
           ? html`<button type="button" onClick=${() => going.value?.abort()}>Stop</button>`
           : html`<button class="primary">Try it</button>`}
-          <span class="hint">Each answer is a call of this key, with its limits and cost.</span></p>
+          <span class="hint">Each answer is a call of this key, with its limits and cost.</span>
+          ${!ships && !Object.keys(variables).length && html`<a href=${addressWith(["reviews", "compare"], blind)}>Compare them blind</a>`}</p>
       </form>
       ${rows.value.length > 0 && html`<${Results} name=${prompt.name} rows=${rows.value} taken=${taken.value} isGoing=${going.value !== null} />`}
     </section>`;
@@ -131,16 +122,6 @@ async function ask(named, variables, question, collection, signal) {
   } catch (error) {
     return { problem: /** @type {Error} */ (error).message };
   }
-}
-
-/** @param {{ sets: Api.QuestionSet[], take: (set: Api.QuestionSet) => void }} props */
-function PickSet({ sets, take }) {
-  const name = useSignal(sets[0].name);
-  const chosen = sets.find((set) => set.name === name.value) ?? sets[0];
-  return html`
-    <p class="choices"><label>Question set <select onChange=${(/** @type {any} */ event) => (name.value = event.target.value)}>
-      ${sets.map((set) => html`<option value=${set.name} selected=${set.name === name.value}>${set.name}, ${counted(set.questions, "question")}</option>`)}</select></label>
-      <button type="button" class="quiet" onClick=${() => take(chosen)}>Take its questions</button></p>`;
 }
 
 /** @param {{ name: string, rows: Tried[], taken: Taken[], isGoing: boolean }} props */

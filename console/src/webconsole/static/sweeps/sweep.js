@@ -101,7 +101,7 @@ function Candidates({ sweep }) {
                 ${Object.entries(one.degraded).map(([what, count]) => html`<p class="problem">${counted(count, "search", "searches")} without ${what}</p>`)}
                 ${one.error && html`<p class="problem">${one.error.message}</p>`}</th>
               <td class="number" data-label="Mean">${figure && `${text(figure.mean)} (${text(figure.low)} to ${text(figure.high)})`}</td>
-              <td data-label=${difference && "Difference"}>${difference && html`<${Whisker} figure=${{ value: difference.difference, low: difference.low, high: difference.high }} scale=${scale} text=${text} zero=${true} />`}</td>
+              <td data-label=${difference && "Difference"}>${difference && html`<${Whisker} figure=${{ value: difference.difference, low: difference.low, high: difference.high }} scale=${scale} text=${text} zero=${0} />`}</td>
               <td class="number" data-label=${difference && "p"}>${difference && p(difference.p)}</td>
               <td class="number" data-label="Time">${latency && duration(latency.mean)}</td>
               <td class="number" data-label=${one.cost_usd !== null && "Cost"}>${one.cost_usd !== null && one.evaluation && dollars(toNano(one.cost_usd))}</td>

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contracts.access.delegation import Scope
+from contracts.access.records import RecordMode
 from contracts.core.base import Reply, Timestamp
 
 
@@ -24,6 +25,8 @@ class Me(Reply):
     models: list[str] | None = None
     collections: list[str] | None = None
     expires_at: Timestamp | None = None
+    records: RecordMode = "off"
+    """What of the answers to this key is kept: as it says itself, or else as its tenant does."""
     session: Session | None = None
     """Null for a call with a key."""
 

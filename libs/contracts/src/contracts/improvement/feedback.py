@@ -50,18 +50,31 @@ class FeedbackCreate(Request):
     """What the answer, or the sentence, should have said."""
     preferred_over: AnswerId | None = None
     """Another answer to the same question, against which this one was chosen (a regeneration, a blind comparison)."""
+    tied_with: AnswerId | None = None
+    """Another answer to the same question that is as good, or with a rating `down` as bad. Of what a person said of the
+    same two answers, on either of them, the last counts."""
+    blind: bool = False
+    """Whether they did not see what the two answers are of: `GET /v1/feedback/comparisons` counts these choices."""
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        said = (self.rating, self.comment, self.correction, self.preferred_over)
+        said = (self.rating, self.comment, self.correction, self.preferred_over, self.tied_with)
         if not self.labels and all(each is None for each in said):
-            raise ValueError("give at least one of rating, labels, comment, correction and preferred_over")
-        if self.part is not None and self.preferred_over is not None:
-            raise ValueError("preferred_over is for whole answers: leave 'part' out")
+            raise ValueError("give at least one of rating, labels, comment, correction, preferred_over and tied_with")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_its_answer(self) -> Self:
+        if self.part is not None and (self.preferred_over or self.tied_with) is not None:
+            raise ValueError("preferred_over and tied_with are for whole answers: leave 'part' out")
         if self.part is not None and self.part.citation is not None and self.correction is not None:
             raise ValueError("a citation has no correction: correct the sentence or the answer")
-        if self.preferred_over == self.answer_id:
-            raise ValueError("preferred_over names this answer itself")
+        if self.preferred_over is not None and self.tied_with is not None:
+            raise ValueError("give one of preferred_over and tied_with: an answer is better than the other or as good")
+        if self.answer_id in (self.preferred_over, self.tied_with):
+            raise ValueError("preferred_over and tied_with name another answer, not this one itself")
+        if self.blind and self.preferred_over is None and self.tied_with is None:
+            raise ValueError("blind is for a choice between two answers: give preferred_over or tied_with")
         return self
 
 
@@ -77,6 +90,10 @@ class Feedback(Reply):
     comment: str | None = None
     correction: str | None = None
     preferred_over: str | None = None
+    tied_with: str | None = None
+    blind: bool = False
+    other_model: str | None = None
+    """What the other one of the two answers was asked of, where that is on record."""
     recorded: bool = False
     """Whether the answer itself is on record: only then is it in exports, and the next four are known."""
     question: str | None = None
@@ -104,6 +121,29 @@ class Agreement(Reply):
     agreed: Count
     kappa: float | None
     """Cohen's kappa of up, neutral and down; null where chance alone would agree always."""
+
+
+class BlindComparison(Reply):
+    """How often people chose which of two targets who did not see which one an answer was of. A question counts once,
+    for the target that was chosen more often, whoever chose."""
+
+    model: str
+    """What was asked: a model, a route, or as in `rag:handbook`, `agent:desk` and `prompt:desk@2`."""
+    other: str
+    questions: Count
+    wins: Count
+    """Questions of which `model` was chosen more often."""
+    losses: Count
+    ties: Count
+    both_bad: Count
+    """Of the ties, those where somebody found both answers bad."""
+    share: float | None
+    """Of wins in wins and losses; null with the next three while there are neither."""
+    low: float | None
+    """The interval of 95 %. It and p hold at every look at once, however often somebody looks."""
+    high: float | None
+    p: float | None
+    """Of both being chosen equally often: a sign test without ties."""
 
 
 ExportFormat = Literal["preference", "kto", "questions"]

@@ -9,6 +9,7 @@ from contracts.access.feedback_labels import FeedbackLabels
 from contracts.core.pages import Page
 from contracts.improvement.feedback import (
     Agreement,
+    BlindComparison,
     ExportFormat,
     ExportSplit,
     Feedback,
@@ -71,6 +72,14 @@ GET_AGREEMENT = Operation(
     "GET", f"{_ALL}/agreement", Page[Agreement], REVIEWERS, _TAGS, NO_MODEL,
     "How far people agree, most rated together first", name="agreement",
     queries=(_USER, Query("other", _TEXT, "Only with this other person.")),
+)
+LIST_COMPARISONS = Operation(
+    "GET", f"{_ALL}/comparisons", Page[BlindComparison], SEERS, _TAGS, NO_MODEL,
+    "Which of two targets people chose blind, most compared first", name="list_comparisons",
+    queries=(
+        Query("model", _TEXT, "Only with this target, and from its side."),
+        Query("other", _TEXT, "Only with this other target."),
+    ),
 )
 EXPORT_FEEDBACK = Operation(
     "GET", f"{_ALL}/export", bytes, REVIEWERS, _TAGS, NO_MODEL, "Feedback as JSON lines, for trainers and evaluations",

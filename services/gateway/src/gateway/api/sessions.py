@@ -54,4 +54,5 @@ async def me(request: Request, response: Response, deps: Deps, key: Key) -> Me:
 async def _me(deps: Dependencies, key: Principal, session: BegunSession | None) -> Me:
     row = await deps.keys.get_key(key.key_id)
     shown = None if session is None else Session(csrf_token=session.csrf_token, expires_at=session.expires_at)
-    return Me(**row.model_dump(exclude={"id", "expires_at"}), key_id=row.id, expires_at=key.expires_at, session=shown)
+    known = row.model_dump(exclude={"id", "expires_at", "records"})
+    return Me(**known, key_id=row.id, expires_at=key.expires_at, records=key.records, session=shown)

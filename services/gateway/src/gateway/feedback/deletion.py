@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, and_, delete, select, update
 
 from gateway.storage.tables import feedback, feedback_sources, lab_notices, reviews
 from servicekit.sql.database import Database
@@ -34,7 +34,7 @@ async def delete_sources(database: Database, tenant: str, collection: str, docum
 
 def _erase(connection: Connection, ids: Sequence[str]) -> Sequence[str]:
     some = feedback.c.id.in_(ids)
-    says_nothing = feedback.c.verdict.is_(None) & feedback.c.preferred_over.is_(None)
+    says_nothing = and_(*(feedback.c[name].is_(None) for name in ("verdict", "preferred_over", "tied_with")))
     connection.execute(delete(feedback_sources).where(feedback_sources.c.feedback_id.in_(ids)))
     connection.execute(delete(feedback).where(some, says_nothing | feedback.c.part.startswith("citation:")))
     connection.execute(update(feedback).where(some).values(withheld=True, comment=None, correction=None))

@@ -14,9 +14,11 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     String,
+    and_,
     cast,
     delete,
     exists,
+    or_,
     select,
     update,
 )
@@ -31,7 +33,7 @@ NAMES = {1: "up", 0: "neutral", -1: "down"}
 WHOLE = "answer"
 """The part of an answer that is all of it."""
 NOT_RECORDED = ""
-"""In `question`: it was looked, and there is no record of the answer."""
+"""In `question` and `other_model`: it was looked, and there is no record of the answer."""
 _SAME = (feedback.c.tenant, feedback.c.answer_id, feedback.c.person, feedback.c.part)
 _FIRST = frozenset(("id", "tenant", "answer_id", "person", "part", "created_at"))
 """Columns that stay as they were first."""
@@ -113,8 +115,10 @@ class FeedbackRepository:
         return gone
 
     async def unlinked(self, tenant: str, after: str) -> Sequence[RowMapping]:
-        """Rows of which it isn't known whether their answer is on record, by id."""
-        query = _of(tenant).where(feedback.c.question.is_(None), feedback.c.id > after)
+        """Rows of which it isn't known whether their answer is on record, or the other one of a choice, by id."""
+        is_choice = or_(feedback.c.preferred_over.is_not(None), feedback.c.tied_with.is_not(None))
+        unknown = or_(feedback.c.question.is_(None), and_(is_choice, feedback.c.other_model.is_(None)))
+        query = _of(tenant).where(unknown, feedback.c.id > after)
         return await self._database.read(rows_of(query.order_by(feedback.c.id).limit(ROWS)))
 
     async def limited_keys(self, key_ids: Collection[str]) -> set[str]:
@@ -126,15 +130,20 @@ class FeedbackRepository:
         }
 
     async def link(self, row: RowMapping, facts: Mapping[str, Any], sources: Collection[tuple[str, str]]) -> None:
-        """Note what is known of a row's answer now, unless somebody has replaced or deleted it meanwhile."""
+        """Note what is known of a row's answers now, unless somebody has replaced or deleted it meanwhile."""
         same = feedback.c.id == row["id"], feedback.c.updated_at == row["updated_at"]
         change = update(feedback).where(*same).values(**facts, withheld=_is_withheld(row)).returning(feedback.c.id)
 
         def work(connection: Connection) -> None:
             if connection.execute(change).first() is not None:
-                _put_sources(connection, row["tenant"], row["id"], sources)
+                _add_sources(connection, row["tenant"], row["id"], sources)
 
         await self._database.write(work)
+
+
+def answers_of(row: Mapping[str, Any] | RowMapping) -> list[str]:
+    """The answers that a row is about: its own, and the other one of a choice."""
+    return [each for each in (row["answer_id"], row["preferred_over"], row["tied_with"]) if each is not None]
 
 
 def _of(tenant: str) -> Select[Any]:
@@ -145,12 +154,12 @@ def _is_withheld(row: Mapping[str, Any] | RowMapping) -> ScalarSelect[bool]:
     """Whether other feedback on the answer, or on the one against which it was chosen, is withheld: a document that it
     quoted was deleted, and what is said of it later must not bring its words back."""
     other = feedback.alias("other")
-    answers = [each for each in (row["answer_id"], row["preferred_over"]) if each is not None]
-    same = other.c.tenant == row["tenant"], other.c.answer_id.in_(answers)
+    same = other.c.tenant == row["tenant"], other.c.answer_id.in_(answers_of(row))
     return select(exists().where(*same, other.c.withheld)).scalar_subquery()
 
 
 def _put(connection: Connection, row: Mapping[str, Any], sources: Collection[tuple[str, str]]) -> RowMapping:
+    _take_back_choice(connection, row)
     statement = upsert(connection.dialect, feedback).values(**row, withheld=_is_withheld(row))
     changed = {name: statement.excluded[name] for name in (*row, "withheld") if name not in _FIRST}
     statement = statement.on_conflict_do_update(index_elements=_SAME, set_=changed).returning(*feedback.c)
@@ -159,12 +168,29 @@ def _put(connection: Connection, row: Mapping[str, Any], sources: Collection[tup
     return stored
 
 
+def _take_back_choice(connection: Connection, row: Mapping[str, Any]) -> None:
+    """What the same person chose before between the same two answers, as it was said of the other one."""
+    for other_id in answers_of(row)[1:]:
+        other = {"tenant": row["tenant"], "answer_id": other_id, "person": row["person"], "part": WHOLE}
+        chosen = or_(feedback.c.preferred_over == row["answer_id"], feedback.c.tied_with == row["answer_id"])
+        same = and_(*(feedback.c[name] == value for name, value in other.items()), chosen)
+        nothing = {"preferred_over": None, "tied_with": None, "blind": False, "other_model": None}
+        left = connection.execute(update(feedback).where(same).values(**nothing).returning(*feedback.c)).mappings()
+        for one in left.all():
+            if not any(one[name] for name in ("rating", "labels", "comment", "correction")):
+                _delete(connection, select(feedback.c.id).where(feedback.c.id == one["id"]))
+
+
 def _put_sources(connection: Connection, tenant: str, feedback_id: str, sources: Collection[tuple[str, str]]) -> None:
     connection.execute(delete(feedback_sources).where(feedback_sources.c.feedback_id == feedback_id))
+    _add_sources(connection, tenant, feedback_id, sources)
+
+
+def _add_sources(connection: Connection, tenant: str, feedback_id: str, sources: Collection[tuple[str, str]]) -> None:
     if sources:
         names = ("collection", "document_id")
         rows = [{**dict(zip(names, one, strict=True)), "tenant": tenant, "feedback_id": feedback_id} for one in sources]
-        connection.execute(feedback_sources.insert(), rows)
+        connection.execute(upsert(connection.dialect, feedback_sources).on_conflict_do_nothing(), rows)
 
 
 def _delete(connection: Connection, query: Select[Any]) -> Sequence[str]:

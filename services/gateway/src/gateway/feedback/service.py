@@ -22,7 +22,16 @@ from gateway.feedback.errors import (
     UserReserved,
     WholeTenantNeeded,
 )
-from gateway.feedback.repository import NAMES, NOT_RECORDED, ROWS, VERDICTS, WHOLE, FeedbackFilter, FeedbackRepository
+from gateway.feedback.repository import (
+    NAMES,
+    NOT_RECORDED,
+    ROWS,
+    VERDICTS,
+    WHOLE,
+    FeedbackFilter,
+    FeedbackRepository,
+    answers_of,
+)
 from gateway.metrics import FEEDBACK
 from gateway.usage.bounded_labels import OTHER, BoundedLabels
 from servicekit.core.clock import Clock
@@ -65,7 +74,8 @@ class FeedbackService:
         """
         person = person_of(principal, wanted.user)
         await self._require_labels(principal.tenant, wanted.labels)
-        named = [each for each in (wanted.answer_id, wanted.preferred_over) if each is not None]
+        ids = (wanted.answer_id, wanted.preferred_over, wanted.tied_with)
+        named = [each for each in ids if each is not None]
         found = visible_to(principal, await self.answers.get_answers(principal.tenant, named))
         answer, now = found.get(wanted.answer_id), self._clock.now()
         _require_citation(answer, wanted.part)
@@ -83,11 +93,14 @@ class FeedbackService:
             "comment": wanted.comment,
             "correction": wanted.correction,
             "preferred_over": wanted.preferred_over,
+            "tied_with": wanted.tied_with,
+            "blind": wanted.blind,
             "citation": None if answer is None else citation_of(answer, part_name(wanted.part)),
             "created_at": now,
             "updated_at": now,
             **facts_of(answer),
         }
+        row["other_model"] = other_model_of(row, found, is_late=False)
         stored = await self._repository.put(row, sources_of(found.values()))
         is_new = stored["id"] == row["id"]
         self._count(stored, is_new=is_new)
@@ -135,7 +148,7 @@ class FeedbackService:
         """Look again for answers that were rated before their record was written."""
         after = ""
         while rows := await self._repository.unlinked(tenant, after):
-            ids = [each for row in rows for each in (row["answer_id"], row["preferred_over"]) if each is not None]
+            ids = [each for row in rows for each in answers_of(row)]
             found = await self.answers.get_answers(tenant, ids)
             limited = await self.limited_keys({row["key_id"] for row in rows})
             for row in rows:
@@ -149,14 +162,17 @@ class FeedbackService:
         return await self._repository.limited_keys(key_ids)
 
     async def _link(self, row: RowMapping, found: Mapping[str, RecordedAnswer]) -> None:
-        answer = found.get(row["answer_id"])
-        if answer is None and self._clock.now() - row["updated_at"] < RECORDED_WITHIN:
-            return
-        facts: dict[str, Any] = {"question": NOT_RECORDED}
-        if answer is not None:
+        is_late = self._clock.now() - row["updated_at"] >= RECORDED_WITHIN
+        known = {each: found[each] for each in answers_of(row) if each in found}
+        facts: dict[str, Any] = {}
+        if row["question"] is None and (answer := known.get(row["answer_id"])) is not None:
             facts = {**facts_of(answer), "citation": citation_of(answer, row["part"])}
-        both = [found[each] for each in (row["answer_id"], row["preferred_over"]) if each in found]
-        await self._repository.link(row, facts, sources_of(both))
+        elif row["question"] is None and is_late:
+            facts = {"question": NOT_RECORDED}
+        if row["other_model"] is None and (model := other_model_of(row, known, is_late=is_late)) is not None:
+            facts["other_model"] = model
+        if facts:
+            await self._repository.link(row, facts, sources_of(known.values()))
 
     async def _require_labels(self, tenant: str, labels: Sequence[str]) -> None:
         if not labels:
@@ -219,6 +235,16 @@ def facts_of(answer: RecordedAnswer | None) -> dict[str, Any]:
     }
 
 
+def other_model_of(
+    row: Mapping[str, Any] | RowMapping, found: Mapping[str, RecordedAnswer], *, is_late: bool
+) -> str | None:
+    """What the other answer of a choice was asked of; null where it may be on record yet, or there is none."""
+    other_id = row["preferred_over"] or row["tied_with"]
+    if other_id in found:
+        return (found[other_id].model or NOT_RECORDED)[:200]
+    return NOT_RECORDED if is_late and other_id is not None else None
+
+
 def sources_of(answers: Any) -> list[tuple[str, str]]:
     """The documents that answers quoted or were made from."""
     cited = [(one.collection, one.document_id) for answer in answers for one in answer.citations]
@@ -244,6 +270,7 @@ def feedback_of(row: RowMapping, question: str | None = None) -> Feedback:
             "part": {kind: int(number)} if number else None,
             "rating": int(rating) if rating is not None and rating.isdigit() else rating,
             "question": question,
+            "other_model": row["other_model"] or None,
             "recorded": bool(row["question"]) or row["model"] is not None,  # without words there is no question
             "collections": row["collections"].strip(",").split(",") if row["collections"] else [],
         }

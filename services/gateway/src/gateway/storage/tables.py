@@ -343,6 +343,9 @@ feedback = Table(
     Column("comment", Text),
     Column("correction", Text),
     Column("preferred_over", String(200)),
+    Column("tied_with", String(200)),
+    Column("blind", Boolean, nullable=False, server_default=false()),
+    Column("other_model", String(200)),
     Column("model", String(200)),
     Column("prompt", String(200)),
     Column("collections", Text, nullable=False),
@@ -354,10 +357,12 @@ feedback = Table(
     Index("feedback_by_part", "tenant", "answer_id", "person", "part", unique=True),
     Index("feedback_by_tenant", "tenant", "id"),
     Index("feedback_by_question", "tenant", "question", "answer_id", "id"),
+    Index("feedback_blind", "tenant", "id", sqlite_where=text("blind = 1"), postgresql_where=text("blind")),
 )
 """One row a person, answer and part (`answer`, `sentence:2`, `citation:0`). `verdict` is 1, 0 or -1. `collections` are
 `,a,b,`. `question` is the digest of the question's words, empty where the answer is not on record, null where it may be
-yet. `withheld`: a document that the answer quoted was deleted; it is in no export."""
+yet; `other_model`, what the answer in `preferred_over` or `tied_with` was asked of, in the same way. `withheld`: a
+document that the answer quoted was deleted; it is in no export."""
 
 feedback_sources = Table(
     "feedback_sources",

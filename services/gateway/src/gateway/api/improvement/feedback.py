@@ -11,6 +11,7 @@ from contracts.access.feedback_labels import FeedbackLabels
 from contracts.core.pages import Page
 from contracts.improvement.feedback import (
     Agreement,
+    BlindComparison,
     ExportFormat,
     ExportSplit,
     Feedback,
@@ -30,9 +31,10 @@ from gateway.api.openapi_parts import ERRORS, relay, serve
 from gateway.auth.keys import Principal
 from gateway.dependencies import Deps, Key
 from gateway.feedback.agreement import agreements
+from gateway.feedback.comparisons import comparisons
 from gateway.feedback.export import FeedbackExport
 from gateway.feedback.repository import FeedbackFilter
-from gateway.feedback.service import require_all
+from gateway.feedback.service import require_all, sees_all
 from gateway.guardrails.screen import Screen, encoded
 from gateway.streaming.exchange import Exchange, Relay
 from gateway.usage.report import period
@@ -127,6 +129,15 @@ async def get_agreement(deps: Deps, key: ReviewerKey, user: Name = None, other: 
     """How far people agree on what both have rated (Cohen's kappa), those with most in common first."""
     require_all(key)
     return Page[Agreement](data=await agreements(deps.database, key.tenant, user, other))
+
+
+@serve(router, operations.LIST_COMPARISONS)
+async def list_comparisons(deps: Deps, key: SeerKey, model: Name = None, other: Name = None) -> Page[BlindComparison]:
+    """Which of two targets people chose who did not see which one an answer was of, those most compared first: all
+    choices of the tenant's people, or of a key that does not see these its own. Only answers on record count."""
+    await deps.feedback.link(key.tenant)
+    of_key = None if sees_all(key) else key.key_id
+    return Page[BlindComparison](data=await comparisons(deps.database, key.tenant, of_key, model, other))
 
 
 @serve(router, operations.EXPORT_FEEDBACK, response_class=Response, responses=_LINES)
