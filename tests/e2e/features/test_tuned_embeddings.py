@@ -15,7 +15,7 @@ import pytest
 from tests.support.home.stack import RunningHome
 from tests.support.ingest.peers import until
 
-from contracts.improvement.tuning import FineTuningJob
+from contracts.improvement.tuning import FINAL_FINE_TUNING_STATUSES, FineTuningJob
 from contracts.retrieval.collections import Collection
 from groundwork.errors import ApiError, Unreachable
 
@@ -134,7 +134,7 @@ def _has_done(steps: int, job: FineTuningJob) -> bool:
 
 
 def _has_ended(job: FineTuningJob) -> bool:
-    return job.status not in ("queued", "running")
+    return job.status in FINAL_FINE_TUNING_STATUSES
 
 
 def test_jobs_of_a_lab_and_a_gateway_that_are_killed_are_charged_once(

@@ -161,7 +161,7 @@ class ScriptedPublisher:
     async def ask(self, token: Token, model: str, question: QuestionRecord) -> Said:
         await token()
         self.asked.append(model)
-        return Said(question, f"{model} says", is_whole=True)
+        return Said(question, f"{model} says", is_whole=True, tokens=3)
 
     async def discard(self, name: str, token: Token) -> None:
         await token()

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from services.lab.tests.tuning.learning import ACME, Bench, a_token
+from services.lab.tests.tuning.learning import ACME, Bench, CheckedMethod, a_token
 from sqlalchemy import select
 
 from contracts.core.errors import ErrorBody
@@ -81,6 +81,25 @@ async def test_a_job_that_is_cancelled_while_it_waits_owes_what_it_read(bench: B
     await bench.work()
     found = await bench.opened.tuning.cancel(ACME, made.id, a_token)
     assert (found.status, bench.ledger.charged[made.id]) == ("cancelled", ("grant", "smollm2", 200))
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_what_a_parity_check_reads_is_charged_once_also_where_it_is_broken_off(
+    bench: Bench, checked: CheckedMethod, clock: ManualClock, cancelled: bool
+) -> None:
+    checked.breaks = TrainerDied(-9)
+    await bench.save()
+    made = await bench.start()
+    await bench.work()
+    assert ((await bench.get(made.id)).status, bench.ledger.charged) == ("queued", {})
+    if cancelled:
+        await bench.opened.tuning.cancel(ACME, made.id, a_token)
+    else:
+        checked.breaks = None
+        clock.advance(600)
+        await bench.work()
+    read = 300 + 3 * 2 * 6
+    assert ((await bench.get(made.id)).trained_tokens, bench.ledger.charged[made.id][2]) == (read, read)
 
 
 @pytest.mark.parametrize("ends", ["succeeded", "failed", "cancelled"])

@@ -136,14 +136,6 @@ async def test_what_reaches_inference_after_its_tenant_was_purged_is_withdrawn_w
     assert bench.publisher.served == {}
 
 
-@pytest.fixture
-def checked(bench: Bench) -> CheckedMethod:
-    """The bench's method, with a trainer that looks at what served models say."""
-    method = CheckedMethod(began=bench.method.began)
-    bench.method = bench.opened.tuning.methods["supervised"] = method  # type: ignore[index]
-    return method
-
-
 async def test_both_models_are_asked_before_anybody_sees_the_tuned_one(bench: Bench, checked: CheckedMethod) -> None:
     await bench.save()
     made = await bench.start(suffix="support")

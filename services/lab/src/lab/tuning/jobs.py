@@ -6,7 +6,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -27,6 +28,7 @@ from lab.tuning.gates.parity import (
     CHANCES,
     CHECKED,
     ParityCheck,
+    Said,
     ServedCheck,
     ask_both,
     draw_asked,
@@ -47,6 +49,8 @@ from servicekit.sql.transaction import Transaction
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
+LEARNT = "learnt_tokens"
+"""In a job's result: those of its tokens that were read before the parity check."""
 ASKED = "asked"
 """In a job's result: the ids of the questions that the served models are asked."""
 EXHAUSTED = (
@@ -88,7 +92,6 @@ class TuningJobs(JobKind[LeasedJob]):
             job.checkpoint()
             work = self._work(job, split, general)
             await self._keep(job, await job.unless_giving_way(_unless_stopping(job, method.train(work))), split)
-        await self.charges.send(job.id)
         job.checkpoint()
         await self._publish(job)
 
@@ -104,11 +107,9 @@ class TuningJobs(JobKind[LeasedJob]):
         said = "The job was cancelled." if failure is None else failure.message
         level = "info" if isinstance(ending, Cancel) else "error"
         reason = None if failure is None else failure.model_dump()
-        grant, now = job.row["grant_token"], job.clock.now()
-        values = {"status": status, "error": reason, "finished_at": now, "grant_token": None}
-        async with job.releasing(values, Event("message", {"message": said, "level": level})) as connection:
+        values = {"status": status, "error": reason}
+        async with self._ending(job, values, Event("message", {"message": said, "level": level})) as connection:
             await connection.run(repository.delete_artifact, job.id)
-            await connection.run(add_charge, job.id, grant, now)
             log.info("tuning ended", status=status, reason=None if failure is None else failure.code)
         TUNING_ENDED.labels(status).inc()
         await self.charges.send(job.id)
@@ -130,7 +131,7 @@ class TuningJobs(JobKind[LeasedJob]):
             general=general,
             folder=self.folders.of(job.id),
             known_base=(row["result"] or {}).get("base"),
-            known_tokens=row["trained_tokens"],
+            known_tokens=(row["result"] or {}).get(LEARNT, row["trained_tokens"]),
             token=self._token(job),
             report=_JobReport(job),
         )
@@ -166,9 +167,8 @@ class TuningJobs(JobKind[LeasedJob]):
             repository.put_artifact, job_id=job.id, tenant=job.tenant, digest=digest, content=trained.artifact
         )
         tokens = max(trained.tokens, job.row["trained_tokens"])
-        owed = partial(add_charge, job_id=job.id, grant=job.row["grant_token"], now=job.clock.now())
-        values = {"result": result, "trained_tokens": tokens}
-        await job.write(put, owed, values=values, progress=True, unless_cancelled=True)
+        values = {"result": {**result, LEARNT: tokens}, "trained_tokens": tokens}
+        await job.write(put, values=values, progress=True, unless_cancelled=True)
         TUNED_TOKENS.inc(tokens)
         await self.folders.remove(job.id)
 
@@ -226,7 +226,15 @@ class TuningJobs(JobKind[LeasedJob]):
             looking = method.served_agreement(work, candidate, questions, artifact)
             return await asyncio.to_thread(parity_of, await _unless_stopping(job, looking), CHANCES)
         assert isinstance(method, ParityCheck)
-        ask = partial(self.publisher.ask, self._token(job))
+        spent = work.known_tokens
+
+        async def ask(model: str, question: QuestionRecord) -> Said:
+            nonlocal spent
+            said = await self.publisher.ask(self._token(job), model, question)
+            spent += said.tokens
+            await work.report.read(spent)
+            return said
+
         base, tuned = await _unless_stopping(job, ask_both(ask, (job.row["model"], candidate), questions))
         await self.folders.write(job.id, "adapter.gguf", learnt.pieces())
         return await asyncio.to_thread(parity_of, await _unless_stopping(job, method.agreement(work, base, tuned)))
@@ -269,13 +277,25 @@ class TuningJobs(JobKind[LeasedJob]):
             "served_as": name,
             "not_published": None if why is None else why.model_dump(),
         }
-        values = {"status": "succeeded", "result": result, "grant_token": None, "finished_at": job.clock.now()}
+        values = {"status": "succeeded", "result": result}
         words = f"It is served as '{name}'." if why is None else f"It is kept, and not served: {why.message}"
         said = Event("message", {"message": words})
-        async with job.releasing(values, said, unless_cancelled=unless_cancelled) as connection:
+        async with self._ending(job, values, said, unless_cancelled=unless_cancelled) as connection:
             if name is not None:
                 await connection.run(repository.replace_published, job.tenant, name, job.id)
         TUNING_ENDED.labels("succeeded").inc()
+        await self.charges.send(job.id)
+
+    @asynccontextmanager
+    async def _ending(
+        self, job: LeasedJob, values: Mapping[str, Any], said: Event, *, unless_cancelled: bool = False
+    ) -> AsyncIterator[Transaction]:
+        """The last transaction, with what the job owes."""
+        grant, now = job.row["grant_token"], job.clock.now()
+        ended = {**values, "grant_token": None, "finished_at": now}
+        async with job.releasing(ended, said, unless_cancelled=unless_cancelled) as connection:
+            yield connection
+            await connection.run(add_charge, job.id, grant, now)
 
     async def _unpublish(self, job: LeasedJob, token: Token | None = None) -> None:
         """Serve it no more; where that can't be said, a later job of its name, or its tenant's deletion, does."""

@@ -119,7 +119,8 @@ class InferencePublisher:
             timeout_seconds=SECONDS,
         )
         choice = reply.choices[0]
-        return Said(question, choice.message.content or "", choice.finish_reason == "stop")
+        tokens = 0 if reply.usage is None else reply.usage.total_tokens
+        return Said(question, choice.message.content or "", choice.finish_reason == "stop", tokens)
 
     async def discard(self, name: str, token: Token) -> None:
         """As `Publisher` says."""

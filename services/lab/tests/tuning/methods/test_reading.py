@@ -78,7 +78,7 @@ class Inference:
         scores = [self._corrected(*self._reading(body["query"], one)) for one in body["documents"]]
         order = sorted(range(len(scores)), key=lambda at: -scores[at])
         results = [RerankResult(index=at, relevance_score=scores[at]) for at in order]
-        return RerankReply(id="rank_1", model=body["model"], results=results)
+        return RerankReply(id="rank_1", model=body["model"], results=results, usage={"total_tokens": 3 * len(scores)})
 
     def _corrected(self, reading: PassageReading, features: str) -> float:
         """As inference corrects a chance, worked out here."""
@@ -217,7 +217,8 @@ async def test_other_questions_are_read_before_and_after_beside_answers_that_are
 async def test_what_is_served_is_held_to_what_the_correction_makes_of_the_features(
     tmp_path: Path, wrong: float, tuned: float
 ) -> None:
-    work = _work(tmp_path, Said())
+    said = Said()
+    work = replace(_work(tmp_path, said), known_tokens=100)
     trained = await _train(work)
     inference = Inference(tuned=json.loads(trained.artifact), wrong=wrong)
     method = Reading(inference, _library(), Limits(1, 1, 300.0))  # type: ignore[arg-type]
@@ -225,6 +226,8 @@ async def test_what_is_served_is_held_to_what_the_correction_makes_of_the_featur
     assert found.base == {one.id: 1.0 for one in work.held_out[:8]}
     assert found.tuned == {one.id: tuned for one in work.held_out[:8]}
     assert parity_of(found, CHANCES)["parity_failed"] is (tuned == 0.0)
+    a_question = 3 * 3 * (BESIDE + 1)
+    assert said.reads == [100 + a_question * count for count in range(1, 9)], "three readings of each"
 
 
 def _later() -> None:

@@ -16,7 +16,7 @@ from lab.tuning.errors import HyperparametersUnfit, TooFewExamples
 from lab.tuning.method import Trained, Work
 from lab.tuning.methods.process import Limits
 from lab.tuning.methods.rerank import AUTO_L2, RANKS, Rerank
-from lab.tuning.sources.passages import NAME
+from lab.tuning.sources.passages import BESIDE, NAME
 
 
 class Misled(Library):
@@ -65,13 +65,15 @@ async def test_documents_are_enough_to_learn_from_and_none_is_not(tmp_path: Path
 
 
 async def test_what_ranks_is_held_to_what_the_correction_makes_of_the_features(tmp_path: Path) -> None:
-    work = _work(tmp_path, Said())
+    said = Said()
+    work = _work(tmp_path, said)
     trained = await _train(work)
     for wrong, share in ((0.0, 1.0), (0.1, 0.0)):
         method = _method(Inference(tuned=json.loads(trained.artifact), wrong=wrong))
         found = await method.served_agreement(work, "reader+try", work.held_out[:8], trained.artifact)
         assert set(found.tuned.values()) == {share}
         assert set(found.base.values()) == {1.0}
+        assert said.reads[-1] == 8 * 3 * 3 * (BESIDE + 1), "three readings of each"
 
 
 def test_settings_are_those_of_the_method_alone() -> None:

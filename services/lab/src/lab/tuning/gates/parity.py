@@ -40,6 +40,8 @@ class Said:
     text: str
     is_whole: bool
     """Whether it ended by itself, and not at `MOST_TOKENS`."""
+    tokens: int = 0
+    """That were read and written for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class ServedCheck(Protocol):
         self, work: Work, candidate: str, questions: Sequence[QuestionRecord], artifact: bytes
     ) -> Agreement:
         """By question, the share of what a candidate says that is what the trainer makes of it, and that its base says
-        twice; raises as `Method.train`."""
+        twice; it reports what it reads for that. Raises as `Method.train`."""
 
 
 CHECKED = (ParityCheck, ServedCheck)

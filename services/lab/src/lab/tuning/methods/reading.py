@@ -104,10 +104,13 @@ class Reading:
         await note_base(work, model)
         base: dict[str, float] = {}
         tuned: dict[str, float] = {}
+        spent = work.known_tokens
         for one in beside_each_other(questions, "questions"):
-            found = await readings.features(work, model, one)
-            again = await readings.chances(work, model.id, "reading", one)
-            served = await readings.chances(work, candidate, self.kind, one)
+            found, read = await readings.features(work, model, one)
+            again, read_again = await readings.chances(work, model.id, "reading", one)
+            served, read_served = await readings.chances(work, candidate, self.kind, one)
+            spent += read + read_again + read_served
+            await work.report.read(spent)
             base[one.id] = _alike(found[:, 0].tolist(), again)
             tuned[one.id] = _alike(correction.chances(found).tolist(), served)
         return Agreement(base, tuned)

@@ -78,23 +78,25 @@ class Readings:
                 raise PeerMalformed(self.inference.name)
             yield Rows(np.array(rows, dtype="<f4").tobytes(), widths.pop(), reply.usage.total_tokens)
 
-    async def features(self, work: Work, model: ModelInfo, one: Searched) -> NDArray[np.float32]:
-        """Of one question's passages, a row each."""
+    async def features(self, work: Work, model: ModelInfo, one: Searched) -> tuple[NDArray[np.float32], int]:
+        """Of one question's passages, a row each, and the tokens that were read."""
         import numpy as np
 
         async for rows in self.read(work, model, [one]):
-            return np.frombuffer(rows.content, dtype="<f4").reshape(-1, rows.width)
+            return np.frombuffer(rows.content, dtype="<f4").reshape(-1, rows.width), rows.tokens
         raise PeerMalformed(self.inference.name)
 
-    async def chances(self, work: Work, model: str, kind: ModelKind, one: Searched) -> list[float]:
-        """That each passage answers, as a served model of either kind says."""
+    async def chances(self, work: Work, model: str, kind: ModelKind, one: Searched) -> tuple[list[float], int]:
+        """That each passage answers, as a served model of either kind says, and the tokens that were read."""
         if kind == "reading":
-            return [each.answers or 0.0 for each in (await self._ask(work, model, one, features=False)).passages]
+            read = await self._ask(work, model, one, features=False)
+            return [each.answers or 0.0 for each in read.passages], read.usage.total_tokens
         body = RerankRequest(model=model, query=one.question, documents=list(one.texts))
         ranked = await self.inference.call(
             "POST", "/v1/rerank", RerankReply, token=await work.token(), body=body, timeout_seconds=SECONDS
         )
-        return [each.relevance_score for each in sorted(ranked.results, key=lambda each: each.index)]
+        tokens = int(ranked.usage.get("total_tokens") or 0)
+        return [each.relevance_score for each in sorted(ranked.results, key=lambda each: each.index)], tokens
 
     async def _ask(self, work: Work, model: str, one: Searched, *, features: bool) -> ReadingReply:
         body = ReadingRequest(
