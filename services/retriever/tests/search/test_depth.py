@@ -48,7 +48,7 @@ async def _found(bench: Bench, record: CollectionRecord, query: str) -> tuple[li
     ]
     dense, sparse = ({each: round(score, 5) for each, score in found} for found in lists)
     found = [CandidateScores(record.name, each, dense.get(each), sparse.get(each)) for each in dense | sparse]
-    return found, dense_weight([*dense.values()], [*sparse.values()])
+    return found, dense_weight([*dense.values()], [*sparse.values()], len(query_vector(query).indices))
 
 
 async def test_pages_are_exact_whether_words_prove_them_or_a_deeper_list_by_meaning(

@@ -61,22 +61,33 @@ def test_who_holds_the_best_scores_is_known() -> None:
 
 def test_a_flat_list_counts_less() -> None:
     peaked, flat = [10.0 / (at + 1) for at in range(64)], [10.0 - 0.001 * at for at in range(64)]
-    assert dense_weight(flat, peaked) < 0.1 < 0.5 < dense_weight(peaked, peaked) < 0.9 < dense_weight(peaked, flat)
+    weights = [dense_weight(*lists, terms=3) for lists in ((flat, peaked), (peaked, peaked), (peaked, flat))]
+    assert weights[0] < 0.1 < 0.5 < weights[1] < 0.9 < weights[2]
+
+
+def test_words_count_less_the_fewer_of_the_query_are_found() -> None:
+    peaked = [10.0 / (at + 1) for at in range(64)]
+    weights = [dense_weight(peaked, peaked, terms) for terms in (1, 4, 8, 16)]
+    assert weights[0] == weights[1] < 0.6 < weights[2] < 0.8 < weights[3]
 
 
 def test_the_weight_is_told_by_the_first_64_alone() -> None:
     dense = sorted((random.Random(4).random() for _ in range(400)), reverse=True)
     sparse = [30 * each for each in dense]
-    assert dense_weight(dense[:64], sparse[:64]) == dense_weight(dense, sparse[:128]) == dense_weight(dense, sparse)
+    assert (
+        dense_weight(dense[:64], sparse[:64], 5)
+        == dense_weight(dense, sparse[:128], 5)
+        == dense_weight(dense, sparse, 5)
+    )
 
 
 def test_any_two_lists_have_a_weight_between_0_and_1() -> None:
     lists = [[], [0.0], [0.4], [-0.1, -0.2], [0.9] * 80, [0.8, -0.3], [float(at) for at in range(90, 0, -1)]]
-    assert all(0 <= dense_weight(dense, sparse) <= 1 for dense in lists for sparse in lists)
+    assert all(0 <= dense_weight(dense, sparse, 1) <= 1 for dense in lists for sparse in lists)
 
 
 def test_without_one_of_the_lists_the_weight_says_nothing() -> None:
-    assert dense_weight([], [3.0]) == dense_weight([0.5], []) == 0.5
+    assert dense_weight([], [3.0], 1) == dense_weight([0.5], [], 0) == 0.5
 
 
 def test_more_of_either_score_never_lowers_the_rank_and_none_leaves_0_to_1() -> None:

@@ -56,7 +56,7 @@ async def _expected(bench: Bench, record: CollectionRecord, mode: str) -> list[t
         if view.visible.get(point.payload["document_id"]) == point.payload["revision"]
     ]
     # what is hidden until it is cleaned away counts in the weight, as it does in BM25's document frequencies
-    share = {"handbook": dense_weight([*cosines.values()], [*weights.values()])}
+    share = {"handbook": dense_weight([*cosines.values()], [*weights.values()], len(query_vector(QUERY).indices))}
     ranked = rank_fused(shown, best_of(shown, {"handbook": "m"}, share)) if mode == "hybrid" else rank_single(shown)
     return [(each, points[each.found.id].payload["document_id"]) for each in ranked]
 

@@ -111,7 +111,8 @@ class CandidateReader:
 
 
 def _weight(asked: CollectionQuery, dense: Mapping[str, float], sparse: Mapping[str, float]) -> float:
-    return dense_weight([each - asked.unrelated for each in dense.values()], [*sparse.values()])
+    terms = 0 if asked.sparse is None else len(asked.sparse.indices)
+    return dense_weight([each - asked.unrelated for each in dense.values()], [*sparse.values()], terms)
 
 
 def _joined(

@@ -6,13 +6,15 @@ Of a model that gives texts which have nothing to do with each other a cosine ab
 all its cosines first.
 
 The weight w is the query's own. A list whose best score stands far above its 64th knows what it wants, one that is
-flat does not (a model that never saw the language finds everything equally near):
+flat does not (a model that never saw the language finds everything equally near). And the fewer of the query's words
+are in what the words find, the less they know: people who ask in their own words share only those beside the point.
 
-    w = d² / (d² + WORDS_WEIGHT · s⁴)    d, s = 1 - 64th score / best score of the dense and of the BM25 list
+    w = d² / (d² + WORDS_WEIGHT · m · s⁴)    d, s = 1 - 64th score / best score of the dense and of the BM25 list
+                                             m = best BM25 score / (terms of the query · FULL_TERM), at most 1
 
 Every candidate gets both scores, also one that only one of the lists held. From outside a candidate come only the
 best scores and the first 64 of each list, which every search reads. So its score does not depend on how deep the
-lists were read, and pages of one ranking fit together. How this was chosen, with the table: `docs/decisions/0401`.
+lists were read, and pages of one ranking fit together. How this was chosen, with tables: `docs/decisions/0401`, `0410`.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from typing import NamedTuple
 BACKGROUND = 64
 """The rank whose score stands for what does not answer the query; every search reads at least so many of a list."""
 WORDS_WEIGHT = 0.7
+FULL_TERM = 2.5
+"""The best BM25 score for each term of a query from which on words count in full."""
 FLAT = 0.01
 """Added to each peak, so that two flat lists have a weight, too."""
 _WORDS = ""  # no model is called that
@@ -81,8 +85,9 @@ class Best:
         return 0.0 if dense is None else _share(dense - nothing, self.dense.get(collection, 0.0) - nothing)
 
 
-def dense_weight(dense: Sequence[float], sparse: Sequence[float]) -> float:
-    """How much meaning counts beside words, from the two lists' scores in descending order; 0.5 without any.
+def dense_weight(dense: Sequence[float], sparse: Sequence[float], terms: int) -> float:
+    """How much meaning counts beside words, from the two lists' scores in descending order, for a query of so many
+    terms; 0.5 where one of the lists is empty.
 
     A dense list that ends before the 64th has the last for it. A BM25 list ends where no word matches: with 0.
     """
@@ -91,7 +96,7 @@ def dense_weight(dense: Sequence[float], sparse: Sequence[float]) -> float:
     background = sparse[BACKGROUND - 1] if len(sparse) >= BACKGROUND else 0.0
     meaning = (_peak(dense[0], dense[:BACKGROUND][-1]) + FLAT) ** 2
     words = WORDS_WEIGHT * (_peak(sparse[0], background) + FLAT) ** 4
-    return meaning / (meaning + words)
+    return meaning / (meaning + words * _share(sparse[0], terms * FULL_TERM))
 
 
 def best_of(
