@@ -72,6 +72,21 @@ def test_a_failed_job_says_why_and_is_retried(signed_in: Any, home: RunningHome,
     page.locator(f'[data-job="{job}"][data-status="failed"]').wait_for()
 
 
+def test_a_document_that_nobody_named_is_told_from_others_by_how_its_id_begins(
+    signed_in: Any, home: RunningHome
+) -> None:
+    page, name = signed_in, "unnamed-documents"
+    home.client.collections.ensure(name)
+    job = home.client.documents.add_text(name, "The kettle boils for 95 seconds.").job
+    assert job is not None
+    assert len(job.document_id) == 64
+    _open(page, "Jobs")
+    cell = page.locator(f'[data-job="{job.id}"] td').first
+    cell.get_by_text(f"{job.document_id[:12]}…", exact=True).wait_for()
+    assert cell.get_by_title(job.document_id).count() == 1
+    assert job.document_id not in cell.text_content()
+
+
 def test_a_key_is_made_shown_once_used_and_revoked_and_the_log_has_it(
     signed_in: Any, home: RunningHome, http: httpx2.Client
 ) -> None:

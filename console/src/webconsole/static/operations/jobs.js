@@ -12,6 +12,8 @@ const PAGE = 50;
 const STATUSES = ["queued", "running", "failed", "ready", "cancelled"];
 const KINDS = /** @type {Record<string, string>} */ ({ document: "document", reindex: "reindex", tenant_deletion: "deletion of a tenant" });
 const OPEN = new Set(["queued", "running"]);
+const DIGEST = /^[0-9a-f]{64}$/;
+const ENOUGH = 12;
 
 /** The section. */
 export function Jobs() {
@@ -58,17 +60,22 @@ function JobRow({ job, act }) {
   const isOpen = OPEN.has(status);
   return html`
     <tr data-job=${id} data-status=${status}>
-      <td>${kind === "document" ? document : KINDS[kind]} ${collection && html`<a class="hint" href=${addressOf("documents", collection)}>${collection}</a>`}
+      <td>${kind === "document" ? html`<span title=${document}>${shortened(document)}</span>` : KINDS[kind]} ${collection && html`<a class="hint" href=${addressOf("documents", collection)}>${collection}</a>`}
         ${error && html`<p class="problem">${error.message}</p>`}</td>
       <td><span class=${`status ${status === "running" ? "processing" : status}`}>${status}</span></td>
       <td>${isOpen ? progressOf(job) : attempts > 1 ? `${attempts} attempts` : ""}
-        ${status === "running" && html`<progress max="1" value=${job.progress} aria-label=${`Progress of ${document || KINDS[kind]}`}></progress>`}</td>
+        ${status === "running" && html`<progress max="1" value=${job.progress} aria-label=${`Progress of ${shortened(document) || KINDS[kind]}`}></progress>`}</td>
       <td data-label="Since"><time datetime=${job.created_at}>${when(job.finished_at ?? job.started_at ?? job.created_at)}</time></td>
       <td class="actions">
-        ${isOpen && kind !== "tenant_deletion" && html`<button class="quiet" aria-label=${`Cancel the job of ${document || KINDS[kind]}`} onClick=${() => act(id, "cancel")}>Cancel</button>`}
-        ${status === "failed" && html`<button class="quiet" aria-label=${`Retry the job of ${document || KINDS[kind]}`} onClick=${() => act(id, "retry")}>Retry</button>`}
+        ${isOpen && kind !== "tenant_deletion" && html`<button class="quiet" aria-label=${`Cancel the job of ${shortened(document) || KINDS[kind]}`} onClick=${() => act(id, "cancel")}>Cancel</button>`}
+        ${status === "failed" && html`<button class="quiet" aria-label=${`Retry the job of ${shortened(document) || KINDS[kind]}`} onClick=${() => act(id, "retry")}>Retry</button>`}
       </td>
     </tr>`;
+}
+
+/** A document's id; where nobody gave it one it is a digest, of which the beginning tells it from others. @param {string} id */
+function shortened(id) {
+  return DIGEST.test(id) ? `${id.slice(0, ENOUGH)}…` : id;
 }
 
 /** @param {Api.Job} job */
