@@ -82,6 +82,7 @@ declare namespace Api {
   };
   type AnswerOptions = {
     filter?: Filter | null;
+    generation?: number | null;
     grounding?: "strict" | "annotate" | "off" | null;
     include?: ("sources" | "receipt")[];
     mode?: "hybrid" | "dense" | "sparse" | null;
@@ -147,6 +148,7 @@ declare namespace Api {
   type AppliedTrial = {
     applied_at: string;
     before: Combination;
+    job: string | null;
     reverted_at: string | null;
     settings: Combination;
   };
@@ -346,6 +348,8 @@ declare namespace Api {
     vectors?: Partial<VectorOptions>;
   };
   type Combination = {
+    chunk_size: number | null;
+    embedding_model: string | null;
     mode: "hybrid" | "dense" | "sparse";
     rerank: boolean;
   };
@@ -937,7 +941,7 @@ declare namespace Api {
     pages_total: number | null;
     progress: number;
     queue_position: number | null;
-    stage: "queued" | "parsing" | "chunking" | "indexing" | "committing" | "copying" | "flipping" | "deleting" | "done";
+    stage: "queued" | "parsing" | "chunking" | "indexing" | "committing" | "copying" | "built" | "flipping" | "deleting" | "done";
     started_at: string | null;
     status: "queued" | "running" | "ready" | "failed" | "cancelled";
     timings: Record<string, number>;
@@ -1577,6 +1581,7 @@ declare namespace Api {
     chunking?: ChunkingInput | null;
     embedding_model?: string | null;
     language?: string | null;
+    switch?: boolean | null;
     vectors?: Partial<VectorOptions> | null;
   };
   type RenderedPrompt = {
@@ -1843,6 +1848,7 @@ declare namespace Api {
   };
   type SearchOptions = {
     filter?: Filter | null;
+    generation?: number | null;
     group_by?: "document" | null;
     limit?: number;
     min_score?: number | null;
@@ -2036,6 +2042,7 @@ declare namespace Api {
     error: Failure | null;
     finished_at: string | null;
     id: string;
+    index_job: string | null;
     key_id: string;
     may_apply: boolean;
     measure: string;
@@ -2077,6 +2084,8 @@ declare namespace Api {
     version?: number | null;
   };
   type TrialSettings = {
+    chunk_size?: number[] | null;
+    embedding_model?: string[] | null;
     mode?: ("hybrid" | "dense" | "sparse")[] | null;
     rerank?: boolean[] | null;
   };
@@ -2177,6 +2186,7 @@ declare namespace Api {
   };
   type VariantSettings = {
     filter: null;
+    generation: number | null;
     grounding: "strict" | "annotate" | "off" | null;
     include: null;
     mode: "hybrid" | "dense" | "sparse" | null;

@@ -9,7 +9,7 @@ import pytest
 from pytest_socket import disable_socket
 from services.lab.tests.evaluations.asking import ScriptedGrants, ScriptedTarget
 from services.lab.tests.generation.asking import Library, Meter
-from services.lab.tests.sweeps.sweeping import ScriptedCollections
+from services.lab.tests.sweeps.sweeping import IndexGrants, ScriptedCollections
 from services.lab.tests.tuning.learning import Ledger, ScriptedMethod, ScriptedPublisher
 
 from lab.bootstrap import MIGRATIONS, open_sets
@@ -19,6 +19,7 @@ from lab.evaluations.service import Evaluations
 from lab.generation.publication import Publication
 from lab.generation.service import Generations
 from lab.settings import LabSettings
+from lab.sweeps.indexes import Indexes
 from lab.sweeps.service import Sweeps
 from lab.tables import EVALUATION_JOBS, GENERATION_JOBS, TRIAL_JOBS, TUNING_JOBS
 from lab.tuning.charges import Charges
@@ -69,7 +70,10 @@ async def opened(
     asked, swept, made, tuned = (JobStore(database, jobs, clock, 15.0, LocalNotifier()) for jobs in tables)
     sets = open_sets(settings, database, clock)
     evaluations = Evaluations(asked, settings.evaluations_per_tenant)
-    sweeps = Sweeps(swept, ScriptedCollections(), Meter(), settings.sweeps_per_tenant)
+    collections = ScriptedCollections()
+    sweeps = Sweeps(
+        swept, Indexes(collections, IndexGrants(collections)), settings.sweeps_per_tenant, settings.sweeps_chunks
+    )
     generations = Generations(made, Publication(sets, Library()), Meter(), settings.generations_per_tenant)
     folders = JobFolders(settings.data_dir / "tuning")
     charges = Charges(database, Ledger(), clock)

@@ -18,6 +18,8 @@ from servicekit.core.errors import Internal, ServiceError
         (errors.LayoutGone(1, 2), 409, "layout_gone", "layout", "cut for layout 1, but the collection"),
         (errors.NothingToChange("c"), 400, "nothing_to_change", None, "embedding_model, chunking, language or vectors"),
         (errors.ShadowGone(3), 409, "shadow_gone", None, "Generation 3"),
+        (errors.GenerationNotFound("c", 3), 404, "generation_not_found", "generation", "Leave `generation` out"),
+        (errors.GenerationOfSeveral(), 400, "generation_of_several", "generation", "that collection alone"),
         (errors.DocumentNotFound("d"), 404, "document_not_found", "document_id", "'d'"),
         (errors.StaleRevision("d", 2, 5), 409, "stale_revision", "revision", "up to 5 are committed"),
         (errors.ChunksMissing("d", 2, 9, 7), 409, "chunks_missing", "chunks", "should have 9 chunks"),

@@ -78,3 +78,38 @@ async def test_a_key_that_may_not_search_starts_none(gateway: RunningGateway) ->
     await _saved(gateway, key)
     refused = await gateway.call("POST", "/v1/sweeps", key, json=BODY)
     assert (refused.status, (await refused.json())["error"]["code"]) == (403, "missing_scope")
+
+
+async def test_chunks_of_another_size_are_tried_in_an_index_of_their_own_and_applied_by_a_reindex(
+    gateway: RunningGateway,
+) -> None:
+    key = await _key(gateway, *SCOPES)
+    await _saved(gateway, key)
+    gateway.seen.hits = [WRONG, RIGHT]
+    gateway.seen.hits_by_generation = {2: [RIGHT, WRONG], 4: [RIGHT, WRONG]}
+    refused = await gateway.call(
+        "POST",
+        "/v1/sweeps",
+        await _key(gateway, "evaluations:write", "search"),
+        json={**BODY, "settings": {"chunk_size": [100]}},
+    )
+    assert (refused.status, (await refused.json())["error"]["code"]) == (403, "missing_scope")
+    found = await _ended(gateway, key, settings={"chunk_size": [100, 200]})
+    assert found["status"] == "completed", found["error"]
+    assert (found["confirmation"]["number"], found["may_apply"]) == (1, True)
+    seen = gateway.seen
+    assert list(seen.reindexes) == [f"{found['id']}.{n}" for n in (1, 2, 3)]
+    assert {one["status"] for one in seen.reindexes.values()} == {"cancelled"}
+    begun = [call for call in seen.calls if call["path"].endswith("/reindex")]
+    assert [call["body"]["chunking"]["max_tokens"] for call in begun] == [100, 200, 100]
+    assert all(call["body"]["switch"] is False for call in begun)
+    assert all(call["headers"]["x-request-id"].startswith(f"{found['id']}.") for call in begun), "what it costs is its"
+    searched = [call["body"].get("generation") for call in seen.calls if call["path"] == "/retriever/v1/search"]
+    assert list(dict.fromkeys(searched)) == [None, 2, 3, 4]
+    applied = await gateway.call("POST", f"/v1/sweeps/{found['id']}/apply", key)
+    assert applied.status == 200, await applied.text()
+    assert (await applied.json())["applied"]["job"] == "job_4"
+    assert seen.changes["handbook"] == {"chunking": {"strategy": "auto", "max_tokens": 100, "overlap": 0}}
+    reverted = await gateway.call("POST", f"/v1/sweeps/{found['id']}/revert", key)
+    assert reverted.status == 200, await reverted.text()
+    assert seen.changes["handbook"]["chunking"] == {"strategy": "auto", "overlap": 0}

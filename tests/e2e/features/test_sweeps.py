@@ -66,3 +66,32 @@ def test_settings_are_tried_while_the_lab_is_killed_and_the_winner_is_applied_an
     assert client.collections.get("parts").mode == "dense"
     client.sweeps.delete(sweep)
     empty_parts(client)
+
+
+def test_sizes_of_chunks_are_tried_while_the_lab_is_killed_and_only_the_ledger_shows_it(home: RunningHome) -> None:
+    client = home.client
+    fill_parts(client)
+    client.collections.change("parts", mode="sparse")
+    before, embedded = client.collections.get("parts"), _embedded(home)
+    sweep = client.sweeps.start(
+        "parts", "places", {"chunk_size": [16, 64]}, choose_split="train", confirm_split="test"
+    ).id
+    until(lambda: client.sweeps.get(sweep).index_job is not None, "an index is built", SECONDS)
+    assert [one.name for one in client.collections.list()].count("parts") == 1
+    os.kill(home.supervisor.processes()["lab"].pid, signal.SIGKILL)
+    until(lambda: _has_ended(home, sweep), "the sweep has ended", SECONDS)
+    found = client.sweeps.get(sweep)
+    assert found.status == "completed", found.error
+    assert [one.words for one in found.candidates] == ["sparse", "sparse, chunks of 16", "sparse, chunks of 64"]
+    assert all(one.figures["retrieval_ndcg_10"].mean == 1 for one in found.candidates)
+    assert found.verdict.startswith("Keep sparse")
+    assert found.index_job is None
+    after = client.collections.get("parts")
+    assert (after.index.shadow, after.chunking, after.index.generation) == (None, before.chunking, 1)
+    assert _embedded(home) - embedded > 0, "what the indexes embed is charged"
+    client.sweeps.delete(sweep)
+    empty_parts(client)
+
+
+def _embedded(home: RunningHome) -> int:
+    return sum(row.embedding_tokens for row in home.client.usage())

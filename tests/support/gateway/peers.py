@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import aiohttp
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
+from tests.support.gateway.indexes import indexes
 from tests.support.gateway.seen import Seen
 from tests.support.gateway.shelves import shelves
 from tests.support.gateway.texts import answer_texts
@@ -203,11 +204,7 @@ def retriever(public_key: Path, seen: Seen) -> FastAPI:
                 await asyncio.sleep(0.01)
         usage = {"embedding_tokens": 3, "embedding_model": "mini", "rerank_tokens": 0}
         metadata = {"usage": {"embedding_tokens": 0}}
-        hits = (
-            [{"metadata": metadata, "text": "x"}]
-            if body["query"] == "tricky"
-            else list(seen.hits_by_mode.get(body.get("mode"), seen.hits))
-        )
+        hits = [{"metadata": metadata, "text": "x"}] if body["query"] == "tricky" else seen.found_by(body)
         return {"hits": hits, "degraded": [], "timings": {}, "usage": usage, "collection_revision": 4}
 
     return app
@@ -249,6 +246,7 @@ def ingest(public_key: Path, seen: Seen) -> FastAPI:
     app = _app(public_key, "ingest")
     _tenants(app, seen)
     shelves(app, seen)
+    indexes(app, seen)
     _pictures(app, seen)
 
     @app.post("/v1/collections/{name}/documents", status_code=202)

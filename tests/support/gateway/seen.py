@@ -29,6 +29,10 @@ class Seen:
     """What a search finds."""
     hits_by_mode: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """What a search in this mode finds instead."""
+    hits_by_generation: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    """What a search that names this generation finds instead."""
+    reindexes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Jobs, by the `Idempotency-Key` that each was begun with."""
     changes: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What was changed of each collection."""
     citation: dict[str, Any] = field(default_factory=dict)
@@ -52,6 +56,11 @@ class Seen:
                 "body": body,
             }
         )
+
+    def found_by(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+        """What this search finds."""
+        found = self.hits_by_mode.get(body.get("mode", ""), self.hits)
+        return list(self.hits_by_generation.get(body.get("generation", 0), found))
 
     def last(self, peer: str) -> dict[str, Any]:
         return next(call for call in reversed(self.calls) if call["peer"] == peer)

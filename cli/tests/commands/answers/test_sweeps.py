@@ -32,6 +32,7 @@ class Server:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, Any]] = []
         self.may_apply = True
+        self.applied: dict[str, Any] | None = None
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         self.asked.append((request.method, request.url.path, json.loads(request.read() or b"null")))
@@ -42,6 +43,7 @@ class Server:
         confirmation = {"number": 1, "evaluation": "eval_3", "served_evaluation": "eval_2", "measures": [NDCG]}
         shown = {**DONE, "candidates": candidates, "confirmation": confirmation, "cost_usd": "0.03"}
         shown |= {"verdict": "sparse instead of hybrid is better: …", "may_apply": self.may_apply}
+        shown |= {"applied": self.applied}
         if request.url.path == "/v1/sweeps" and request.method == "GET":
             return httpx2.Response(200, json={"data": [shown], "next_cursor": None})
         return httpx2.Response(200, json=shown)
@@ -110,3 +112,15 @@ def test_sweeps_are_listed_shown_applied_undone_cancelled_and_deleted(server: Se
     assert "is searched as before: hybrid" in _output("evaluation", "sweep", "revert", "sweep_1")
     assert "sweep_1 is completed" in _output("evaluation", "sweep", "cancel", "sweep_1")
     assert "sweep_1 is gone" in _output("evaluation", "sweep", "delete", "sweep_1")
+
+
+def test_sizes_of_chunks_are_numbers_and_the_reindex_that_brings_one_in_is_named(server: Server) -> None:
+    settings = {"mode": "sparse", "rerank": False, "chunk_size": 200}
+    before = {"mode": "hybrid", "rerank": False}
+    server.applied = {"settings": settings, "before": before, "job": "job_7", "applied_at": "2026-01-01T00:00:00Z"}
+    given = ("--set", "chunk_size=200,400", "--set", "embedding_model=e5-small", "--wait", "60", "--apply")
+    shown = _output("eval", "sweep", "handbook", "policies", *given)
+    assert server.asked[0][2]["settings"] == {"chunk_size": [200, 400], "embedding_model": ["e5-small"]}
+    assert "'handbook' is searched by sparse once its reindex job_7 is done (GET /v1/jobs/job_7). Back:" in shown
+    shown = _output("evaluation", "sweep", "revert", "sweep_1")
+    assert "as before once its reindex job_7 is done (GET /v1/jobs/job_7): hybrid" in shown

@@ -158,6 +158,18 @@ class ReindexOvertaken(Conflict):
         super().__init__("Another reindex of this collection took the place of this one.")
 
 
+class IndexKeptTooLong(Conflict):
+    """An index that was built without switching to it was not cancelled in time."""
+
+    code = "index_kept_too_long"
+
+    def __init__(self, hours: float) -> None:
+        super().__init__(
+            f"The index was built to be tried, and nobody cancelled this job within {hours:.0f} hours, so that it was "
+            "removed. Reindex the collection once more, or with `switch` to have the index serve."
+        )
+
+
 class JobNotFailed(Conflict):
     """Only a failed job can be retried."""
 

@@ -10,7 +10,7 @@ from contracts.core.errors import ErrorBody
 from contracts.documents.jobs import Job
 from contracts.retrieval.collections import Chunking
 from contracts.retrieval.reindex import ReindexRequest, Shadow
-from ingest.errors import JobCommitting
+from ingest.errors import JobCommitting, ReindexRunning
 from ingest.jobs import reindexes
 from ingest.jobs import service as jobs
 from ingest.steps import reindex as reindexing
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 TEXT = "\n\n".join(f"Paragraph {number}. " + "the word and the price " * 30 for number in range(6))
 TO_OTHER = ReindexRequest(embedding_model="other")
 TO_RECUT = ReindexRequest(chunking=Chunking(strategy="fixed", max_tokens=32))
+TO_TRY = TO_RECUT.model_copy(update={"switch": False})
 
 
 async def start(service: Service, wanted: ReindexRequest = TO_OTHER) -> str:
@@ -278,3 +279,75 @@ async def test_deleting_the_collection_ends_its_reindex(service: Service) -> Non
     job = await service.job(job_id)
     assert (job.status, job.error and job.error.code) == ("cancelled", "deleted")
     await service.work_all()
+
+
+async def test_an_index_that_is_not_to_serve_is_built_and_stays_until_its_job_is_cancelled(service: Service) -> None:
+    await service.upload(TEXT, document_id="a")
+    await service.work_all()
+    before, job_id = spans(service, "a"), await start(service, TO_TRY)
+    await service.work_all()
+    job = await service.job(job_id)
+    assert (job.status, job.stage, job.progress, job.waiting_on) == ("queued", "built", 1.0, "cancellation")
+    assert spans(service, "a") == before
+    assert (await service.index.get_collection("", "handbook")).index.state == "building"
+    with pytest.raises(ReindexRunning):
+        await start(service)
+    await service.upload(TEXT + "b", document_id="b")
+    await service.work_all()
+    (shadow,) = service.index.shadows["handbook"]
+    assert shadow.whole == {"a": 1, "b": 1}, "what comes meanwhile is in both"
+    for _ in range(10):
+        service.clock.advance(3600)
+        await service.work_all()
+    job = await service.job(job_id)
+    assert (job.stage, job.attempts) == ("built", 0)
+    await cancel(service, job_id)
+    collection = await service.index.get_collection("", "handbook")
+    assert (collection.index.state, collection.chunking.strategy) == ("green", "auto")
+    assert await start(service)
+
+
+async def test_an_index_that_nobody_cancels_is_removed_after_a_day(service: Service) -> None:
+    await service.upload(TEXT, document_id="a")
+    await service.work_all()
+    job_id = await start(service, TO_TRY)
+    await service.work_all()
+    service.clock.advance(reindexing.KEPT_SECONDS + 1)
+    await service.work_all()
+    job = await service.job(job_id)
+    assert (job.status, job.error and job.error.code) == ("failed", "index_kept_too_long")
+    assert (await service.index.get_collection("", "handbook")).index.state == "green"
+
+
+async def test_an_index_that_is_built_outlasts_an_absence_of_what_it_is_in(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.upload(TEXT, document_id="a")
+    await service.work_all()
+    job_id = await start(service, TO_TRY)
+    await service.work_all()
+
+    async def away(*_: Any) -> Shadow:
+        raise PeerUnreachable("retriever")
+
+    service.clock.advance(7200)
+    await service.work_all()
+    with monkeypatch.context() as patch:
+        patch.setattr(service.index, "begin_shadow", away)
+        service.clock.advance(7200)
+        await service.work()
+    assert (await service.job(job_id)).waiting_on == "retriever"
+    service.clock.advance(60)
+    await service.work_all()
+    assert (await service.job(job_id)).waiting_on == "cancellation"
+
+
+async def test_a_spent_budget_leaves_an_index_that_is_built(service: Service) -> None:
+    await service.upload(TEXT, document_id="a")
+    await service.work_all()
+    job_id = await start(service, TO_TRY)
+    await service.work_all()
+    service.token_source.spent = True
+    service.clock.advance(60)
+    await service.work_all()
+    assert (await service.job(job_id)).waiting_on == "cancellation"

@@ -61,10 +61,10 @@ async def _open(
     tunings, tuning_jobs, chores = tuning_parts(settings, tuned, gateway, inference)
     evaluation = evaluation_jobs(settings, gateway)
     evaluations = Evaluations(asked, settings.evaluations_per_tenant)
-    trials, trial_jobs = trial_parts(settings, swept, evaluations, gateway)
+    trials, trial_jobs, releasing = trial_parts(settings, swept, evaluations, gateway)
     opened = {
         "evaluations": open_worker(settings, "evaluations", asked, evaluation, settings.evaluation_slots),
-        "sweeps": open_worker(settings, "sweeps", swept, trial_jobs, settings.sweeps_slots),
+        "sweeps": open_worker(settings, "sweeps", swept, trial_jobs, settings.sweeps_slots, [releasing]),
         "question_generation": open_worker(
             settings, "question_generation", made, generation_jobs, settings.generation_slots
         ),

@@ -30,6 +30,8 @@ class LabSettings(ServiceSettings, SqlSettings):
     other replicas."""
     sweeps_per_tenant: Annotated[int, Field(ge=1)] = 5
     """Most sweeps of one tenant that are queued or at work."""
+    sweeps_chunks: Annotated[int, Field(ge=1)] = 50_000
+    """Most chunks of a collection for which a sweep builds indexes, to try chunk sizes or embedding models."""
     generation_slots: Annotated[int, Field(ge=0, le=32)] = 1
     """Runs that make questions which this process works on at once; 0 leaves them to other replicas."""
     generation_calls: Annotated[int, Field(ge=1, le=64)] = 2

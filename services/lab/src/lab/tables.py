@@ -114,10 +114,12 @@ SWEEPS = Table(
     Column("budget_nano_usd", BigInteger),
     Column("result", JSON, nullable=False),
     Column("applied", JSON(none_as_null=True)),
+    Column("indexes", JSON(none_as_null=True)),
     *job_indexes("sweeps"),
     Index("sweeps_of_a_tenant", "tenant", "id"),
 )
-"""`combinations`: the first is what served when it was started. `result` is empty until it has ended."""
+"""`combinations`: the first is what served when it was started. `result` is empty until it has ended. `indexes`
+(`lab.sweeps.indexes.Indexes`) is null where only searches are tried."""
 TRIAL_JOBS = JobTable(SWEEPS)
 
 ANSWERS = Table(

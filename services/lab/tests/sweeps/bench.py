@@ -91,7 +91,7 @@ class TrialBench:
     async def work(self) -> bool:
         """Work on a sweep until it is over or requeued, with a worker beside it for evaluations; whether there was
         one."""
-        queue = Queue(self.opened.sweeps.store, TrialJobs(self.opened.evaluations))
+        queue = Queue(self.opened.sweeps.store, TrialJobs(self.opened.evaluations, self.opened.sweeps.indexes))
         job = await queue.claim("worker")
         if job is None:
             return False

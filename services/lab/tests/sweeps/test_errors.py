@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 
+from contracts.documents.documents import Failure
 from lab.sweeps import errors
 from servicekit.core.errors import ServiceError
 
@@ -18,6 +19,9 @@ ALL: list[tuple[ServiceError, int, str]] = [
     (errors.TooFewQuestions("policies", 1, None, 3, "retrieval_ndcg_10"), 400, "too_few_questions"),
     (errors.TrialBroken("hybrid", {"message": LONG}), 400, "sweep_broken"),
     (errors.TrialWeakened("hybrid, reranked", "its reranker"), 400, "sweep_broken"),
+    (errors.CollectionTooLarge("handbook", 60_000, 50_000), 400, "collection_too_large"),
+    (errors.OverlapTooLarge("handbook", 100, 80), 400, "overlap_too_large"),
+    (errors.IndexNotBuilt("hybrid", Failure(code="c", message=LONG, retryable=False)), 400, "sweep_broken"),
     (errors.NothingToApply("sweep_1", LONG), 409, "nothing_to_apply"),
     (errors.NothingApplied("sweep_1"), 409, "nothing_applied"),
     (errors.CollectionChanged("handbook", "sparse", "hybrid"), 409, "collection_changed"),

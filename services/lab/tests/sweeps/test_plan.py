@@ -1,24 +1,26 @@
 from __future__ import annotations
 
 import pytest
+from services.lab.tests.sweeps.sweeping import ScriptedCollections
 
 from contracts.improvement.sweeps import Combination, TrialSettings
-from lab.sweeps.errors import NothingToTry
-from lab.sweeps.plan import combine, target_of, words_of
+from lab.sweeps.errors import NothingToTry, TooManyCombinations
+from lab.sweeps.plan import combine, in_order, target_of, words_of
 
 SERVED = Combination(mode="hybrid", rerank=False)
+HANDBOOK = ScriptedCollections().there
 
 
 def test_each_value_is_tried_with_each_and_what_serves_comes_first() -> None:
-    tried = combine(TrialSettings(mode=["sparse", "dense", "sparse"], rerank=[True]), SERVED)
+    tried = combine(TrialSettings(mode=["sparse", "dense", "sparse"], rerank=[True]), HANDBOOK)
     assert [words_of(one) for one in tried] == ["hybrid", "sparse, reranked", "dense, reranked"]
-    tried = combine(TrialSettings(rerank=[False, True]), SERVED)
+    tried = combine(TrialSettings(rerank=[False, True]), HANDBOOK)
     assert [words_of(one) for one in tried] == ["hybrid", "hybrid, reranked"]
 
 
 def test_settings_that_serve_already_are_nothing_to_try() -> None:
     with pytest.raises(NothingToTry, match="searched so already"):
-        combine(TrialSettings(mode=["hybrid"]), SERVED)
+        combine(TrialSettings(mode=["hybrid"]), HANDBOOK)
 
 
 def test_a_search_alone_or_an_answer_is_asked_with_both_settings() -> None:
@@ -28,3 +30,27 @@ def test_a_search_alone_or_an_answer_is_asked_with_both_settings() -> None:
         "groundwork": {"mode": "sparse", "rerank": True},
     }
     assert target_of(SERVED, "handbook", answers=True).model == "rag:handbook"
+
+
+def test_those_of_one_index_are_asked_together_and_what_serves_first() -> None:
+    tried = combine(TrialSettings(rerank=[True, False], chunk_size=[200, 100], embedding_model=["m", "e5"]), HANDBOOK)
+    assert [words_of(tried[number]) for number in in_order(tried)] == [
+        "hybrid",
+        "hybrid, reranked, chunks of 200",
+        "hybrid, chunks of 200",
+        "hybrid, reranked, chunks of 200, e5",
+        "hybrid, chunks of 200, e5",
+        "hybrid, reranked, chunks of 100",
+        "hybrid, chunks of 100",
+        "hybrid, reranked, chunks of 100, e5",
+        "hybrid, chunks of 100, e5",
+    ]
+    with pytest.raises(TooManyCombinations, match="25 combinations"):
+        combine(TrialSettings(chunk_size=list(range(100, 124))), HANDBOOK)
+
+
+def test_a_combination_is_asked_in_the_generation_that_has_its_index() -> None:
+    small = Combination(mode="hybrid", rerank=False, chunk_size=100)
+    target = target_of(small, "handbook", answers=True, generation=7)
+    assert target.groundwork is not None
+    assert target.groundwork.generation == 7

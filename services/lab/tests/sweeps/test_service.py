@@ -18,7 +18,7 @@ from servicekit.web.idempotency import CallKey
 
 
 def _collections(bench: TrialBench) -> ScriptedCollections:
-    found = bench.opened.sweeps.collections
+    found = bench.opened.sweeps.indexes.collections
     assert isinstance(found, ScriptedCollections)
     return found
 

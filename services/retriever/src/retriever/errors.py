@@ -81,6 +81,28 @@ class ShadowGone(Conflict):
         super().__init__(f"Generation {number} of this collection is not being built. Start another reindex.")
 
 
+class GenerationNotFound(NotFound):
+    """A search names an index that is neither the one that serves nor being built."""
+
+    code = "generation_not_found"
+
+    def __init__(self, name: str, number: int) -> None:
+        super().__init__(
+            f"The collection '{name}' has no generation {number} now: `index` of GET /v1/collections/{name} has its "
+            "numbers. Leave `generation` out to search the one that serves.",
+            param="generation",
+        )
+
+
+class GenerationOfSeveral(InvalidRequest):
+    """A search of several collections names a generation."""
+
+    code = "generation_of_several"
+
+    def __init__(self) -> None:
+        super().__init__("A generation is one collection's: name that collection alone.", param="generation")
+
+
 class DocumentNotFound(NotFound):
     """The collection has no such document with a committed revision."""
 

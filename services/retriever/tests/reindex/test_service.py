@@ -4,14 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 from services.retriever.tests.conftest import TENANT, TEXTS, Bench, chunk
-from services.retriever.tests.reindex.shadows import MODELS, TO_OTHER, TO_RECUT, begin, copy_all, reindex, shown
+from services.retriever.tests.reindex.shadows import MODELS, TO_OTHER, TO_RECUT, begin, copy_all, reindex, shown, stage
 
 from contracts.retrieval.collections import Chunking
 from contracts.retrieval.reindex import ReindexRequest, Shadow
-from retriever.errors import (
-    EmbeddingModelUnknown,
-    NothingToChange,
-)
+from retriever.errors import EmbeddingModelUnknown, GenerationNotFound, GenerationOfSeveral, NothingToChange
 from retriever.models.protocol import EmbeddingModel
 from retriever.stores import filters
 
@@ -189,3 +186,43 @@ async def test_deleting_a_collection_takes_its_shadow_along(bench: Bench) -> Non
     await begin(bench, record)
     await bench.parts.collections.delete_collection(TENANT, record.name)
     assert await bench.parts.store.list_generations() == []
+
+
+async def test_an_index_that_is_built_is_searched_by_those_that_name_it_until_it_is_gone(bench: Bench) -> None:
+    record = await bench.create()
+    await bench.index(record, "d", 1, TEXTS)
+    await bench.create("second")
+    shadow = await copy_all(bench, record, await begin(bench, record))
+    tried = await bench.search("lantern", mode="dense", generation=shadow.generation)
+    assert (tried.usage.embedding_model, len(tried.hits)) == ("other", len(TEXTS))
+    for served in (None, record.generation):
+        assert (await bench.search("lantern", mode="dense", generation=served)).usage.embedding_model == "hashed"
+    with pytest.raises(GenerationOfSeveral):
+        await bench.search("lantern", ("handbook", "second"), generation=shadow.generation)
+    with pytest.raises(GenerationNotFound, match="no generation 2"):
+        await bench.search("lantern", ("second",), generation=shadow.generation)
+    await bench.parts.reindex.delete_shadow(record, "k")
+    with pytest.raises(GenerationNotFound):
+        await bench.search("lantern", generation=shadow.generation)
+
+
+async def test_other_chunks_are_found_in_the_index_that_has_them_and_never_what_was_deleted(bench: Bench) -> None:
+    record = await bench.create()
+    await bench.index(record, "d", 1, TEXTS)
+    await bench.index(record, "e", 1, ["A lantern of another document."])
+    shadow = await begin(bench, record, TO_RECUT)
+    await stage(bench, record, shadow, 1, ["The lantern burns oil. The harbour freezes in winter.", TEXTS[2]])
+    hits = (await bench.search("lantern", generation=shadow.generation)).hits
+    assert {hit.text for hit in hits} == {"The lantern burns oil. The harbour freezes in winter.", TEXTS[2]}
+    assert {hit.text for hit in (await bench.search("lantern")).hits} == {*TEXTS, "A lantern of another document."}
+    await bench.delete(record, "d", 1)
+    assert not (await bench.search("lantern", generation=shadow.generation)).hits
+
+
+async def test_an_index_that_has_taken_the_others_place_is_still_found_by_its_number(bench: Bench) -> None:
+    record = await bench.create()
+    await bench.index(record, "d", 1, TEXTS)
+    after = await reindex(bench, record)
+    assert (await bench.search("lantern", mode="dense", generation=after.generation)).hits
+    with pytest.raises(GenerationNotFound):
+        await bench.search("lantern", generation=record.generation)

@@ -1,4 +1,5 @@
-"""Sweeps: `client.sweeps`. Scopes: `evaluations:write` and `search` to start one, `documents` to apply it, too."""
+"""Sweeps: `client.sweeps`. Scopes: `evaluations:write` and `search` to start one, `documents` to apply it or to try
+what needs an index of its own, too."""
 
 from __future__ import annotations
 
@@ -35,8 +36,9 @@ class Sweeps:
         answers: bool = False,
         budget_usd: str | None = None,
     ) -> Trial:
-        """Queue one: `{"mode": ["hybrid", "sparse"], "rerank": [False, True]}` tries each with each. The questions of
-        one split choose, those of another confirm; without both the set is halved."""
+        """Queue one: `{"mode": ["hybrid", "sparse"], "rerank": [False, True]}` tries each with each, `chunk_size` and
+        `embedding_model` each in an index of its own. The questions of one split choose, those of another confirm;
+        without both the set is halved."""
         body = {
             "collection": collection,
             "question_set": question_set,

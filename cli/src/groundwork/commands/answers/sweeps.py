@@ -18,6 +18,10 @@ from groundwork.errors import GroundworkError
 
 NAME = "sweep"
 SET = "--set"
+SETTINGS = (
+    "NAME=VALUE,VALUE… to try: mode=hybrid,dense,sparse, rerank=yes,no, chunk_size=200,400 in tokens, "
+    "embedding_model=…; again for more. An index is built for each chunk size and model."
+)
 LATENCY = "latency_ms"
 WORDS = {"yes": True, "no": False}
 commands = typer.Typer(name=NAME, no_args_is_help=True, help="Settings of a collection's search, tried on a set.")
@@ -38,10 +42,7 @@ def start(
     context: typer.Context,
     collection: Annotated[str, typer.Argument(help="The collection that is searched.")],
     questions: Annotated[str, typer.Argument(metavar="SET", help="NAME or NAME@N of a question set on the server.")],
-    setting: Annotated[
-        list[str],
-        typer.Option(SET, help="NAME=VALUE,VALUE… to try: mode=hybrid,dense,sparse, rerank=yes,no; again for more."),
-    ],
+    setting: Annotated[list[str], typer.Option(SET, help=SETTINGS)],
     choose: Annotated[str | None, typer.Option(metavar="SPLIT", help="Its questions choose a winner.")] = None,
     confirm: Annotated[
         str | None, typer.Option(metavar="SPLIT", help="Its questions confirm it; without both, halves of the set do.")
@@ -114,7 +115,8 @@ def revert(context: typer.Context, trial: IdArgument) -> None:
     session = session_of(context)
     with session.client() as client:
         found = client.sweeps.revert(trial)
-    session.out.print(f"'{found.collection}' is searched as before: {found.candidates[0].words}")
+    once = _once_reindexed(found)
+    session.out.print(f"'{found.collection}' is searched as before{once}: {found.candidates[0].words}")
 
 
 @commands.command()
@@ -158,10 +160,16 @@ def _settings(given: Sequence[str]) -> dict[str, list[Any]]:
 
 def _say_applied(session: Session, found: Trial) -> None:
     number = 0 if found.confirmation is None else found.confirmation.number
+    words = f"{found.candidates[number].words}{_once_reindexed(found) or ' now'}"
     session.out.print(
-        f"'{found.collection}' is searched by {found.candidates[number].words} now. Back: groundwork evaluation sweep "
-        f"revert {found.id}"
+        f"'{found.collection}' is searched by {words}. Back: groundwork evaluation sweep revert {found.id}"
     )
+
+
+def _once_reindexed(found: Trial) -> str:
+    """Of one whose index is on its way."""
+    job = None if found.applied is None else found.applied.job
+    return "" if job is None else f" once its reindex {job} is done (GET /v1/jobs/{job})"
 
 
 def _show(session: Session, found: Trial) -> None:

@@ -14,6 +14,7 @@ export const WAITS = /** @type {Record<string, string>} */ ({
   worker: "waits for a worker", slot: "all workers are busy", tenant_share: "others have their turn", retry: "tries again soon",
   earlier_jobs: "waits for an earlier change", disk: "waits: the disk is full", budget: "waits: the budget is used up",
   open_calls: "waits for calls that were under way", backup: "waits for a backup",
+  cancellation: "is tried until it is cancelled",
 });
 
 /** @param {{ collection: string }} props */

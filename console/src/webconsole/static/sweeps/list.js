@@ -52,5 +52,5 @@ export function TrialState({ sweep }) {
   return html`
     <span class=${`status ${MARKS[status] ?? status}`}>${WORDS[status] ?? status}</span>
     ${isLive(sweep) && html` <progress max=${questions} value=${done} aria-label="Progress of the sweep"></progress>
-      <span class="hint"> ${done.toLocaleString()} of at most ${questions.toLocaleString()} questions${waits && `, waits for ${waits}`}</span>`}`;
+      <span class="hint"> ${done.toLocaleString()} of at most ${questions.toLocaleString()} questions${waits && (waits === "index" ? ", builds the next index" : `, waits for ${waits}`)}</span>`}`;
 }

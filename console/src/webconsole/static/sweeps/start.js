@@ -14,10 +14,12 @@ const OF_ANSWERS = new Set(["answer_found", "answer_f1"]);
 /** @param {{ sets: Api.QuestionSet[] }} props */
 export function StartSweep({ sets }) {
   const collections = useSignal(/** @type {string[]} */ ([]));
+  const models = useSignal(/** @type {string[]} */ ([]));
   const set = useSignal(route.value.query.get("set") ?? sets[0]?.name ?? "");
   const problem = useSignal("");
   const busy = useSignal(false);
   useEffect(() => void call("GET", ["collections"], { query: { limit: 200 } }).then(({ data }) => void (collections.value = data.map(({ name }) => name)), say), []);
+  useEffect(() => void call("GET", ["models"]).then(({ data }) => void (models.value = data.filter(({ kind }) => kind === "embedding").map(({ id }) => id)), say), []);
   if (!may("evaluations:write")) return html`<p class="hint">This key may not start sweeps: that needs the scope “evaluations:write”.</p>`;
   if (!sets.length) return html`<p class="hint">Make a question set first: its questions say which settings are better.</p>`;
   const chosen = sets.find(({ name }) => name === set.value) ?? sets[0];
@@ -52,6 +54,9 @@ export function StartSweep({ sets }) {
         ${MODES.map(([mode, words]) => html`<label><input type="checkbox" name="mode" value=${mode} defaultChecked=${true} /> ${words}</label>`)}
         <label><input type="checkbox" name="rerank" value="no" defaultChecked=${true} /> not reranked</label>
         <label><input type="checkbox" name="rerank" value="yes" /> reranked</label>
+        <label>Chunk sizes in tokens <input name="chunk_size" pattern="[0-9]+( *, *[0-9]+)*" placeholder="as it is; or 200, 400" title="Numbers with commas between them, such as 200, 400" /></label>
+        ${models.value.length > 1 && models.value.map((one) => html`<label><input type="checkbox" name="embedding_model" value=${one} /> embedded by ${one}</label>`)}
+        <p class="hint">Each chunk size and model is tried in an index of its own, one after the other, which embeds all documents once more. The collection is searched as it is meanwhile.</p>
       </fieldset>
       <fieldset class="limits"><legend>What decides</legend>
         <label>Measure <select name="measure">${MEASURES.map((one) => html`<option value=${one}>${titleOf(one)}</option>`)}</select></label>
@@ -68,13 +73,18 @@ function bodyOf(form) {
   const text = (/** @type {string} */ name) => String(form.get(name) ?? "").trim();
   const modes = /** @type {("hybrid" | "dense" | "sparse")[]} */ (form.getAll("mode"));
   const reranks = form.getAll("rerank").map((one) => one === "yes");
+  const sizes = text("chunk_size").split(",").filter((one) => one.trim()).map(Number);
+  const models = form.getAll("embedding_model").map(String);
   const measure = /** @type {Api.TrialCreate["measure"]} */ (text("measure"));
   return {
     collection: text("collection"),
     question_set: text("question_set"),
     ...(text("choose_split") && { choose_split: text("choose_split") }),
     ...(text("confirm_split") && { confirm_split: text("confirm_split") }),
-    settings: { ...(modes.length && { mode: modes }), ...(reranks.length && { rerank: reranks }) },
+    settings: {
+      ...(modes.length && { mode: modes }), ...(reranks.length && { rerank: reranks }),
+      ...(sizes.length && { chunk_size: sizes }), ...(models.length && { embedding_model: models }),
+    },
     measure,
     answers: form.get("answers") === "on" || OF_ANSWERS.has(text("measure")),
     ...(text("budget") && { budget_usd: text("budget") }),

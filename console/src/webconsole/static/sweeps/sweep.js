@@ -67,15 +67,18 @@ function Head({ sweep, renew }) {
   };
   const best = confirmation && sweep.candidates[confirmation.number].words;
   const write = may("evaluations:write");
+  const chosen = confirmation && sweep.candidates[confirmation.number].settings;
+  const indexed = chosen && (chosen.chunk_size || chosen.embedding_model);
   return html`
     <header class="bar-of-choices"><h1>Search settings of ${collection}</h1>
       ${write && isLive(sweep) && html`<button onClick=${() => act(call("POST", ["sweeps", id, "cancel"]), "The sweep ends.")}>Cancel</button>`}
-      ${write && sweep.may_apply && html`<button class="primary" onClick=${() => act(call("POST", ["sweeps", id, "apply"]), `${collection} is searched by ${best} now.`)}>Search by ${best}</button>`}
+      ${write && sweep.may_apply && html`<button class="primary" onClick=${() => act(call("POST", ["sweeps", id, "apply"]), `${collection} is searched by ${best}${indexed ? " once its index is built" : " now"}.`)}>Search by ${best}</button>`}
       ${write && applied && !applied.reverted_at && html`<button onClick=${() => act(call("POST", ["sweeps", id, "revert"]), `${collection} is searched as before.`)}>Undo</button>`}
       ${write && !isLive(sweep) && html`<button class="quiet" onClick=${remove}>Delete</button>`}
     </header>
     <p data-state=${sweep.status}><${TrialState} sweep=${sweep} /></p>
     ${verdict && html`<p data-verdict="">${verdict}</p>`}
+    ${applied?.job && html`<p class="hint">It is so once <a href=${addressOf("operations")}>its reindex</a> ${applied.job} has ended.</p>`}
     ${applied && html`<p role="status">${applied.reverted_at ? `Applied ${when(applied.applied_at)}, undone ${when(applied.reverted_at)}.` : `Applied ${when(applied.applied_at)}.`}</p>`}
     ${error && html`<p class="problem">${error.message}</p>`}
     <p class="hint">${sweep.question_set}@${sweep.version}: ${counted(sweep.choose_questions, "question")}${sweep.choose_split ? ` of “${sweep.choose_split}”` : ""} to choose by,

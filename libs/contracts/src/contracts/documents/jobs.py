@@ -11,8 +11,11 @@ from contracts.documents.documents import Document, Failure
 
 JobStatus = Literal["queued", "running", "ready", "failed", "cancelled"]
 JobKind = Literal["document", "reindex", "tenant_deletion"]
-JobStage = Literal["queued", "parsing", "chunking", "indexing", "committing", "copying", "flipping", "deleting", "done"]
-"""A document's job is parsed, cut, indexed and committed; a reindex copies, then flips; a tenant's deletion deletes."""
+JobStage = Literal[
+    "queued", "parsing", "chunking", "indexing", "committing", "copying", "built", "flipping", "deleting", "done",
+]  # fmt: skip
+"""A document's job is parsed, cut, indexed and committed; a reindex copies, then flips, or stays `built` until it is
+cancelled where it is not to switch; a tenant's deletion deletes."""
 
 FINAL_JOB_STATUSES: frozenset[JobStatus] = frozenset(("ready", "failed", "cancelled"))
 
@@ -34,7 +37,8 @@ class Job(Reply):
     waiting_on: str | None = None
     """What a job that is not running waits for: `worker` (to take it), `slot` (all busy), `tenant_share` (all busy, and
     its tenant has its share), `earlier_jobs`, `retry`, `disk` (it is full), `budget` (its key's or tenant's has nothing
-    left: it goes on by itself once it has), or a service by name."""
+    left: it goes on by itself once it has), `cancellation` (of an index that was built without switching to it), or a
+    service by name."""
     attempts: Count = 0
     eta_seconds: float | None = None
     error: Failure | None = None

@@ -17,7 +17,7 @@ from contracts.models.chat import AnswerOptions
 MOST_PARAMETERS = 30
 SEARCH = "search:"
 """What a target begins with that is a collection's search alone."""
-SEARCH_OPTIONS = frozenset(("filter", "mode", "rerank"))
+SEARCH_OPTIONS = frozenset(("filter", "mode", "rerank", "generation"))
 """What can be set of it."""
 MEASURE_PATTERN = "^[a-z0-9_]+$"
 EvaluationStatus = Literal["queued", "running", "completed", "failed", "cancelled", "limit_reached"]
@@ -57,7 +57,9 @@ class EvaluationTarget(Request):
         if NAME.fullmatch(self.model.removeprefix(SEARCH)) is None:
             raise ValueError("'search:' is followed by the name of one collection")
         if self.parameters or given - SEARCH_OPTIONS:
-            raise ValueError("a search has no parameters, and of groundwork only filter, mode and rerank; ask rag:")
+            raise ValueError(
+                "a search has no parameters, and of groundwork only filter, mode, rerank and generation; ask rag:"
+            )
         return self
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from contracts.core.base import Count, Name, Reply, Request, Timestamp
+from contracts.core.base import Count, Line, Name, Reply, Request, Timestamp
 from contracts.documents.documents import Failure
 from contracts.improvement.evaluations import EvaluationFigure, EvaluationStatus, MeasureComparison
 from contracts.retrieval.search import SearchMode
@@ -23,11 +23,24 @@ TrialPart = Literal["choose", "confirm"]
 """Of the questions: those that choose a winner, and those that it is confirmed on."""
 
 
+ChunkSize = Annotated[int, Field(ge=16, le=8192)]
+ModelName = Annotated[Line, StringConstraints(min_length=1, max_length=1100)]
+
+
 class TrialSettings(Request):
     """The values to try, each with each; what is left out stays as it serves."""
 
     mode: Annotated[list[SearchMode], Field(min_length=1, max_length=3)] | None = None
     rerank: Annotated[list[bool], Field(min_length=1, max_length=2)] | None = None
+    chunk_size: Annotated[list[ChunkSize], Field(min_length=1, max_length=MOST_COMBINATIONS)] | None = None
+    """In tokens of the embedding model. Each needs an index of its own, which embeds all documents once more."""
+    embedding_model: Annotated[list[ModelName], Field(min_length=1, max_length=MOST_COMBINATIONS)] | None = None
+    """Each needs an index of its own, too."""
+
+    @property
+    def needs_index(self) -> bool:
+        """Whether something is tried that the index which serves can't answer."""
+        return self.chunk_size is not None or self.embedding_model is not None
 
     @model_validator(mode="after")
     def _tries_something(self) -> Self:
@@ -66,10 +79,14 @@ class TrialCreate(Request):
 
 
 class Combination(Reply):
-    """How a collection is searched."""
+    """How a collection is searched, and in which index."""
 
     mode: SearchMode
     rerank: bool
+    chunk_size: Count | None = None
+    """Tokens; null: as the index that served when the sweep was started was cut."""
+    embedding_model: str | None = None
+    """Null: the one of that index."""
 
 
 class TrialCandidate(Reply):
@@ -107,6 +124,8 @@ class AppliedTrial(Reply):
 
     settings: Combination
     before: Combination
+    job: str | None = None
+    """The reindex that brings the index in and switches to it once it is whole; null where only searches changed."""
     applied_at: Timestamp
     reverted_at: Timestamp | None = None
 
@@ -141,6 +160,9 @@ class Trial(Reply):
     """Null while a price is not known."""
     budget_usd: str | None = None
     waiting_on: str | None = None
+    """`index` while the one that is asked next is built, by `index_job`; or what else it waits for."""
+    index_job: str | None = None
+    """The reindex that has built, or builds, the index that is tried now; null where that is the one that serves."""
     error: Failure | None = None
     key_id: str
     created_at: Timestamp

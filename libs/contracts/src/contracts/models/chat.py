@@ -32,6 +32,8 @@ class AnswerOptions(Request):
     rerank_model: RerankModel | None = None
     """The rerank model that orders what was found, such as a tuned one; with it the hits are reranked unless `rerank`
     says otherwise."""
+    generation: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    """Of one collection, an index that a reindex with `switch: false` has built; null for the one that serves."""
     grounding: Grounding | None = None
     style: Style | None = None
     """How much a model says: one sentence, or all that the sources hold. Extractive answers and the packaged model's

@@ -18,6 +18,9 @@ class ReindexRequest(Request):
     chunking: Chunking | None = None
     language: Language | None = None
     vectors: VectorOptions | None = None
+    switch: bool | None = None
+    """False: it does not take the place of the one that serves once it is whole, but stays beside that, is searched by
+    those that name its `generation`, and goes when its job is cancelled, or after a day."""
 
 
 class ReindexAccepted(Reply):

@@ -110,6 +110,9 @@ class SearchOptions(Request):
     min_score: Annotated[float, Field(allow_inf_nan=False)] | None = None
     neighbours: Annotated[int, Field(ge=0, le=3)] = 0
     """How many chunks before and after each hit come with it."""
+    generation: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    """Of one collection, an index that a reindex with `switch: false` has built beside the one that serves; null for
+    that."""
 
 
 class SearchRequest(SearchOptions):

@@ -22,11 +22,14 @@ from contracts.core.base import Name
 from contracts.models.catalog import ModelList
 from contracts.models.chat import ChatRequest
 from contracts.operations.documents import (
+    CANCEL_JOB,
     GET_COLLECTION,
     GET_DOCUMENT,
+    GET_JOB,
     LIST_CHUNKS,
     LIST_DOCUMENTS,
     READERS,
+    REINDEX_COLLECTION,
     SEARCH_COLLECTION,
     UPDATE_COLLECTION,
 )
@@ -179,6 +182,24 @@ async def get_collection_as_public(deps: Deps, caller: ReadingCaller) -> Any:
 async def update_collection_as_public(deps: Deps, caller: ChangingCaller) -> Any:
     """Change how a collection is searched, as the key may."""
     return await _passed_on(deps, caller, UPDATE_COLLECTION)
+
+
+@router.post(REINDEX_COLLECTION.path, response_model=None)
+async def reindex_collection_as_public(deps: Deps, caller: ChangingCaller) -> Any:
+    """Build a collection's index anew, as the key may."""
+    return await _passed_on(deps, caller, REINDEX_COLLECTION)
+
+
+@router.get(GET_JOB.path, response_model=None)
+async def get_job_as_public(deps: Deps, caller: ChangingCaller) -> Any:
+    """How far such a job is, as the key sees it."""
+    return await _passed_on(deps, caller, GET_JOB)
+
+
+@router.post(CANCEL_JOB.path, response_model=None)
+async def cancel_job_as_public(deps: Deps, caller: ChangingCaller) -> Any:
+    """End it, as the key may."""
+    return await _passed_on(deps, caller, CANCEL_JOB)
 
 
 @router.get(GET_DOCUMENT.path, response_model=None)

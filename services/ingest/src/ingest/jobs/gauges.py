@@ -35,6 +35,7 @@ async def measure(connection: Transaction, clock: Clock) -> None:
     """Set the gauges of jobs and workers."""
     now = clock.now()
     live = select(JOBS.c.status, func.count(), func.min(JOBS.c.queued_at)).where(JOBS.c.status.in_(LIVE))
+    live = live.where(JOBS.c.stage != "built")  # it waits to be cancelled, and for no worker
     rows = {status: (count, oldest) for status, count, oldest in await connection.execute(live.group_by(JOBS.c.status))}
     alive = select(func.count()).where(WORKERS.c.seen_at > now - ALIVE)
     workers = (await connection.execute(alive)).scalar_one()

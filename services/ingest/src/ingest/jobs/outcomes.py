@@ -18,6 +18,10 @@ GRANT_EXPIRED = Failure(
 )
 DISK = "disk"
 """What a job waits for where there is no room."""
+CANCELLATION = "cancellation"
+"""What a job waits for whose index is built to be tried."""
+BUILT_LOOK_SECONDS = 15.0
+"""Between two looks whether such an index lacks a document that came meanwhile."""
 LONGEST_BUDGET_WAIT = 60.0
 """Between two looks whether a budget has anything left."""
 SUPERSEDED = Failure(
@@ -40,6 +44,10 @@ class BudgetSpent(Exception):
 
 class TokenRefused(Exception):
     """A service does not accept the token (any more)."""
+
+
+class Built(Exception):
+    """An index is whole that is not to serve: it stays until its job is cancelled."""
 
 
 class GrantRefused(Exception):
@@ -75,6 +83,8 @@ def calling(service: str) -> Iterator[None]:
 
 def decide(policy: RetryPolicy, error: Exception, *, waited: float, failed_attempts: int) -> Outcome:
     """What to do: `waited` is how long the job has waited for services, `failed_attempts` its claims in vain."""
+    if isinstance(error, Built):
+        return Wait(CANCELLATION, BUILT_LOOK_SECONDS)
     waits = _waits(policy, _trouble(error), waited)
     if waits is not None:
         return waits

@@ -15,9 +15,10 @@ from contracts.retrieval.collections import ShadowIndex
 from contracts.retrieval.reindex import DocumentRevision, ReindexRequest, Shadow, ShadowRequest
 from ingest import metrics
 from ingest.documents.repository import this_document
-from ingest.errors import BlobMissing, ReindexOvertaken
+from ingest.errors import BlobMissing, IndexKeptTooLong, ReindexOvertaken
 from ingest.jobs.authority import Authority
 from ingest.jobs.leased_job import IngestJob
+from ingest.jobs.outcomes import Built
 from ingest.jobs.reindexes import shadow_key
 from ingest.ports import Index
 from ingest.steps.rechunker import Rechunker
@@ -29,6 +30,9 @@ log = structlog.get_logger(__name__)
 SLICE_SECONDS = 10.0
 """After so long a reindex lets others go first."""
 IDLE_STEPS = 10
+KEPT_SECONDS = 24 * 3600.0
+"""How long after its begin an index is removed that was built without switching to it, and not cancelled."""
+BUILT = "built"
 COPIED = 0.95
 """Progress when all is copied."""
 OVERTAKEN = ("stale_revision", "chunks_missing", "shadow_gone")
@@ -50,10 +54,12 @@ class Reindexer:
     async def run(self, job: IngestJob) -> None:
         """Build the new generation and let it serve.
 
-        Raises what went wrong, `LeaseLost`, and between two steps `Stopping`, or `Yielding` when others wait.
+        Raises what went wrong, `LeaseLost`, `Built` where it is not to serve, and between two steps `Stopping`, or
+        `Yielding` when others wait.
         """
         name, key = job.row["collection"], shadow_key(job.row)
         request = ShadowRequest(key=key, wanted=ReindexRequest.model_validate(job.row["details"]))
+        await self._check_time(job, request.wanted)
         shadow = await self.authority.call(
             job, "retriever", lambda token: self.index.begin_shadow(token, name, request)
         )
@@ -72,8 +78,17 @@ class Reindexer:
         await job.end_reindexed()
         log.info("collection reindexed", collection=name, generation=shadow.generation, timings=job.timings)
 
+    async def _check_time(self, job: IngestJob, wanted: ReindexRequest) -> None:
+        """Raise `IndexKeptTooLong` for one that nobody cancelled; else the budget is asked, as by any job that has
+        waited, but for one that is built, which embeds nothing."""
+        began = job.row["started_at"]
+        if wanted.switch is False and (job.clock.now() - began).total_seconds() > KEPT_SECONDS:
+            raise IndexKeptTooLong(KEPT_SECONDS / 3600)
+        if job.row["stage"] != BUILT:
+            await self.authority.ask_budget(job)
+
     async def _step(self, job: IngestJob, shadow: Shadow) -> tuple[Shadow, bool]:
-        """Copy some, or flip when all is copied; whether anything was brought over."""
+        """Copy some, or flip when all is copied; whether anything was brought over. Raises `Built` in its place."""
         name, number = job.row["collection"], shadow.generation
         with job.timed("copying"), metrics.STAGE_SECONDS.labels("copying").time():
             shadow = await self.authority.call(
@@ -83,9 +98,13 @@ class Reindexer:
         if shadow.state != "building":
             return shadow, True
         moved = bool(shadow.copied or sent)
-        done = {"stage": "flipping" if shadow.left == 0 else "copying", "progress": round(COPIED * shadow.progress, 4)}
-        await job.write(values=done, progress=moved)
-        if shadow.left == 0:
+        whole, switches = shadow.left == 0, job.row["details"].get("switch", True)
+        stage = ("flipping" if switches else BUILT) if whole else "copying"
+        done = {"stage": stage, "progress": round((COPIED if switches else 1) * shadow.progress, 4)}
+        await job.write(values=done, progress=moved or stage == BUILT)
+        if stage == BUILT:
+            raise Built("the index is whole and stays until its job is cancelled")
+        if whole:
             with job.timed("flipping"), metrics.STAGE_SECONDS.labels("flipping").time():
                 shadow = await self.authority.call(
                     job, "retriever", lambda token: self.index.flip_shadow(token, name, number)

@@ -197,7 +197,7 @@ class MemoryIndex:
     async def plan_shadow(self, token: str, collection: str, wanted: ReindexRequest) -> ShadowPlan:
         """400 `nothing_to_change` when nothing is named."""
         now = await self.get_collection(token, collection)
-        if wanted == ReindexRequest():
+        if wanted.model_copy(update={"switch": None}) == ReindexRequest():
             raise _refused(400, "nothing_to_change")
         recut = wanted.chunking not in (None, now.chunking)
         return ShadowPlan(embedding_model=wanted.embedding_model or now.embedding_model, recut=recut)

@@ -68,7 +68,6 @@ class IngestJobs(JobKind[IngestJob]):
         """Carry it out."""
         kind, authority = job.row["kind"], self.pipeline.authority
         if kind == "reindex":
-            await authority.ask_budget(job)
             await self.reindexer.run(job)
         elif kind == "tenant_deletion":
             await authority.call(

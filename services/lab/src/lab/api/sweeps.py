@@ -8,6 +8,7 @@ from fastapi import Path, Query
 
 from contracts.core.pages import Page
 from contracts.improvement.sweeps import Trial, TrialCreate
+from contracts.operations.documents import REINDEX_COLLECTION
 from lab.api.access import (
     Cursor,
     EvaluationReader,
@@ -31,7 +32,9 @@ Name = Annotated[str | None, Query(max_length=200)]
 async def create_trial(
     body: TrialCreate, caller: EvaluationWriter, sweeps: Trials, grant: Grant = None, key: IdempotencyKey = None
 ) -> Trial:
-    """Queue one."""
+    """Queue one. Whoever has indexes built may reindex the collection."""
+    if body.settings.needs_index:
+        caller.require(*REINDEX_COLLECTION.scopes)
     return await sweeps.create(viewer(caller), owner(caller, grant), body, call_key(caller, "POST /v1/sweeps", key))
 
 

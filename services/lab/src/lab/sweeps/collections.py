@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote
 
+from contracts.documents.jobs import Job
 from contracts.retrieval.collections import Collection, CollectionChange
+from contracts.retrieval.reindex import ReindexAccepted, ReindexRequest
+from servicekit.core.identifiers import REQUEST_ID_HEADER
 from servicekit.peers.client import Peer
 
 
@@ -18,6 +21,15 @@ class Collections(Protocol):
 
     async def update(self, token: str, name: str, change: CollectionChange) -> Collection:
         """The same, changed."""
+
+    async def reindex(self, token: str, name: str, wanted: ReindexRequest, call: str) -> Job:
+        """Begin to build its index anew, once for each `call`, by which the ledger has what that costs."""
+
+    async def get_job(self, token: str, job_id: str) -> Job:
+        """How far that is."""
+
+    async def cancel_job(self, token: str, job_id: str) -> Job:
+        """End it; an index that does not serve goes with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +45,21 @@ class GatewayCollections:
     async def update(self, token: str, name: str, change: CollectionChange) -> Collection:
         """As `Collections` says."""
         return await self.gateway.call("PATCH", _path(name), Collection, token=token, body=change)
+
+    async def reindex(self, token: str, name: str, wanted: ReindexRequest, call: str) -> Job:
+        """As `Collections` says."""
+        headers = {REQUEST_ID_HEADER: call, "Idempotency-Key": call}
+        path = f"{_path(name)}/reindex"
+        made = await self.gateway.call("POST", path, ReindexAccepted, token=token, body=wanted, headers=headers)
+        return made.job
+
+    async def get_job(self, token: str, job_id: str) -> Job:
+        """As `Collections` says."""
+        return await self.gateway.call("GET", f"/v1/jobs/{job_id}", Job, token=token)
+
+    async def cancel_job(self, token: str, job_id: str) -> Job:
+        """As `Collections` says."""
+        return await self.gateway.call("POST", f"/v1/jobs/{job_id}/cancel", Job, token=token)
 
 
 def _path(name: str) -> str:

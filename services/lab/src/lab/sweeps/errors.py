@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from contracts.documents.documents import Failure
 from servicekit.core.errors import Conflict, InvalidRequest, NotFound, QueueFull
 
 
@@ -72,6 +73,33 @@ class NothingToTry(InvalidRequest):
         )
 
 
+class CollectionTooLarge(InvalidRequest):
+    """Indexes of so much are not built to be tried."""
+
+    code = "collection_too_large"
+
+    def __init__(self, name: str, chunks: int, most: int) -> None:
+        super().__init__(
+            f"The collection '{name}' has {chunks} chunks, and a sweep builds an index for each chunk size and "
+            f"embedding model of at most {most} (LAB_SWEEPS_CHUNKS). Try them on a collection with a part of the "
+            "documents, then reindex this one.",
+            param="settings",
+        )
+
+
+class OverlapTooLarge(InvalidRequest):
+    """Chunks can't be so short."""
+
+    code = "overlap_too_large"
+
+    def __init__(self, name: str, size: int, overlap: int) -> None:
+        super().__init__(
+            f"Chunks of the collection '{name}' overlap by {overlap} tokens, which is at most half of a chunk: "
+            f"{size} is too short for it. Try sizes from {2 * overlap} on, or reindex it with less overlap first.",
+            param="settings.chunk_size",
+        )
+
+
 class TooFewQuestions(InvalidRequest):
     """A part of the questions could not decide anything."""
 
@@ -107,6 +135,16 @@ class TrialWeakened(TrialBroken):
             self,
             f"'{combination}' was searched without {without}, so that what was measured is another setting's. See "
             "that the service behind it runs and has time enough, and start this sweep again.",
+        )
+
+
+class IndexNotBuilt(TrialBroken):
+    """An index that was to be tried is not there."""
+
+    def __init__(self, combination: str, failure: Failure | None) -> None:
+        why = "its reindex was cancelled." if failure is None else failure.message[:500]
+        InvalidRequest.__init__(
+            self, f"The index of '{combination}' was not built: {why} Mend that, and start another sweep."
         )
 
 

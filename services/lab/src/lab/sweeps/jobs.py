@@ -25,17 +25,20 @@ from lab.questions.repository import Viewer
 from lab.safety import suites
 from lab.sweeps import repository, verdict
 from lab.sweeps.errors import TrialBroken, TrialWeakened
-from lab.sweeps.plan import target_of, words_of, words_without
+from lab.sweeps.indexes import Indexes
+from lab.sweeps.plan import in_order, target_of, words_of, words_without
+from servicekit.core.errors import ServiceError
 from servicekit.jobs.kind import JobKind
 from servicekit.jobs.leased_job import JobStore, LeasedJob
 from servicekit.jobs.leases import Lease
-from servicekit.jobs.outcomes import Ending, Fail, RetryPolicy
+from servicekit.jobs.outcomes import Ending, Fail, Outcome, RetryPolicy, failure_of
 from servicekit.jobs.tables import JobOwner
 from servicekit.sql.transaction import Transaction
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 1.0
 """Between two looks at an evaluation, where nothing wakes this."""
+REINDEX_RUNNING = "reindex_running"
 Comparison = dict[str, Any]
 
 
@@ -44,6 +47,7 @@ class TrialJobs(JobKind[LeasedJob]):
     """Has each combination evaluated, chooses, confirms."""
 
     evaluations: Evaluations
+    indexes: Indexes
     retry = RetryPolicy(max_attempts=5, max_wait=3600)
     name = "sweep"
 
@@ -54,7 +58,7 @@ class TrialJobs(JobKind[LeasedJob]):
     async def run(self, job: LeasedJob) -> None:
         """From the first combination that has no figures."""
         limited = False
-        for number in range(len(job.row["combinations"])):
+        for number in in_order([Combination.model_validate(one) for one in job.row["combinations"]]):
             limited = limited or not await self._evaluate(job, number, "choose")
         chosen = None if limited else (await self._compared(job))[1]
         if chosen is not None:
@@ -71,20 +75,35 @@ class TrialJobs(JobKind[LeasedJob]):
                     await self.evaluations.cancel(viewer, one["id"])
         await self._finish(job, "failed" if isinstance(ending, Fail) else "cancelled", ending.failure)
 
+    def decide(self, job: LeasedJob, error: Exception) -> Outcome:
+        """Somebody else's reindex of the collection is waited for."""
+        if isinstance(error, ServiceError) and error.code == REINDEX_RUNNING:
+            return self.retry.wait("reindex", job.waited) or Fail(failure_of(error, retryable=True))
+        return super().decide(job, error)
+
     async def _evaluate(self, job: LeasedJob, number: int, part: TrialPart) -> bool:
         """Have one combination asked a part of the questions, and wait; whether the budget allowed it all. Raises
         `TrialBroken` where there is nothing to compare with, or not what it is called."""
         found = await self._find(job, number, part)
-        if found is None:
-            spent = repository.known_cost_of(await self._asked(job))
-            budget = job.row["budget_nano_usd"]
-            if budget is not None and spent >= budget:
+        if found is None or found["status"] not in FINAL_EVALUATION_STATUSES:
+            if found is None and await self._left(job) == 0:
                 return False
-            found = await self._begin(job, number, part, None if budget is None else budget - spent)
+            combination = Combination.model_validate(job.row["combinations"][number])
+            generation = await self.indexes.use(job, combination)
+            if found is None:
+                left = await self._left(job)
+                if left == 0:
+                    return False
+                found = await self._begin(job, number, part, left, generation)
         ended = await self._wait(job, found["id"], number, part)
         if number == 0 or part == "confirm":
             await self._check(job, ended)
         return bool(ended["status"] != "limit_reached")
+
+    async def _left(self, job: LeasedJob) -> int | None:
+        """Of its budget, in billionths of a dollar; none where it has none."""
+        budget: int | None = job.row["budget_nano_usd"]
+        return None if budget is None else max(0, budget - repository.known_cost_of(job.row, await self._asked(job)))
 
     async def _check(self, job: LeasedJob, ended: RowMapping) -> None:
         """Raise `TrialBroken` or `TrialWeakened` where this is no measure of its combination."""
@@ -95,14 +114,16 @@ class TrialJobs(JobKind[LeasedJob]):
         if degraded:
             raise TrialWeakened(name, words_without(degraded))
 
-    async def _begin(self, job: LeasedJob, number: int, part: TrialPart, left: int | None) -> RowMapping:
+    async def _begin(
+        self, job: LeasedJob, number: int, part: TrialPart, left: int | None, generation: int | None
+    ) -> RowMapping:
         row = job.row
         combination = Combination.model_validate(row["combinations"][number])
         wanted = EvaluationCreate(
             question_set=row["question_set"],
             version=row["version"],
             split=row[f"{part}_split"],
-            target=target_of(combination, row["collection"], answers=row["answers"]),
+            target=target_of(combination, row["collection"], answers=row["answers"], generation=generation),
             name=f"{words_of(combination)} ({part})",
             budget_usd=None
             if left is None
@@ -202,7 +223,8 @@ class TrialJobs(JobKind[LeasedJob]):
             result["confirmation"] = confirmed[0]
         reason = None if failure is None else failure.model_dump()
         ended = {"status": status, "error": reason, "result": result}
-        async with job.releasing({**ended, "finished_at": job.clock.now(), "grant_token": None}):
+        grant = None if await self.indexes.release_at_end(job) else job.row["grant_token"]
+        async with job.releasing({**ended, "finished_at": job.clock.now(), "grant_token": grant}):
             log.info("sweep ended", status=status, combinations=len(job.row["combinations"]))
         SWEEPS_ENDED.labels(status).inc()
 

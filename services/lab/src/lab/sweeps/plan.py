@@ -1,8 +1,8 @@
-"""Which combinations of settings a sweep tries, and how each is asked."""
+"""Which combinations of settings a sweep tries, in which order, and how each is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -12,6 +12,8 @@ from contracts.retrieval.collections import Collection
 from lab.sweeps.errors import NothingToTry, TooManyCombinations
 
 AXES = tuple(Combination.model_fields)
+SEARCHED = ("mode", "rerank")
+"""Those that need no index of their own."""
 ANSWERS = "rag:"
 WEAKENED = {
     "rerank_unavailable": "its reranker",
@@ -20,6 +22,9 @@ WEAKENED = {
 }
 """What a search says it did without where it was another combination's, and the words for it. Other degradations are of
 the question or its answer."""
+Index = tuple[int | None, str | None]
+"""Of a combination: its chunks' size and its embedding model."""
+SERVING: Index = (None, None)
 
 
 def served_by(collection: Collection) -> Combination:
@@ -27,12 +32,25 @@ def served_by(collection: Collection) -> Combination:
     return Combination(mode=collection.mode, rerank=collection.rerank)
 
 
-def combine(settings: TrialSettings, served: Combination) -> list[Combination]:
+def searched(combination: Combination) -> Combination:
+    """How it is searched, in whichever index."""
+    return combination.model_copy(update={"chunk_size": None, "embedding_model": None})
+
+
+def index_of(combination: Combination) -> Index:
+    """The index that it is searched in."""
+    return combination.chunk_size, combination.embedding_model
+
+
+def combine(settings: TrialSettings, collection: Collection) -> list[Combination]:
     """Each value with each, what serves first; raises `TooManyCombinations` or `NothingToTry`."""
+    served = served_by(collection)
+    as_it_is = {"chunk_size": collection.chunking.max_tokens, "embedding_model": collection.embedding_model}
     values: list[list[Any]] = []
     for axis in AXES:
         given = getattr(settings, axis)
-        values.append([getattr(served, axis)] if given is None else list(dict.fromkeys(given)))
+        named = [None if axis in as_it_is and each == as_it_is[axis] else each for each in given or ()]
+        values.append([getattr(served, axis)] if given is None else list(dict.fromkeys(named)))
     tried = [Combination.model_validate(dict(zip(AXES, each, strict=True))) for each in product(*values)]
     others = [each for each in tried if each != served]
     if not others:
@@ -42,16 +60,28 @@ def combine(settings: TrialSettings, served: Combination) -> list[Combination]:
     return [served, *others]
 
 
-def target_of(combination: Combination, collection: str, *, answers: bool) -> EvaluationTarget:
-    """What its evaluation asks."""
-    options = {"mode": combination.mode, "rerank": combination.rerank}
+def in_order(combinations: Sequence[Combination]) -> list[int]:
+    """Their numbers, those of one index together, so that each is built once; what serves first."""
+    indexes = list(dict.fromkeys(map(index_of, combinations)))
+    return sorted(range(len(combinations)), key=lambda number: indexes.index(index_of(combinations[number])))
+
+
+def target_of(
+    combination: Combination, collection: str, *, answers: bool, generation: int | None = None
+) -> EvaluationTarget:
+    """What its evaluation asks; of the `generation` that has its index, if that does not serve."""
+    options: dict[str, Any] = {"mode": combination.mode, "rerank": combination.rerank}
+    if generation is not None:
+        options["generation"] = generation
     model = f"{ANSWERS if answers else SEARCH}{collection}"
     return EvaluationTarget.model_validate({"model": model, "groundwork": options})
 
 
 def words_of(combination: Combination) -> str:
-    """`sparse, reranked`."""
-    return f"{combination.mode}, reranked" if combination.rerank else combination.mode
+    """`sparse, reranked, chunks of 200, e5-small`."""
+    said = [combination.mode, "reranked" if combination.rerank else ""]
+    said += [f"chunks of {combination.chunk_size}" if combination.chunk_size else "", combination.embedding_model or ""]
+    return ", ".join(each for each in said if each)
 
 
 def words_without(degraded: Mapping[str, int]) -> str:

@@ -59,6 +59,7 @@ def create_trial(
     found: QuestionSet,
     counts: Mapping[str, int],
     combinations: Sequence[Combination],
+    indexes: Mapping[str, Any] | None,
     now: datetime,
 ) -> str:
     """Queue one; its id."""
@@ -75,6 +76,7 @@ def create_trial(
         "combinations": [one.model_dump() for one in combinations],
         "budget_nano_usd": None if wanted.budget_usd is None else int(wanted.budget_usd * NANO),
         "result": {},
+        "indexes": indexes,
     }
     connection.execute(insert(SWEEPS).values(**row))
     return trial_id
@@ -155,9 +157,16 @@ def cost_of(asked: Sequence[RowMapping]) -> int | None:
     return None if None in costs else sum(costs)
 
 
-def known_cost_of(asked: Sequence[RowMapping]) -> int:
-    """The same as far as prices are known, which is what a budget is of."""
-    return sum(one["spent"]["cost_nano_usd"] or 0 for one in asked if one["spent"])
+def known_cost_of(row: Mapping[str, Any], asked: Sequence[RowMapping]) -> int:
+    """What a sweep has cost with its indexes, as far as prices are known, which is what a budget is of."""
+    return (_indexes_cost(row["indexes"]) or 0) + sum(
+        one["spent"]["cost_nano_usd"] or 0 for one in asked if one["spent"]
+    )
+
+
+def _indexes_cost(indexes: Mapping[str, Any] | None) -> int | None:
+    cost: int | None = 0 if indexes is None else indexes["spent"]
+    return cost
 
 
 def _seen(viewer: Viewer) -> Select[Any]:
@@ -185,7 +194,9 @@ def _candidates(
 
 def _shown(row: RowMapping, asked: Sequence[RowMapping], candidates: list[TrialCandidate]) -> Trial:
     result, live = row["result"], [one for one in asked if one["status"] not in FINAL_EVALUATION_STATUSES]
-    confirmation = result.get("confirmation")
+    confirmation, held = result.get("confirmation"), (row["indexes"] or {}).get("held")
+    costs = cost_of(asked), _indexes_cost(row["indexes"])
+    building = "index" if held and held["generation"] is None else None
     about = {
         **row,
         "questions": len(row["combinations"]) * row["choose_questions"] + 2 * row["confirm_questions"],
@@ -194,9 +205,12 @@ def _shown(row: RowMapping, asked: Sequence[RowMapping], candidates: list[TrialC
         "confirmation": None if confirmation is None else TrialConfirmation.model_validate(confirmation),
         "verdict": result.get("verdict", ""),
         "may_apply": bool(result.get("better")) and not _is_applied(row),
-        "cost_usd": _usd(cost_of(asked)),
+        "cost_usd": None if None in costs else _usd(sum(filter(None, costs))),
         "budget_usd": _usd(row["budget_nano_usd"]),
-        "waiting_on": row["waiting_on"] or next((one["waiting_on"] for one in live if one["waiting_on"]), None),
+        "waiting_on": row["waiting_on"]
+        or next((one["waiting_on"] for one in live if one["waiting_on"]), None)
+        or building,
+        "index_job": held and held["job"],
         "key_id": row["grant_key_id"],
     }
     return Trial.model_validate(about)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from contracts.retrieval.collections import (
 from contracts.retrieval.search import DEFAULT_MODEL, SearchMode
 from retriever.catalog.generations import BUILDING, DROPPED, Generation, new_row
 from retriever.catalog.tables import collections, documents, generations
-from retriever.errors import CollectionExists, CollectionNotFound
+from retriever.errors import CollectionExists, CollectionNotFound, GenerationNotFound
 from retriever.models.protocol import EmbeddingModel
 from servicekit.core.clock import Clock
 from servicekit.sql.database import Database, rows_of
@@ -130,6 +130,19 @@ class CollectionRepository:
             if name not in found:
                 raise CollectionNotFound(name)
         return [found[name] for name in names]
+
+    async def of_generation(self, record: CollectionRecord, number: int) -> CollectionRecord:
+        """The collection as one of its generations has it, the active one or its shadow; raises
+        `GenerationNotFound`."""
+        if number == record.generation:
+            return record
+        here = (generations.c.collection_id == record.id) & (generations.c.number == number)
+        query = select(generations).where(here, generations.c.state == BUILDING)
+        row = await self._database.read(lambda connection: connection.execute(query).mappings().one_or_none())
+        if row is None:
+            raise GenerationNotFound(record.name, number)
+        settings = {name: row[name] for name in _OF_GENERATION}
+        return replace(record, generation=number, vectors=row["physical_name"], **settings)
 
     async def list_collections(
         self, tenant: str, after: str, limit: int, allowed: tuple[str, ...] | None
@@ -281,6 +294,9 @@ _NAMED = _records().where(
     collections.c.tenant == bindparam("tenant"), collections.c.name.in_(bindparam("names", expanding=True))
 )
 _COLUMNS = tuple(name for name in CollectionRecord.__dataclass_fields__ if name != "vectors")
+_OF_GENERATION = (
+    "embedding_model", "dimensions", "max_input_tokens", "chunking", "language", "vector_options", "layout",
+)  # fmt: skip
 
 
 def _record(row: RowMapping) -> CollectionRecord:

@@ -18,7 +18,7 @@ from contracts.retrieval.search import DEFAULT_MODEL, Hit, Scores, SearchMode, S
 from retriever.catalog.collections import CollectionRecord, CollectionRepository
 from retriever.catalog.generations import CollectionGone
 from retriever.catalog.revisions import RevisionRepository
-from retriever.errors import CollectionNotFound, EmbeddingMismatch, GenerationMissing
+from retriever.errors import CollectionNotFound, EmbeddingMismatch, GenerationMissing, GenerationOfSeveral
 from retriever.metrics import EMBEDDING_TOKENS, SEARCH_RETRIES, SEARCH_SECONDS, SEARCHES
 from retriever.models.protocol import Embedder
 from retriever.search import fusion, neighbours
@@ -169,7 +169,7 @@ class SearchService:
         attempt = 0
         for _ in range(ATTEMPTS + FLIPS):
             attempt += 1
-            records = await self._collections.get_collections(tenant, names)
+            records = await self._records(tenant, names, query.request.generation)
             searched = [record for record in records if not record.is_unbound]  # in others there is nothing yet
             if not searched:
                 return self._reply(query, records, [])
@@ -184,13 +184,21 @@ class SearchService:
             except CollectionGone:
                 continue  # the next attempt says which one is not found
             except GenerationMissing:
-                fresh = await self._collections.get_collections(tenant, names)
+                fresh = await self._records(tenant, names, query.request.generation)
                 if [each.vectors for each in fresh] == [each.vectors for each in records]:
                     raise
                 attempt -= 1  # a reindex has flipped: what this attempt read was on its way out
                 continue
             SEARCH_RETRIES.inc()
         raise CollectionNotFound(names[0])
+
+    async def _records(self, tenant: str, names: list[str], generation: int | None) -> list[CollectionRecord]:
+        """What is searched; of one collection, the generation that is named. Raises `CollectionNotFound`,
+        `GenerationNotFound` or `GenerationOfSeveral`."""
+        if generation is not None and len(names) > 1:
+            raise GenerationOfSeveral
+        found = await self._collections.get_collections(tenant, names)
+        return found if generation is None else [await self._collections.of_generation(found[0], generation)]
 
     async def _embed(self, query: Query, records: Sequence[CollectionRecord]) -> None:
         """Embed the query once a model; a hybrid search does without where that fails."""

@@ -85,6 +85,7 @@ async def find(conversation: Conversation, query: str, context: Context, **chang
         "mode": options.mode,
         "rerank": options.rerank,
         "rerank_model": options.rerank_model,
+        "generation": options.generation,
         "neighbours": context.settings.neighbours,
     }
     asked = {name: value for name, value in wanted.items() if value is not None}
