@@ -117,3 +117,10 @@ def test_meaning_counts_from_the_cosine_on_that_unrelated_texts_have() -> None:
         rank_fused([_found("x", 0.75, None)], best_of([_found("x", 0.75, None)], MODELS, EVEN, {"a": 0.8}))[0].score
         == 0
     )
+
+
+def test_what_all_counts_as_unrelated_is_ordered_by_its_meaning() -> None:
+    found = [_found("a", 0.71, None), _found("b", 0.76, None), _found("c", 0.74, 0.0), _found("d", 0.6, 2.0)]
+    ranked = rank_fused(found, best_of(found, MODELS, EVEN, {"a": 0.8}))
+    assert [each.found.id for each in ranked] == ["d", "b", "c", "a"]
+    assert [each.score for each in ranked] == [0.5, 0, 0, 0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from agent.questions.inflection import with_inflections
 from agent.questions.language import language_of, small_words
 from agent.text.codes import Code, asked_codes
 from agent.text.words import Term, form_set, is_generic, terms
@@ -113,8 +114,9 @@ class Question:
     @cached_property
     def terms(self) -> list[Term]:
         """Its content words, without the small words of its language; all of them if it has no others."""
-        found = terms(self.text)
-        small = small_words(language_of(self.text))
+        language = language_of(self.text)
+        found = [with_inflections(term, language) for term in terms(self.text)]
+        small = small_words(language)
         return [term for term in found if term.text.lower() not in small] or found
 
     @cached_property

@@ -120,7 +120,7 @@ def best_of(
 
 
 def rank_fused(candidates: Iterable[CandidateScores], best: Best) -> list[RankedCandidate]:
-    """All candidates by fused score, then by collection and id."""
+    """All candidates by fused score, then by cosine, collection and id."""
     return _ordered([RankedCandidate(found, best.score(found[0], found[2], found[3])) for found in candidates])
 
 
@@ -139,4 +139,11 @@ def _share(score: float | None, best: float) -> float:
 
 
 def _ordered(ranked: list[RankedCandidate]) -> list[RankedCandidate]:
-    return sorted(ranked, key=lambda each: (-each.score, each.found.collection, each.found.id))
+    """By score; where it is the same by cosine, as among those that count as unrelated: what is in another language
+    than the query often does, and the nearest still answers."""
+
+    def place(each: RankedCandidate) -> tuple[float, float, str, str]:
+        nearness = each.found.dense if each.found.dense is not None else -1.0
+        return -each.score, -nearness, each.found.collection, each.found.id
+
+    return sorted(ranked, key=place)
