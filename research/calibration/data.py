@@ -69,7 +69,8 @@ class Embedder:
             if self._model is None:
                 from sentence_transformers import SentenceTransformer
 
-                self._model = SentenceTransformer(str(self.folder()), device="cpu")
+                kept = {"dtype": "float32"}  # half of it is slow on a CPU
+                self._model = SentenceTransformer(str(self.folder()), device="cpu", model_kwargs=kept)
             vectors = self._model.encode(list(missing.values()), normalize_embeddings=True, batch_size=64)
             self._known.update(zip(missing, vectors, strict=True))
         return np.stack([self._known[key] for key in keys])
@@ -111,7 +112,8 @@ class Index:
         cosines = self._dense @ self._ask([question])[0]
         sparse = self._bm25(question)
         fused: dict[int, float] = {}
-        for ranking in (np.argsort(-cosines)[:60], np.argsort(-sparse)[:60]):
+        by_words = [at for at in np.argsort(-sparse)[:60] if sparse[at] > 0]  # what has none of them is in no list
+        for ranking in (np.argsort(-cosines)[:60], by_words):
             kept = [int(at) for at in ranking if int(at) not in excluded]
             for place, at in enumerate(kept):
                 fused[at] = fused.get(at, 0.0) + 1 / (60 + place)

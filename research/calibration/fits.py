@@ -27,13 +27,19 @@ def fit_choice(rows: Rows, penalty: float = 1e-3) -> np.ndarray:
     return _ascend(slope, len(scale), steps=400) / scale
 
 
-def fit_logistic(values: np.ndarray, yes: np.ndarray, weight: np.ndarray, penalty: float = 1e-2) -> np.ndarray:
-    """Weights of the features, then the bias."""
+def fit_logistic(
+    values: np.ndarray,
+    yes: np.ndarray,
+    weight: np.ndarray,
+    penalty: float = 1e-2,
+    offset: np.ndarray | float = 0.0,
+) -> np.ndarray:
+    """Weights of the features, then the bias; `offset` is a part of the log odds that is given."""
     mean, scale = values.mean(0), values.std(0) + 1e-6
     scaled = np.column_stack([(values - mean) / scale, np.ones(len(values))])
 
     def slope(weights: np.ndarray) -> np.ndarray:
-        chance = 1 / (1 + np.exp(-scaled @ weights))
+        chance = 1 / (1 + np.exp(-(scaled @ weights + offset)))
         shrink = penalty * np.append(weights[:-1], 0.0)
         return scaled.T @ (weight * (yes - chance)) / weight.sum() - shrink
 
