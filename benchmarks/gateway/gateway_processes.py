@@ -25,6 +25,8 @@ from benchmarks.gateway.gateway_upstream import MODEL
 
 START_SECONDS = 60.0
 INSTALL_SECONDS = 300.0
+_CORES = sorted(os.sched_getaffinity(0))
+"""Those that there are, also once this process keeps to some of them."""
 PORTKEY = "@portkey-ai/gateway@1.15.2"
 BODY = {"model": MODEL, "messages": [{"role": "user", "content": "What is our policy on remote work? " * 12}]}
 PACES = {"first": "pace-20-10-8", "streams": "pace-50-25-16"}
@@ -200,7 +202,7 @@ def limited_key(port: int, folder: Path, **more: Any) -> str:
 
 def cores() -> tuple[set[int], set[int]]:
     """The core that is measured, and those of everything else."""
-    first, *others = sorted(os.sched_getaffinity(0))
+    first, *others = _CORES
     return {first}, set(others) or {first}
 
 
