@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from servicekit.streams.chunks import has_content
+from servicekit.streams.chunks import has_content, object_in
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,19 @@ from servicekit.streams.chunks import has_content
 )
 def test_a_choice_that_holds_at_most_a_role_has_not_begun(choice: dict[str, Any], expected: bool) -> None:
     assert has_content(choice) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (b'{"a":"\\ud800"}', {"a": "\ud800"}),
+        (b'{"a":' + b"[" * 300 + b"]" * 300 + b"}", 300),
+        (b'{"a":12345678901234567890123}', {"a": 12345678901234567890123}),
+        (b"[1]", {}),
+        (b'{"a":', {}),
+        (b'{"a":"\xff"}', {}),
+    ],
+)
+def test_what_python_reads_is_read_and_all_else_is_nothing(text: bytes, found: object) -> None:
+    parsed = object_in(text)
+    assert parsed == found if isinstance(found, dict) else str(parsed).count("[") == found

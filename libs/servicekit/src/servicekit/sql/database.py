@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from pydantic import SecretStr
-from sqlalchemy import Connection, Dialect, Double, Executable, RowMapping, text
+from sqlalchemy import Connection, Dialect, Double, Executable, Insert, RowMapping, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeDecorator
 
 from servicekit.core.errors import InvalidRequest
+from servicekit.sql.inserts import prepared
 from servicekit.sql.sqlite import SqliteFile
 from servicekit.sql.transaction import Store, Transaction
 
@@ -68,7 +69,10 @@ def all_of(changes: Sequence[Change]) -> Work[None]:
 
     def carry_out(connection: Connection) -> None:
         for statement, each in changes:
-            connection.execute(statement, [dict(row) for row in each])
+            if isinstance(statement, Insert):
+                prepared(statement, connection.dialect, tuple(each[0])).execute(connection, each)
+            else:
+                connection.execute(statement, [dict(row) for row in each])
 
     return carry_out
 

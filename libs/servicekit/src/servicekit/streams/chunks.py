@@ -6,13 +6,18 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic_core import from_json
+
 
 def object_in(data: bytes) -> dict[str, Any]:
     """The JSON object that an event or a body holds; an empty one for anything else."""
     try:
-        parsed = json.loads(data)
-    except ValueError:
-        return {}
+        parsed = from_json(data)
+    except ValueError:  # perhaps one that Python takes: half a surrogate pair, or a deeper one
+        try:
+            parsed = json.loads(data)
+        except ValueError:
+            return {}
     return parsed if isinstance(parsed, dict) else {}
 
 

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic_core import PydanticSerializationError, to_json
 from sqlalchemy import String, Table
 
 from contracts.core.base import NAME
@@ -17,7 +18,7 @@ from gateway.guardrails.screen import kept
 from gateway.models.cost import usd_text
 from gateway.records.answer import Answer, answer_in
 from gateway.records.recording import Recording
-from gateway.storage.tables import record_documents, record_measures, records
+from gateway.storage.tables import record_documents, records
 from gateway.usage.records import UsageRecord
 
 MOST_CONTENT_CHARS = 200_000
@@ -32,6 +33,7 @@ MOST_DATA_URL = 200
 _MEDIA = '"data:'
 _DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+[;,]\S")
 _OWN = ("model", "messages", "stream", "stream_options", "user", "safety_identifier", "raw_prompts")
+_MEASURED = ("tenant", "at", "key_id", "call_id", "model", "answered_by", "collections", "ms")
 _WORDLESS = ("grounded", "abstained", "answer_kind", "collections", "degraded", "agent", "agent_version", "status")
 Row = dict[str, Any]
 
@@ -41,8 +43,16 @@ def _texts_of(table: Table) -> dict[str, int | None]:
     return {column.name: column.type.length for column in table.c if isinstance(column.type, String)}
 
 
-_encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_TEXTS = {table: _texts_of(table) for table in (records, record_documents, record_measures)}
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_TEXTS = {table: _texts_of(table) for table in (records, record_documents)}
+
+
+def _encoded(value: Any) -> str:
+    """JSON without spaces; what holds half a surrogate pair takes four times as long."""
+    try:
+        return to_json(value).decode()
+    except PydanticSerializationError:
+        return _encode(value)
 
 
 def rows_of(recording: Recording) -> tuple[Row, list[Row], Row]:
@@ -194,9 +204,8 @@ def _measures(row: Row, answer: Answer) -> Row:
     """What monitors read. Only an answer from documents says whether it abstained and what supports it."""
     is_known, failed = "abstained" in answer.report, row["status"] >= 500
     abstained = row["abstained"] if is_known and not failed else None
-    same = ("tenant", "at", "key_id", "call_id", "model", "answered_by", "collections", "ms")
-    measures = {
-        **{name: row[name] for name in same},
+    return {
+        **{name: row[name] for name in _MEASURED},
         "record_id": row["id"],
         "person": row["user_hash"] or row["id"],
         "sample": zlib.crc32(row["id"].encode()) % SAMPLES,
@@ -205,7 +214,6 @@ def _measures(row: Row, answer: Answer) -> Row:
         "failed": failed,
         "fresh": row["cache"] != "hit",
     }
-    return _fitting(record_measures, measures)
 
 
 def _error(error: tuple[str, str] | None) -> Row | None:
@@ -250,11 +258,13 @@ def _clipped(value: Any, most: int) -> Any:
 def _fitting(table: Table, row: Row) -> Row:
     """With every text as every database takes it: no longer than its column, and without what has no encoding."""
     for name, longest in _TEXTS[table].items():
-        if row[name] is not None:
-            row[name] = _storable(str(row[name])[:longest])
+        text = row[name]
+        if text is None:
+            continue
+        if type(text) is not str or not text.isascii() or "\0" in text or (longest is not None and len(text) > longest):
+            row[name] = _storable(str(text)[:longest])
     return row
 
 
 def _storable(text: str) -> str:
-    text = text.replace("\0", "")
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+    return text.replace("\0", "").encode("utf-8", "replace").decode()

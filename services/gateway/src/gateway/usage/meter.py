@@ -175,11 +175,11 @@ class MeteredCall:
                 self._fail(error)
             self._settle(refused=self._only_entered and isinstance(error, NOT_LET_IN))
             let_in = self._has_reservation or self.attempt > 1 or not isinstance(error, NOT_LET_IN)
+            row = self._as_record(time.perf_counter() - self._began) if let_in else None
             if self.on_end is not None:
-                row = self._as_record(time.perf_counter() - self._began) if let_in else None
                 self.on_end(self, row, self._end_of(error))
             if self._written is None:
-                await self._record(in_ledger=let_in)
+                await self._record(row, in_ledger=let_in)
                 if self.parent_id is not None:
                     await self.commit()  # whoever made it may ask at once what it has used
         finally:
@@ -290,7 +290,7 @@ class MeteredCall:
         The wait is bounded; a database that is away must not hold up an answer.
         """
         if self._written is None and not self._recorded:
-            await self._record(in_ledger=True)
+            await self._record(None, in_ledger=True)
         if self._written is not None:
             await self._meter.ledger.wait_for(self._written, COMMIT_SECONDS)
 
@@ -331,14 +331,14 @@ class MeteredCall:
             return error.code, error.message
         return None if self.error_type is None else (self.error_type, "")
 
-    async def _record(self, *, in_ledger: bool) -> None:
+    async def _record(self, row: UsageRecord | None, *, in_ledger: bool) -> None:
         self._recorded = True
         seconds = time.perf_counter() - self._began
         CALLS.labels(self.route, str(self.status), self.error_type or "none").inc()
         OVERHEAD.labels(self.route).observe(max(0.0, seconds - self._waited))
         self._count_tokens()
         if in_ledger:
-            self._written = await self._meter.ledger.record(self._as_record(seconds))
+            self._written = await self._meter.ledger.record(row or self._as_record(seconds))
 
     def _count_tokens(self) -> None:
         label, tokens = self._meter.label(self.model), self.tokens
