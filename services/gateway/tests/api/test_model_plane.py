@@ -13,6 +13,7 @@ from gateway.api.model_plane import INSIDE, INSIDE_RUN, _reach
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import AGENTS, ANSWERS, RUNS, Audiences
 from gateway.storage.tables import records
+from servicekit.core.clock import ManualClock
 from servicekit.sql.database import rows_of
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
@@ -131,6 +132,23 @@ async def test_what_a_job_has_learnt_is_charged_once_also_when_its_key_is_revoke
     }
     bad = await plane.post("/v1/learnt", json={**learnt, "grant": "x"})
     assert bad.status_code == 401
+
+
+async def test_what_a_job_has_learnt_is_charged_once_its_grant_has_expired_too_and_is_nobodys_part(
+    plane: httpx2.AsyncClient, installation: Installation, clock: ManualClock
+) -> None:
+    installation.offer(OTHER)
+    key = await installation.principal()
+    learnt = {"grant": installation.deps.issuer.grant(key, "req_0"), "job": "ftjob_1", "model": "o", "tokens": 2000}
+    clock.advance(8 * 86_400)
+    assert _code(await plane.post("/v1/tokens", json={"grant": learnt["grant"]})) == (401, "invalid_delegation")
+    told = await plane.post("/v1/learnt", json=learnt)
+    assert told.status_code == 204, told.text
+    young = installation.deps.issuer.grant(key, "req_1")
+    spent = (await plane.post("/v1/spent", json={"grant": young, "call_id": "ftjob_1"})).json()
+    assert (spent["prompt_tokens"], spent["model_calls"]) == (0, 0)
+    (row,) = await installation.rows()
+    assert (row["id"], row["parent_id"], row["prompt_tokens"]) == ("ftjob_1", None, 2000)
 
 
 @pytest.mark.parametrize(("mode", "granted", "written"), [("full", True, 1), ("off", True, 0), ("full", False, 0)])

@@ -83,3 +83,22 @@ async def test_a_former_installations_grant_expires_like_any_and_its_tokens_are_
     for refused in (short, token, "", "a.b.c"):
         with pytest.raises(InvalidDelegation):
             await grants.verify(refused, own)
+
+
+async def test_who_pays_is_read_from_an_expired_grant_too_but_from_nobody_elses(
+    grants: Grants, database: Database, clock: ManualClock, tmp_path: Path
+) -> None:
+    mine, former, foreign = (Installer(clock) for _ in range(3))
+    own = mine.verifier(tmp_path, clock)
+    await _restored_from(former, database, clock)
+    given = [giver.grant() for giver in (mine, former)]
+    stranger = foreign.grant()
+    token = mine.grant(CLAIMS.model_copy(update={"audiences": ("models",)}))
+    clock.advance(LIFE.total_seconds() * 3)
+    for grant in given:
+        with pytest.raises(InvalidDelegation):
+            await grants.verify(grant, own)
+        assert (await grants.verify(grant, own, also_expired=True)).key_id == "k1"
+    for refused in (stranger, token, "", given[0][:-8] + "AAAAAAAA"):
+        with pytest.raises(InvalidDelegation):
+            await grants.verify(refused, own, also_expired=True)

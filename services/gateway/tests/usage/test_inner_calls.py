@@ -43,6 +43,12 @@ def test_what_a_search_reads_counts_as_rerank_what_a_reader_does_as_reading_and_
     assert (spent.cost, spent.settled) == (30, True)
 
 
+def test_what_a_tuning_job_has_learnt_is_no_rerank() -> None:
+    learnt = _row("ftjob_1", route="tuning", prompt_tokens=2000, completion_tokens=0)
+    spent = spent_of([_row("a"), learnt], settled=True)
+    assert (spent.tokens, spent.cost) == (TokenCounts(prompt=7, completion=2), 20)
+
+
 def test_nothing_costs_nothing_and_one_unknown_price_makes_the_sum_unknown() -> None:
     nothing = spent_of([], settled=True)
     assert (nothing.tokens, nothing.cost, nothing.attempts) == (TokenCounts(), 0, ())

@@ -115,9 +115,9 @@ class DelegationVerifier:
         self._read_at = -1.0
         self._key: Ed25519PublicKey | None = None
 
-    def verify(self, token: str, audience: Audience) -> Delegation:
+    def verify(self, token: str, audience: Audience, *, also_expired: bool = False) -> Delegation:
         """The token's claims; raises `InvalidDelegation`."""
-        return verified(token, self._public_key(), audience, self._clock.now())
+        return verified(token, self._public_key(), audience, None if also_expired else self._clock.now())
 
     async def probe(self) -> None:
         """Raise `NotReady` while the public key can't be read."""
@@ -138,8 +138,8 @@ class DelegationVerifier:
         return self._key
 
 
-def verified(token: str, key: Ed25519PublicKey, audience: Audience, now: datetime) -> Delegation:
-    """The claims of a token that this key's owner signed; raises `InvalidDelegation`."""
+def verified(token: str, key: Ed25519PublicKey, audience: Audience, now: datetime | None) -> Delegation:
+    """The claims of a token that its key's owner signed, expired or not without `now`; raises `InvalidDelegation`."""
     try:
         claims = jwt.decode(
             token,
@@ -149,7 +149,7 @@ def verified(token: str, key: Ed25519PublicKey, audience: Audience, now: datetim
             issuer=ISSUER,
             options={"verify_exp": False, "verify_iat": False, "require": ["exp", "aud", "iss"]},
         )
-        if claims["exp"] + LEEWAY_SECONDS < now.timestamp():
+        if now is not None and claims["exp"] + LEEWAY_SECONDS < now.timestamp():
             raise InvalidDelegation("the token has expired")
         return Delegation.model_validate({**claims, "audiences": tuple(_as_list(claims["aud"]))})
     except jwt.InvalidAudienceError:

@@ -118,9 +118,12 @@ class Admission:
         reservation = await self.reserve(principal, new_id("asked"), max_usage, at, opens_call=False)
         self.settle(reservation, 0, 0, ends_call=True)
 
-    async def settle_orphan(self, attempt_id: str, gates: Sequence[Gate], tokens: int, cost: int | None) -> None:
-        """Settle an attempt whose replica has died; raises `LimiterUnavailable`."""
-        self._report_alerts(await self._limiter.settle(Settlement(attempt_id, tokens, cost or 0), gates))
+    async def settle_late(
+        self, attempt_id: str, gates: Sequence[Gate], tokens: int, cost: int | None, began: datetime | None = None
+    ) -> None:
+        """Settle an attempt whose replica has died, or with `began` what was never reserved; raises
+        `LimiterUnavailable`."""
+        self._report_alerts(await self._limiter.settle(Settlement(attempt_id, tokens, cost or 0, began), gates))
 
     async def renew(self) -> None:
         """Keep the slots of everything that runs here; raises `LimiterUnavailable`."""

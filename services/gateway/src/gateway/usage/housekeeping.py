@@ -17,11 +17,10 @@ from gateway.auth.tenant_repository import TenantRepository
 from gateway.limits.budget_repository import BudgetRepository, Watched
 from gateway.limits.errors import LedgerUnavailable
 from gateway.limits.limiter import Limiter, LimiterUnavailable, Settlement
-from gateway.limits.reservations import all_gates_of
-from gateway.metrics import COST, ORPHANS, TOKENS, UNPRICED
-from gateway.models.cost import NANO
+from gateway.metrics import ORPHANS
 from gateway.storage.dialects import insert_if_missing
 from gateway.storage.tables import reservations, usage
+from gateway.usage.late_rows import LateRows
 from gateway.usage.ledger import LEASE
 from gateway.usage.meter import Meter
 from gateway.usage.records import REPLICA_LOST, UsageRecord
@@ -49,7 +48,7 @@ class Housekeeping:
         clock: Clock,
     ) -> None:
         self._database = database
-        self._meter = meter
+        self.late_rows = LateRows(database, meter, budgets)
         self._ledger, self._admission = meter.ledger, meter.admission
         self._budgets = budgets
         self._limiter = limiter
@@ -97,8 +96,10 @@ class Housekeeping:
             if rows:
                 await connection.execute(self._add_usage, rows)
         for orphan in orphans:
-            self._count(orphan)
-            await self._settle(orphan)
+            ORPHANS.inc()
+            self.late_rows.count(orphan)
+            log.warning("attempt of a dead replica billed as estimated", attempt=orphan["id"], owner=orphan["owner"])
+            await self.late_rows.settle(orphan)
         return len(orphans)
 
     async def confirm_budgets(self) -> None:
@@ -140,29 +141,6 @@ class Housekeeping:
             ).scalar_one_or_none()
         )
         return int(cost or 0)
-
-    async def _settle(self, orphan: Mapping[str, Any]) -> None:
-        gates = all_gates_of(orphan["key_id"], orphan["tenant"], orphan["model"], orphan["started_at"])
-        tokens = orphan["prompt_tokens"] + orphan["completion_tokens"] + orphan["embedding_tokens"]
-        for gate in gates:
-            if gate.kind == "budget":
-                self._budgets.watch(gate)
-        try:
-            await self._admission.settle_orphan(orphan["id"], gates, tokens, orphan["cost_nano_usd"])
-        except LimiterUnavailable as error:  # its budgets are watched, all else ends by itself
-            log.warning("orphan not settled in redis", attempt=orphan["id"], reason=str(error))
-
-    def _count(self, orphan: Mapping[str, Any]) -> None:
-        label, tenant = self._meter.label(orphan["model"]), self._meter.tenants.of(orphan["tenant"])
-        ORPHANS.inc()
-        for kind in ("prompt", "completion", "embedding"):
-            if orphan[f"{kind}_tokens"]:
-                TOKENS.labels(label, kind, tenant).inc(orphan[f"{kind}_tokens"])
-        if orphan["cost_nano_usd"] is None:
-            UNPRICED.labels(label).inc()
-        else:
-            COST.labels(label, tenant).inc(float(orphan["cost_nano_usd"] * NANO))
-        log.warning("attempt of a dead replica billed as estimated", attempt=orphan["id"], owner=orphan["owner"])
 
 
 def _usage_row(orphan: Mapping[str, Any]) -> dict[str, Any]:

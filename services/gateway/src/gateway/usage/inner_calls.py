@@ -30,6 +30,8 @@ UNSETTLED = "usage_unsettled"
 """`degraded` of a receipt that was written though a call inside was still open: its numbers may be too high."""
 NOT_ASKED = "circuit_open"
 """Outcome of an attempt that called nobody, and so has no row."""
+NO_RERANK = ("chat", "reading", "tuning")
+"""Routes whose prompt tokens no rerank model has read."""
 SETTLED_SECONDS = 2.0
 LOOK_SECONDS = 0.02
 """How often it is looked for what other replicas have open."""
@@ -126,7 +128,7 @@ def spent_of(rows: Sequence[Mapping[str, Any]], *, settled: bool) -> Spent:
         prompt=sum(row["prompt_tokens"] for row in chats),
         completion=sum(row["completion_tokens"] for row in chats),
         embedding=sum(row["embedding_tokens"] for row in rows),
-        rerank=sum(row["prompt_tokens"] for row in rows if row["route"] not in ("chat", "reading")),
+        rerank=sum(row["prompt_tokens"] for row in rows if row["route"] not in NO_RERANK),
         reading=sum(row["prompt_tokens"] + row["completion_tokens"] for row in rows if row["route"] == "reading"),
     )
     attempts = tuple(

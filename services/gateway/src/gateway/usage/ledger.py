@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import bindparam, delete, or_, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.limits.errors import LedgerUnavailable
@@ -134,11 +134,6 @@ class UsageLedger:
         self._write_now()
         await asyncio.gather(*self._late)
         await self._queue.join()
-
-    async def has_row(self, row_id: str) -> bool:
-        """Whether the row of that id is committed."""
-        query = select(usage.c.id).where(usage.c.id == row_id)
-        return await self._database.read(lambda one: one.execute(query).first() is not None)
 
     async def close(self) -> None:
         """Write what is queued, for at most `CLOSE_SECONDS`; rows that can't be written go to the log, whole."""
