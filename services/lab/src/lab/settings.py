@@ -59,7 +59,7 @@ class LabSettings(ServiceSettings, SqlSettings):
     tuning_threads: Annotated[int, Field(ge=1, le=256)] = 2
     """Cores that a tuning job uses, at a low priority (nice 10)."""
     tuning_processes: Annotated[int, Field(ge=1, le=64)] = 1
-    """Processes that learn a chat model's job together on this host, by torchrun; the cores are shared by them."""
+    """Processes that learn a chat model's job together on this host, by torchrun, and share the cores."""
     tuning_tokens: Annotated[int, Field(ge=1)] = 3_000_000
     """Most tokens that one job learns from, each counted once for each epoch."""
     tuning_silent_seconds: Annotated[float, Field(gt=0)] = 900.0

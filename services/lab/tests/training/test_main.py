@@ -10,18 +10,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from services.lab.tests.training import tiny
 
 from lab.training.__main__ import _describe
+from lab.tuning.child import torchrun
 
 SECONDS, EPOCHS = 300, 20
-TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
 
 
 @contextmanager
-def trainer(folder: Path, *before: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", *before, "lab.training", str(folder)]
+def trainer(folder: Path, processes: int = 1) -> Iterator[subprocess.Popen[str]]:
+    start = torchrun(folder, processes) if processes > 1 else (sys.executable,)
+    command = [*start, "-m", "lab.training", str(folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process
@@ -46,9 +48,9 @@ def test_a_job_is_done(tmp_path: Path) -> None:
 def test_two_processes_learn_together_what_one_learns_alone(tmp_path: Path) -> None:
     """By `torchrun`: the same losses but for the order in which numbers are added, and one of them tells."""
     told = {}
-    for name, before in (("one", ()), ("two", TORCHRUN)):
+    for name, processes in (("one", 1), ("two", 2)):
         tiny.write_job(tmp_path / name, n_epochs=2, batch_size=8, learning_rate_multiplier=100.0)
-        with trainer(tmp_path / name, *before) as process:
+        with trainer(tmp_path / name, processes) as process:
             told[name] = [line for line in lines(process) if line["event"] == "step"]
             assert process.wait(SECONDS) == 0
     assert [one["step"] for one in told["two"]] == [one["step"] for one in told["one"]]
@@ -62,7 +64,7 @@ def test_two_processes_learn_together_what_one_learns_alone(tmp_path: Path) -> N
 
 def test_a_process_of_two_that_dies_ends_both_and_both_go_on_from_the_checkpoint(tmp_path: Path) -> None:
     tiny.write_job(tmp_path, n_epochs=EPOCHS, batch_size=1)
-    with trainer(tmp_path, *TORCHRUN) as process:
+    with trainer(tmp_path, 2) as process:
         assert process.stdout is not None
         heard = (json.loads(line)["event"] for line in process.stdout)
         assert "checkpoint" in heard
@@ -70,11 +72,27 @@ def test_a_process_of_two_that_dies_ends_both_and_both_go_on_from_the_checkpoint
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(SECONDS) != 0
-    with trainer(tmp_path, *TORCHRUN) as process:
+    with trainer(tmp_path, 2) as process:
         again = [line for line in lines(process) if line["event"] == "step"]
         assert process.wait(SECONDS) == 0
     assert again[0]["step"] > 1
     assert (tmp_path / "adapter.gguf").exists()
+
+
+def test_nobody_beyond_this_host_reaches_processes_that_learn_together(tmp_path: Path) -> None:
+    """None of them listens but on loopback; torchrun neither, whose store runs what it is given."""
+    tiny.write_job(tmp_path, n_epochs=EPOCHS, batch_size=1)
+    with trainer(tmp_path, 2) as process:
+        assert process.stdout is not None
+        assert any(json.loads(line)["event"] == "step" for line in process.stdout)
+        started = psutil.Process(process.pid)
+        every = [started, *started.children(recursive=True)]
+        assert len(every) == 3
+        opened = [one for each in every for one in each.net_connections() if not one.raddr]
+        assert {one.laddr.ip for one in opened} <= {"127.0.0.1", "::1"}
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(SECONDS) != 0
 
 
 def test_a_job_that_can_t_be_done_says_why(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def run(folder: Path, job: Mapping[str, Any], tell: Tell) -> None:
 
 def learn(training: type[Training], folder: Path, job: Mapping[str, Any], tell: Tell) -> None:
     """The same by another loss; raises `Impossible`."""
-    ranks = Ranks.join()
+    ranks = Ranks.join(folder)
     torch.set_num_threads(max(1, job["threads"] // ranks.count))
     header = tunable_header(job)
     tell = tell if ranks.is_first else _say_nothing

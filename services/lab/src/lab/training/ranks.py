@@ -1,18 +1,32 @@
 """Processes that learn one job together: each reads its share of a batch, and all take the step that all shares make.
 
-`torchrun` starts them and tells each its number and how they find each other; without it there is one.
+`torchrun` starts them and tells each its number; without it there is one. They find each other by a file and speak over
+loopback alone: neither asks who is there, so that nobody else may reach them.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from pydantic_settings import BaseSettings
 from torch import Tensor, distributed
 
 Part = TypeVar("Part")
+MEETING = "meeting/ranks"
+"""The file in the job's folder by which they find each other; its folder is made anew for each attempt."""
+LOOPBACK = "lo"
+
+
+class Started(BaseSettings):
+    """What torchrun tells a process that it starts."""
+
+    rank: int
+    world_size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +37,15 @@ class Ranks:
     count: int = 1
 
     @classmethod
-    def join(cls) -> Ranks:
+    def join(cls, folder: Path) -> Ranks:
         """Meet the others, if there are any."""
         if not (distributed.is_available() and distributed.is_torchelastic_launched()):
             return cls()
-        distributed.init_process_group("gloo")
-        return cls(distributed.get_rank(), distributed.get_world_size())
+        started = Started()
+        os.putenv("GLOO_SOCKET_IFNAME", LOOPBACK)
+        store = distributed.FileStore(str(folder / MEETING), started.world_size)
+        distributed.init_process_group("gloo", store=store, rank=started.rank, world_size=started.world_size)
+        return cls(started.rank, started.world_size)
 
     @property
     def is_first(self) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -20,6 +21,8 @@ log = structlog.get_logger(__name__)
 MOST_LINE = 1 << 20
 LAST_WORDS = 4_000
 """Bytes of stderr that are kept, for the log."""
+MEETING = "meeting"
+"""The folder in a job's by which processes of one job meet (`lab.training.ranks`)."""
 CLOSE_SECONDS = 5.0
 """How long stderr of a process that has ended may stay open: one that it started may hold it."""
 Hear = Callable[[dict[str, Any]], Awaitable[None]]
@@ -34,8 +37,8 @@ async def run_child(module: str, folder: Path, hear: Hear, silent_seconds: float
     closes its stdin. Raises `TrainerDied` for any other end than a good one.
     """
     pipe = asyncio.subprocess.PIPE
-    several = ("torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m")
-    command = (sys.executable, "-m", *(several if processes > 1 else ()), module, str(folder))
+    start = torchrun(folder, processes) if processes > 1 else (sys.executable,)
+    command = (*start, "-m", module, str(folder))
     process = await asyncio.create_subprocess_exec(
         *command, stdin=pipe, stdout=pipe, stderr=pipe, limit=MOST_LINE, start_new_session=True
     )
@@ -57,6 +60,21 @@ async def run_child(module: str, folder: Path, hear: Hear, silent_seconds: float
             _kill(process)
             await asyncio.shield(process.wait())
         listening.cancel()
+
+
+def torchrun(folder: Path, processes: int) -> tuple[str, ...]:
+    """The beginning of a command that has so many processes run a module, who meet by files of the job's folder.
+
+    By itself torchrun has them meet by a store that listens on all interfaces, asks nobody who he is, and unpickles
+    what it is given.
+    """
+    meeting = folder / MEETING
+    shutil.rmtree(meeting, ignore_errors=True)  # of an attempt before this one
+    meeting.mkdir(mode=0o700)
+    by_file = ("--rdzv-backend", "c10d", "--rdzv-conf", "store_type=file", "--rdzv-endpoint", str(meeting / "torchrun"))
+    several = ("--nnodes", "1", "--nproc-per-node", str(processes))
+    no_store = ("env", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1")
+    return (*no_store, sys.executable, "-m", "torch.distributed.run", *by_file, *several)
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:
