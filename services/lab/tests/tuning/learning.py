@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,8 @@ class ScriptedMethod:
     """What an attempt, counted from 1, ends with after its second step."""
     more: int = 0
     """Tokens of the step at which it fails."""
+    resolves: Mapping[str, str] = field(default_factory=dict)
+    """What inference calls the model that a name stands for."""
     open: asyncio.Event = field(default_factory=asyncio.Event)
     began: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -65,7 +67,7 @@ class ScriptedMethod:
     async def train(self, work: Work) -> Trained:
         self.works.append(work)
         self.tokens.append(await work.token())
-        await work.report.based_on("sha256:base")
+        await work.report.based_on(self.resolves.get(work.model, work.model), "sha256:base")
         work.folder.mkdir(parents=True, exist_ok=True)
         (work.folder / "state").write_text("something")
         self.began.set()

@@ -63,6 +63,7 @@ async def test_weights_are_fetched_once_and_known_by_their_digest(tmp_path: Path
     assert first == again
     assert (first.weights.read_bytes(), first.tokenizer, inference.read) == (b"GGUF weights", b"{}", 1)
     assert inference.tokens == ["right", "right"]
+    assert first.model == "a/b", "not the name that stands for it"
 
 
 @pytest.mark.parametrize("digest", [f"sha256:{'0' * 64}", "../../etc/passwd", "sha256:short"])

@@ -31,6 +31,15 @@ async def test_what_a_job_has_learnt_is_charged_once(bench: Bench) -> None:
     assert (bench.ledger.asked, await _waiting(bench)) == (1, [])
 
 
+async def test_what_is_learnt_on_default_has_the_price_of_the_model_that_it_stands_for(bench: Bench) -> None:
+    bench.method.resolves = {"default": "smollm2"}
+    await bench.save()
+    made = await bench.start(model="default")
+    await bench.work()
+    assert (await bench.get(made.id)).model == "default"
+    assert bench.ledger.charged == {made.id: ("grant", "smollm2", 300)}
+
+
 async def test_a_job_that_fails_is_charged_what_it_read_until_then(bench: Bench) -> None:
     bench.method.more = 40
     bench.method.fails = lambda _: TrainingFailed("loss_not_finite", "Choose a smaller rate.")

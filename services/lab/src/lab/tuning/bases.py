@@ -38,6 +38,8 @@ class Base:
     tokenizer: bytes
     digest: str
     """`sha256:…` of the weights."""
+    model: str
+    """What it is called: another name than it was asked for by where that is `default`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Bases:
             raise
         await asyncio.to_thread(self._prune)
         tokenizer = (await self.inference.send("GET", _path(name, "tokenizer"), token=right)).body
-        return Base(file, tokenizer, digest)
+        return Base(file, tokenizer, digest, name)
 
     async def remove_orphans(self) -> None:
         """Delete what downloads left behind whose process was killed."""

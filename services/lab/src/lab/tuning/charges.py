@@ -12,17 +12,20 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, select, update
 
 from lab.tables import TUNING, TUNING_CHARGES
 from servicekit.core.clock import Clock
 from servicekit.core.errors import ServiceError
 from servicekit.jobs.outcomes import service_away
 from servicekit.sql.database import Database, rows_of
+from servicekit.sql.upserts import upsert
 
 log = structlog.get_logger(__name__)
 AT_ONCE = 50
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(days=1)
+LEARNT_ON = "learnt_on"
+"""In a job's result: the name of the model that it learns on, of which the price is; `default` has none."""
 COLUMNS = TUNING_CHARGES.c
 
 
@@ -34,13 +37,15 @@ class Ledger(Protocol):
 
 
 def add_charge(connection: Connection, job_id: str, grant: str | None, now: datetime) -> None:
-    """What a job owes by now; written again it is the same. `grant`: the one that the job had."""
-    query = select(TUNING.c.model, TUNING.c.trained_tokens).where(TUNING.c.id == job_id)
-    model, tokens = connection.execute(query).one()
+    """What a job owes by now, of which the transaction has the row; written again it is the same. `grant`: the one that
+    the job had."""
+    query = select(TUNING.c.model, TUNING.c.result, TUNING.c.trained_tokens).where(TUNING.c.id == job_id)
+    named, result, tokens = connection.execute(query).one()
     if tokens and grant:
-        connection.execute(delete(TUNING_CHARGES).where(COLUMNS.job_id == job_id))
-        values = {"job_id": job_id, "grant_token": grant, "model": model, "tokens": tokens}
-        connection.execute(insert(TUNING_CHARGES).values(**values, tries=0, due_at=now))
+        model = (result or {}).get(LEARNT_ON, named)
+        values = {"grant_token": grant, "model": model, "tokens": tokens, "tries": 0, "due_at": now}
+        new = upsert(connection.dialect, TUNING_CHARGES).values(job_id=job_id, **values)
+        connection.execute(new.on_conflict_do_update(index_elements=[COLUMNS.job_id], set_=values))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from contracts.models.tuning import Stage
 from lab.evaluations.comparison import Difference, compare
 from lab.metrics import TUNED_TOKENS, TUNING_ENDED, TUNING_LOSS
 from lab.tuning import repository
-from lab.tuning.charges import Charges, add_charge
+from lab.tuning.charges import LEARNT_ON, Charges, add_charge
 from lab.tuning.data import Split
 from lab.tuning.errors import BaseReplaced, LossNotFinite
 from lab.tuning.folders import JobFolders
@@ -348,9 +348,9 @@ class _JobReport:
         self.job.emit("message", {"message": message})
         await self.job.flush()
 
-    async def based_on(self, digest: str) -> None:
-        result = dict(self.job.row["result"] or {})
-        if result.setdefault("base", digest) != digest:
+    async def based_on(self, model: str, digest: str | None) -> None:
+        result = {LEARNT_ON: model, **(self.job.row["result"] or {})}
+        if digest is not None and result.setdefault("base", digest) != digest:
             raise BaseReplaced(self.job.row["model"])
         await self.job.write(values={"result": result})
 

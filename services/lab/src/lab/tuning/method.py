@@ -49,8 +49,8 @@ class Report(Protocol):
     async def say(self, message: str) -> None:
         """An event in words."""
 
-    async def based_on(self, digest: str) -> None:
-        """Which weights it learns on."""
+    async def based_on(self, model: str, digest: str | None) -> None:
+        """Which weights it learns on, and by which name they are served: `default` is nobody's."""
 
     async def step(self, done: int, steps: int, tokens: int, figures: Figures) -> None:
         """So many steps are made, of so many, with so many tokens learnt from altogether."""

@@ -205,7 +205,8 @@ def delete_job(connection: Connection, viewer: Viewer, job_id: str) -> None:
 def delete_tenant(connection: Connection, tenant: str, now: datetime) -> None:
     """Remove all that a tenant has, but for what it owes; what is at work finds its row gone."""
     live = select(COLUMNS.id, COLUMNS.grant_token).where(COLUMNS.tenant == tenant, is_live(COLUMNS))
-    for job_id, grant in connection.execute(live).all():
+    locked = live.order_by(COLUMNS.id).with_for_update()  # or what is read until they are gone would be nobody's
+    for job_id, grant in connection.execute(locked).all():
         add_charge(connection, job_id, grant, now)
     ids = select(COLUMNS.id).where(COLUMNS.tenant == tenant)
     for table in PARTS:

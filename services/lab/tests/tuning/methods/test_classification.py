@@ -55,7 +55,7 @@ class Said:
     async def say(self, message: str) -> None:
         self.words.append(message)
 
-    async def based_on(self, digest: str) -> None:
+    async def based_on(self, model: str, digest: str | None) -> None:
         self.base = digest
 
     async def step(self, done: int, steps: int, tokens: int, figures: Figures) -> None:

@@ -53,7 +53,7 @@ def test_every_pair_is_an_example_and_what_is_general_is_read_by_its_answer(tmp_
     settings = {"max_tokens": 32}
     general = [QuestionRecord(id="g", question="What?", answers=["That."])]
     work = Work("job", "m", 1, settings, [first, long], [first], general, tmp_path / "job", None, None, None)  # type: ignore[arg-type]
-    supervised._write_job(work, Base(tmp_path / "w.gguf", b"{}", "sha256:0"), LIMITS, METHOD.lessons, METHOD.name)
+    supervised._write_job(work, Base(tmp_path / "w.gguf", b"{}", "sha256:0", "m"), LIMITS, METHOD.lessons, METHOD.name)
     job = json.loads((tmp_path / "job" / "job.json").read_text())
     asked = [{"role": "user", "content": "Who?"}]
     assert job["train"] == [

@@ -289,7 +289,7 @@ async def test_a_model_that_is_replaced_while_it_is_learnt_on_ends_the_job(tmp_p
     inference = Inference()
 
     class Replacing(Said):
-        async def based_on(self, digest: str) -> None:
+        async def based_on(self, model: str, digest: str | None) -> None:
             if self.base is not None and digest != self.base:
                 raise BaseReplaced("reader")
             self.base = digest

@@ -28,7 +28,7 @@ class Replaced(Bases):
 
     async def get(self, model: str, token: Any) -> Base:
         self.asked.append(await token())
-        return Base(self.folder / "weights.gguf", b"{}", f"sha256:{len(self.asked) - 1}")
+        return Base(self.folder / "weights.gguf", b"{}", f"sha256:{len(self.asked) - 1}", "m")
 
 
 class Report:
@@ -37,7 +37,8 @@ class Report:
     def __init__(self) -> None:
         self.digests: list[str] = []
 
-    async def based_on(self, digest: str) -> None:
+    async def based_on(self, model: str, digest: str | None) -> None:
+        assert digest is not None
         self.digests.append(digest)
         if digest != self.digests[0]:
             raise BaseReplaced("m")
@@ -63,7 +64,7 @@ def test_texts_that_are_far_too_long_are_counted_and_not_written(tmp_path: Path)
     long = QuestionRecord(id="long", question="Who? " * 10_000, answers=["Ann"])
     work = Work("job", "m", 1, {"max_tokens": 32}, [short, long], [long], [short], tmp_path / "job", None, None, None)
     supervised._write_job(
-        work, Base(tmp_path / "w.gguf", b"{}", "sha256:0"), Limits(1, 1000, 10.0), METHOD.lessons, "supervised"
+        work, Base(tmp_path / "w.gguf", b"{}", "sha256:0", "m"), Limits(1, 1000, 10.0), METHOD.lessons, "supervised"
     )
     written = (tmp_path / "job" / "job.json").read_text()
     assert len(written) < 1000

@@ -67,8 +67,7 @@ class Classification:
         """As `Method` says; raises `NotAnEmbeddingModel` or `ClassesUnfit`."""
         began = time.perf_counter()
         model = await TextVectors(self.inference).model(work)
-        if model.digest is not None:
-            await work.report.based_on(model.digest)
+        await work.report.based_on(model.id, model.digest)
         labels = [class_of(one) or "" for one in work.train]
         _check_classes(labels)
         names = sorted(set(labels))

@@ -42,8 +42,7 @@ def settings_of(wanted: FineTuningCreate, chosen: EmbeddingMethod | ReadingMetho
 
 async def note_base(work: Work, model: ModelInfo) -> None:
     """Write down what is learnt on; raises where an earlier attempt, or the beginning of this one, had another."""
-    if model.digest is not None:
-        await work.report.based_on(model.digest)
+    await work.report.based_on(model.id, model.digest)
 
 
 @contextmanager

@@ -61,20 +61,20 @@ class Supervised:
     async def train(self, work: Work) -> Trained:
         """As `Method` says."""
         base = await self.bases.get(work.model, work.token)
-        await work.report.based_on(base.digest)
+        await work.report.based_on(base.model, base.digest)
         with disk_watched():
             await asyncio.to_thread(_write_job, work, base, self.limits, self.lessons, self.name)
             limits = self.limits
             await run_child(MODULE, work.folder, _Listener(work).hear, limits.silent_seconds, limits.processes)
             trained = await asyncio.to_thread(_read_result, work.folder, self.measure)
         again = await self.bases.get(work.model, work.token)  # it may be another one after hours
-        await work.report.based_on(again.digest)
+        await work.report.based_on(again.model, again.digest)
         return trained
 
     async def agreement(self, work: Work, base: Sequence[Said], tuned: Sequence[Said]) -> Agreement:
         """As `ParityCheck` says: the trainer reads the adapter's file, as it was kept."""
         weights = await self.bases.get(work.model, work.token)
-        await work.report.based_on(weights.digest)
+        await work.report.based_on(weights.model, weights.digest)
         with disk_watched():
             await asyncio.to_thread(_write_check, work, weights, self.limits, base, tuned)
             await run_child(MODULE, work.folder, _Listener(work).hear, self.limits.silent_seconds)
