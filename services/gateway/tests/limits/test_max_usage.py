@@ -6,7 +6,8 @@ import pytest
 
 from contracts.models.catalog import ModelInfo, ModelPrice
 from contracts.models.chat import ChatRequest, Message
-from gateway.limits.max_usage import AssumedTokens, chat_max_usage
+from gateway.limits.max_usage import HIT_TOKENS, RERANKED, AssumedTokens, chat_max_usage, search_max_usage
+from gateway.models.catalog import Models
 from gateway.models.cost import MOST_TOKENS
 
 ASSUMED = AssumedTokens(answer=512, picture=2000)
@@ -46,3 +47,23 @@ def test_blanks_in_a_body_reserve_nothing_of_what_its_answer_may_cost() -> None:
     assert plain.cost is not None
     assert padded.cost is not None
     assert plain.cost <= padded.cost
+
+
+EMBEDDER = ModelInfo(id="e", kind="embedding", price=ModelPrice(prompt_usd_per_million=Decimal(1)))
+RERANKER = ModelInfo(id="r", kind="rerank", price=ModelPrice(prompt_usd_per_million=Decimal(2)))
+
+
+@pytest.mark.parametrize(
+    ("reranker", "cost"),
+    [
+        (None, 1000),
+        (RERANKER, 1000 + RERANKED * (1 + HIT_TOKENS) * 2000),
+        (RERANKER.model_copy(update={"context_length": 100}), 1000 + RERANKED * 100 * 2000),
+        (RERANKER.model_copy(update={"price": ModelPrice(prompt_usd_per_million=Decimal(0))}), 1000),
+        (RERANKER.model_copy(update={"price": None}), None),
+    ],
+    ids=["none", "priced", "short", "free", "nobody-knows"],
+)
+def test_a_search_may_cost_what_is_read_to_rerank_its_hits(reranker: ModelInfo | None, cost: int | None) -> None:
+    max_usage = search_max_usage(Models.of([EMBEDDER, RERANKER]), "abc", 1, reranker)
+    assert (max_usage.cost, max_usage.tokens) == (cost, 1)

@@ -33,6 +33,7 @@ from gateway.limits.max_usage import AssumedTokens, chat_max_usage, search_max_u
 from gateway.models.catalog import DEFAULT, PlainKind
 from gateway.models.errors import ModelNotFound
 from gateway.proxy.paths import is_name
+from gateway.proxy.rerank_models import reranker_of
 from gateway.records.recording import Recording, RecordObserver, begin_recording
 from gateway.routing.plan import FallbackSequence, Plan, plan_for
 from gateway.routing.split import Assignment
@@ -278,7 +279,8 @@ async def answer_from_documents(exchange: Exchange, deps: Dependencies, call: Me
         plan_for(options.model, *await deps.models_and_routes(call.principal.tenant, options.model), call.principal)
     await _check_models(deps, call, options)
     known = await deps.catalog.known(call.principal.tenant)
-    await deps.ask(exchange, call, search_max_usage(known, request.question(), len(set(names))))
+    reranker = await reranker_of(deps, call.principal, exchange.request_id, known, names, options)
+    await deps.ask(exchange, call, search_max_usage(known, request.question(), len(set(names)), reranker))
     show_receipt = "receipt" in options.include
     show_sources = question.recording is None or "sources" in options.include
     more: list[Literal["receipt", "sources"]] = [] if show_receipt else ["receipt"]

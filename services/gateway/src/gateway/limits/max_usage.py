@@ -10,7 +10,7 @@ from contracts.models.catalog import ModelInfo
 from contracts.models.chat import ChatRequest
 from gateway.limits.reservations import MaxUsage
 from gateway.models.catalog import Models
-from gateway.models.cost import MOST_TOKENS, cost_nano_usd
+from gateway.models.cost import MOST_TOKENS, cost_nano_usd, sum_costs
 
 BYTES_A_TOKEN = 3
 """Text of most kinds and languages has more bytes a token than this, so that an estimate is rather too high."""
@@ -19,6 +19,9 @@ PICTURES = frozenset(("image_url", "input_image", "image"))
 """Types of parts that are pictures."""
 MOST_ANSWERS = 1000
 """What one call is reckoned to make at most, whatever it says."""
+RERANKED, HIT_TOKENS = 30, 512
+"""How many hits a search is reckoned to have reranked, as the retriever does unless it is set otherwise, and the tokens
+of each."""
 
 
 def tokens_of(*texts: str) -> int:
@@ -81,12 +84,18 @@ def chat_max_usage(model: ModelInfo, request: ChatRequest, request_bytes: int, a
     return MaxUsage.of_model(model, prompt, length * min(request.answers(), MOST_ANSWERS), open_ended=most is None)
 
 
-def search_max_usage(models: Models, query: str, collections: int) -> MaxUsage:
+def search_max_usage(models: Models, query: str, collections: int, reranker: ModelInfo | None = None) -> MaxUsage:
     """A search: its query is embedded by each model of its collections, which only they know; the dearest stand for
-    them, one a collection."""
+    them, one a collection. What may rerank it reads the query with each of the hits: how many, and how long, only the
+    retriever knows, so that they are assumed, and count for budgets alone."""
     tokens = tokens_of(query)
     costs = [cost_nano_usd(model.price, tokens) for model in models.by_name.values() if model.kind == "embedding"]
     known = sorted((cost for cost in costs if cost is not None), reverse=True)
     readers = max(1, min(collections, len(costs)))
-    cost = sum(known[:readers]) if len(known) == len(costs) else None
+    embedded = sum(known[:readers]) if len(known) == len(costs) else None
+    if reranker is None:
+        return MaxUsage(embedding_tokens=tokens * readers, cost=embedded)
+    each = tokens + HIT_TOKENS
+    read = RERANKED * (each if reranker.context_length is None else min(each, reranker.context_length))
+    cost = sum_costs(embedded, cost_nano_usd(reranker.price, read))
     return MaxUsage(embedding_tokens=tokens * readers, cost=cost)

@@ -24,6 +24,7 @@ from gateway.proxy.ask_record import AskRecord, begin_ask_record
 from gateway.proxy.finished_calls import ending_answers, finish
 from gateway.proxy.paths import inner_path, inner_query
 from gateway.proxy.quoted_documents import records_that_quote
+from gateway.proxy.rerank_models import check_rerank_model
 from gateway.records.recording import is_recorded
 from gateway.settings import origins_in
 from gateway.streaming.errors import StreamBrokenOff
@@ -104,7 +105,7 @@ async def _carry(
     may_last = spec.gives in ("events", "json_or_events")
     quoting = await records_that_quote(exchange, deps, principal, spec)
     await quoting.precede()
-    body = await _body(exchange, spec, headers, screen)
+    body = await _body(exchange, deps, principal, spec, headers, screen)
     record = begin_ask_record(exchange, deps, call, spec, body, screen.decisions)
     if record is not None:
         headers[REPORT_HEADER] = "yes"
@@ -139,13 +140,19 @@ def _headers(exchange: Exchange, deps: Dependencies, principal: Principal, spec:
 
 
 async def _body(
-    exchange: Exchange, spec: Operation[Any], headers: dict[str, str], screen: Screen
+    exchange: Exchange,
+    deps: Dependencies,
+    principal: Principal,
+    spec: Operation[Any],
+    headers: dict[str, str],
+    screen: Screen,
 ) -> bytes | AsyncIterator[bytes] | None:
     if spec.carries in ("upload", "archive"):
         return exchange.upload()
     headers.pop("content-length", None)
     if spec.carries == "json":
         body = await screen.question_body(await exchange.body())
+        await check_rerank_model(deps, principal, spec, body)
         exchange.headers.update(screen.header())
         return body
     headers.pop("content-type", None)

@@ -27,6 +27,7 @@ from gateway.limits.reservations import MaxUsage
 from gateway.models.catalog import Models
 from gateway.models.cost import cost_nano_usd
 from gateway.proxy.paths import is_name
+from gateway.proxy.rerank_models import reranker_of
 from gateway.proxy.token_calls import texts_of_tokens
 from gateway.streaming.exchange import Exchange
 from gateway.usage.meter import MeteredCall
@@ -144,7 +145,9 @@ async def search(
 ) -> None:
     """Hits; the retriever holds the caller to its collections."""
     known = await deps.catalog.known(call.principal.tenant)
-    await deps.reserve(exchange, call, search_max_usage(known, request.query, len(set(request.collections))))
+    names = sorted(set(request.collections))
+    reranker = await reranker_of(deps, call.principal, exchange.request_id, known, names, request)
+    await deps.reserve(exchange, call, search_max_usage(known, request.query, len(names), reranker))
     seconds = deps.settings.call_timeout_seconds
     try:
         reply = await ask(exchange, deps, call, deps.peers.retriever, "/v1/search", SEARCH, request, seconds)
