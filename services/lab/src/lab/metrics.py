@@ -11,6 +11,8 @@
 | groundwork_lab_jobs_without_worker | kind | jobs that may run while none of their kind does; each replica has all |
 | groundwork_lab_tuning_jobs_total | status | tuning jobs that ended, by status |
 | groundwork_lab_tuned_tokens_total | | tokens that tuning jobs which succeeded have learnt from |
+| groundwork_lab_tuning_charges_owed | | tuning jobs whose tokens are not charged yet; each replica has all |
+| groundwork_lab_tuning_charge_oldest_seconds | | how long the oldest of them is owed |
 | groundwork_lab_tuning_loss | method | the loss of the last step of any job |
 """
 
@@ -30,6 +32,8 @@ GENERATED = Counter("groundwork_lab_questions_generated_total", "Passages asked 
 WITHOUT_WORKER = Gauge("groundwork_lab_jobs_without_worker", "Jobs that may run while none does.", ("kind",))
 TUNING_ENDED = Counter("groundwork_lab_tuning_jobs_total", "Tuning jobs that ended, by status.", ("status",))
 TUNED_TOKENS = Counter("groundwork_lab_tuned_tokens_total", "Tokens that tuning jobs have learnt from.")
+CHARGES_OWED = Gauge("groundwork_lab_tuning_charges_owed", "Tuning jobs whose tokens are not charged yet.")
+CHARGE_OLDEST = Gauge("groundwork_lab_tuning_charge_oldest_seconds", "How long the oldest of them is owed.")
 TUNING_LOSS = Gauge("groundwork_lab_tuning_loss", "The loss of the last step of any tuning job.", ("method",))
 
 begin_at_zero(SAVED, ("version", "unchanged", "refused"))

@@ -250,6 +250,7 @@ TUNING_CHARGES = Table(
     Column("tokens", BigInteger, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("due_at", UtcTime, nullable=False),
+    Column("owed_at", UtcTime),
 )
 """Of no job's row: a job that is deleted still owes them."""
 

@@ -8,6 +8,7 @@ from services.lab.tests.tuning.learning import ACME, Bench, CheckedMethod, a_tok
 from sqlalchemy import select
 
 from contracts.core.errors import ErrorBody
+from lab.metrics import CHARGE_OLDEST, CHARGES_OWED
 from lab.tables import TUNING_CHARGES
 from lab.tuning.charges import LONGEST_PAUSE
 from lab.tuning.errors import TrainerDied, TrainingFailed
@@ -173,3 +174,18 @@ async def test_a_tenant_that_is_deleted_owes_what_its_jobs_have_read(bench: Benc
     await bench.work()
     await bench.opened.tuning.delete_tenant("acme")
     assert (bench.ledger.charged, await _waiting(bench)) == ({made.id: ("grant", "smollm2", 200)}, [])
+
+
+async def test_how_many_charges_are_owed_and_for_how_long_is_measured(bench: Bench, clock: ManualClock) -> None:
+    await bench.save()
+    bench.ledger.away = PeerError(401, ErrorBody(code="invalid_delegation", message="No.", type="authentication"))
+    for _ in range(2):
+        await bench.start()
+        await bench.work()
+        clock.advance(3_600)
+    await bench.opened.tuning.charges.send_due()
+    assert (CHARGES_OWED._value.get(), CHARGE_OLDEST._value.get()) == (2, 7_200)
+    bench.ledger.away = None
+    clock.advance(LONGEST_PAUSE / timedelta(seconds=1))
+    await bench.opened.tuning.charges.send_due()
+    assert (CHARGES_OWED._value.get(), CHARGE_OLDEST._value.get()) == (0, 0)

@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
-from sqlalchemy import Connection, RowMapping, delete, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, select, update
 
+from lab.metrics import CHARGE_OLDEST, CHARGES_OWED
 from lab.tables import TUNING, TUNING_CHARGES
 from servicekit.core.clock import Clock
 from servicekit.core.errors import ServiceError
@@ -44,7 +45,7 @@ def add_charge(connection: Connection, job_id: str, grant: str | None, now: date
     if tokens and grant:
         model = (result or {}).get(LEARNT_ON, named)
         values = {"grant_token": grant, "model": model, "tokens": tokens, "tries": 0, "due_at": now}
-        new = upsert(connection.dialect, TUNING_CHARGES).values(job_id=job_id, **values)
+        new = upsert(connection.dialect, TUNING_CHARGES).values(job_id=job_id, owed_at=now, **values)
         connection.execute(new.on_conflict_do_update(index_elements=[COLUMNS.job_id], set_=values))
 
 
@@ -63,7 +64,14 @@ class Charges:
             await self._send(row)
 
     async def send_due(self) -> None:
-        """Those whose turn it is, the oldest first, as long as the gateway is there."""
+        """Those whose turn it is, the oldest first, as long as the gateway is there; and count what is owed then."""
+        await self._send_due()
+        query = select(func.count(), func.min(COLUMNS.owed_at)).select_from(TUNING_CHARGES)
+        owed, since = await self.database.read(lambda one: one.execute(query).one())
+        CHARGES_OWED.set(owed)
+        CHARGE_OLDEST.set((self.clock.now() - since).total_seconds() if since else 0)
+
+    async def _send_due(self) -> None:
         due = COLUMNS.due_at <= self.clock.now()
         query = select(TUNING_CHARGES).where(due).order_by(COLUMNS.due_at, COLUMNS.job_id).limit(AT_ONCE)
         for row in await self.database.read(rows_of(query)):
