@@ -16,6 +16,7 @@ from tests.support.retriever.service import served
 from contracts.models.catalog import RerankReply
 from retriever.models.inference import InferenceReranker
 from retriever.models.protocol import Reranker
+from retriever.search.rerank import UNKNOWN
 from retriever.testing.lexical_reranker import LexicalReranker
 from servicekit.core.errors import ServiceError
 from servicekit.peers.client import Peer, open_session
@@ -57,6 +58,15 @@ async def test_without_a_rerank_model_the_error_says_so(tmp_path: Path) -> None:
         with pytest.raises(ServiceError) as missing:
             await _reranker(inference).relevance("default", "red car", TEXTS, inference.token)
     assert (missing.value.http_status, missing.value.code) == (404, "no_reranker")
+    assert missing.value.code in UNKNOWN
+
+
+async def test_the_error_says_that_a_rerank_model_does_not_exist(tmp_path: Path) -> None:
+    async with running_inference(tmp_path, [EMBEDDING, RERANK]) as inference:
+        with pytest.raises(ServiceError) as missing:
+            await _reranker(inference).relevance("reader+gone", "red car", TEXTS, inference.token)
+    assert (missing.value.http_status, missing.value.code) == (404, "model_not_found")
+    assert missing.value.code in UNKNOWN
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ DEGRADATIONS = frozenset(
         "embeddings_unavailable",
         "reader_unavailable",
         "rerank_unavailable",
+        "rerank_model_unknown",
         "rerank_timeout",
         "dense_unavailable",
         "query_truncated",

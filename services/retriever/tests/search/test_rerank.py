@@ -9,10 +9,11 @@ import pytest
 from prometheus_client import REGISTRY
 from services.retriever.tests.conftest import RERANKED, Bench
 
+from contracts.core.errors import ErrorBody
 from contracts.retrieval.search import Hit, Scores
 from retriever.search.rerank import RerankStage
 from retriever.testing.lexical_reranker import LexicalReranker
-from servicekit.core.errors import NotFound, ServiceError
+from servicekit.core.errors import NotFound, PeerError, ServiceError
 from servicekit.peers.client import PeerUnreachable
 
 WORDS = ["harbour", "lantern", "meadow", "copper", "violin", "glacier", "saffron", "turbine", "orchard", "pebble"]
@@ -170,6 +171,18 @@ async def test_without_a_reranker_hits_stay_as_they_were_found(bench: Bench, fai
     reply = await bench.search(QUERY, rerank=True)
     assert (reply.hits, reply.degraded) == (before, ["rerank_unavailable"])
     assert _count("unavailable") == counted + 1
+
+
+@pytest.mark.parametrize("code", ["model_not_found", "no_reranker"])
+async def test_a_rerank_model_that_does_not_exist_is_told_from_one_that_is_away(bench: Bench, code: str) -> None:
+    await _fill(bench, rerank=True, rerank_model="gone")
+    gone = ErrorBody(type="not_found", code=code, message="There is no rerank model 'gone'.")
+    bench.reranker.failure = PeerError(404, gone)
+    before, counted = (await bench.search(QUERY, rerank=False)).hits, _count("unavailable")
+    for options, says in (({}, "rerank_model_unknown"), ({"rerank_model": "default"}, "rerank_unavailable")):
+        reply = await bench.search(QUERY, **options)
+        assert (reply.hits, reply.degraded) == (before, [says])
+    assert _count("unavailable") == counted + 2
 
 
 async def test_a_least_score_keeps_the_same_hits_with_rerank_and_without(bench: Bench) -> None:

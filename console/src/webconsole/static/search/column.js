@@ -12,6 +12,7 @@ const DEGRADED = /** @type {Record<string, string>} */ ({
   dense_unavailable: "The embedding model is away: this went by words alone.",
   query_truncated: "The embedding model read only the beginning of the query.",
   rerank_unavailable: "No rerank model answered: this is the order of the hybrid search. An admin adds one with “groundwork model add … --kind rerank”.",
+  rerank_model_unknown: "The collection’s rerank model does not exist any more: this is the order of the hybrid search. Choose another one for the collection.",
   rerank_timeout: "The rerank model was too slow: this is the order of the hybrid search.",
 });
 

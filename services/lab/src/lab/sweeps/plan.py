@@ -17,6 +17,7 @@ SEARCHED = ("mode", "rerank")
 ANSWERS = "rag:"
 WEAKENED = {
     "rerank_unavailable": "its reranker",
+    "rerank_model_unknown": "its reranker, which does not exist",
     "rerank_timeout": "its reranker in time",
     "dense_unavailable": "its embeddings",
 }

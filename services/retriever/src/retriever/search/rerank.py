@@ -15,13 +15,15 @@ from typing import Literal
 
 import structlog
 
-from contracts.retrieval.search import Hit
+from contracts.retrieval.search import DEFAULT_MODEL, Hit
 from retriever.metrics import RERANK_TOKENS, RERANKS
 from retriever.models.protocol import Relevance, Reranker
 from servicekit.core.errors import ServiceError
 
 log = structlog.get_logger(__name__)
-Degradation = Literal["rerank_timeout", "rerank_unavailable"]
+Degradation = Literal["rerank_timeout", "rerank_unavailable", "rerank_model_unknown"]
+UNKNOWN = ("model_not_found", "no_reranker")
+"""Inference's codes for a name that is no rerank model's, or no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class RerankStage:
         except ServiceError as error:
             log.warning("not reranked", error=error.code)
             RERANKS.labels("unavailable").inc()
-            return RerankResult(list(hits), degraded="rerank_unavailable")
+            unknown = error.code in UNKNOWN and model != DEFAULT_MODEL
+            return RerankResult(list(hits), degraded="rerank_model_unknown" if unknown else "rerank_unavailable")
         RERANKS.labels("ok").inc()
         RERANK_TOKENS.inc(relevance.tokens)
         return RerankResult([*self._ordered(head, relevance), *hits[self.depth :]], relevance.tokens)
