@@ -39,3 +39,15 @@ import scipy.optimize
 def test_scipy_is_not_imported_with_the_engines_and_is_there_for_whoever_wants_it() -> None:
     done = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stdout.strip()) == (0, "False True"), done.stderr
+
+
+AFTER_TRANSFORMERS = """
+from transformers.utils import is_scipy_available
+is_scipy_available()
+from inference.engines.torch_runtime import import_engines
+import_engines()
+"""
+
+
+def test_engines_are_imported_also_where_transformers_has_found_scipy_before() -> None:
+    subprocess.run([sys.executable, "-c", AFTER_TRANSFORMERS], check=True, timeout=300)

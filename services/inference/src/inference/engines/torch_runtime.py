@@ -60,9 +60,9 @@ def import_engines() -> Any:
 def _without_scipy() -> Iterator[None]:
     """Have transformers not find scipy, which it takes for the losses of image models alone: 36 MB and half a second.
 
-    What imports it afterwards gets it.
+    What imports it afterwards gets it. A transformers that is there has looked for scipy, and must find it.
     """
-    if "scipy" in sys.modules:
+    if "scipy" in sys.modules or "transformers" in sys.modules:
         yield
         return
     sys.modules["scipy"] = None  # type: ignore[assignment]  # how the import system is told that a module is not there
