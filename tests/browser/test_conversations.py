@@ -34,6 +34,15 @@ NAMES = f"""async () => {{
   return Array.from({{ length: 1000 }}, newKey);
 }}"""
 
+KEPT_AND_LEFT = f"""async (address) => {{
+  const {{ current }} = await import({MODULE % "chat/conversation.js"});
+  current.value = "thread_kept";
+  history.pushState(null, "", address);
+  await new Promise((done) => setTimeout(done, 500));
+  dispatchEvent(new HashChangeEvent("hashchange"));
+}}"""
+"""A conversation is kept just when somebody has gone to another page, of which the browser has still to tell."""
+
 
 def _said(page: Any) -> list[str]:
     return [" ".join(text.split()) for text in page.locator(".turn .answer").all_text_contents()]
@@ -176,6 +185,15 @@ def test_a_list_of_conversations_that_comes_late_loses_none_that_began_meanwhile
         route.fulfill(response=reply)
     page.wait_for_function("(before) => document.querySelectorAll('.threads li').length > before", arg=before)
     assert kept.count() == 1
+
+
+def test_what_is_kept_as_somebody_goes_on_leads_nobody_back(signed_in: Any, handbook: Collection) -> None:
+    page = signed_in
+    page.reload()
+    choose(page, "handbook")
+    page.evaluate(KEPT_AND_LEFT, "#/search")
+    page.locator("nav [aria-current=page]", has_text="Search lab").wait_for()
+    assert page.url.endswith("#/search")
 
 
 def test_no_guardrail_takes_the_name_of_a_conversation_for_personal_data(signed_in: Any) -> None:

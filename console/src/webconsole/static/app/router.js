@@ -26,8 +26,11 @@ export function addressOf(...path) {
   return "#/" + path.map(encodeURIComponent).join("/");
 }
 
-/** Say the address of what is seen, without going anywhere. @param {...string} path */
+/** Say the address of what is seen, without going anywhere: whoever has left for another one stays there.
+ * @param {...string} path */
 export function rename(...path) {
+  const here = read().path;
+  if ((here[0] ?? path[0]) !== path[0] || here.join("/") !== route.peek().path.join("/")) return;
   history.replaceState(null, "", addressOf(...path));
   route.value = read();
 }
