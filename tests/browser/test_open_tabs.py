@@ -82,11 +82,11 @@ def test_a_gateway_that_is_away_and_comes_back_is_told_and_no_reload_is_needed(
     page.route("**/healthz", lambda route: route.abort())
     page.route("**/v1/**", lambda route: route.abort())
     page.get_by_role("link", name="Documents").click()
-    page.get_by_role("alert").get_by_text("Groundwork can't be reached").wait_for()
+    page.locator(".banner").get_by_text("Groundwork can't be reached").wait_for()
     page.unroute("**/healthz")
     page.unroute("**/v1/**")
     page.get_by_text("Groundwork is back.").wait_for()
-    assert page.get_by_text("Groundwork can't be reached").count() == 0
+    page.get_by_text("Groundwork can't be reached").first.wait_for(state="detached")
     page.get_by_role("link", name="Usage").click()
     page.get_by_role("heading", name="Usage", exact=True).wait_for()
 

@@ -1,5 +1,5 @@
 // What the key may ask: its collections, agents and chat models.
-import { all, call, me } from "../api/client.js";
+import { all, call, me, reachable } from "../api/client.js";
 import { effect, signal } from "../app/html.js";
 import { may } from "../app/session.js";
 import { say } from "./notice.js";
@@ -19,6 +19,11 @@ effect(() => {
   collections.value = null;
   unknownBecause.value = "";
   models.value = [];
+});
+
+// What could not be read while the server was away.
+effect(() => {
+  if (reachable.value && unknownBecause.peek()) lookForCollections();
 });
 
 /** Read the collections anew. */
