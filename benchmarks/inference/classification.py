@@ -34,7 +34,7 @@ from inference.serving.classification import TEMPERATURE, shares
 from inference.serving.served_model import ServedModel
 from inference.serving.vectors import embed
 from inference.settings import InferenceSettings
-from lab.tuning.heads import choose_l2, fit
+from lab.tuning.methods.heads import choose_l2, fit
 
 SETS = Path(os.environ["SETS"]) if "SETS" in os.environ else None
 TICKETS = ROOT / "examples" / "support-tickets.csv"

@@ -25,7 +25,7 @@ from lab.tuning.sources.vectors import TextVectors
 from servicekit.peers.client import Peer
 
 if TYPE_CHECKING:
-    from lab.tuning.heads import Array, TrainedHead
+    from lab.tuning.methods.heads import Array, TrainedHead
 
 LEAST_EXAMPLES = 2
 """Of a class, to learn from: with one nothing could be left out to choose by."""
@@ -120,7 +120,7 @@ def _check_classes(labels: Sequence[str]) -> None:
 
 
 def _learnt(vectors: Array, labels: Sequence[str], work: Work) -> TrainedHead:
-    from lab.tuning.heads import choose_l2, fit
+    from lab.tuning.methods.heads import choose_l2, fit
 
     wanted = work.settings["l2"]
     return fit(vectors, labels, choose_l2(vectors, labels, work.seed) if wanted == "auto" else float(wanted))

@@ -5,7 +5,7 @@ import base64
 import numpy as np
 import pytest
 
-from lab.tuning.heads import Array, choose_l2, fit
+from lab.tuning.methods.heads import Array, choose_l2, fit
 
 
 def _examples(count: int, labels: int, dimensions: int, noise: float, seed: int = 0) -> tuple[Array, list[str]]:
