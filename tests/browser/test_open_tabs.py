@@ -91,6 +91,19 @@ def test_a_gateway_that_is_away_and_comes_back_is_told_and_no_reload_is_needed(
     page.get_by_role("heading", name="Usage", exact=True).wait_for()
 
 
+def test_what_could_not_be_read_while_nobody_answered_is_read_once_somebody_does(
+    signed_in: Any, home: RunningHome, handbook: Collection
+) -> None:
+    page, listed = signed_in, "**/v1/collections?*"
+    page.route(listed, lambda route: route.abort())
+    page.goto(f"{home.base_url}/console/#/documents")
+    page.reload()
+    page.get_by_role("main").get_by_role("alert").get_by_text("Groundwork can't be reached").wait_for()
+    page.unroute(listed)
+    page.locator("td button.link").first.wait_for()
+    page.get_by_text("Groundwork can't be reached").first.wait_for(state="detached")
+
+
 def test_a_service_that_is_away_is_said_where_it_is_missed_until_it_is_tried_again(
     signed_in: Any, home: RunningHome, handbook: Collection
 ) -> None:
