@@ -38,3 +38,11 @@ async def test_rows_of_one_table_do_not_contradict_each_other() -> None:
         "What is the price of the Starter plan?"
     )
     assert "Another source" not in content_of(answer)
+
+
+async def test_an_exception_in_the_same_document_is_no_other_source() -> None:
+    rule = "Full-time employees receive 27 days of paid annual leave per calendar year."
+    bought = "Once a year, between 1 and 20 November, you may buy up to 5 extra days for the following year."
+    hits = [hit(rule, "leave-policy"), hit(bought, "leave-policy", rank=1, start=400)]
+    answer = await Bench(hits=hits, says=rule, info=CAPABLE).ask("how many days of leave do I get?")
+    assert content_of(answer) == f"{rule} [1]"
