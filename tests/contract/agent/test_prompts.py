@@ -190,14 +190,14 @@ async def test_a_version_of_a_prompt_that_ships_words_answers_before_it_is_in_pr
     for which, prompt, begins in (
         ("@candidate", f"{name}@2", brief["content"]),
         ("@2", f"{name}@2", brief["content"]),
-        ("@1", "answer.v2", "You answer"),
-        ("", "answer.v2", "You answer"),
+        ("@1", "answer.v3", "You answer"),
+        ("", "answer.v3", "You answer"),
     ):
         receipt, said = await answer(prompt=name + which)
         assert (receipt["prompt"], receipt["instructions"]) == (prompt, None)
         assert "prompt_ignored" not in receipt["degraded"]
         assert said.startswith(begins), which
-    assert (await answer())[0]["prompt"] == "answer.v2", "production is as it was"
+    assert (await answer())[0]["prompt"] == "answer.v3", "production is as it was"
     for which, code in (
         ("@9", "prompt_version_not_found"),
         ("@none", "prompt_label_not_found"),
@@ -216,7 +216,7 @@ async def test_a_version_of_a_prompt_that_ships_words_answers_before_it_is_in_pr
         if len(seen) < 2:
             receipt, _ = await answer("support")
             seen.add((receipt["variant"]["name"], receipt["prompt"]))
-    assert seen == {("version-1", "answer.v2"), ("version-2", f"{name}@2")}
+    assert seen == {("version-1", "answer.v3"), ("version-2", f"{name}@2")}
 
 
 async def test_no_stream_sees_a_mix_while_its_label_moves(agents: RunningAgents) -> None:

@@ -38,7 +38,7 @@ SOURCE = {
     "text": "Four.",
     "score": 0.5,
 }
-TOLD = {"receipt": {"request_id": "r", "model": "m", "prompt": "answer.v2", "attempts": []}, "sources": [SOURCE]}
+TOLD = {"receipt": {"request_id": "r", "model": "m", "prompt": "answer.v3", "attempts": []}, "sources": [SOURCE]}
 ASKED = Attempt(model="m", upstream="inference", outcome="ok", ms=7.0)
 
 
@@ -132,7 +132,7 @@ async def test_what_is_told_for_the_record_alone_is_on_it_and_not_in_the_reply(f
     record.end(CALL, usage_of("call_1", NOW), None)
     row, documents, _ = rows_of(room.written[0])
     content = json.loads(row["content"])
-    assert (row["prompt"], row["answered_by"]) == ("answer.v2", "m")
+    assert (row["prompt"], row["answered_by"]) == ("answer.v3", "m")
     assert [(hit["chunk_id"], hit["revision"], hit["text"]) for hit in content["hits"]] == [("c", 3, "Four.")]
     assert [one["document_id"] for one in documents] == ["d"]
     assert "receipt" not in content["report"]

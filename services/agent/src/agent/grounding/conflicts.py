@@ -49,8 +49,10 @@ def contradicts(question: Question, ranked: Sequence[Scored], first: Passage, ot
 
 
 def _answers_otherwise(question: Question, ranked: Sequence[Scored], first: Passage, other: Passage) -> bool:
-    """Whether both answer a question for one fact, and each with a fact of its own. Within one document the rule and its
-    exceptions stand side by side: 27 days of leave, and 5 more that one may buy."""
+    """Whether both answer a question for one fact, and each with a fact of its own.
+
+    Not within one document, where a rule and its exceptions stand side by side: 27 days of leave, 5 more to buy.
+    """
     if first.hit.document_id == other.hit.document_id:
         return False
     score = next((one.score for one in ranked if one.passage is other), float("-inf"))

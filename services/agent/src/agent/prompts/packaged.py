@@ -21,7 +21,7 @@ from agent.prompts.template import PLACE, places_of
 from contracts.agents.prompts import PACKAGED_PREFIX, PromptDefinition, PromptReference, PromptVariable
 
 QUERIES_PROMPT = "queries.v1"
-SHIPPED_AT = datetime(2026, 11, 28, tzinfo=UTC)
+SHIPPED_AT = datetime(2026, 11, 30, tzinfo=UTC)
 """When the files were changed last."""
 MAX_REPLACED_CHARS = 20_000
 """Of a system text in the place of one that ships: what is longer leaves models no room for sources."""
@@ -48,7 +48,7 @@ PACKAGED: Mapping[str, Packaged] = MappingProxyType(
     {
         "groundwork-agent": Packaged("agent.v1", "The frame around an agent's own instructions.", replaceable=False),
         "groundwork-answer": Packaged(
-            "answer.v2",
+            "answer.v3",
             "Answers from documents, by models of a billion parameters and more.",
             (_NO_ANSWER, _QUOTED, "- Do not write links or numbers of sources.", "{{instructions}}"),
         ),

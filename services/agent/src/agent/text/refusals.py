@@ -27,6 +27,13 @@ _APOLOGY = re.compile(
     re.IGNORECASE,
 )
 
+_LETTERS = re.compile(r"[^\W\d_]+")
+_MARKS = frozenset(("yes answer", "answer yes", "answer no"))
+_VERDICTS = {
+    *_MARKS,
+    *("yes", "no", "true", "false", "ja", "nein", "oui", "non", "sí", "sì", "si", "nee", "sim", "não"),
+    *("是", "是的", "不是", "否", "نعم", "لا"),
+}
 
 _RULE = re.compile(
     r"\b(?:must|may|shall|should) (?:not|never) be\b"
@@ -133,6 +140,21 @@ def is_refusal(text: str, begun: bool = False) -> bool:
     bare = _AGREED_LEAD.sub("", text, count=1)
     said = " ".join(bare.upper().replace("_", " ").replace("-", " ").split())
     return said.startswith(NO_ANSWER) or (begun and NO_ANSWER.startswith(said))
+
+
+def is_verdict(text: str, begun: bool = False) -> bool:
+    """Whether a text is "Yes" or "No" and nothing else; with `begun`, also whether it may be about to be."""
+    said = _letters(text)
+    return said in _VERDICTS or (begun and any(verdict.startswith(said) for verdict in _VERDICTS))
+
+
+def is_mark(text: str) -> bool:
+    """Whether it is such a verdict in the words that small models make of the agreed form, "YES ANSWER"."""
+    return _letters(text) in _MARKS
+
+
+def _letters(text: str) -> str:
+    return " ".join(_LETTERS.findall(text.casefold()))
 
 
 def says_no_answer(sentence: str) -> bool:

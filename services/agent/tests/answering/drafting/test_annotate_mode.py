@@ -63,6 +63,34 @@ async def test_a_model_that_breaks_off_after_its_first_words_is_an_error_and_no_
         await bench.ask(LEAVE_QUESTION)
 
 
+@pytest.mark.parametrize("says", ["Yes", "**No.**", "YES ANSWER", "YES ANSWER\n"])
+async def test_a_yes_that_no_source_can_be_shown_for_falls_back_on_what_the_sources_say(says: str) -> None:
+    answer = await Bench(says=says, info=CAPABLE).ask(LEAVE_QUESTION, groundwork={"include": ["receipt"]})
+    assert kind_of(answer) == "extractive"
+    assert content_of(answer).startswith(RIGHT.removesuffix("."))
+    assert answer.groundwork is not None
+    assert answer.groundwork.degraded == ["draft_unsupported"]
+    assert_exact(answer)
+
+
+@pytest.mark.parametrize(
+    ("says", "written"),
+    [
+        (f"Yes. {RIGHT}", f"Yes. {RIGHT} [1]"),
+        (f"YES ANSWER\n{RIGHT}", f"{RIGHT} [1]"),
+        (f"Yes, it is so. {RIGHT}", f"Yes, it is so. {RIGHT} [1]"),
+    ],
+)
+async def test_a_yes_stays_before_what_is_said_about_it(says: str, written: str) -> None:
+    answer = await Bench(says=says, info=CAPABLE).ask(LEAVE_QUESTION)
+    assert content_of(answer) == written
+
+
+async def test_off_leaves_a_bare_yes() -> None:
+    answer = await Bench(says="Yes", info=CAPABLE).ask(LEAVE_QUESTION, groundwork={"grounding": "off"})
+    assert content_of(answer) == "Yes"
+
+
 FORBIDDEN = "The documents cannot be given to visitors."
 RULES = hit(f"# Rules\n\n{FORBIDDEN} Visitors wear a badge at all times.", "rules")
 

@@ -12,7 +12,7 @@ from agent.errors import is_policy
 from agent.grounding.support import is_factual
 from agent.relevance.evidence import Evidence
 from agent.sanitisation.sanitiser import Sanitiser
-from agent.text.refusals import is_apology, is_refusal, says_no_answer
+from agent.text.refusals import is_apology, is_mark, is_refusal, is_verdict, says_no_answer
 from contracts.models.chat import AnswerKind, Grounding
 from servicekit.core.errors import ServiceError
 
@@ -24,11 +24,13 @@ async def write_at_once(
 ) -> tuple[AnswerKind, bool]:
     """Write the draft. What kind of answer came of it, and whether every sentence is supported.
 
-    `extractive` means that nothing was written: the model broke off or was silent, and the answer is to fall back.
+    `extractive` means that nothing was written: the model broke off, was silent or, in `annotate`, said no more than
+    "Yes", which no source can be shown for; and the answer is to fall back.
     `abstained`: it begins by saying that there is no answer, whose agreed form is not written; more is not read.
     """
     verdicts: list[bool] = []
     sentences = _SentenceWriter(writer)
+    verdict: DraftSentence | None = None
     begins = True
     try:
         async for sentence, whole in partial_sentences(draft.pieces):
@@ -36,6 +38,10 @@ async def write_at_once(
                 if whole:
                     return "abstained", False
                 continue
+            if grounding == "annotate" and writer.empty and is_verdict(sentence.text, begun=not whole):
+                verdict = sentence if whole else verdict
+                continue
+            sentences.begin_with(verdict)
             sentences.grow(sentence, whole)
             denied = whole and begins and not draft.packaged and says_no_answer(sentence.text)
             begins = begins and (not whole or is_apology(sentence.text))
@@ -48,7 +54,7 @@ async def write_at_once(
             raise
         context.receipt.degrade("model_timeout" if isinstance(error, TimeoutError) else "model_unavailable")
     if writer.empty:
-        context.receipt.degrade("model_unavailable")
+        context.receipt.degrade("draft_unsupported" if verdict else "model_unavailable")
         return "extractive", False
     return "generated", bool(verdicts) and all(verdicts)
 
@@ -61,6 +67,11 @@ class _SentenceWriter:
         self._through: Sanitiser | None = None
         self._taken = 0
         self._lead = ""
+
+    def begin_with(self, verdict: DraftSentence | None) -> None:
+        """The "Yes" that was held back until more was said, in a person's words."""
+        if verdict is not None and self._writer.empty and self._through is None and not is_mark(verdict.text):
+            self.grow(verdict, True)
 
     def grow(self, sentence: DraftSentence, whole: bool) -> None:
         """The sentence as it is now; the next call with another one, if it is whole."""

@@ -20,7 +20,7 @@ from contracts.retrieval.search import Hit
 
 PACKAGED_PROMPT = "answer.v1"
 """For the smallest models, which follow a few plain words best."""
-ANSWER_PROMPT = "answer.v2"
+ANSWER_PROMPT = "answer.v3"
 """For models of a billion parameters and more."""
 FORM_PROMPT = "form.v1"
 CHARACTERS_A_TOKEN = 3.6
