@@ -201,10 +201,12 @@ declare namespace Api {
     low: number | null;
     model: string;
     other: string;
+    other_version: string | null;
     p: number | null;
     questions: number;
     share: number | null;
     ties: number;
+    version: string | null;
     wins: number;
   };
   type BudgetInput = {
@@ -945,6 +947,7 @@ declare namespace Api {
     started_at: string | null;
     status: "queued" | "running" | "ready" | "failed" | "cancelled";
     timings: Record<string, number>;
+    title: string;
     waiting_on: string | null;
   };
   type JsonValue = unknown;
@@ -2264,7 +2267,7 @@ declare namespace Api {
     (method: "GET", path: readonly ["experiments", string], options?: Options<Partial<Record<"version", unknown>>, never>): Promise<Experiment>;
     (method: "GET", path: readonly ["feedback"], options?: Options<Partial<Record<"answer_id" | "user" | "rating" | "label" | "model" | "collection" | "mine" | "from" | "to" | "limit" | "cursor", unknown>>, never>): Promise<{ data: Feedback[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["feedback", "agreement"], options?: Options<Partial<Record<"user" | "other", unknown>>, never>): Promise<{ data: Agreement[]; next_cursor: string | null }>;
-    (method: "GET", path: readonly ["feedback", "comparisons"], options?: Options<Partial<Record<"model" | "other", unknown>>, never>): Promise<{ data: BlindComparison[]; next_cursor: string | null }>;
+    (method: "GET", path: readonly ["feedback", "comparisons"], options?: Options<Partial<Record<"model" | "other" | "by" | "from" | "to", unknown>>, never>): Promise<{ data: BlindComparison[]; next_cursor: string | null }>;
     (method: "GET", path: readonly ["feedback", "labels"], options?: Options<{}, never>): Promise<FeedbackLabels>;
     (method: "GET", path: readonly ["fine_tuning", "jobs"], options?: Options<Partial<Record<"after" | "limit", unknown>>, never>): Promise<FineTuningJobs>;
     (method: "GET", path: readonly ["fine_tuning", "jobs", string], options?: Options<{}, never>): Promise<FineTuningJob>;
@@ -2386,7 +2389,7 @@ declare namespace Api {
     (path: readonly ["evaluations", string, "answers"], query?: Partial<Record<"measure" | "with" | "limit" | "cursor", unknown>>, most?: number): Promise<EvaluationAnswer[]>;
     (path: readonly ["feedback"], query?: Partial<Record<"answer_id" | "user" | "rating" | "label" | "model" | "collection" | "mine" | "from" | "to" | "limit" | "cursor", unknown>>, most?: number): Promise<Feedback[]>;
     (path: readonly ["feedback", "agreement"], query?: Partial<Record<"user" | "other", unknown>>, most?: number): Promise<Agreement[]>;
-    (path: readonly ["feedback", "comparisons"], query?: Partial<Record<"model" | "other", unknown>>, most?: number): Promise<BlindComparison[]>;
+    (path: readonly ["feedback", "comparisons"], query?: Partial<Record<"model" | "other" | "by" | "from" | "to", unknown>>, most?: number): Promise<BlindComparison[]>;
     (path: readonly ["jobs"], query?: Partial<Record<"status" | "collection" | "limit" | "cursor", unknown>>, most?: number): Promise<Job[]>;
     (path: readonly ["keys"], query?: Partial<Record<"limit" | "cursor" | "tenant", unknown>>, most?: number): Promise<Key[]>;
     (path: readonly ["monitors"], query?: {}, most?: number): Promise<Monitor[]>;

@@ -162,3 +162,47 @@ def test_a_key_whose_answers_are_not_on_record_hears_that_a_choice_counts_nowher
     page.get_by_text("choices count in the tally, and are in no export").wait_for()
     assert form.get_by_role("button", name="Ask both").is_enabled()
     http.delete(f"/v1/keys/{key['id']}").raise_for_status()
+
+
+def test_prompts_that_take_variables_are_compared_with_what_was_typed_and_versions_are_told_apart(
+    page: Any, home: RunningHome, http: httpx2.Client, targets: dict[str, str]
+) -> None:
+    name = f"greeting-{uuid4().hex[:6]}"
+    message = {"role": "system", "content": "Be kind to {{who}}, {{times}} times."}
+    variables = {"who": {}, "times": {"type": "integer", "default": 2}}
+    prompt = {"name": name, "messages": [message], "variables": variables, "model": targets["brief"]}
+    http.post("/v1/prompts", json=prompt).raise_for_status()
+    scopes = ["chat", "agents:write", "feedback:write", "feedback:review", "records:read"]
+    spec = {"name": "prompter", "tenant": "default", "scopes": scopes, "records": "full"}
+    key = http.post("/v1/keys", json=spec).raise_for_status().json()
+    _sign_in(page, home, key["secret"])
+    page.goto(f"{home.base_url}/console/#/reviews/compare?first=prompt:{name}&second={targets['polite']}")
+    form = page.get_by_role("form", name="Compare")
+    form.get_by_label("Questions, one a line").fill("\n".join(QUESTIONS[:2]))
+    who = form.get_by_label("who")
+    who.wait_for()
+    form.get_by_role("button", name="Ask both").click()
+    page.get_by_role("alert").get_by_text("Fill in “who”").wait_for()
+    assert form.get_by_label("Questions, one a line").input_value().splitlines() == QUESTIONS[:2]
+    who.fill("Ann")
+    form.get_by_role("button", name="Ask both").click()
+    _choose(page, QUESTIONS[0], "Brief")
+    _tally(page, "1 of 1", "1 question")
+    page.get_by_role("button", name="Next question").click()
+    _choose(page, QUESTIONS[1], "Brief")
+    _tally(page, "2 of 2", "2 questions")
+    tally = page.get_by_role("region", name="Tally")
+    tally.get_by_label("Tell versions apart").check()
+    _tally(page, f"{name}@1")
+    tally.get_by_label("Chosen").select_option("Today")
+    _tally(page, f"{name}@1", "2 of 2")
+    assert faults(page) == []
+    page.reload()
+    assert who.input_value() == "Ann"
+    headers = {"Authorization": f"Bearer {key['secret']}"}
+    records = http.get("/v1/records", params={"model": f"prompt:{name}"}, headers=headers).json()["data"]
+    shown = http.get(f"/v1/records/{records[0]['id']}", headers=headers).json()
+    assert shown["parameters"]["groundwork"] == {"variables": {"who": "Ann"}}
+    http.delete("/v1/feedback", params={"user": key["id"]}, headers=headers).raise_for_status()
+    http.delete(f"/v1/keys/{key['id']}").raise_for_status()
+    http.delete(f"/v1/prompts/{name}").raise_for_status()

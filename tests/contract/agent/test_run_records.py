@@ -37,7 +37,7 @@ async def _check_records(agents: RunningAgents) -> None:
     completion = {"model": "agent:helper", "messages": [{"role": "user", "content": "Six times seven?"}]}
     agents.takes(SUM, "It is 42.")
     said = await agents.call("POST", "/v1/chat/completions", key=key, json=completion)
-    record = await _recorded(agents, kept["id"], key)
+    record = await agents.read_record(key, kept["id"])
     assert (record["question"], record["answer"], record["status"]) == ("Six times seven?", kept["output"], 200)
     assert record["model"] == f"agent:helper@{kept['agent_version']}"
     assert (record["report"]["thread_id"], record["report"]["tool_calls"]) == (kept["thread_id"], 1)
@@ -46,20 +46,10 @@ async def _check_records(agents: RunningAgents) -> None:
     assert [one["model"] for one in record["receipt"]["attempts"]] == ["turns", "turns"]
     rated = await agents.call("POST", "/v1/feedback", 201, key=key, json={"answer_id": kept["id"], "rating": "up"})
     assert rated["recorded"]
-    await _recorded(agents, said["id"], key)
+    await agents.read_record(key, said["id"])
     listed = (await agents.call("GET", "/v1/records", key=key))["data"]
     assert {one["id"] for one in listed} == {kept["id"], said["id"]}, "each once"
     assert left_out["status"] == "completed"
-
-
-async def _recorded(agents: RunningAgents, answer_id: str, key: str) -> dict[str, Any]:
-    async with asyncio.timeout(60):
-        while True:
-            answer = await agents.gateway.call("GET", f"/v1/records/{answer_id}", key)
-            if answer.status == 200:
-                found: dict[str, Any] = await answer.json()
-                return found
-            await asyncio.sleep(0.02)
 
 
 async def _ended(agents: RunningAgents, path: str) -> dict[str, Any]:

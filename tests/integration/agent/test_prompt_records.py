@@ -3,19 +3,14 @@ load."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 from tests.support.agent.running import RunningAgents, running_agents
-from tests.support.home.postgres import postgres_installed, temporary_postgres
 
-DATABASES = ["sqlite", *(["postgres"] if postgres_installed() else [])]
-DEADLINE_SECONDS = 60
 SCOPES = ["chat", "agents", "agents:write", "records:read", "records:write", "feedback:review"]
 CHAT = "/v1/chat/completions"
 PROMPT: dict[str, Any] = {
@@ -30,15 +25,8 @@ NOW = [{"role": "user", "content": "Now."}]
 
 
 @pytest.fixture
-def postgres() -> Iterator[tuple[str, str]]:
-    with temporary_postgres() as first, temporary_postgres() as second:
-        yield first, second
-
-
-@pytest.fixture(params=DATABASES)
-async def agents(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RunningAgents]:
-    urls = request.getfixturevalue("postgres") if request.param == "postgres" else (None, None)
-    ours, theirs = ({"database_url": SecretStr(url)} if url else {} for url in urls)
+async def agents(databases: tuple[dict[str, Any], dict[str, Any]], tmp_path: Path) -> AsyncIterator[RunningAgents]:
+    ours, theirs = databases
     async with running_agents(tmp_path, ours, **theirs) as running:
         await running.call("POST", "/v1/prompts", 201, json=PROMPT)
         yield running
@@ -58,13 +46,13 @@ async def test_answers_by_a_prompt_are_on_record_and_in_all_exports_as_the_model
     prompt = {"id": "greeting", "variables": {"who": "Ann"}}
     responded = await agents.call("POST", "/v1/responses", key=key, json={"prompt": prompt, "input": "Now."})
     for answer_id, messages in ((whole, NOW), (streamed, []), (responded["id"], NOW)):
-        record = await _record(agents, key, answer_id)
+        record = await agents.read_record(key, answer_id)
         assert (record["prompt"], record["prompt_messages"], record["messages"]) == ("greeting@1", FILLED, messages)
         assert record["parameters"]["groundwork"] == {"variables": {"who": "Ann"}}
     await _say(agents, key, whole, rating="down", correction="Hello Ann.")
     await _say(agents, key, responded["id"], rating="up")
     await _say(agents, key, streamed, rating="up")
-    said = (await _record(agents, key, whole))["answer"]
+    said = (await agents.read_record(key, whole))["answer"]
     (pair,) = await _exported(agents, key, "preference")
     assert (pair["prompt"], pair["chosen"][0]["content"]) == ([*FILLED, *NOW], "Hello Ann.")
     assert pair["rejected"][0]["content"] == said
@@ -88,8 +76,8 @@ async def test_what_a_prompt_says_stays_on_record_when_it_changes_or_goes(agents
     await agents.call("POST", "/v1/prompts", 201, key=key, json={**changed, "label": "production"})
     second = (await agents.call("POST", CHAT, key=key, json=_body()))["id"]
     await agents.call("DELETE", "/v1/prompts/greeting", 204, key=key)
-    assert (await _record(agents, key, first))["prompt_messages"] == FILLED
-    later = await _record(agents, key, second)
+    assert (await agents.read_record(key, first))["prompt_messages"] == FILLED
+    later = await agents.read_record(key, second)
     assert (later["prompt"], later["prompt_messages"][0]["content"]) == ("greeting@2", "Shout at Ann.")
     await _say(agents, key, first, rating="up", preferred_over=second)
     assert await _exported(agents, key, "preference") == [], "the model was asked something else"
@@ -102,8 +90,8 @@ async def test_a_key_that_sees_no_texts_of_prompts_sees_none_on_record_and_anoth
     narrow = (await agents.gateway.new_key(scopes=SCOPES, records="full", models=["turns"]))["secret"]
     stranger = (await agents.gateway.new_key(scopes=SCOPES, tenant="other", records="full"))["secret"]
     own = (await agents.call("POST", CHAT, key=narrow, json=_body()))["id"]
-    assert (await _record(agents, key, own))["prompt_messages"] == FILLED
-    seen = await _record(agents, narrow, own)
+    assert (await agents.read_record(key, own))["prompt_messages"] == FILLED
+    seen = await agents.read_record(narrow, own)
     assert (seen["prompt_messages"], seen["messages"], seen["question"]) == (None, NOW, "Now.")
     assert "Greet" not in json.dumps(seen)
     await agents.call("GET", f"/v1/records/{own}", 404, key=stranger)
@@ -118,17 +106,6 @@ async def _streamed(agents: RunningAgents, key: str, body: dict[str, Any]) -> st
     assert answer.status == 200, text
     first = next(line for line in text.split("\n") if line.startswith("data: {"))
     return str(json.loads(first.removeprefix("data: "))["id"])
-
-
-async def _record(agents: RunningAgents, key: str, answer_id: str) -> dict[str, Any]:
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while True:
-            answer = await agents.gateway.call("GET", f"/v1/records/{answer_id}", key)
-            if answer.status == 200:
-                found: dict[str, Any] = await answer.json()
-                return found
-            assert answer.status == 404, await answer.text()
-            await asyncio.sleep(0.02)
 
 
 async def _say(agents: RunningAgents, key: str, answer_id: str, **said: Any) -> None:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 from tests.support.agent.running import RunningAgents, running_agents
-from tests.support.home.postgres import postgres_installed, temporary_postgres
 
 from agent.testing.scripted_agents import Turn
 from agent.testing.scripted_answers import hit
 from contracts.agents.runs import FINAL_RUN_STATUSES
 
-DATABASES = ["sqlite", *(["postgres"] if postgres_installed() else [])]
 DEADLINE_SECONDS = 60
 SCOPES = ["chat", "agents", "search", "documents", "records:read", "records:write", "feedback:write", "feedback:review"]
 SEARCH = Turn("I look.", [("search_documents", {"query": "leave"})])
@@ -26,16 +23,9 @@ ASKED = [{"role": "user", "content": "How much leave?"}]
 
 
 @pytest.fixture
-def postgres() -> Iterator[tuple[str, str]]:
-    with temporary_postgres() as first, temporary_postgres() as second:
-        yield first, second
-
-
-@pytest.fixture(params=DATABASES)
-async def agents(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RunningAgents]:
+async def agents(databases: tuple[dict[str, Any], dict[str, Any]], tmp_path: Path) -> AsyncIterator[RunningAgents]:
     """With an agent that searches, in a collection whose records go with its documents."""
-    urls = request.getfixturevalue("postgres") if request.param == "postgres" else (None, None)
-    ours, theirs = ({"database_url": SecretStr(url)} if url else {} for url in urls)
+    ours, theirs = databases
     async with running_agents(tmp_path, ours, **theirs) as running:
         running.gateway.seen.hits = [hit("27 days of leave.", "leave", revision=7).model_dump(mode="json")]
         running.gateway.seen.delete_records = True
@@ -60,14 +50,14 @@ async def test_each_way_to_ask_an_agent_is_on_record_with_its_passages_and_goes_
     ids = {whole["id"], response["id"], streamed, run["id"]}
     other = await agents.call("POST", "/v1/chat/completions", key=key, json={**chat, "model": "agent:idle"})
     for answer_id in ids:
-        record = await _record(agents, key, answer_id)
+        record = await agents.read_record(key, answer_id)
         (found,) = record["hits"]
         named = {name: found[name] for name in ("collection", "document_id", "revision", "text")}
         assert named == {"collection": "handbook", "document_id": "leave", "revision": 7, "text": "27 days of leave."}
         assert record["collections"] == ["handbook"]
         rated = await agents.call("POST", "/v1/feedback", 201, key=key, json={"answer_id": answer_id, "rating": "up"})
         assert (rated["recorded"], rated["collections"]) == (True, ["handbook"])
-    assert (await _record(agents, key, other["id"]))["hits"] == []
+    assert (await agents.read_record(key, other["id"]))["hits"] == []
     assert await _ids(agents, key, collection="handbook") == ids
     lines = await agents.gateway.call("GET", "/v1/feedback/export", key, params={"format": "questions"})
     assert [json.loads(line)["documents"] for line in (await lines.text()).splitlines()] == [["leave"], ["leave"]]
@@ -79,7 +69,7 @@ async def test_an_answer_that_its_caller_broke_off_names_what_it_had_been_made_f
     key = (await agents.gateway.new_key(scopes=SCOPES, records="full"))["secret"]
     agents.takes(SEARCH, Turn("You get 27 days, and then", hangs=True))
     left = await _stream(agents, key, {"model": "agent:helper", "messages": ASKED}, "27 days")
-    record = await _record(agents, key, left)
+    record = await agents.read_record(key, left)
     assert record["error_type"] == "client_disconnected"
     assert "27" in record["answer"]
     assert [one["document_id"] for one in record["hits"]] == ["leave"]
@@ -93,7 +83,7 @@ async def test_an_answer_from_documents_that_its_caller_broke_off_goes_with_its_
     asked = [{"role": "user", "content": "How many days of leave?"}]
     body = {"model": "rag:handbook", "messages": asked, "groundwork": {"grounding": "annotate"}}
     left = await _stream(agents, key, body, "27 days")
-    record = await _record(agents, key, left)
+    record = await agents.read_record(key, left)
     assert (record["error_type"], record["collections"]) == ("client_disconnected", ["handbook"])
     assert "27" in record["answer"]
     (found,) = record["hits"]
@@ -115,8 +105,8 @@ async def test_a_run_goes_with_a_document_that_an_earlier_run_of_its_thread_or_t
     replay = await _ended(agents, key, replayed)
     other = await _run(agents, key, "idle", input="How much leave?")
     for run in (first, second, replay):
-        assert [one["document_id"] for one in (await _record(agents, key, run["id"]))["hits"]] == ["leave"]
-    assert (await _record(agents, key, other["id"]))["hits"] == []
+        assert [one["document_id"] for one in (await agents.read_record(key, run["id"]))["hits"]] == ["leave"]
+    assert (await agents.read_record(key, other["id"]))["hits"] == []
     await agents.call("DELETE", "/v1/collections/handbook/documents/leave", 204, key=key)
     assert await _ids(agents, key) == {other["id"]}
 
@@ -132,9 +122,9 @@ async def test_a_run_goes_with_the_user_it_was_for(agents: RunningAgents) -> Non
     replay = await agents.call("POST", path, 202, key=key, json={"after": 0})
     await _ended(agents, key, replay)
     ids = [one["id"] for one in (of_jane, replay, of_bob)]
-    assert "jane" not in (await _record(agents, key, ids[0]))["user"], "masked, and found by its hash"
+    assert "jane" not in (await agents.read_record(key, ids[0]))["user"], "masked, and found by its hash"
     for answer_id in ids:
-        await _record(agents, key, answer_id)
+        await agents.read_record(key, answer_id)
     assert await _ids(agents, key, user=jane) == set(ids[:2])
     gone = await agents.call("DELETE", "/v1/records", key=key, params={"user": jane})
     assert gone == {"deleted": 2}
@@ -151,7 +141,7 @@ async def test_a_run_that_is_cancelled_before_it_begins_or_while_it_waits_is_on_
     assert waiting["status"] == "waiting_approval"
     path = f"/v1/threads/{waiting['thread_id']}/runs/{waiting['id']}/cancel"
     await agents.call("POST", path, 202, key=key)
-    record = await _record(agents, key, waiting["id"])
+    record = await agents.read_record(key, waiting["id"])
     assert (record["status"], record["error_type"], record["error"]["code"]) == (409, "conflict", "run_cancelled")
     assert record["question"] == "Sum it up."
     assert [one["document_id"] for one in record["hits"]] == ["leave"]
@@ -159,7 +149,7 @@ async def test_a_run_that_is_cancelled_before_it_begins_or_while_it_waits_is_on_
     spared = await _run(agents, key, "careful", input="And that.", headers={"X-Groundwork-Record": "no"})
     await agents.call("POST", f"/v1/threads/{spared['thread_id']}/runs/{spared['id']}/cancel", 202, key=key)
     later = await _run(agents, key, "idle", input="Later.")
-    await _record(agents, key, later["id"])
+    await agents.read_record(key, later["id"])
     assert await _ids(agents, key) == {waiting["id"], later["id"]}
 
 
@@ -198,17 +188,6 @@ async def _stream(agents: RunningAgents, key: str, body: dict[str, Any], until: 
             if until is not None and until in said:
                 break
     return answer_id
-
-
-async def _record(agents: RunningAgents, key: str, answer_id: str) -> dict[str, Any]:
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while True:
-            answer = await agents.gateway.call("GET", f"/v1/records/{answer_id}", key)
-            if answer.status == 200:
-                found: dict[str, Any] = await answer.json()
-                return found
-            assert answer.status == 404, await answer.text()
-            await asyncio.sleep(0.02)
 
 
 async def _ids(agents: RunningAgents, key: str, **query: str) -> set[str]:

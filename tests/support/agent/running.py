@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -27,6 +28,7 @@ from servicekit.core.identifiers import new_id
 from servicekit.streams.sse import DONE, encode
 from servicekit.web.error_handlers import install_error_handlers
 
+DEADLINE_SECONDS = 60
 PRICE = ModelPrice(prompt_usd_per_million=2, completion_usd_per_million=6)  # type: ignore[arg-type]
 MODEL = ModelInfo(id="turns", kind="chat", default=True, context_length=32_768, price=PRICE)
 
@@ -51,6 +53,17 @@ class RunningAgents:
         answer = await self.gateway.call(method, path, options.pop("key", self.key), **options)
         assert answer.status == status, await answer.text()
         return None if status == 204 else await answer.json()
+
+    async def read_record(self, key: str, answer_id: str) -> dict[str, Any]:
+        """What is on record of an answer, once it is."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while True:
+                answer = await self.gateway.call("GET", f"/v1/records/{answer_id}", key)
+                if answer.status == 200:
+                    found: dict[str, Any] = await answer.json()
+                    return found
+                assert answer.status == 404, await answer.text()
+                await asyncio.sleep(0.02)
 
 
 def inference(model: ScriptedAgent, public_key: Path) -> FastAPI:

@@ -15,6 +15,7 @@ from contracts.access.keys import (
     KeyPatch,
     Limits,
     Tenant,
+    TenantCreate,
     TenantPatch,
     UsageGroup,
     UsageRow,
@@ -104,6 +105,14 @@ class Tenants:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    def create(self, wanted: TenantCreate) -> Tenant:
+        """A tenant, whose limits and budgets hold for all of its keys together."""
+        return self._connection.model(operations.CREATE_TENANT, json=wanted.model_dump(mode="json", exclude_unset=True))
+
+    def get(self, name: str) -> Tenant:
+        """One tenant."""
+        return self._connection.model(operations.GET_TENANT, name)
 
     def list(self) -> Iterator[Tenant]:
         """All tenants by name."""

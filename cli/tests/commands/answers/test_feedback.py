@@ -48,4 +48,15 @@ def test_blind_comparisons_are_counted_by_pair_of_targets(serve: Serve) -> None:
     lines = output("feedback", "comparisons", "rag:hb").splitlines()
     assert lines[1].split() == ["rag:hb", "[b]plain[/b]", "9", "6", "1", "2", "1", "0.86", "[0.40,", "0.99]", "0.44"]
     assert lines[2].split() == ["x", "y", *"00000"]
-    assert dict(server.asked[0].url.params) == {"model": "rag:hb"}
+    assert dict(server.asked[0].url.params) == {"model": "rag:hb", "by": "target"}
+
+
+def test_the_versions_that_were_compared_in_a_time_are_told_apart(serve: Serve) -> None:
+    counts = {"questions": 1, "wins": 1, "losses": 0, "ties": 0, "both_bad": 0}
+    none = dict.fromkeys(("share", "low", "high", "p"))
+    server = Recorder(page({**counts, **none, "model": "prompt:a", "version": "a@2", "other": "m"}))
+    serve(server)
+    lines = output("feedback", "comparisons", "--versions", "--from", "2026-01-31", "--to", "2026-02-01").splitlines()
+    assert lines[1].split() == ["prompt:a", "(a@2)", "m", *"11000"]
+    wanted = {"by": "version", "from": "2026-01-31T00:00:00+00:00", "to": "2026-02-01T00:00:00+00:00"}
+    assert dict(server.asked[0].url.params) == wanted

@@ -109,6 +109,41 @@ async def test_of_what_a_person_chose_between_two_answers_the_last_counts(
     assert {each["other_model"] for each in listed} == {None, "rag:hb"}
 
 
+async def test_choices_are_limited_in_time_by_when_they_were_made(judges: Judges, clock: ManualClock) -> None:
+    secret = await judges.installation.secret(scopes=REVIEWER)
+    begun = clock.now()
+    for number in (1, 2):
+        one, two = judges.record(number)
+        await judges.choose(secret, one, preferred_over=two)
+        clock.advance(3600)
+    later = (begun + timedelta(minutes=30)).isoformat()
+    assert await judges.counts(secret, **{"from": later}) == [("rag:hb", "plain", 1, 1, 0, 0, 0)]
+    assert await judges.counts(secret, to=later) == [("rag:hb", "plain", 1, 1, 0, 0, 0)]
+    assert await judges.counts(secret, **{"from": begun.isoformat()}) == [("rag:hb", "plain", 2, 2, 0, 0, 0)]
+    assert await judges.counts(secret, to=begun.isoformat()) == []
+
+
+async def test_versions_that_answered_by_one_name_are_told_apart(judges: Judges) -> None:
+    secret = await judges.installation.secret(scopes=REVIEWER)
+    for number, version in ((1, "hb@1"), (2, "hb@2"), (3, "hb@2")):
+        one, two = judges.record(number)
+        given = recorded(one, f"Question {number}?", model="rag:hb", version=version)
+        judges.installation.answers.put("acme", given)
+        await judges.choose(secret, two if number == 1 else one, preferred_over=one if number == 1 else two)
+    judges.installation.answers.put("acme", recorded("old", "Four?", model="rag:hb", version="hb@1"))
+    judges.installation.answers.put("acme", recorded("new", "Four?", model="rag:hb", version="hb@2"))
+    await judges.choose(secret, "new", preferred_over="old")
+    assert await judges.counts(secret) == [("rag:hb", "plain", 3, 2, 1, 0, 0)]
+    names = ("model", "version", "other", "other_version", "wins", "losses")
+    assert {tuple(one[name] for name in names) for one in await judges.tally(secret, by="version")} == {
+        ("rag:hb", "hb@2", "plain", None, 2, 0),
+        ("plain", None, "rag:hb", "hb@1", 1, 0),
+        ("rag:hb", "hb@2", "rag:hb", "hb@1", 1, 0),
+    }
+    (ours,) = [one for one in await judges.tally(secret, by="version", model="plain") if one["losses"]]
+    assert (ours["model"], ours["other_version"], ours["losses"]) == ("plain", "hb@2", 2)
+
+
 async def test_choices_that_were_not_blind_and_answers_of_one_target_are_not_counted(judges: Judges) -> None:
     secret = await judges.installation.secret()
     one, two = judges.record(1)

@@ -3,8 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sqlalchemy import update
+
 from ingest.jobs import service as jobs
 from ingest.jobs.description import POSITIONS, to_job
+from ingest.tables import DOCUMENTS
 
 if TYPE_CHECKING:
     from services.ingest.tests.conftest import Service
@@ -34,3 +37,13 @@ async def test_a_waiting_job_tells_its_place_and_what_it_waits_for(service: Serv
     last = accepted[-1].job
     assert last is not None
     assert (await service.job(last["id"])).waiting_on == "earlier_jobs"
+
+
+async def test_a_job_says_the_title_of_its_document_until_that_is_deleted(service: Service) -> None:
+    accepted = await service.upload("The word.", title="A letter")
+    assert accepted.job is not None
+    assert (await service.job(accepted.job["id"])).title == "A letter"
+    async with service.database.write() as connection:
+        deleted = update(DOCUMENTS).values(deleted_at=service.clock.now())
+        await connection.execute(deleted.where(DOCUMENTS.c.key == accepted.job["document_key"]))
+    assert (await service.job(accepted.job["id"])).title == ""

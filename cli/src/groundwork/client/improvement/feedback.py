@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import IO, Any
 
-from contracts.improvement.feedback import BlindComparison, ExportFormat, ExportSplit, Feedback, FeedbackCreate
+from contracts.improvement.feedback import (
+    BlindComparison,
+    ComparedBy,
+    ExportFormat,
+    ExportSplit,
+    Feedback,
+    FeedbackCreate,
+)
 from contracts.operations import feedback as operations
 from groundwork.client.connection import Connection
 
@@ -27,9 +35,25 @@ class FeedbackCalls:
         """The newest first; `answer_id`, `user`, `rating`, `label`, `model`, `collection` and `mine` narrow it."""
         return self._connection.pages(operations.LIST_FEEDBACK, params=asked)
 
-    def comparisons(self, model: str | None = None, other: str | None = None) -> Sequence[BlindComparison]:
-        """Which of two targets people chose blind, those most compared first."""
-        return self._connection.model(operations.LIST_COMPARISONS, params={"model": model, "other": other}).data
+    def comparisons(
+        self,
+        model: str | None = None,
+        other: str | None = None,
+        *,
+        by: ComparedBy = "target",
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Sequence[BlindComparison]:
+        """Which of two targets people chose blind, those most compared first; `by="version"` tells apart the versions
+        that answered by one name."""
+        params = {
+            "model": model,
+            "other": other,
+            "by": by,
+            "from": since.isoformat() if since else None,
+            "to": until.isoformat() if until else None,
+        }
+        return self._connection.model(operations.LIST_COMPARISONS, params=params).data
 
     def delete(self, feedback_id: str) -> None:
         """Take one back."""

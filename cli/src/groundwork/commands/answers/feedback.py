@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,17 +58,27 @@ def comparisons(
     context: typer.Context,
     model: Annotated[str | None, typer.Argument(help="Only with this target, and from its side.")] = None,
     other: Annotated[str | None, typer.Argument(help="Only with this other target.")] = None,
+    versions: Annotated[bool, typer.Option("--versions", help="Tell apart the versions that answered.")] = False,
+    since: Annotated[datetime | None, typer.Option("--from", help="Chosen then (UTC) or later.")] = None,
+    until: Annotated[datetime | None, typer.Option("--to", help="Chosen before then (UTC).")] = None,
 ) -> None:
     """Which of two targets people chose who did not see which one an answer was of."""
     session, table = session_of(context), Table(box=None)
+    asked: Any = {"by": "version" if versions else "target"}
+    asked |= {name: at.replace(tzinfo=UTC) for name, at in (("since", since), ("until", until)) if at is not None}
     for heading in ("target", "beside", "questions", "better", "worse", "ties", "both bad", "share [95 %]", "p"):
         table.add_column(heading)
     with session.client() as client:
-        for one in client.feedback.comparisons(model, other):
+        for one in client.feedback.comparisons(model, other, **asked):
             share = "" if one.share is None else f"{one.share:.2f} [{one.low:.2f}, {one.high:.2f}]"
             counts = (one.questions, one.wins, one.losses, one.ties, one.both_bad)
-            table.add_row(one.model, one.other, *map(str, counts), share, "" if one.p is None else f"{one.p:.2g}")
+            sides = (_side(one.model, one.version), _side(one.other, one.other_version))
+            table.add_row(*sides, *map(str, counts), share, "" if one.p is None else f"{one.p:.2g}")
     session.out.print(table)
+
+
+def _side(target: str, version: str | None) -> str:
+    return target if version is None else f"{target} ({version})"
 
 
 def export(

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 
 import typer
 from rich.table import Table
 
 from contracts.access.delegation import Scope
-from contracts.access.keys import Budget, Key, KeyPatch, Limits
+from contracts.access.keys import Key, KeyPatch, Limits
 from contracts.access.records import RecordMode
+from groundwork.commands.installation.bounds import (
+    Concurrency,
+    DayBudget,
+    MonthBudget,
+    RequestsPerMinute,
+    TokensPerMinute,
+    parse_budgets,
+    parse_limits,
+    said_of_budgets,
+)
 from groundwork.commands.session import read_admin_key, session_of
-from groundwork.errors import GroundworkError
 
-NONE = "none"
-MOST_DIGITS = 18
 SCOPES = (
     "chat, documents, search, agents (run them), agents:write (make and change them, and prompts), "
     "prompts:release (move protected labels of prompts), feedback:write (rate answers), feedback:review (judge and "
     "export), records:read, records:write, evaluations:read, evaluations:write or admin; again for several."
 )
 KeyId = Annotated[str, typer.Argument(help="As `groundwork key list` shows it.", metavar="ID")]
-RequestsPerMinute = Annotated[str | None, typer.Option("--requests-per-minute", metavar="N", help="Or `none`.")]
-TokensPerMinute = Annotated[str | None, typer.Option("--tokens-per-minute", metavar="N", help="Or `none`.")]
-Concurrency = Annotated[str | None, typer.Option("--concurrency", metavar="N", help="Calls at once, or `none`.")]
-DayBudget = Annotated[str | None, typer.Option("--usd-a-day", metavar="USD", help="Budget of a day (UTC), or `none`.")]
 Records = Annotated[
     Literal[RecordMode, "tenant"] | None,
     typer.Option(help="What is kept of its answers: off, metadata (no words), full; tenant: as its tenant has it."),
@@ -33,7 +35,6 @@ Records = Annotated[
 RecordsDays = Annotated[
     int | None, typer.Option(min=1, max=3650, help="For how long they are kept; else as its tenant has it.")
 ]
-MonthBudget = Annotated[str | None, typer.Option("--usd-a-month", metavar="USD", help="Budget of a month, or `none`.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -73,8 +74,8 @@ def create(
     """Make a key and print its secret, which is shown this once."""
     scopes: Any = scope or ["chat", "documents", "search"]
     typed: list[Scope] = scopes  # the server says which there are
-    limits = _limits(requests_per_minute, tokens_per_minute, concurrency)
-    budgets = _budgets(usd_a_day, usd_a_month, [])
+    limits = parse_limits(requests_per_minute, tokens_per_minute, concurrency)
+    budgets = parse_budgets(usd_a_day, usd_a_month, [])
     with session_of(context).client() as client:
         made = client.keys.create(
             name,
@@ -109,7 +110,7 @@ def show(context: typer.Context) -> None:
         for one in client.keys.list():
             limits = one.limits
             numbers = (limits.requests_per_minute, limits.tokens_per_minute, limits.concurrency)
-            budgets = ", ".join(f"{budget.usd} USD a {budget.window}" for budget in one.budgets)
+            budgets = said_of_budgets(one.budgets)
             scopes, state = ",".join(one.scopes), _state(one)
             cells = [str(number) if number is not None else "" for number in numbers]
             table.add_row(one.id, one.name, one.tenant, scopes, *cells, budgets, one.records or "", state)
@@ -133,13 +134,13 @@ def change(
         wanted["records"] = None if records == "tenant" else records
     if records_days is not None:
         wanted["records_days"] = records_days
-    limits = _limits(requests_per_minute, tokens_per_minute, concurrency)
+    limits = parse_limits(requests_per_minute, tokens_per_minute, concurrency)
     if limits:
         wanted["limits"] = Limits(**limits)
     with session_of(context).client() as client:
         if usd_a_day is not None or usd_a_month is not None:
             now = next((one.budgets for one in client.keys.list() if one.id == key_id), [])
-            wanted["budgets"] = _budgets(usd_a_day, usd_a_month, now)
+            wanted["budgets"] = parse_budgets(usd_a_day, usd_a_month, now)
         client.keys.change(key_id, KeyPatch(**wanted))
 
 
@@ -157,45 +158,6 @@ def revoke(context: typer.Context, key_id: KeyId) -> None:
     """End a key for ever."""
     with session_of(context).client() as client:
         client.keys.revoke(key_id)
-
-
-def _limits(requests: str | None, tokens: str | None, concurrency: str | None) -> dict[str, int | None]:
-    """Only what was given; `none` as null."""
-    given = {"requests_per_minute": requests, "tokens_per_minute": tokens, "concurrency": concurrency}
-    return {name: _whole(name, value) for name, value in given.items() if value is not None}
-
-
-def _whole(name: str, value: str) -> int | None:
-    if value == NONE:
-        return None
-    if not value.isascii() or not value.isdigit() or len(value) > MOST_DIGITS or int(value) < 1:
-        option = name.replace("_", "-")
-        raise GroundworkError(
-            f"--{option} must be a whole number from 1, of {MOST_DIGITS} digits at most, or none; it is '{value[:50]}'."
-        )
-    return int(value)
-
-
-def _budgets(day: str | None, month: str | None, now: list[Budget]) -> list[Budget]:
-    """The budgets there are now, with what was given put in."""
-    usd: dict[Literal["day", "month"], Decimal] = {budget.window: budget.usd for budget in now}
-    given: tuple[tuple[Literal["day", "month"], str | None], ...] = (("day", day), ("month", month))
-    for window, value in given:
-        if value == NONE:
-            usd.pop(window, None)
-        elif value is not None:
-            usd[window] = _dollars(window, value)
-    return [Budget(window=window, usd=amount) for window, amount in usd.items()]
-
-
-def _dollars(window: str, value: str) -> Decimal:
-    try:
-        amount = Decimal(value)
-    except InvalidOperation:
-        amount = Decimal(-1)
-    if not amount.is_finite() or not 0 <= amount <= 1_000_000:
-        raise GroundworkError(f"--usd-a-{window} must be 0 to 1000000, or none; it is '{value[:50]}'.")
-    return amount
 
 
 def _state(one: Key) -> str:

@@ -1,5 +1,5 @@
 // Two targets answer the same question side by side, without their names: a person says which answer is better, and learns then which was whose.
-import { all, call, me } from "../api/client.js";
+import { call, me } from "../api/client.js";
 import { html, useEffect, useRef, useSignal } from "../app/html.js";
 import { addressOf, route } from "../app/router.js";
 import { may } from "../app/session.js";
@@ -8,19 +8,21 @@ import { models, readModels } from "../parts/collections.js";
 import { counted } from "../parts/format.js";
 import { say } from "../parts/notice.js";
 import { Viewer } from "../parts/viewer.js";
+import { Values } from "../prompts/values.js";
 import { askBoth } from "./ask.js";
 import { Pair } from "./pair.js";
 import { Tally } from "./tally.js";
+import { requiredValues, usePrompts } from "./variables.js";
 
 /** The most questions that are taken of a set. */
 const MOST = 200;
 const SIDES = ["First", "Second"];
 
-/** What this key compares, until it signs out. @returns {{ targets: [string, string], lines: string }} */
+/** What this key compares, until it signs out. @returns {{ targets: [string, string], lines: string, values: Record<string, string> }} */
 function readKept() {
-  const { targets = ["", ""], lines = "" } = JSON.parse(sessionStorage.getItem(place()) ?? "{}");
+  const { targets = ["", ""], lines = "", values = {} } = JSON.parse(sessionStorage.getItem(place()) ?? "{}");
   const { query } = route.peek();
-  return { targets: [query.get("first") ?? targets[0], query.get("second") ?? targets[1]], lines };
+  return { targets: [query.get("first") ?? targets[0], query.get("second") ?? targets[1]], lines, values };
 }
 
 function place() {
@@ -30,9 +32,10 @@ function place() {
 /** The page. The address may name both targets. */
 export function Compare() {
   const begun = useRef(/** @type {ReturnType<typeof readKept> | null} */ (null));
-  const { targets, lines } = (begun.current ??= readKept());
+  const { targets, lines, values } = (begun.current ??= readKept());
   const chosen = [useSignal(targets[0]), useSignal(targets[1])];
   const questions = useSignal(lines);
+  const typed = useSignal(values);
   const pair = useSignal(/** @type {import("./ask.js").Asked | null} */ (null));
   const going = useSignal(/** @type {AbortController | null} */ (null));
   /** The question that was asked and is not done with: a tab that is loaded anew asks it again. */
@@ -42,23 +45,25 @@ export function Compare() {
   const said = useSignal(0);
   const viewed = useSignal(/** @type {Api.Annotation | null} */ (null));
   const names = /** @type {[string, string]} */ (chosen.map(({ value }) => value.trim()));
+  const { prompts, variables } = usePrompts(names);
   const left = questions.value.split("\n").map((line) => line.trim()).filter(Boolean);
   useEffect(() => {
     call("GET", ["me"]).then(({ records }) => (mode.value = records), say);
     return () => going.peek()?.abort();
   }, []);
   const kept = [current.value, questions.value].filter(Boolean).join("\n");
-  useEffect(() => sessionStorage.setItem(place(), JSON.stringify({ targets: names, lines: kept })), [...names, kept]);
+  useEffect(() => sessionStorage.setItem(place(), JSON.stringify({ targets: names, lines: kept, values: typed.value })), [...names, kept, typed.value]);
   if (!may("chat")) return html`<p class="hint alone">Comparing answers needs a key with the scope “chat”.</p>`;
 
-  /** @param {string} question */
-  async function ask(question) {
+  const asked = () => /** @type {[import("./ask.js").Target, import("./ask.js").Target]} */ (names.map((model, side) => ({ model, variables: requiredValues(variables[side], typed.value) })));
+  /** @param {string} question @param {ReturnType<typeof asked>} targets */
+  async function ask(question, targets) {
     const stop = new AbortController();
     [going.value, pair.value, viewed.value, current.value] = [stop, null, null, question];
-    const asked = await askBoth(names, question, stop.signal);
+    const answers = await askBoth(targets, question, stop.signal);
     if (going.value !== stop) return;
     going.value = null;
-    if (!stop.signal.aborted) return void (pair.value = asked);
+    if (!stop.signal.aborted) return void (pair.value = answers);
     current.value = "";
     questions.value = [question, questions.value].join("\n").trim();
   }
@@ -66,8 +71,16 @@ export function Compare() {
     const [question, ...others] = left;
     problem.value = names[0] === names[1] ? "Choose two different targets." : question ? "" : "Type a question, or take some of a question set.";
     if (problem.value) return;
-    questions.value = others.join("\n");
-    ask(question);
+    begin(question, others.join("\n"));
+  }
+  /** @param {string} question @param {string} others */
+  function begin(question, others) {
+    try {
+      ask(question, asked());
+      questions.value = others;
+    } catch (error) {
+      problem.value = /** @type {Error} */ (error).message;
+    }
   }
   const next = () => {
     [current.value, pair.value] = ["", null];
@@ -87,13 +100,14 @@ export function Compare() {
         <p><a href=${addressOf("reviews")}>Reviews</a></p>
         <h1>Compare two answers blind</h1>
         <${Recorded} mode=${mode.value} prompts=${names.some((name) => name.startsWith("prompt:"))} />
-        ${pair.value && html`<${Pair} key=${pair.value.answers[0].id} asked=${pair.value} isLast=${!left.length} again=${() => ask(current.value)} next=${next} done=${done}
+        ${pair.value && html`<${Pair} key=${pair.value.answers[0].id} asked=${pair.value} isLast=${!left.length} again=${() => begin(current.value, questions.value)} next=${next} done=${done}
           open=${(/** @type {Api.Annotation} */ one) => (viewed.value = one)} opened=${viewed.value} />`}
         ${going.value && html`<p role="status"><span class="hint working">Both are asked …</span> <button onClick=${() => going.value?.abort()}>Stop</button></p>`}
         <details class="call" open=${!pair.value && !going.value}>
           <summary>${names.every(Boolean) ? `${names[0]} and ${names[1]}, ${counted(left.length, "question")} left` : "Targets and questions"}</summary>
           <form class="adder try" onSubmit=${(/** @type {Event} */ event) => (event.preventDefault(), submit())} aria-label="Compare">
-            <${Targets} chosen=${chosen} />
+            <${Targets} chosen=${chosen} prompts=${prompts} />
+            <${Values} variables=${Object.assign({}, ...variables)} typed=${typed} />
             <label>Questions, one a line <textarea rows="4" value=${questions.value} onInput=${(/** @type {any} */ event) => (questions.value = event.target.value)}></textarea></label>
             <${PickSet} most=${MOST} before=${() => questions.peek()} take=${load} />
             ${problem.value && html`<p class="problem" role="alert">${problem.value}</p>`}
@@ -107,17 +121,13 @@ export function Compare() {
     </div>`;
 }
 
-/** What is compared: whatever answers. @param {{ chosen: { value: string }[] }} props */
-function Targets({ chosen }) {
-  const prompts = useSignal(/** @type {string[]} */ ([]));
-  useEffect(() => {
-    readModels().catch(say);
-    if (may("agents:write", "prompts:release")) all(["prompts"]).then((found) => (prompts.value = found.map(({ name, version }) => `prompt:${name}@${version}`)), say);
-  }, []);
+/** What is compared: whatever answers. @param {{ chosen: { value: string }[], prompts: Api.PromptSummary[] }} props */
+function Targets({ chosen, prompts }) {
+  useEffect(() => void readModels().catch(say), []);
   return html`
     <p class="choices">${chosen.map((one, side) => html`
       <label>${SIDES[side]} <input required maxlength="200" list="compare-targets" autocomplete="off" value=${one.value} onInput=${(/** @type {any} */ event) => (one.value = event.target.value)} /></label>`)}
-      <datalist id="compare-targets">${[...models.value.map(({ id }) => id), ...prompts.value].map((name) => html`<option value=${name}></option>`)}</datalist>
+      <datalist id="compare-targets">${[...models.value.map(({ id }) => id), ...prompts.map(({ name, version }) => `prompt:${name}@${version}`)].map((name) => html`<option value=${name}></option>`)}</datalist>
       <span class="hint">A model, a route, rag:COLLECTION, agent:NAME or prompt:NAME@VERSION.</span></p>`;
 }
 

@@ -92,7 +92,7 @@ function Row({ row, open, show }) {
       <td><time datetime=${row.updated_at}>${when(row.updated_at)}</time></td>
       <td class="actions">
         <button class="quiet" aria-label=${`Details of ${title}`} onClick=${() => show(row)}>Details</button>
-        ${may("documents") && status === "failed" && html`<button class="quiet" onClick=${() => retry(row)}>Retry</button>`}
+        ${may("documents") && status === "failed" && error?.retryable && html`<button class="quiet" onClick=${() => retry(row)}>Retry</button>`}
         ${may("documents") &&
         (sure.value
           ? html`<button class="danger" onClick=${remove}>Delete</button>

@@ -1,7 +1,7 @@
 // What is on its way into a collection, what each waits for, and what to do about a failure.
 import { html, useSignal } from "../app/html.js";
 import { counted } from "../parts/format.js";
-import { cancel, clearEnded, isOpen, retry, uploads } from "./uploads.js";
+import { cancel, clearEnded, isOpen, mayHelp, retry, uploads } from "./uploads.js";
 
 /** @typedef {import("./uploads.js").Upload} Upload */
 
@@ -16,6 +16,9 @@ export const WAITS = /** @type {Record<string, string>} */ ({
   open_calls: "waits for calls that were under way", backup: "waits for a backup",
   cancellation: "is tried until it is cancelled",
 });
+
+/** What to do about a document that would only fail again. */
+export const AS_BEFORE = "It would only fail again: add a file that can be read in its place, or delete the document.";
 
 /** @param {{ collection: string }} props */
 export function UploadList({ collection }) {
@@ -46,14 +49,15 @@ export function UploadList({ collection }) {
 
 /** @param {{ upload: Upload }} props */
 function Row({ upload }) {
-  const { name, state, problem } = upload;
+  const { name, state, problem, job } = upload;
   return html`
     <li class=${state} data-state=${state}>
       <span class="name">${name}</span>
       <span class="state">${said(upload)}</span>
       ${isOpen(upload) && html`<button class="quiet" aria-label=${`Cancel ${name}`} onClick=${() => cancel(upload)}>Cancel</button>`}
-      ${state === "failed" && html`<button class="quiet" aria-label=${`Retry ${name}`} onClick=${() => retry(upload)}>Retry</button>`}
+      ${mayHelp(upload) && html`<button class="quiet" aria-label=${`Retry ${name}`} onClick=${() => retry(upload)}>Retry</button>`}
       ${problem && html`<span class="problem">${problem}</span>`}
+      ${state === "failed" && job && !mayHelp(upload) && html`<span class="problem hint">${AS_BEFORE}</span>`}
     </li>
   `;
 }

@@ -4,14 +4,17 @@ import { effect, signal } from "../app/html.js";
 import { askBeforeLeaving } from "../app/leaving.js";
 import { say } from "../parts/notice.js";
 
-/** @typedef {{ key: number, collection: string, name: string, file: File | null, url: string, sent: number,
- *    state: "waiting" | "sending" | "working" | "ready" | "failed" | "cancelled", problem: string, job: Api.Job | null,
+/** `passing`: whether what refused it may have passed.
+ * @typedef {{ key: number, collection: string, name: string, file: File | null, url: string, sent: number,
+ *    state: "waiting" | "sending" | "working" | "ready" | "failed" | "cancelled", problem: string, passing?: boolean, job: Api.Job | null,
  *    documentId: string }} Upload */
 
 const AT_ONCE = 3;
 const POLL_MS = 1000;
 const LISTS_MS = 1000;
 const OPEN = new Set(["waiting", "sending", "working"]);
+/** Refusals that are not of the file. */
+const PASSING = new Set([408, 409, 429]);
 
 export const uploads = signal(/** @type {Upload[]} */ ([]));
 /** Goes up when documents have changed, so that lists are read anew. */
@@ -32,6 +35,11 @@ askBeforeLeaving(() => uploads.value.some(({ state }) => state === "waiting" || 
 /** Whether something is on its way. @param {Upload} upload */
 export function isOpen(upload) {
   return OPEN.has(upload.state);
+}
+
+/** Whether what failed may succeed another time. @param {Upload} upload */
+export function mayHelp({ state, job, passing }) {
+  return state === "failed" && Boolean(job ? job.error?.retryable : passing);
 }
 
 /** Add files. @param {string} collection @param {File[]} files */
@@ -82,8 +90,9 @@ async function send(upload) {
     noteChange();
     poll();
   } catch (error) {
-    const { name, message } = /** @type {Error} */ (error);
-    update(upload.key, name === "AbortError" ? { state: "cancelled" } : { state: "failed", problem: message });
+    const { name, message, status } = /** @type {ApiError} */ (error);
+    const passing = !(status >= 400 && status < 500) || PASSING.has(status);
+    update(upload.key, name === "AbortError" ? { state: "cancelled" } : { state: "failed", problem: message, passing });
   }
   next();
 }

@@ -5,7 +5,7 @@ import { addressOf } from "../app/router.js";
 import { when } from "../parts/format.js";
 import { say } from "../parts/notice.js";
 import { usePolling } from "../parts/poll.js";
-import { WAITS } from "../documents/upload-list.js";
+import { AS_BEFORE, WAITS } from "../documents/upload-list.js";
 
 const EVERY_MS = 3000;
 const PAGE = 50;
@@ -58,17 +58,19 @@ export function Jobs() {
 function JobRow({ job, act }) {
   const { id, kind, collection, document_id: document, status, error, attempts } = job;
   const isOpen = OPEN.has(status);
+  const name = job.title || shortened(document) || KINDS[kind];
   return html`
     <tr data-job=${id} data-status=${status}>
-      <td>${kind === "document" ? html`<span title=${document}>${shortened(document)}</span>` : KINDS[kind]} ${collection && html`<a class="hint" href=${addressOf("documents", collection)}>${collection}</a>`}
-        ${error && html`<p class="problem">${error.message}</p>`}</td>
+      <td>${kind === "document" ? html`<span title=${document}>${name}</span>` : KINDS[kind]} ${collection && html`<a class="hint" href=${addressOf("documents", collection)}>${collection}</a>`}
+        ${error && html`<p class="problem">${error.message}</p>`}
+        ${status === "failed" && !error?.retryable && html`<p class="hint">${kind === "document" ? AS_BEFORE : "It would only fail again."}</p>`}</td>
       <td><span class=${`status ${status === "running" ? "processing" : status}`}>${status}</span></td>
       <td>${isOpen ? progressOf(job) : attempts > 1 ? `${attempts} attempts` : ""}
-        ${status === "running" && html`<progress max="1" value=${job.progress} aria-label=${`Progress of ${shortened(document) || KINDS[kind]}`}></progress>`}</td>
+        ${status === "running" && html`<progress max="1" value=${job.progress} aria-label=${`Progress of ${name}`}></progress>`}</td>
       <td data-label="Since"><time datetime=${job.created_at}>${when(job.finished_at ?? job.started_at ?? job.created_at)}</time></td>
       <td class="actions">
-        ${isOpen && kind !== "tenant_deletion" && html`<button class="quiet" aria-label=${`Cancel the job of ${shortened(document) || KINDS[kind]}`} onClick=${() => act(id, "cancel")}>Cancel</button>`}
-        ${status === "failed" && html`<button class="quiet" aria-label=${`Retry the job of ${shortened(document) || KINDS[kind]}`} onClick=${() => act(id, "retry")}>Retry</button>`}
+        ${isOpen && kind !== "tenant_deletion" && html`<button class="quiet" aria-label=${`Cancel the job of ${name}`} onClick=${() => act(id, "cancel")}>Cancel</button>`}
+        ${status === "failed" && error?.retryable && html`<button class="quiet" aria-label=${`Retry the job of ${name}`} onClick=${() => act(id, "retry")}>Retry</button>`}
       </td>
     </tr>`;
 }

@@ -93,7 +93,7 @@ export function Try({ prompt, versions, first, ships }) {
           ? html`<button type="button" onClick=${() => going.value?.abort()}>Stop</button>`
           : html`<button class="primary">Try it</button>`}
           <span class="hint">Each answer is a call of this key, with its limits and cost.</span>
-          ${!ships && !Object.keys(variables).length && html`<a href=${addressWith(["reviews", "compare"], blind)}>Compare them blind</a>`}</p>
+          ${!ships && html`<a href=${addressWith(["reviews", "compare"], blind)}>Compare them blind</a>`}</p>
       </form>
       ${rows.value.length > 0 && html`<${Results} name=${prompt.name} rows=${rows.value} taken=${taken.value} isGoing=${going.value !== null} />`}
     </section>`;

@@ -27,6 +27,8 @@ class Job(Reply):
     kind: JobKind = "document"
     document_id: str
     """Empty for a job of a whole collection."""
+    title: str = ""
+    """The document's; empty for a job of a whole collection, and once the document is deleted."""
     collection: str
     status: JobStatus
     stage: JobStage

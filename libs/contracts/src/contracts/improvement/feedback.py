@@ -123,13 +123,20 @@ class Agreement(Reply):
     """Cohen's kappa of up, neutral and down; null where chance alone would agree always."""
 
 
+ComparedBy = Literal["target", "version"]
+
+
 class BlindComparison(Reply):
     """How often people chose which of two targets who did not see which one an answer was of. A question counts once,
     for the target that was chosen more often, whoever chose."""
 
     model: str
     """What was asked: a model, a route, or as in `rag:handbook`, `agent:desk` and `prompt:desk@2`."""
+    version: str | None = None
+    """Which version of it answered: of agent, prompt, model and its files, as far as they are on record. Null with the
+    next one unless it is counted `by=version`, and of choices from before that was kept."""
     other: str
+    other_version: str | None = None
     questions: Count
     wins: Count
     """Questions of which `model` was chosen more often."""

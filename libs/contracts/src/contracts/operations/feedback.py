@@ -79,6 +79,13 @@ LIST_COMPARISONS = Operation(
     queries=(
         Query("model", _TEXT, "Only with this target, and from its side."),
         Query("other", _TEXT, "Only with this other target."),
+        Query(
+            "by",
+            {"type": "string", "enum": ["target", "version"]},
+            "`version` tells the versions apart that answered by one name. `target` by default.",
+        ),
+        _FROM,
+        _TO,
     ),
 )
 EXPORT_FEEDBACK = Operation(

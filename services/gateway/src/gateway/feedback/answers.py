@@ -38,6 +38,8 @@ class RecordedAnswer:
     """The name that was asked for."""
     prompt: str | None = None
     """Name and version of the prompt that it came from."""
+    version: str = ""
+    """What tells it from an answer of another version by the same name: of agent, prompt, model and its files."""
     collections: Sequence[str] = field(default_factory=tuple)
     abstained: bool = False
     has_words: bool = True

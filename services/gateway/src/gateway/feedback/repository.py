@@ -174,7 +174,13 @@ def _take_back_choice(connection: Connection, row: Mapping[str, Any]) -> None:
         other = {"tenant": row["tenant"], "answer_id": other_id, "person": row["person"], "part": WHOLE}
         chosen = or_(feedback.c.preferred_over == row["answer_id"], feedback.c.tied_with == row["answer_id"])
         same = and_(*(feedback.c[name] == value for name, value in other.items()), chosen)
-        nothing = {"preferred_over": None, "tied_with": None, "blind": False, "other_model": None}
+        nothing = {
+            "preferred_over": None,
+            "tied_with": None,
+            "blind": False,
+            "other_model": None,
+            "other_version": None,
+        }
         left = connection.execute(update(feedback).where(same).values(**nothing).returning(*feedback.c)).mappings()
         for one in left.all():
             if not any(one[name] for name in ("rating", "labels", "comment", "correction")):

@@ -100,7 +100,7 @@ class FeedbackService:
             "updated_at": now,
             **facts_of(answer),
         }
-        row["other_model"] = other_model_of(row, found, is_late=False)
+        row |= {"other_model": None, "other_version": None, **other_facts_of(row, found, is_late=False)}
         stored = await self._repository.put(row, sources_of(found.values()))
         is_new = stored["id"] == row["id"]
         self._count(stored, is_new=is_new)
@@ -169,8 +169,8 @@ class FeedbackService:
             facts = {**facts_of(answer), "citation": citation_of(answer, row["part"])}
         elif row["question"] is None and is_late:
             facts = {"question": NOT_RECORDED}
-        if row["other_model"] is None and (model := other_model_of(row, known, is_late=is_late)) is not None:
-            facts["other_model"] = model
+        if row["other_model"] is None:
+            facts |= other_facts_of(row, known, is_late=is_late)
         if facts:
             await self._repository.link(row, facts, sources_of(known.values()))
 
@@ -226,23 +226,25 @@ def own_of(key_id: str, found: Mapping[str, RecordedAnswer]) -> dict[str, Record
 def facts_of(answer: RecordedAnswer | None) -> dict[str, Any]:
     """What a row holds of its answer."""
     if answer is None:
-        return {"model": None, "prompt": None, "collections": "", "question": None}
+        return {"model": None, "version": None, "prompt": None, "collections": "", "question": None}
     return {
         "model": answer.model and answer.model[:200],
+        "version": answer.version[:200],
         "prompt": answer.prompt and answer.prompt[:200],
         "collections": f",{','.join(answer.collections)}," if answer.collections else "",
         "question": question_digest(answer.question) if answer.has_words else NOT_RECORDED,
     }
 
 
-def other_model_of(
+def other_facts_of(
     row: Mapping[str, Any] | RowMapping, found: Mapping[str, RecordedAnswer], *, is_late: bool
-) -> str | None:
-    """What the other answer of a choice was asked of; null where it may be on record yet, or there is none."""
+) -> dict[str, str]:
+    """What a row holds of the other answer of a choice; nothing where it may be on record yet, or there is none."""
     other_id = row["preferred_over"] or row["tied_with"]
     if other_id in found:
-        return (found[other_id].model or NOT_RECORDED)[:200]
-    return NOT_RECORDED if is_late and other_id is not None else None
+        other = found[other_id]
+        return {"other_model": (other.model or NOT_RECORDED)[:200], "other_version": other.version[:200]}
+    return {"other_model": NOT_RECORDED} if is_late and other_id is not None else {}
 
 
 def sources_of(answers: Any) -> list[tuple[str, str]]:

@@ -13,6 +13,8 @@ from contracts.models.citations import Annotation
 from gateway.feedback.answers import RecordedAnswer
 from gateway.records.repository import RecordRepository
 
+DIGITS = 8
+"""Of a digest, which tell it from others."""
 CUT = ("length", "content_filter")
 """Why an answer finished that would have gone on."""
 
@@ -50,10 +52,26 @@ def _answer_of(record: AnswerRecord, *, is_withheld: bool) -> RecordedAnswer:
         hits=record.hits,
         model=record.model,
         prompt=record.prompt,
+        version=_version(record),
         collections=record.collections,
         abstained=record.abstained,
         has_words=_is_whole(record) and not is_withheld,
     )
+
+
+def _version(record: AnswerRecord) -> str:
+    """By what a record of any mode has."""
+    agent = (record.report or {}).get("agent_version")
+    model = record.answered_by if record.answered_by != record.model else None
+    files = (record.model_digest or "").removeprefix("sha256:")
+    parts = (
+        record.variant,
+        f"{AGENT}@{agent}" if agent is not None else None,
+        record.prompt,
+        (record.receipt or {}).get("instructions"),
+        " ".join(filter(None, (model, files[:DIGITS], record.adapter))),
+    )
+    return ", ".join(dict.fromkeys(str(part) for part in parts if part))
 
 
 def _variables(record: AnswerRecord) -> Mapping[str, Any]:

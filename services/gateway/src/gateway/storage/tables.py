@@ -346,7 +346,9 @@ feedback = Table(
     Column("tied_with", String(200)),
     Column("blind", Boolean, nullable=False, server_default=false()),
     Column("other_model", String(200)),
+    Column("other_version", String(200)),
     Column("model", String(200)),
+    Column("version", String(200)),
     Column("prompt", String(200)),
     Column("collections", Text, nullable=False),
     Column("citation", JSON(none_as_null=True)),
@@ -361,8 +363,9 @@ feedback = Table(
 )
 """One row a person, answer and part (`answer`, `sentence:2`, `citation:0`). `verdict` is 1, 0 or -1. `collections` are
 `,a,b,`. `question` is the digest of the question's words, empty where the answer is not on record, null where it may be
-yet; `other_model`, what the answer in `preferred_over` or `tied_with` was asked of, in the same way. `withheld`: a
-document that the answer quoted was deleted; it is in no export."""
+yet; `other_model`, what the answer in `preferred_over` or `tied_with` was asked of, in the same way. `version` and
+`other_version` are null of what was said before they were kept. `withheld`: a document that the answer quoted was
+deleted; it is in no export."""
 
 feedback_sources = Table(
     "feedback_sources",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import RowMapping
+from sqlalchemy import RowMapping, select
 
 from contracts.documents.documents import Failure
 from contracts.documents.jobs import Job
-from ingest.tables import INGEST_JOBS, JOBS, WORKERS
+from ingest.tables import DOCUMENTS, INGEST_JOBS, JOBS, WORKERS
 from servicekit.jobs.positions import QueuePositions, QueueState
 from servicekit.jobs.tables import LIVE
 from servicekit.sql.transaction import Transaction
@@ -24,13 +24,25 @@ _SHOWN = (
 async def to_jobs(connection: Transaction, rows: Sequence[RowMapping], now: datetime) -> list[Job]:
     """Rows as the API shows them."""
     state = await POSITIONS.read(connection, rows, now)
-    return [to_job(state, row) for row in rows]
+    titles = await _read_titles(connection, {row["document_key"] for row in rows if row["document_key"]})
+    return [to_job(state, row, titles.get(row["document_key"], "")) for row in rows]
 
 
-def to_job(state: QueueState, row: RowMapping) -> Job:
-    """One of the jobs that the state of the queue was read for."""
+async def _read_titles(connection: Transaction, keys: set[str]) -> dict[str, str]:
+    """By document; none of one that is deleted."""
+    if not keys:
+        return {}
+    query = select(DOCUMENTS.c.key, DOCUMENTS.c.title).where(
+        DOCUMENTS.c.key.in_(keys), DOCUMENTS.c.deleted_at.is_(None)
+    )
+    return {row["key"]: row["title"] for row in (await connection.execute(query)).mappings()}
+
+
+def to_job(state: QueueState, row: RowMapping, title: str = "") -> Job:
+    """One of the jobs that the state of the queue was read for; `title` is its document's."""
     return Job(
         **{name: row[name] for name in _SHOWN},
+        title=title,
         queue_position=state.position(row),
         waiting_on=state.waiting_on(row),
         eta_seconds=_reindex_eta(row, state.now) if row["kind"] == "reindex" else state.eta_seconds(row),

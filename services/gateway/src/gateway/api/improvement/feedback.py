@@ -12,6 +12,7 @@ from contracts.core.pages import Page
 from contracts.improvement.feedback import (
     Agreement,
     BlindComparison,
+    ComparedBy,
     ExportFormat,
     ExportSplit,
     Feedback,
@@ -31,7 +32,7 @@ from gateway.api.openapi_parts import ERRORS, relay, serve
 from gateway.auth.keys import Principal
 from gateway.dependencies import Deps, Key
 from gateway.feedback.agreement import agreements
-from gateway.feedback.comparisons import comparisons
+from gateway.feedback.comparisons import ComparisonFilter, list_pairs
 from gateway.feedback.export import FeedbackExport
 from gateway.feedback.repository import FeedbackFilter
 from gateway.feedback.service import require_all, sees_all
@@ -132,12 +133,22 @@ async def get_agreement(deps: Deps, key: ReviewerKey, user: Name = None, other: 
 
 
 @serve(router, operations.LIST_COMPARISONS)
-async def list_comparisons(deps: Deps, key: SeerKey, model: Name = None, other: Name = None) -> Page[BlindComparison]:
+async def list_comparisons(
+    deps: Deps,
+    key: SeerKey,
+    model: Name = None,
+    other: Name = None,
+    by: ComparedBy = "target",
+    start: Annotated[datetime | None, Query(alias="from")] = None,
+    end: Annotated[datetime | None, Query(alias="to")] = None,
+) -> Page[BlindComparison]:
     """Which of two targets people chose who did not see which one an answer was of, those most compared first: all
     choices of the tenant's people, or of a key that does not see these its own. Only answers on record count."""
+    now = deps.clock.now()
+    since, until = period(start or FIRST_MOMENT, end or now + timedelta(days=1), now)
     await deps.feedback.link(key.tenant)
-    of_key = None if sees_all(key) else key.key_id
-    return Page[BlindComparison](data=await comparisons(deps.database, key.tenant, of_key, model, other))
+    asked = ComparisonFilter(None if sees_all(key) else key.key_id, model, other, by, since, until)
+    return Page[BlindComparison](data=await list_pairs(deps.database, key.tenant, asked))
 
 
 @serve(router, operations.EXPORT_FEEDBACK, response_class=Response, responses=_LINES)
