@@ -1,4 +1,4 @@
-"""Numbers in Chinese and Arabic words are in digits; what only looks like one stays as it is."""
+"""Numbers in Chinese, Japanese, Korean and Arabic words are in digits; what only looks like one stays as it is."""
 
 from __future__ import annotations
 
@@ -29,6 +29,18 @@ from agent.text.numerals import with_digits
         ("مئة وأربعون", "100 40"),
         ("يوم الثلاثاء والأربعاء والاثنين", "يوم الثلاثاء والأربعاء والاثنين"),
         ("لست طالبا", "لست طالبا"),
+        ("1万5000元，5千克", "15000元，5千克"),
+        ("十五日以内に三千円", "15日以内に3000円"),
+        ("1万5千円と1,500万円", "15000円と15000000円"),
+        ("三分の二の人が三割引き", "2/3の人が30%引き"),
+        ("二か月、三つ、午後三時、三十分以内", "2か月、3つ、午後3時、30分以内"),
+        ("十分な時間、一番、一時的、一つ", "十分な時間、一番、一時的、一つ"),
+        ("십오 일 이내에 삼천 원", "15일 이내에 3000원"),
+        ("두 시간, 열두 달, 스물다섯 명", "2시간, 12달, 25명"),
+        ("육 개월, 일주일, 만 원", "6개월, 1주일, 10000원"),
+        ("3만 5천원, 1만 5,000원, 3천만 원", "35000원, 15000원, 30000000 원"),
+        ("회원 2만 100개", "회원 20000 100개"),
+        ("이번 주, 이 분, 만일, 사회, 사원, 오일, 한 번", "이번 주, 이 분, 만일, 사회, 사원, 오일, 한 번"),
         ("Thirty words stay, and 12 too.", "Thirty words stay, and 12 too."),
     ],
 )
@@ -39,3 +51,5 @@ def test_numbers_in_words_are_written_in_digits(text: str, written: str) -> None
 def test_an_endless_numeral_is_read_in_bounded_pieces() -> None:
     assert len(with_digits("九" * 100_000 + "年")) < 200_000
     assert len(with_digits("万" * 5_000 + "年")) < 20_000
+    assert len(with_digits("백" * 100_000 + "년")) < 200_000
+    assert len(with_digits("1만" * 5_000)) < 40_000

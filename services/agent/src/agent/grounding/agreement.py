@@ -38,7 +38,7 @@ _MONTH_FIRST = re.compile(rf"\b{_MONTH} (?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?![
 _ISO = re.compile(r"\b\d{4}-(?P<month>\d{2})-(?P<day>\d{2})\b")
 _DOTTED = re.compile(r"\b(?:[A-Z]\.){2,}")
 _QUANTITY = re.compile(r"(\d+(?:[.,]\d+)*)-?([a-z]+|[A-Z]{0,1}[a-zA-Z]?)")
-_PIECE = re.compile(rf"{TOKEN.pattern}|[$€£¥%]")
+_PIECE = re.compile(rf"{TOKEN.pattern}|[$€£¥₩%]")
 NEAR = 3
 """So many words apart the parts of one name may stand."""
 

@@ -8,7 +8,7 @@ from agent.text.words import stem
 KINDS: dict[str, str] = {
     unit: kind
     for kind, units in {
-        "money": "$ € £ ¥ usd eur gbp chf jpy dollar euro pound cent franc yen penni yuan dinar riyal dirham",
+        "money": "$ € £ ¥ ₩ usd eur gbp chf jpy krw dollar euro pound cent franc yen won penni yuan dinar riyal dirham",
         "share": "% percent percentag",
         "scale": "hundr thousand million billion trillion dozen",
         "time": "second minut hour day week fortnight month quarter year decad centuri night",
@@ -18,11 +18,14 @@ KINDS: dict[str, str] = {
         "power": "w kw mw watt kilowatt v volt mv a amp ma mah ah",
         "data": "kb mb gb tb byte kilobyt megabyt gigabyt terabyt",
         "heat": "celsius fahrenheit",
+        "date": "月",
+        "clock": "時",
     }.items()
     for unit in units.split()
 }
 """The kind of each unit, by its symbol or its English stem."""
 _SAME = {"$": "dollar", "usd": "dollar", "€": "euro", "eur": "euro", "£": "pound", "gbp": "pound", "¥": "yen"}
+_SAME |= {"₩": "won", "krw": "won"}
 _SAME |= {"jpy": "yen", "%": "percent", "percentag": "percent", "feet": "foot", "meter": "metr", "liter": "litr"}
 _SAME |= {"kg": "kilogram", "g": "gram", "km": "kilometr", "kilomet": "kilometr", "m": "metr", "l": "litr"}
 _SAME |= {"millimet": "mm", "centimet": "cm", "w": "watt", "kw": "kilowatt", "v": "volt", "tonn": "ton"}
@@ -55,12 +58,23 @@ _HAN: dict[str, str] = {
     "秒": "second", "分钟": "minut", "分鐘": "minut", "小时": "hour", "小時": "hour",
     "个小时": "hour", "個小時": "hour",
     "天": "day", "日": "day", "周": "week", "週": "week", "星期": "week", "个星期": "week", "礼拜": "week",
-    "月": "month", "个月": "month", "個月": "month", "年": "year", "世纪": "centuri", "世紀": "centuri",
+    "月": "月", "个月": "month", "個月": "month", "年": "year", "世纪": "centuri", "世紀": "centuri",
     "日元": "yen", "元": "yuan", "块": "yuan", "美元": "dollar", "欧元": "euro", "歐元": "euro", "英镑": "pound",
     "毫米": "mm", "厘米": "cm", "米": "metr", "公里": "kilometr", "千米": "kilometr",
+    "点": "時", "點": "時", "時": "時", "时": "時",
     "克": "gram", "公斤": "kilogram", "千克": "kilogram", "吨": "ton", "噸": "ton", "毫升": "ml", "升": "litr",
+    "分": "minut", "時間": "hour", "か月": "month", "カ月": "month", "ヶ月": "month", "ヵ月": "month", "箇月": "month",
+    "円": "yen", "ドル": "dollar", "ユーロ": "euro", "ポンド": "pound", "ウォン": "won", "パーセント": "percent",
+    "ミリ": "mm", "センチ": "cm", "メートル": "metr", "キロメートル": "kilometr", "グラム": "gram",
+    "キログラム": "kilogram", "トン": "ton", "リットル": "litr", "ミリリットル": "ml",
+    "초": "second", "분": "minut", "시간": "hour", "시": "時", "일": "day", "주": "week",
+    "달": "month", "개월": "month", "월": "月", "년": "year", "세기": "centuri", "원": "won", "달러": "dollar",
+    "유로": "euro", "엔": "yen", "파운드": "pound", "위안": "yuan", "퍼센트": "percent", "프로": "percent",
+    "밀리미터": "mm", "센티미터": "cm", "미터": "metr", "킬로미터": "kilometr", "그램": "gram",
+    "킬로그램": "kilogram", "톤": "ton", "리터": "litr", "밀리리터": "ml",
 }  # fmt: skip
-"""Of Chinese, which writes what follows without a blank: the longest one that it begins with."""
+"""Of Chinese, Japanese and Korean, which write what follows without a blank: the longest one that it begins with. A
+month of the year and an hour of the day are no lengths of time."""
 _MOST = max(map(len, _HAN))
 _ORDINAL = frozenset(("st", "nd", "rd", "th", "s"))
 

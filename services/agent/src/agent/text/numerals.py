@@ -1,29 +1,43 @@
-"""Numbers in words of Chinese and Arabic, written in digits: "十五天" as "15天", "خمسة وعشرون" as "25".
+"""Numbers in words of Chinese, Japanese, Korean and Arabic in digits: "十五天" as "15天", "خمسة وعشرون" as "25".
 
-In Chinese only before what is counted: characters of numbers are in many other words, as in 一般, 十分 and 四川.
+In all but Arabic only before what is counted: characters of numbers are in many other words, as in 一般, 十分, 사회.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from decimal import Decimal
 
 _ONES = {name: value for value, names in enumerate(("零〇", *"一", "二两兩", *"三四五六七八九")) for name in names}
 _PLACES = {"十": 10, "百": 100, "千": 1_000}
 _MYRIADS = {"万": 10_000, "萬": 10_000, "亿": 100_000_000, "億": 100_000_000}
+_SPELLED = _PLACES | _MYRIADS | {"천": 1_000, "백": 100, "만": 10_000, "억": 100_000_000}
 _NUMERAL = f"[{''.join((*_ONES, *_PLACES, *_MYRIADS))}]{{1,24}}"
 _MEASURE = (
     "(?:多|余|餘|几|幾)?(?:年|月|周|週|星期|礼拜|天|日|小时|小時|分钟|分鐘|秒|元|块|美元|欧元|歐元|英镑|日元|人|名|位|次|遍|倍|岁|歲|米|公里|厘米|毫米|克"
     "|公斤|千克|斤|吨|噸|升|毫升|度|页|頁|层|層|楼|樓|章|条|條|款|项|項|件|份|张|張|台|本|辆|輛|间|間|家|所|套|瓶|杯|箱|包|封|级|級|成|折|种|種|个|個"
-    "|号|號|世纪|世紀|点|點|架|艘|座|支|只|隻|届|屆)"
+    "|号|號|世纪|世紀|点|點|架|艘|座|支|只|隻|届|屆"
+    "|[かカヶヵ箇]月|円|時(?!的|々)|割(?![るりっれ])|分(?=間|以内|以上|前|後|まで|から)|回|冊|枚|匹|頭|杯|歳|才|段|階|番|棟|室|席|組|泊|つ|ドル|ユーロ|ポンド|メートル"
+    "|センチ|ミリ|キロ|グラム|トン|リットル|パーセント|ポイント|ページ)"
 )
-_COUNTED = re.compile(f"{_NUMERAL}(?={_MEASURE})")
-_VAGUE_ONE = re.compile("一[个個种種些点點次位名家所座件份项項条條张張本台间間套级級成支只隻人号度块章包]")
+_COUNTED = re.compile(f"(?<!\\d){_NUMERAL}(?={_MEASURE})")
+_VAGUE_ONE = re.compile(
+    "一[个個种種些点點次位名家所座件份项項条條张張本台间間套级級成支只隻人号度块章包番つ時部段組円]"
+)
 """ "A" rather than "one"."""
 _FRACTION = re.compile(f"({_NUMERAL})分之({_NUMERAL}|[0-9]+(?:\\.[0-9]+)?)")
-_TIMES = re.compile("(?<![\\d.,])(\\d{1,9}(?:\\.\\d{1,4})?)(万|萬|亿|億)")
+_SHARE = re.compile(f"({_NUMERAL}|\\d{{1,4}})分の({_NUMERAL}|\\d{{1,4}})")
+_TENTHS = re.compile(r"(?<![\d.,])(\d{1,2})割(?![るりっれ])")
+_TIMES = re.compile(
+    r"(?<![\d.,])((?:(?:\d{1,3}(?:,\d{3})+|\d{1,9}(?:\.\d{1,4})?)"
+    r"(?:[십백천十百千]?[万萬亿億만억]|[千천](?![克米瓦卡])|백) ?)+)"
+    r"(\d,?\d{3}(?![\d.,])|(?<! )\d{1,3}(?![\d.,]))?"
+)
+_TIMED = re.compile(r"([\d.,]+)(\D+)")
 _WIDE = str.maketrans("０１２３４５６７８９％٫٬٪", "0123456789%.,%")
 _HAN = re.compile("[\u3400-\u9fff]")
+_HANGUL = re.compile("[\uac00-\ud7a3]")
 _ARABIC_LETTER = re.compile("[\u0620-\u064a]")
 
 _ARABIC_ONES = {
@@ -75,12 +89,41 @@ _ALONE = re.compile(rf"(?!\bلست\b){_JOINT}({_any(_ARABIC_ALONE)})\b")
 _TWO = re.compile(rf"{_JOINT}({_any(_OF_TWO)})\b")
 
 
+_KOREAN_ONES = {name: value for value, name in enumerate("일이삼사오육칠팔구", start=1)}
+_KOREAN_TENS = {
+    name: value * 10
+    for value, name in enumerate(("열", "스물", "서른", "마흔", "쉰", "예순", "일흔", "여든", "아흔"), start=1)
+} | {"스무": 20}
+_KOREAN_FEW = {
+    name: value
+    for value, names in enumerate(("한", "두", "세|석", "네|넉", "다섯", "여섯", "일곱", "여덟", "아홉"), start=1)
+    for name in names.split("|")
+}
+_KOREAN_NATIVE = re.compile(
+    f"(?<![가-힣])({'|'.join(_KOREAN_TENS)})?({'|'.join(_KOREAN_FEW)})? ?"
+    "(?=시간|시(?!설|작|장|험)|명|분(?!야|류|석)|개월|개|권|번|살|달|장|대(?!회|학|상)|병|잔|마리|그루|가지|차례|주(?!말)|배(?!송)|곳|사람|건(?!물|강))"
+)
+_KOREAN_VAGUE = re.compile("한 ?(?:가지|번|곳|사람|분|명|개(?!월)|건|대|장)")
+_KOREAN_SINO = re.compile(
+    "(?<![가-힣])([일이삼사오육칠팔구]?[십백천만억][일이삼사오육칠팔구십백천만억]{1,12}"
+    "|[이삼사오육칠팔구][십백천만억]) ?"
+    "(?=년|개월|월|일|주|시간|분|초|원|명|인|세|퍼센트|프로|회|권|장|대|층|미터|킬로|그램|리터|배|달러|유로|%|호|번|점|도|박|개)"
+    "|(?<![가-힣])([십백천만]) ?(?=원|명)|(?<![가-힣])([일이삼사오육칠팔구십]) ?(?=년|개월|주(?![세셨시십소])|퍼센트)"
+)
+
+
 def with_digits(text: str) -> str:
-    """A text whose numbers in Chinese or Arabic words are in digits."""
+    """A text whose numbers in Chinese, Japanese, Korean or Arabic words are in digits."""
     text = text.translate(_WIDE)
-    if _HAN.search(text):
-        text = _TIMES.sub(lambda found: str(int(Decimal(found[1]) * _MYRIADS[found[2]])), text)
+    han, hangul = _HAN.search(text), _HANGUL.search(text)
+    if han or hangul:
+        text = _TIMES.sub(_multiplied, text)
+    if han:
+        text = _SHARE.sub(_share, text)
         text = _COUNTED.sub(_counted, _FRACTION.sub(_fraction, text))
+        text = _TENTHS.sub(lambda found: f"{10 * int(found[1])}%", text)
+    if hangul:
+        text = _KOREAN_SINO.sub(_sino, _KOREAN_NATIVE.sub(_native, text))
     if _ARABIC_LETTER.search(text):
         text = _TEEN.sub(lambda found: str(10 + _ARABIC_ONES[found[1]]), text)
         text = _ONES_AND_TENS.sub(lambda found: str(_ARABIC_ONES[found[1]] + _ARABIC_TENS[found[2]]), text)
@@ -96,6 +139,33 @@ def _fraction(found: re.Match[str]) -> str:
     return f"{share}%" if below == "百" else f"{share}/{_number(below) or below}"
 
 
+def _share(found: re.Match[str]) -> str:
+    """ "三分の二" as "2/3"."""
+    below, above = (each if each.isdecimal() else str(_number(each) or each) for each in found.groups())
+    return f"{above}/{below}"
+
+
+def _multiplied(found: re.Match[str]) -> str:
+    """ "1万5千" and "1만 5천" as 15000, "3억" as 300000000."""
+    total = Decimal((found[2] or "0").replace(",", ""))
+    for number, places in _TIMED.findall(found[1]):
+        total += Decimal(number.replace(",", "")) * math.prod(_SPELLED[place] for place in places.strip())
+    blank = " " if found[2] is None and found[1].endswith(" ") else ""
+    return f"{int(total)}{blank}"
+
+
+def _native(found: re.Match[str]) -> str:
+    tens, few = found.groups()
+    if not (tens or few) or (not tens and _KOREAN_VAGUE.match(found.string, found.start())):
+        return found[0]
+    return str(_KOREAN_TENS.get(tens, 0) + _KOREAN_FEW.get(few, 0))
+
+
+def _sino(found: re.Match[str]) -> str:
+    numeral = next(filter(None, found.groups()))
+    return str(_value(numeral, _KOREAN_ONES, {"십": 10, "백": 100, "천": 1_000}, {"만": 10_000, "억": 100_000_000}))
+
+
 def _counted(found: re.Match[str]) -> str:
     if _VAGUE_ONE.match(found.string, found.start()):
         return found[0]
@@ -108,12 +178,16 @@ def _number(numeral: str) -> int | None:
     if all(one in _ONES for one in numeral):
         spelled = "".join(str(_ONES[one]) for one in numeral)
         return int(spelled) if len(numeral) != 2 else None
+    return _value(numeral, _ONES, _PLACES, _MYRIADS)
+
+
+def _value(numeral: str, ones: dict[str, int], places: dict[str, int], myriads: dict[str, int]) -> int:
     total = section = number = 0
     for one in numeral:
-        if one in _ONES:
-            number = _ONES[one]
-        elif one in _PLACES:
-            section, number = section + (number or 1) * _PLACES[one], 0
+        if one in ones:
+            number = ones[one]
+        elif one in places:
+            section, number = section + (number or 1) * places[one], 0
         else:
-            total, section, number = (total + section + number or 1) * _MYRIADS[one], 0, 0
+            total, section, number = (total + section + number or 1) * myriads[one], 0, 0
     return total + section + number
