@@ -118,6 +118,7 @@ async def test_a_wrong_key_is_told_when_the_model_is_added(platform: Platform) -
     done = await platform.command("add", "far", "--openai", "gpt-4.1-mini", "--url", platform.server)
     assert done.exit_code == 1
     assert "'far' is added. not answering:" in done.output
+    assert "its key is right" in done.output
     assert "groundwork model remove far" in done.output
     listed = await platform.command("list")
     assert "not answering" in listed.output
@@ -129,7 +130,10 @@ async def test_a_file_that_is_no_model_is_told_with_its_reason(platform: Platfor
     file.write_bytes(b"no model at all")
     done = await platform.command("add", "bad", "--gguf", str(file))
     assert done.exit_code == 1
-    assert "m.gguf is no GGUF file" in done.output
+    assert "'bad' is added. failed to load: m.gguf is no GGUF file" in " ".join(done.output.split())
+    gone = await platform.command("add", "gone", "--gguf", str(tmp_path / "gone.gguf"))
+    assert gone.exit_code == 1
+    assert "there is no file gone.gguf where its declaration says" in " ".join(gone.output.split())
 
 
 async def test_a_model_is_removed_and_the_default_goes_back(platform: Platform) -> None:
@@ -165,7 +169,8 @@ async def test_the_client_shows_what_a_model_is(platform: Platform) -> None:
         (("--openai", "a", "--kind", "song"), "no kind of model"),
         (("--openai", "a", "--kind", "embedding"), "--dimensions"),
         (("--anthropic", "a", "--kind", "embedding", "--dimensions", "3"), "known for chat only"),
-        (("--vllm", "a", "--url", "http://10.0.0.1:8000/v1"), "INFERENCE_ADDED_HOSTS"),
+        (("--vllm", "a", "--url", "http://10.0.0.1:8000/v1"), "Add 10.0.0.1:8000 to INFERENCE_ADDED_HOSTS"),
+        (("--vllm", "a", "--url", "localhost"), "begins with http:// or https://"),
         (("--openai", "a", "--key-env", "AWS_SECRET_ACCESS_KEY"), "INFERENCE_ADDED_KEYS"),
     ],
 )
@@ -173,3 +178,13 @@ async def test_what_can_not_be_added_is_one_sentence(platform: Platform, words: 
     done = await platform.command("add", "far", *words)
     assert done.exit_code == 1
     assert says in " ".join(done.output.split())
+
+
+async def test_a_name_that_is_none_is_refused_in_words(platform: Platform) -> None:
+    done = await platform.command("add", "two words", "--vllm", "a", "--url", platform.server)
+    assert done.exit_code == 1
+    assert "letters, digits and . _ + - only" in " ".join(done.output.split())
+
+
+async def test_pulls_say_that_there_was_none(platform: Platform) -> None:
+    assert "No model was ever fetched" in " ".join((await platform.command("pulls")).output.split())

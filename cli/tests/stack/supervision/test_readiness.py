@@ -156,6 +156,7 @@ def test_who_is_not_ready_in_time_is_named_with_what_it_waits_for_and_the_end_of
         )
     assert failed.value.log.splitlines() == [f"line {number}" for number in range(25, 40)]
     assert set(shown[0]) == {"gateway", "agent", "inference"}
+    assert "--timeout" in str(failed.value)
 
 
 def test_a_process_that_ends_again_and_again_is_not_waited_for(

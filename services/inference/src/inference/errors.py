@@ -97,8 +97,9 @@ class ApiKeyUnset(DeclarationRefused):
     def __init__(self, variable: str) -> None:
         super().__init__(
             "source.api_key_env",
-            f"the variable {variable} is not set where inference runs. Set it there (for a home in the shell or in its "
-            "config.env, for containers in the file of upstream keys), and start inference again",
+            f"the variable {variable} is not set where inference runs. Set it there and start inference again: for a "
+            f"home `export {variable}=...` or a line of its config.env, then `groundwork down` and `groundwork up`; "
+            "for containers in the file of upstream keys",
         )
 
 

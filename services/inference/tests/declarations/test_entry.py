@@ -21,10 +21,10 @@ def test_an_entry_is_read_as_the_models_file_reads_it() -> None:
     ("name", "changes", "param", "says"),
     [
         ("default", {}, "name", "reserved|means the default"),
-        ("a b", {}, "name", "pattern"),
+        ("a b", {}, "name", "letters, digits and"),
         ("m", {"kind": "song"}, "kind", "chat"),
         ("m", {"engine": "llamacpp", "source": {"path": "/m.bin"}}, "model", ".gguf"),
-        ("m", {"engine": "openai", "source": {"base_url": "ftp://x"}}, "source.base_url", "match"),
+        ("m", {"engine": "openai", "source": {"base_url": "ftp://x"}}, "source.base_url", "begins with http"),
         ("m", {"colour": 1}, "colour", "not permitted"),
         ("m", {"context_length": None}, "model", "needs context_length"),
     ],

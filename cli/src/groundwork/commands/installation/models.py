@@ -16,6 +16,8 @@ from groundwork.commands.installation.pulls import fetch, pulls
 from groundwork.commands.session import session_of
 
 SHOWN_DIGEST = len("sha256:") + 12
+FAILED = "it failed to load"
+"""How the reason of one that failed begins."""
 PLAIN = ("chat", "embedding", "rerank", "reading", "classification")
 
 
@@ -173,11 +175,21 @@ def _report(session: Any, model: ModelInfo) -> None:
         means = f", and the default for {model.kind}" if model.default else ""
         session.out.print(f"'{model.id}' is ready{means}. It reads {model.context_length} tokens.")
         return
-    session.out.print(f"'{model.id}' is added. {_trouble(model)}")
-    if model.state != "loading":
+    session.out.print(f"'{model.id}' is added. {_trouble(model)}.")
+    if model.state == "not_answering":
+        session.out.print(
+            "See that its server runs and its key is right: it is used once it answers. If it is elsewhere (--url) or "
+            f"called otherwise, add it again, or: groundwork model remove {model.id}"
+        )
+    elif model.state != "loading":
         session.out.print(f"Correct that and add it again, or: groundwork model remove {model.id}")
+    if model.state != "loading":
         raise typer.Exit(1)
 
 
 def _trouble(model: ModelInfo) -> str:
-    return f"{(model.state or '').replace('_', ' ')}: {model.reason or 'inference says no more'}"
+    """Its state and why; of one that failed to load the reason begins with that."""
+    reason = (model.reason or "inference says no more").rstrip(".")
+    if model.state == "failed" and reason.startswith(FAILED):
+        return reason.replace(FAILED, "failed to load", 1)
+    return f"{(model.state or '').replace('_', ' ')}: {reason}"

@@ -52,6 +52,9 @@ def pulls(
             session.out.print(f"The pull of '{ended.model}' ends.")
             return
         found = client.pulls.list()
+    if not found:
+        session.notes.print("No model was ever fetched. For example: groundwork model pull qwen --from ollama:qwen3:4b")
+        return
     table = Table("id", "model", "status", "bytes", "of", "why", box=None, pad_edge=False)
     for pull in found:
         why = pull.error.message if pull.error else f"waits for {pull.waiting_on}" if pull.waiting_on else ""

@@ -63,10 +63,10 @@ class Busy(StackError):
 
 
 class StartFailed(StackError):
-    """A process did not become ready. `log` holds the last lines of its log."""
+    """A process did not become ready. `log` holds the last lines of its log, `mend` what may help."""
 
-    def __init__(self, program: str, why: str, log: str, log_file: object) -> None:
-        super().__init__(f"{program} {why}. Everything was stopped again; its whole log is {log_file}.")
+    def __init__(self, program: str, why: str, log: str, log_file: object, mend: str = "") -> None:
+        super().__init__(f"{program} {why}. Everything was stopped again; its whole log is {log_file}. {mend}".rstrip())
         self.program = program
         self.log = log
 

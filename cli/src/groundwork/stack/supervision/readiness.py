@@ -82,8 +82,9 @@ def wait_until_ready(
                     progress(dict(watch.known), seconds)
                 _check_processes(home, supervisor, starts)
                 if seconds > timeout:
-                    why = f"was not ready within {timeout:.0f} s ({watch.known[waiting[0]].detail})"
-                    raise _failed(home, waiting[0], why)
+                    detail = watch.known[waiting[0]].detail.rstrip(".")
+                    why = f"was not ready within {timeout:.0f} s ({detail})"
+                    raise _failed(home, waiting[0], why, f"A busy machine takes longer: --timeout {5 * timeout:.0f}.")
         finally:
             watch.end()
     return time.monotonic() - began
@@ -164,10 +165,10 @@ def _check_processes(home: Home, supervisor: Supervisor, starts: dict[str, set[i
             raise _failed(home, name, f"ended {ended} times before it was ready")
 
 
-def _failed(home: Home, name: str, why: str) -> StartFailed:
+def _failed(home: Home, name: str, why: str, mend: str = "") -> StartFailed:
     file = home.log_file(name)
     lines = file.read_text(errors="replace").splitlines() if file.exists() else []
-    return StartFailed(name, why, "\n".join(lines[-LOG_LINES:]), file)
+    return StartFailed(name, why, "\n".join(lines[-LOG_LINES:]), file, mend)
 
 
 def _probe_service(port: int, certificate: Path | None) -> Readiness:

@@ -84,7 +84,7 @@ def _file(source: object, hub: Hub) -> Path:
     else:
         raise TypeError(f"{type(source).__name__} is no file")  # a bug of ours: the catalogue checks engines
     if not file.is_file():
-        raise CannotLoad(f"there is no file {file.name} where the models file says. Correct `source`")
+        raise CannotLoad(f"there is no file {file.name} where its declaration says. Correct its path (`source`)")
     missing = [name for name in part_names(file.name) if not file.with_name(name).is_file()]
     if missing:
         raise FileTruncated(f"its part {missing[0]} is not beside the others. Put all parts into one folder")

@@ -76,7 +76,7 @@ def read_header(file: Path) -> GgufHeader:
     """Raises `FileInvalid` for what is no GGUF, `FileTruncated` for one that ends before its metadata do."""
     with file.open("rb") as content:
         if content.read(4) != MAGIC:
-            raise FileInvalid(f"{file.name} is no GGUF file. Correct `source`, or download the file again")
+            raise FileInvalid(f"{file.name} is no GGUF file. Name another one (`source`), or download it again")
         try:
             version, _tensors, count = struct.unpack("<IQQ", _take(content, 20))
             if version not in (2, 3):

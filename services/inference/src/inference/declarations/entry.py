@@ -20,6 +20,11 @@ MOST_BYTES_OF_LEARNT = {
     "correction": MOST_BYTES + corrections.MOST_BYTES,
 }
 """Of one that holds what was learnt, by its engine."""
+FORMED = {
+    "name": "letters, digits and . _ + - only, the first a letter or digit, and 128 characters at most",
+    "source.base_url": "an address begins with http:// or https:// and has no blanks",
+}
+"""What a pattern says, in words."""
 
 
 def read_entry(name: str, entry: Mapping[str, Any]) -> Model:
@@ -31,4 +36,5 @@ def read_entry(name: str, entry: Mapping[str, Any]) -> Model:
     except ValidationError as error:
         first = error.errors()[0]
         param = ".".join(str(part) for part in first["loc"] if part not in FORMS)
-        raise DeclarationInvalid(param or "model", first["msg"].removeprefix("Value error, ")) from None
+        why = FORMED.get(param) if first["type"] == "string_pattern_mismatch" else None
+        raise DeclarationInvalid(param or "model", why or first["msg"].removeprefix("Value error, ")) from None

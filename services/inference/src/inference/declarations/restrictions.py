@@ -55,7 +55,8 @@ class Restrictions:
         except AddressRefused as refused:
             raise DeclarationRefused(
                 param,
-                f"{refused.why}. Declare the model in the models file, or name the host in INFERENCE_ADDED_HOSTS",
+                f"{refused.why}. Add {_place(text)} to INFERENCE_ADDED_HOSTS (of a home in its config.env) and start "
+                "inference again, or declare the model in the models file",
             ) from None
 
     async def _addresses(self, url: URL) -> Iterable[str]:
@@ -88,3 +89,12 @@ class Restrictions:
                 "it is in no folder that INFERENCE_ADDED_FOLDERS names. Name its folder there, or declare the model in "
                 "the models file",
             )
+
+
+def _place(text: str) -> str:
+    """The host and port of an address, as the setting names them; `host:port` where it has none."""
+    try:
+        url = URL(text)
+    except ValueError:
+        return "host:port"
+    return f"{url.host}:{url.port}" if url.host and url.port else "host:port"

@@ -153,7 +153,11 @@ class OllamaAway(NotReady):
     code = "ollama_unreachable"
 
     def __init__(self, base_url: str, why: str) -> None:
-        super().__init__(f"The Ollama server at {base_url} {why}. Start it, or correct `base_url`.", retry_after=5)
+        super().__init__(
+            f"The Ollama server at {base_url} {why}. Start it, or say where it is: `base_url`, which is --url of "
+            "`groundwork model pull`.",
+            retry_after=5,
+        )
 
 
 class OllamaFailed(NotReady):

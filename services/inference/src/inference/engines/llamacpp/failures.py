@@ -27,7 +27,11 @@ REASONS: tuple[tuple[re.Pattern[str], Callable[[str], CannotLoad], str], ...] = 
         FileTruncated,
         "{file} is damaged or ends before its weights do. Download it again",
     ),
-    (re.compile(r"invalid magic"), FileInvalid, "{file} is no GGUF file. Correct `source`, or download it again"),
+    (
+        re.compile(r"invalid magic"),
+        FileInvalid,
+        "{file} is no GGUF file. Name another one (`source`), or download it again",
+    ),
     (
         re.compile(r"failed to apply lora adapter: (.+)"),
         FileInvalid,
