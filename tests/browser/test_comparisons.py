@@ -154,7 +154,7 @@ def test_a_key_whose_answers_are_not_on_record_hears_that_a_choice_counts_nowher
     _sign_in(page, home, key["secret"])
     page.get_by_role("link", name="Reviews").click()
     page.get_by_role("link", name="Compare two answers blind").click()
-    page.get_by_text("Answers of this key are not on record").wait_for()
+    page.get_by_text("nor in an export. Ask an administrator").wait_for()
     form = page.get_by_role("form", name="Compare")
     assert form.get_by_role("button", name="Ask both").is_disabled()
     http.patch(f"/v1/keys/{key['id']}", json={"records": "metadata"}).raise_for_status()

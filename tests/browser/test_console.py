@@ -138,6 +138,42 @@ def test_a_first_visitor_is_led_to_an_answer_about_a_file_of_his_own(
     assert "95 seconds" in page.locator("aside mark").text_content()
 
 
+def test_who_signs_in_next_does_not_begin_in_another_one_s_conversation(
+    signed_in: Any, home: RunningHome, handbook: Collection
+) -> None:
+    page = signed_in
+    page.reload()
+    choose(page, "handbook")
+    ask(page, QUESTION)
+    page.wait_for_url("**/#/chat/*")
+    made = home.client.keys.create("next", tenant="next-one", scopes=["chat", "documents"])
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_label("API key").fill(made.secret)
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="There are no documents yet").wait_for()
+    assert page.get_by_role("alert").count() == 0
+    assert "/chat/" not in page.url
+
+
+def test_on_a_narrow_screen_nothing_lies_over_anything_else_or_beside_the_page(
+    signed_in: Any, home: RunningHome, handbook: Collection
+) -> None:
+    page = signed_in
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.goto(f"{home.base_url}/console/#/documents/handbook")
+    page.get_by_role("button", name="Details of Leave Policy").wait_for()
+    names = page.get_by_role("navigation", name="Collections").bounding_box()
+    heading = page.get_by_role("heading", name="handbook", exact=True).bounding_box()
+    assert 0 <= heading["y"] - (names["y"] + names["height"]) < 100, "the one begins where the other ends"
+    assert page.get_by_role("link", name="handbook").is_visible()
+    page.goto(f"{home.base_url}/console/#/records")
+    form = page.get_by_role("form", name="Recording")
+    form.wait_for()
+    right = "element => element.getBoundingClientRect().right"
+    edge = form.evaluate(right)
+    assert all(one.evaluate(right) <= edge for one in form.locator("select, input, button").all())
+
+
 def test_what_documents_say_is_shown_as_text_and_nothing_of_it_lives(signed_in: Any, home: RunningHome) -> None:
     page, name = signed_in, "hostile"
     home.client.collections.ensure(name)

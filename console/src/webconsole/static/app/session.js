@@ -51,6 +51,7 @@ export async function signOut() {
   }
   signedOutBecause.value = "";
   me.value = null;
+  location.hash = ""; // no conversation for who signs in next
 }
 
 /** Whether the key behind the session has one of the scopes. @param {...Api.Me["scopes"][number]} scopes */

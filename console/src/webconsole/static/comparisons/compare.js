@@ -134,7 +134,7 @@ function Targets({ chosen, prompts }) {
 /** What a choice is good for, by what is on record of this key's answers. @param {{ mode: Api.Me["records"] | null, prompts: boolean }} props */
 function Recorded({ mode, prompts }) {
   if (mode === "off") {
-    return html`<p class="problem" role="status">Answers of this key are not on record, so that a choice between them would count nowhere, neither in the tally nor in an export.
+    return html`<p class="problem" role="status">Answers of this key are not on record, so that a choice between them would count nowhere, neither in the tally nor in an export.${" "}
       ${may("admin") ? html`<a href=${addressOf("records")}>Switch recording on</a>` : "Ask an administrator to put them on record."}</p>`;
   }
   return html`<p class="hint">The same question goes to both, and which is A is drawn anew for each. What you choose is feedback: it counts in the tally below, and is a pair in the export.
