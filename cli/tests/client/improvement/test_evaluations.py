@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from cli.tests.server import Recorder, client_of, page
 
-from groundwork.client.improvement import evaluations
+from groundwork.client.improvement import polling
 from groundwork.errors import WaitTimeout
 
 AT = "2026-01-01T00:00:00Z"
@@ -19,7 +19,7 @@ COMPARED = {"first": "eval_1", "second": "eval_2", "same_version": True, "measur
 
 
 def test_an_evaluation_is_started_followed_compared_and_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluations, "POLL_SECONDS", 0)
+    monkeypatch.setattr(polling, "POLL_SECONDS", 0)
     answers = [httpx2.Response(202, json=QUEUED), *(httpx2.Response(200, json=one) for one in (QUEUED, DONE))]
     rest = [page(DONE), page({"question_id": "a", "question": "One?"}), httpx2.Response(200, json=COMPARED)]
     server = Recorder(*answers, *rest, httpx2.Response(202, json=DONE), httpx2.Response(204))

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from cli.tests.server import Recorder, client_of, page
 
-from groundwork.client.improvement import question_generation
+from groundwork.client.improvement import polling
 from groundwork.errors import WaitTimeout
 
 AT = "2026-01-01T00:00:00Z"
@@ -24,7 +24,7 @@ SET: dict[str, Any] = {
 
 
 def test_a_run_is_started_followed_reviewed_and_saved(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(question_generation, "POLL_SECONDS", 0)
+    monkeypatch.setattr(polling, "POLL_SECONDS", 0)
     answers = [httpx2.Response(202, json=QUEUED), *(httpx2.Response(200, json=one) for one in (QUEUED, DONE))]
     rest = [page(DONE), page(ITEM), *[httpx2.Response(200, json=DONE)] * 2, httpx2.Response(201, json=SET)]
     server = Recorder(*answers, *rest, httpx2.Response(202, json=DONE), httpx2.Response(204))

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from cli.tests.server import Recorder, client_of, page
 
-from groundwork.client.improvement import sweeps
+from groundwork.client.improvement import polling
 from groundwork.errors import WaitTimeout
 
 QUEUED: dict[str, Any] = {
@@ -19,7 +19,7 @@ DONE = {**QUEUED, "status": "completed", "may_apply": True}
 
 
 def test_a_sweep_is_started_followed_applied_undone_and_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeps, "POLL_SECONDS", 0)
+    monkeypatch.setattr(polling, "POLL_SECONDS", 0)
     answers = [httpx2.Response(202, json=QUEUED), *(httpx2.Response(200, json=one) for one in (QUEUED, DONE))]
     rest = [page(DONE), *(httpx2.Response(200, json=DONE) for _ in range(2)), httpx2.Response(202, json=DONE)]
     server = Recorder(*answers, *rest, httpx2.Response(204))

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from cli.tests.server import Recorder, client_of
 
-from groundwork.client.improvement import tuning
+from groundwork.client.improvement import polling
 from groundwork.errors import WaitTimeout
 
 QUEUED: dict[str, Any] = {
@@ -41,7 +41,7 @@ def test_what_becomes_of_personal_data_is_said_where_it_is_chosen() -> None:
 
 
 def test_a_job_is_started_followed_and_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuning, "POLL_SECONDS", 0)
+    monkeypatch.setattr(polling, "POLL_SECONDS", 0)
     event = {"id": "ftjob_1.3", "created_at": 1, "message": "Step 3"}
     answers = [*(httpx2.Response(200, json=one) for one in (QUEUED, QUEUED, DONE))]
     rest = [listed(DONE, more=True), listed({**DONE, "id": "ftjob_0"}), listed(event)]

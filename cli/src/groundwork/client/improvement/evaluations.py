@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,10 +13,9 @@ from contracts.improvement.evaluations import (
 )
 from contracts.operations import evaluations as operations
 from groundwork.client.connection import Connection
-from groundwork.errors import WaitTimeout
+from groundwork.client.improvement.polling import wait_for_end
 
 COMPARE_SECONDS = 300.0
-POLL_SECONDS = 1.0
 
 
 class Evaluations:
@@ -65,15 +62,13 @@ class Evaluations:
 
     def wait(self, evaluation_id: str, *, timeout: float = 3600.0) -> Evaluation:
         """One that has ended, however; raises `WaitTimeout`."""
-        until, pause = time.monotonic() + timeout, threading.Event()
-        while (found := self.get(evaluation_id)).status not in FINAL_EVALUATION_STATUSES:
-            if time.monotonic() > until:
-                raise WaitTimeout(
-                    f"The evaluation '{evaluation_id}' has not ended within {timeout:.0f} s: {found.done} of "
-                    f"{found.questions} questions. It goes on; ask again."
-                )
-            pause.wait(POLL_SECONDS)
-        return found
+        return wait_for_end(
+            lambda: self.get(evaluation_id),
+            FINAL_EVALUATION_STATUSES,
+            timeout,
+            f"The evaluation '{evaluation_id}'",
+            lambda found: f"{found.done} of {found.questions} questions",
+        )
 
     def list(self, *, question_set: str | None = None, status: str | None = None) -> Iterator[Evaluation]:
         """All, newest first."""

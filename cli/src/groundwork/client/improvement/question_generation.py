@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,9 +14,8 @@ from contracts.improvement.question_generation import (
 from contracts.improvement.question_sets import QuestionSet
 from contracts.operations import question_sets as operations
 from groundwork.client.connection import Connection
-from groundwork.errors import WaitTimeout
+from groundwork.client.improvement.polling import wait_for_end
 
-POLL_SECONDS = 1.0
 SAVE_SECONDS = 300.0
 
 
@@ -43,15 +40,13 @@ class QuestionGeneration:
 
     def wait(self, name: str, run: str, *, timeout: float = 3600.0) -> Generation:
         """One that has ended, however; raises `WaitTimeout`."""
-        until, pause = time.monotonic() + timeout, threading.Event()
-        while (found := self.get(name, run)).status not in FINAL_GENERATION_STATUSES:
-            if time.monotonic() > until:
-                raise WaitTimeout(
-                    f"The run '{run}' has not ended within {timeout:.0f} s: {found.kept} of {found.count} questions. "
-                    "It goes on; ask again."
-                )
-            pause.wait(POLL_SECONDS)
-        return found
+        return wait_for_end(
+            lambda: self.get(name, run),
+            FINAL_GENERATION_STATUSES,
+            timeout,
+            f"The run '{run}'",
+            lambda found: f"{found.kept} of {found.count} questions",
+        )
 
     def items(self, name: str, run: str, *, state: str | None = None) -> Iterator[GeneratedQuestion]:
         """What a run has made, and what came to nothing."""

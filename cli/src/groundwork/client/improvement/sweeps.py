@@ -3,8 +3,6 @@ what needs an index of its own, too."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,9 +10,7 @@ from contracts.improvement.evaluations import FINAL_EVALUATION_STATUSES
 from contracts.improvement.sweeps import Trial
 from contracts.operations import evaluations as operations
 from groundwork.client.connection import Connection
-from groundwork.errors import WaitTimeout
-
-POLL_SECONDS = 1.0
+from groundwork.client.improvement.polling import wait_for_end
 
 
 class Sweeps:
@@ -59,15 +55,13 @@ class Sweeps:
 
     def wait(self, trial_id: str, *, timeout: float = 3600.0) -> Trial:
         """One that has ended, however; raises `WaitTimeout`."""
-        until, pause = time.monotonic() + timeout, threading.Event()
-        while (found := self.get(trial_id)).status not in FINAL_EVALUATION_STATUSES:
-            if time.monotonic() > until:
-                raise WaitTimeout(
-                    f"The sweep '{trial_id}' has not ended within {timeout:.0f} s: {found.done} of at most "
-                    f"{found.questions} questions. It goes on; ask again."
-                )
-            pause.wait(POLL_SECONDS)
-        return found
+        return wait_for_end(
+            lambda: self.get(trial_id),
+            FINAL_EVALUATION_STATUSES,
+            timeout,
+            f"The sweep '{trial_id}'",
+            lambda found: f"{found.done} of at most {found.questions} questions",
+        )
 
     def list(self, *, collection: str | None = None) -> Iterator[Trial]:
         """All, newest first."""

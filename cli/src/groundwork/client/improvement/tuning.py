@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contracts.improvement.tuning import FINAL_FINE_TUNING_STATUSES, FineTuningEvent, FineTuningJob
 from contracts.operations import tuning as operations
+from contracts.operations.operation import Operation
 from groundwork.client.connection import Connection
-from groundwork.errors import WaitTimeout
+from groundwork.client.improvement.polling import wait_for_end
 
-POLL_SECONDS = 1.0
 PAGE = 100
 
 
@@ -69,37 +67,21 @@ class Tuning:
 
     def wait(self, job_id: str, *, timeout: float = 3600.0) -> FineTuningJob:
         """One that has ended, however; raises `WaitTimeout`."""
-        until, pause = time.monotonic() + timeout, threading.Event()
-        while (found := self.get(job_id)).status not in FINAL_FINE_TUNING_STATUSES:
-            if time.monotonic() > until:
-                raise WaitTimeout(
-                    f"The tuning job '{job_id}' has not ended within {timeout:.0f} s: {found.groundwork.done} of "
-                    f"{found.groundwork.steps} steps. It goes on; ask again."
-                )
-            pause.wait(POLL_SECONDS)
-        return found
+        return wait_for_end(
+            lambda: self.get(job_id),
+            FINAL_FINE_TUNING_STATUSES,
+            timeout,
+            f"The tuning job '{job_id}'",
+            lambda found: f"{found.groundwork.done} of {found.groundwork.steps} steps",
+        )
 
     def list(self) -> Iterator[FineTuningJob]:
         """All, newest first."""
-        after: str | None = None
-        while True:
-            params = {"limit": PAGE, "after": after}
-            page = self._connection.model(operations.LIST_FINE_TUNING_JOBS, params=params)
-            yield from page.data
-            if not page.has_more:
-                return
-            after = page.data[-1].id
+        return self._pages(operations.LIST_FINE_TUNING_JOBS)
 
     def events(self, job_id: str) -> Iterator[FineTuningEvent]:
         """What happened, newest first."""
-        after: str | None = None
-        while True:
-            params = {"limit": PAGE, "after": after}
-            page = self._connection.model(operations.LIST_FINE_TUNING_EVENTS, job_id, params=params)
-            yield from page.data
-            if not page.has_more:
-                return
-            after = page.data[-1].id
+        return self._pages(operations.LIST_FINE_TUNING_EVENTS, job_id)
 
     def artifact(self, job_id: str) -> bytes:
         """What it has learnt, as a file."""
@@ -116,3 +98,13 @@ class Tuning:
     def delete(self, job_id: str) -> None:
         """One that has ended, with what it learnt."""
         self._connection.call(operations.DELETE_FINE_TUNING_JOB, job_id)
+
+    def _pages(self, operation: Operation[Any], *path: str) -> Iterator[Any]:
+        """As OpenAI's lists go on: after the last id of a page."""
+        after: str | None = None
+        while True:
+            page = self._connection.model(operation, *path, params={"limit": PAGE, "after": after})
+            yield from page.data
+            if not page.has_more:
+                return
+            after = page.data[-1].id
