@@ -1,15 +1,16 @@
 #!/bin/sh
 # Installs one service into /opt/groundwork, in steps that Docker caches apart.
 #   install.sh tools                 uv, and an empty environment
-#   install.sh third-party SERVICE [EXTRAS]
+#   install.sh third-party SERVICE [EXTRAS [TORCH]]
 #                                    what the lock pins of the service's dependencies, and torch's CPU build for
-#                                    inference and for the lab's extra `tuning`
+#                                    inference and for the lab's extra `tuning`; with TORCH `cuda` PyPI's, with what it
+#                                    needs of NVIDIA's
 #   install.sh ours SERVICE [EXTRAS] our own packages, and byte code of what is imported;
 #                                    /opt/kept and /opt/groundwork/bytecode (third-party's alone) are for the image to copy
 #   install.sh collect               wheels of all that the other steps install, for any service, into /opt/collected
 # Wheels in /wheels are taken first; with OFFLINE set, nothing else is.
 set -eu
-step=$1 service=${2:-} extras=${3:-} lock=requirements${3:+-dev}.lock
+step=$1 service=${2:-} extras=${3:-} torch=${4:-cpu} lock=requirements${3:+-dev}.lock
 uv_version=0.13.9 torch_version=2.13.0
 if [ -f /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca SSL_CERT_FILE=/run/secrets/ca; fi
 links="--find-links /wheels ${OFFLINE:+--no-index}"
@@ -33,8 +34,10 @@ if [ "$step" = third-party ]; then
   done
 fi
 if [ "$step" = third-party ] && { [ "$service" = inference ] || [ "$extras" = tuning ]; }; then
-  if [ -n "$torch_wheel" ]; then source=; else source="--torch-backend cpu"; fi
-  $install --no-deps $source "torch==$torch_version"
+  if [ "$torch" = cuda ]; then source="-c constraints.txt"
+  elif [ -n "$torch_wheel" ]; then source=--no-deps
+  else source="--no-deps --torch-backend cpu"; fi
+  $install $source "torch==$torch_version"
 fi
 case $step:$service in
 tools:)

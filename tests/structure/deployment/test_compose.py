@@ -110,6 +110,27 @@ def test_a_lab_that_learns_is_another_image_with_the_extra(services: dict[str, d
     assert f"\n{over['lab']['build']['args']['EXTRAS']} = [" in (ROOT / "services/lab/pyproject.toml").read_text()
 
 
+def test_a_lab_that_learns_on_a_gpu_has_one_and_torch_s_build_for_it(services: dict[str, dict[str, Any]]) -> None:
+    folder = ROOT / "deploy/docker"
+    plain, over = (yaml.safe_load((folder / name).read_text())["services"] for name in ("tuning.yml", "tuning-gpu.yml"))
+    lab = over["lab"]
+    assert set(over) == {"lab"}
+    assert lab["build"]["args"] == plain["lab"]["build"]["args"] | {"TORCH": "cuda"}
+    assert lab["image"] not in {services["lab"]["image"], plain["lab"]["image"]}
+    assert LabSettings(tuning_device=lab["environment"]["LAB_TUNING_DEVICE"]).tuning_device == "cuda"
+    (device,) = lab["deploy"]["resources"]["reservations"]["devices"]
+    (vllm,) = services["vllm"]["deploy"]["resources"]["reservations"]["devices"]
+    assert device == vllm | {"count": 1}
+
+
+def test_an_image_has_torch_s_cpu_build_unless_the_other_one_is_asked_for() -> None:
+    dockerfile, install = ((ROOT / "deploy/docker" / name).read_text() for name in ("Dockerfile", "install.sh"))
+    assert "\nARG TORCH=cpu\n" in dockerfile
+    assert 'sh install.sh third-party "${SERVICE}" "${EXTRAS}" "${TORCH}"' in dockerfile
+    assert "torch=${4:-cpu}" in install
+    assert '"$torch" = cuda' in install
+
+
 def test_bytes_on_s3_are_settings_an_extra_and_a_way_out(services: dict[str, dict[str, Any]]) -> None:
     over = yaml.safe_load((ROOT / "deploy/docker/s3.yml").read_text())["services"]
     assert set(over) == {"ingest", "worker"}
@@ -198,6 +219,7 @@ DOCKER = pytest.mark.skipif(
         ["-f", "docker-compose.yml", "-f", "deploy/docker/embedded.yml", "-f", "deploy/docker/wheels.yml"],
         ["-f", "docker-compose.yml", "-f", "deploy/docker/tls.yml"],
         ["-f", "docker-compose.yml", "-f", "deploy/docker/outside.yml"],
+        ["-f", "docker-compose.yml", "-f", "deploy/docker/tuning-gpu.yml"],
     ],
     ids=str,
 )

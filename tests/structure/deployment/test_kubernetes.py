@@ -205,7 +205,7 @@ def test_only_the_gateway_s_public_port_can_be_reached_from_outside() -> None:
 
 
 def test_every_pod_has_a_policy_and_monitoring_reaches_its_metrics() -> None:
-    for name, workload in (OURS | {"vllm": RUNNING["vllm"]}).items():
+    for name, workload in (OURS | {name: RUNNING[name] for name in ("vllm", "lab-tuning")}).items():
         annotations = workload["spec"]["template"]["metadata"]["annotations"]
         rules = named(ALL, "NetworkPolicy")[name]["spec"]["ingress"]
         (port,) = [rule["ports"] for rule in rules if "namespaceSelector" in str(rule)]
@@ -235,6 +235,39 @@ def test_nothing_learns_where_the_processor_s_load_ends_and_begins_pods_and_memo
     scaled = {each["spec"]["scaleTargetRef"]["name"] for each in named(ALL, "HorizontalPodAutoscaler").values()}
     labs = [name for name in scaled if container(RUNNING[name])["image"].startswith("groundwork/lab:")]
     assert {values(RUNNING[name]).get("LAB_TUNING_SLOTS") for name in labs} == {"0"}
+
+
+def test_what_learns_on_a_gpu_is_one_pod_that_does_nothing_else_and_that_nobody_asks() -> None:
+    learner, gpu = RUNNING["lab-tuning"], {"nvidia.com/gpu": 1}
+    given, base = values(learner), values(OURS["lab"])
+    settings = LabSettings.model_validate({name.removeprefix("LAB_").lower(): text for name, text in given.items()})
+    slots = {name: getattr(settings, name) for name in LabSettings.model_fields if name.endswith("_slots")}
+    assert slots == dict.fromkeys(slots, 0) | {"tuning_slots": 1}
+    assert settings.tuning_device == compose()["lab-tuning"]["environment"]["LAB_TUNING_DEVICE"] == "cuda"
+    assert base | {"LAB_TUNING_SLOTS": "1"} == {name: given[name] for name in base}
+    assert set(given) <= {f"LAB_{name.upper()}" for name in LabSettings.model_fields}
+    resources = container(learner)["resources"]
+    assert all(resources[each].items() >= gpu.items() for each in ("requests", "limits"))
+    assert (learner["spec"]["replicas"], learner["spec"]["strategy"]) == (1, {"type": "Recreate"})
+    (data,) = [each for each in pod(learner)["volumes"] if each["name"] == "data"]
+    assert data["persistentVolumeClaim"]["claimName"] in named(ALL, "PersistentVolumeClaim")
+    same = {"securityContext", "volumeMounts", "startupProbe", "livenessProbe", "readinessProbe", "lifecycle", "ports"}
+    assert {name: container(learner)[name] for name in same} == {name: container(OURS["lab"])[name] for name in same}
+
+
+def test_what_learns_on_a_gpu_may_call_and_be_let_in_where_the_lab_is() -> None:
+    learners = documents("components/tuning-gpu")
+    assert [each["kind"] for each in learners] == ["Deployment", "PersistentVolumeClaim", "NetworkPolicy"]
+    calls = {(other, port) for name, other, port in allowed(BASE, "egress") if name == "lab"}
+    assert {(other, port) for _, other, port in allowed(learners, "egress")} == calls
+    assert not set(allowed(learners, "ingress"))
+    let_in = set()
+    for patch in yaml.safe_load((FOLDER / "components/tuning-gpu/kustomization.yaml").read_text())["patches"]:
+        (operation,) = yaml.safe_load(patch["patch"])
+        assert (operation["op"], operation["path"]) == ("add", "/spec/ingress/-"), "beside what may call already"
+        policy = {"kind": "NetworkPolicy", "metadata": {"name": patch["target"]["name"]}}
+        let_in |= set(allowed([policy | {"spec": {"ingress": [operation["value"]]}}], "ingress"))
+    assert let_in == {(name, "lab-tuning", port) for name, port in calls}
 
 
 def test_workers_are_scaled_by_a_metric_that_ingest_measures() -> None:

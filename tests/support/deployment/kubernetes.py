@@ -84,5 +84,8 @@ def allowed(found: list[Document], direction: str) -> Iterator[tuple[str, str, i
 
 @cache
 def compose() -> dict[str, Document]:
-    """The services of docker-compose.yml."""
-    return dict(yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"])
+    """The services of docker-compose.yml, and `lab-tuning`: its lab with what deploy/docker/tuning-gpu.yml says."""
+    services = dict(yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"])
+    over = yaml.safe_load((ROOT / "deploy/docker/tuning-gpu.yml").read_text())["services"]["lab"]
+    environment = services["lab"]["environment"] | over["environment"]
+    return services | {"lab-tuning": services["lab"] | over | {"environment": environment}}

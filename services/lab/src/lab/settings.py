@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -60,6 +60,9 @@ class LabSettings(ServiceSettings, SqlSettings):
     """Cores that a tuning job uses, at a low priority (nice 10)."""
     tuning_processes: Annotated[int, Field(ge=1, le=64)] = 1
     """Processes that learn a chat model's job together on this host, by torchrun, and share the cores."""
+    tuning_device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where chat models learn: `cuda` is a GPU, in bfloat16, and a job fails as `device_not_there` where there is none;
+    `auto` takes one that torch can use, else the processor."""
     tuning_tokens: Annotated[int, Field(ge=1)] = 3_000_000
     """Most tokens that one job learns from, each counted once for each epoch."""
     tuning_silent_seconds: Annotated[float, Field(gt=0)] = 900.0

@@ -34,13 +34,15 @@ def write_adapter(path: Path, learnt: Mapping[str, LoraLinear], alpha: float, he
     writer.add_type("adapter")
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", alpha)
+    writer.add_head_count(heads)  # llama.cpp has them from the model; who writes it in another form has the file alone
+    writer.add_head_count_kv(key_value_heads)
     for name, module in learnt.items():
         layer, projection = _place(name)
-        b = module.b.detach().float().numpy()
+        b = module.b.detach().float().cpu().numpy()
         if projection in ("q_proj", "k_proj"):
             b = interleaved(b, heads if projection == "q_proj" else key_value_heads)
         tensor = f"blk.{layer}.{NAMES[projection]}.weight"
-        writer.add_tensor(f"{tensor}.lora_a", np.ascontiguousarray(module.a.detach().float().numpy()))
+        writer.add_tensor(f"{tensor}.lora_a", np.ascontiguousarray(module.a.detach().float().cpu().numpy()))
         writer.add_tensor(f"{tensor}.lora_b", np.ascontiguousarray(b))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

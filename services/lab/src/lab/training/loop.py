@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lab.training.adapter_file import ARCHITECTURE, write_adapter
+from lab.training.device import device_of, name_of, precision_on
 from lab.training.encoding import Chats, Encoded, Example, tokens_of
 from lab.training.header import Header, read_header
 from lab.training.impossible import Impossible, not_tunable
@@ -30,6 +31,7 @@ Tell = Callable[..., None]
 Examples = Mapping[str, Sequence[Any]]
 """`train`, `held_out` and `general`: of each one sort, `Encoded` or `EncodedPair`."""
 ALONE = Ranks()
+PROCESSOR = torch.device("cpu")
 BASE_RATE = 5e-4
 WARM_UP = 0.05
 CLIP = 1.0
@@ -70,11 +72,14 @@ def learn(training: type[Training], folder: Path, job: Mapping[str, Any], tell: 
     """The same by another loss; raises `Impossible`."""
     ranks = Ranks.join(folder)
     torch.set_num_threads(max(1, job["threads"] // ranks.count))
+    device = device_of(job, ranks.number)
     header = tunable_header(job)
     tell = tell if ranks.is_first else _say_nothing
+    if device.type != "cpu":
+        tell("message", message=f"It learns on {name_of(device)}.")
     examples = _encoded(folder, job, header, tell)
     _check_size(job, training.reads(examples, job["settings"]["n_epochs"]))
-    training(folder, job, tell, examples, header, ranks).run()
+    training(folder, job, tell, examples, header, ranks, device).run()
 
 
 def _say_nothing(event: str, **more: Any) -> None:
@@ -135,10 +140,10 @@ def _check_size(job: Mapping[str, Any], tokens: int) -> None:
         )
 
 
-def loaded(path: Path, header: Header) -> Any:
-    """The model; raises `Impossible` for a file that is not one of llama's."""
+def loaded(path: Path, header: Header, device: torch.device) -> Any:
+    """The model on a device; raises `Impossible` for a file that is not one of llama's."""
     try:
-        return load_model(path, header)
+        return load_model(path, header).to(device, precision_on(device))
     except ValueError as error:
         raise not_tunable(str(error)) from None
 
@@ -157,13 +162,14 @@ class Training:
         examples: Examples,
         header: Header,
         ranks: Ranks = ALONE,
+        device: torch.device = PROCESSOR,
     ) -> None:
         self._folder, self._tell, self._ranks = folder, tell, ranks
         self._train, self._held_out, self._general = (examples[name] for name in ("train", "held_out", "general"))
         settings = job["settings"]
         self._settings = settings
         self._plan = Plan.of(self._train, settings["n_epochs"], settings["batch_size"], job["seed"])
-        self._model: Any = loaded(Path(job["weights"]), header)
+        self._model: Any = loaded(Path(job["weights"]), header, device)
         self._alpha = 2.0 * settings["rank"]
         self._lora = add_lora(self._model.model, settings["rank"], self._alpha, job["seed"])
         self._heads = (header.heads, header.key_value_heads)
@@ -271,9 +277,9 @@ class Training:
         return highest * shares[self._settings["schedule"]]
 
     def _token_losses(self, examples: Sequence[Encoded]) -> tuple[Tensor, Tensor]:
-        """(n,), (n,): of each answer's token, and the number of its example."""
+        """(n,), (n,): of each answer's token, and the number of its example; both here, wherever the model is."""
         logits, targets, rows = answer_logits(self._model, examples)
-        return functional.cross_entropy(logits, targets, reduction="none"), rows
+        return functional.cross_entropy(logits, targets, reduction="none").cpu(), rows
 
     def _losses(self, asked: Sequence[Any]) -> dict[str, float]:
         """Mean loss of a token of each of these examples; raises `Impossible` where one is no number."""
@@ -329,7 +335,8 @@ class Training:
 
 def answer_logits(model: Any, examples: Sequence[Encoded]) -> tuple[Tensor, Tensor, Tensor]:
     """(n, vocabulary), (n,), (n,): what the model expects at the place of each answer's token, the token, and the
-    number of its example. Only those places go through the last layer, whose width is that of the vocabulary."""
+    number of its example, which alone is not on the model's device. Only those places go through the last layer, whose
+    width is that of the vocabulary."""
     width = max(len(one.ids) for one in examples)
     ids = torch.zeros(len(examples), width, dtype=torch.long)
     mask = torch.zeros(len(examples), width, dtype=torch.long)
@@ -342,9 +349,11 @@ def answer_logits(model: Any, examples: Sequence[Encoded]) -> tuple[Tensor, Tens
         targets += one.ids[one.prompt :]
         rows += [row] * one.learnt
         places += range(one.prompt - 1, len(one.ids) - 1)
-    hidden = model.model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
-    logits = model.get_output_embeddings()(hidden[rows, places]).float()
-    return logits, torch.tensor(targets), torch.tensor(rows)
+    device = model.device
+    hidden = model.model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).last_hidden_state
+    at = torch.tensor([rows, places], device=device)
+    logits = model.get_output_embeddings()(hidden[at[0], at[1]]).float()
+    return logits, torch.tensor(targets, device=device), torch.tensor(rows)
 
 
 def digest_of(job: Mapping[str, Any]) -> str:

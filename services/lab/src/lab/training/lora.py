@@ -20,10 +20,10 @@ class LoraLinear(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.inner = inner
         self.scale = alpha / rank
-        a = torch.empty(rank, inner.in_features)
+        device, a = inner.weight.device, torch.empty(rank, inner.in_features)
         bound = 1 / math.sqrt(inner.in_features)  # nn.Linear's own: kaiming_uniform_ with a = sqrt(5)
-        self.a = nn.Parameter(a.uniform_(-bound, bound, generator=generator))
-        self.b = nn.Parameter(torch.zeros(inner.out_features, rank))
+        self.a = nn.Parameter(a.uniform_(-bound, bound, generator=generator).to(device))
+        self.b = nn.Parameter(torch.zeros(inner.out_features, rank, device=device))
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., in) to (..., out), in the precision of `x`."""

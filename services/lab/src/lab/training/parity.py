@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from lab.training.adapter_file import read_adapter
+from lab.training.device import device_of
 from lab.training.encoding import Chats, Encoded
 from lab.training.loop import answer_logits, loaded, passes, tunable_header
 from lab.training.lora import add_lora
@@ -23,7 +24,7 @@ def run(folder: Path, job: Mapping[str, Any], tell: Tell) -> None:
     header = tunable_header(job)
     chats = Chats(str(folder / "tokenizer.json"), header.template, header.end, header.begin, header.adds_begin)
     said = {name: [_encoded(chats, one) for one in answers] for name, answers in job["said"].items()}
-    model = loaded(Path(job["weights"]), header)
+    model = loaded(Path(job["weights"]), header, device_of(job))
     found = {"base": _agreement(model, said["base"], tell)}
     rank = job["settings"]["rank"]
     learnt = add_lora(model.model, rank, 2.0 * rank, 0)
@@ -47,7 +48,7 @@ def _agreement(model: Any, said: Sequence[Encoded], tell: Tell) -> dict[str, flo
         tell("alive")
         with torch.no_grad():
             logits, targets, rows = answer_logits(model, examples)
-        agrees = (logits.argmax(dim=1) == targets).float()
+        agrees = (logits.argmax(dim=1) == targets).float().cpu()
         for row, one in enumerate(examples):
             shares[one.id] = agrees[rows == row].mean().item()
     return shares

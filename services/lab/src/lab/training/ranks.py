@@ -61,9 +61,9 @@ class Ranks:
         if self.count == 1:
             return total
         slopes = [torch.zeros_like(one) if one.grad is None else one.grad for one in parameters]
-        flat = torch.cat([torch.tensor([total]), *(slope.flatten() for slope in slopes)])
+        flat = torch.cat([torch.tensor([total]), *(slope.flatten().cpu() for slope in slopes)])
         distributed.all_reduce(flat)
         places: Sequence[Tensor] = flat[1:].split([slope.numel() for slope in slopes])
         for parameter, slope in zip(parameters, places, strict=True):
-            parameter.grad = slope.view_as(parameter).clone()
+            parameter.grad = slope.view_as(parameter).to(parameter.device, copy=True)
         return float(flat[0])

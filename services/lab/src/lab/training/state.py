@@ -55,9 +55,9 @@ def _reason(folder: Path, error: RuntimeError) -> tuple[int, str]:
 
 
 def load(folder: Path) -> tuple[State, dict[str, Any]] | None:
-    """The last one that is whole; none at the beginning."""
+    """The last one that is whole, wherever it was learnt; none at the beginning."""
     path = folder / NAME
     if not path.is_file():
         return None
-    found = torch.load(path, weights_only=True)
+    found = torch.load(path, weights_only=True, map_location="cpu")
     return State(**found.pop("state")), found

@@ -32,7 +32,11 @@ PRUNE_SECONDS, CHARGE_SECONDS = 60.0, 10.0
 def methods_of(settings: LabSettings, inference: Peer, bases: Bases, documents: Documents) -> Mapping[str, Method]:
     """By the name that callers write."""
     limits = Limits(
-        settings.tuning_threads, settings.tuning_tokens, settings.tuning_silent_seconds, settings.tuning_processes
+        settings.tuning_threads,
+        settings.tuning_tokens,
+        settings.tuning_silent_seconds,
+        settings.tuning_processes,
+        settings.tuning_device,
     )
     known: tuple[Method, ...] = (
         Supervised(bases, limits),

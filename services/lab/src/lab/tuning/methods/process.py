@@ -30,6 +30,8 @@ class Limits:
     silent_seconds: float
     processes: int = 1
     """Of a chat model's learning, by `torchrun`; `threads` are those of all together."""
+    device: str = "auto"
+    """Where a chat model learns: `auto`, `cpu` or `cuda`."""
 
 
 def settings_of(wanted: FineTuningCreate, chosen: EmbeddingMethod | ReadingMethod, l2: float) -> dict[str, Any]:

@@ -111,6 +111,7 @@ def _write_job(work: Work, base: Base, limits: Limits, lessons: Lessons, method:
         "seed": work.seed,
         "settings": dict(work.settings),
         "threads": limits.threads,
+        "device": limits.device,
         "most_tokens": limits.most_tokens,
         "longer": {},
     }
@@ -132,6 +133,7 @@ def _write_check(work: Work, base: Base, limits: Limits, plain: Sequence[Said], 
     job = {
         "weights": str(base.weights),
         "threads": limits.threads,
+        "device": limits.device,
         "settings": dict(work.settings),
         "said": {
             name: [
