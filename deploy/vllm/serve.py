@@ -66,6 +66,9 @@ def arguments(model: Mapping[str, Any], environment: Mapping[str, str]) -> list[
         words += ["--enable-auto-tool-choice", "--tool-call-parser", options["tool_parser"]]
     if options.get("reasoning_parser"):
         words += ["--reasoning-parser", options["reasoning_parser"]]
+    if lora := options.get("lora"):
+        words += ["--enable-lora", "--max-lora-rank", str(lora.get("rank", 16))]
+        words += ["--max-loras", str(lora.get("at_once", 4))]
     return words + _machine(environment) + [str(word) for word in options.get("arguments") or ()]
 
 
@@ -97,6 +100,8 @@ def main() -> int:
     if asked.print:
         print("\n".join(words))
         return 0
+    if "--enable-lora" in words:
+        os.environ.setdefault("VLLM_ALLOW_RUNTIME_LORA_UPDATING", "True")  # inference loads what tuning jobs learn
     os.environ.setdefault("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf")  # vLLM's own default is gRPC
     print(f"vllm {' '.join(words)}", file=sys.stderr, flush=True)
     return os.execv(sys.executable, [sys.executable, "-m", SERVER, *words])

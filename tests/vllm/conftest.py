@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,18 @@ class Vllm:
 
     url: str
     declared: dict[str, Any]
+    restart: Callable[[], Awaitable[None]] | None = None
+    """None of one that was running already."""
+
+    async def start_anew(self, adapter: str) -> None:
+        """One that was running already can't be: it has the adapter unloaded, of which it then knows no more."""
+        await (self.unload(adapter) if self.restart is None else self.restart())
+
+    async def unload(self, adapter: str) -> None:
+        """Behind inference's back."""
+        path = f"{self.url}/v1/unload_lora_adapter"
+        async with aiohttp.ClientSession() as session, session.post(path, json={"lora_name": adapter}) as answer:
+            assert answer.status == 200, await answer.text()
 
 
 def free_port() -> int:
@@ -67,6 +79,7 @@ def model_entry(url: str) -> dict[str, Any]:
         "vllm": {
             "model": str(MODEL),
             "tool_parser": "hermes",
+            "lora": {"weights": {"path": str(packaged_gguf())}, "rank": 8, "at_once": 2},
             "arguments": [*arguments, str(Path(__file__).with_name("chat_template.jinja"))],
         },
     }
@@ -111,12 +124,20 @@ async def vllm(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Vllm]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     log = tmp_path_factory.mktemp("vllm") / "vllm.log"
-    running = _start(port, model_entry(url), log)
+    running: list[subprocess.Popen[bytes]] = []
+
+    async def restart() -> None:
+        for one in running:
+            await asyncio.to_thread(_stop, one)
+        running[:] = [_start(port, model_entry(url), log)]
+        await _until_it_answers(running[0], url, lambda: f"its log ends with\n{log.read_text()[-4000:]}")
+
     try:
-        await _until_it_answers(running, url, lambda: f"its log ends with\n{log.read_text()[-4000:]}")
-        yield Vllm(url, model_entry(url))
+        await restart()
+        yield Vllm(url, model_entry(url), restart)
     finally:
-        _stop(running)
+        for one in running:
+            _stop(one)
 
 
 def _start(port: int, entry: dict[str, Any], log: Path) -> subprocess.Popen[bytes]:

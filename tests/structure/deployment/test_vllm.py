@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from inference.catalog.models_file import load_models_file
+
 ROOT = Path(__file__).resolve().parents[3]
 SERVE = ROOT / "deploy" / "vllm" / "serve.py"
 CONFIG = ROOT / "deploy" / "config"
@@ -55,6 +57,20 @@ def test_quantization_and_further_arguments_are_passed_on(examples: Path) -> Non
     assert words[words.index("--quantization") + 1] == "awq"
     assert words[-2:] == ["--max-num-seqs", "64"]
     assert "--no-enable-prefix-caching" in words
+
+
+def test_a_model_that_can_be_tuned_takes_adapters_of_its_rank_while_it_runs(tmp_path: Path) -> None:
+    entry = yaml.safe_load((CONFIG / "models.gpu.yaml").read_text())["models"][-1]
+    entry["vllm"]["lora"] = {"weights": {"path": "/models/m.gguf"}, "rank": 32}
+    file = tmp_path / "models.yaml"
+    file.write_text(yaml.safe_dump({"models": [entry | {"tokenizer": "/models/tokenizer.json"}]}))
+    lora = load_models_file(file).models[0].vllm.lora  # type: ignore[union-attr]
+    assert lora is not None
+    words = started(entry["name"], file).stdout.split()
+    assert "--enable-lora" in words
+    pairs = dict(pairwise(words))
+    assert (pairs["--max-lora-rank"], pairs["--max-loras"]) == (str(lora.rank), str(lora.at_once))
+    assert "--enable-lora" not in started("qwen3-8b", CONFIG / "models.gpu.yaml").stdout.split()
 
 
 def test_a_model_that_vllm_does_not_serve_is_refused_with_those_that_it_does(examples: Path) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -118,6 +118,11 @@ class Inference:
     token: str
     session: aiohttp.ClientSession
     dependencies: Dependencies
+    sign: Callable[[Delegation], str]
+
+    def token_of(self, *scopes: str, tenant: str = "acme") -> str:
+        """Another key's."""
+        return self.sign(_claims(*scopes, tenant=tenant))
 
     @property
     def headers(self) -> dict[str, str]:
@@ -165,12 +170,19 @@ async def running_inference(
     private, public = generate_key_pair()
     settings = settings_for(folder, models or [CHAT, EMBEDDING, RERANK], **changes)
     settings.delegation_public_key_file.write_bytes(public)
-    claims = Delegation(audiences=("inference",), tenant="acme", key_id="key_1", scopes=("chat",), request_id="req_1")
-    token = DelegationSigner(private).sign(claims, timedelta(hours=1))
+    signer = DelegationSigner(private)
+
+    def sign(claims: Delegation) -> str:
+        return signer.sign(claims, timedelta(hours=1))
+
     app = create_app(settings)
     async with serving(app) as url, aiohttp.ClientSession() as session:
         await _until_ready(session, url)
-        yield Inference(url, token, session, app.state.dependencies)
+        yield Inference(url, sign(_claims("chat")), session, app.state.dependencies, sign)
+
+
+def _claims(*scopes: str, tenant: str = "acme") -> Delegation:
+    return Delegation(audiences=("inference",), tenant=tenant, key_id="key_1", scopes=scopes, request_id="req_1")
 
 
 async def _until_ready(session: aiohttp.ClientSession, url: str) -> None:

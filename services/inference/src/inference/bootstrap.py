@@ -35,6 +35,7 @@ from inference.engines.llamacpp.heartbeat import Heartbeat
 from inference.engines.llamacpp.memory_pool import MemoryPool
 from inference.engines.llamacpp.process import ServerOptions
 from inference.engines.llamacpp.request import LlamaModel
+from inference.engines.openai.adapter import chat_of
 from inference.engines.openai.backlog import EngineBacklog
 from inference.engines.openai.chat import UpstreamChat
 from inference.engines.openai.vectors import UpstreamEmbedding, UpstreamRank
@@ -59,6 +60,7 @@ from inference.serving.models import ServedModels
 from inference.serving.served_model import Declaration, ServedModel
 from inference.settings import InferenceSettings, key_hosts, secret_named
 from inference.tuned.adapter_files import AdapterFiles
+from inference.tuned.weights import declared_weights
 from servicekit.core.clock import SystemClock
 from servicekit.peers.client import Peer, open_session
 from servicekit.peers.connection_guard import SystemLookUp
@@ -140,10 +142,10 @@ class _EngineFactory:
             allow_downloads=settings.allow_downloads,
             hub_url=settings.hub_url,
             hub_dir=settings.hub_dir,
-            adapters_dir=settings.data_dir / "adapters",
+            adapters_dir=(adapters := settings.data_dir / "adapters"),
         )
         pieces = AdapterRepository(database, SystemClock()).pieces
-        self._adapters = AdapterFiles(settings.data_dir / "adapters", pieces, lambda: models().adapters())
+        self._adapters = AdapterFiles(adapters, pieces, lambda: models().adapters(), settings.vllm_adapters_dir)
         self._digests = Digests(settings.data_dir / "digests.json")
         folders = [Path(word.strip()) for word in settings.added_folders.split(",") if word.strip()]
         self.restrictions = Restrictions(
@@ -170,6 +172,7 @@ class _EngineFactory:
             self._adapters.closing(model, connections.close),
             self._adapters.fetching(model, self.sources.fetching(model)),
             self._llamas.pop(model.name, None),
+            declared_weights(model, self.sources.hub, self._digests),
         )
 
     def _engine(
@@ -208,9 +211,9 @@ class _EngineFactory:
     def _chat(self, declaration: Declaration, connections: Connections) -> ChatEngine:
         model, source = declaration.model, declaration.model.source
         if isinstance(source, UpstreamSource):
-            upstream = UpstreamChat(**self._upstream(model, source, connections))
             checked = ConstrainedTools if model.tools_by == "constrained" else CheckedCalls
-            return checked(model.name, upstream)
+            parts = self._upstream(model, source, connections)
+            return checked(model.name, chat_of(parts, self._adapters.on_vllm(model)))
         if isinstance(source, ScriptSource):
             admission = self._admission(model, source.places)
             return RawPrompts(ScriptedChat(model.name, source, admission, model.context_length or 0))

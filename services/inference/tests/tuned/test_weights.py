@@ -1,19 +1,22 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from services.inference.tests.engines.wrappers.engines import FakeEngine
 from services.inference.tests.serving.test_served_model import Process
 
-from inference.catalog.identity import Identity
+from inference.catalog.hub import Hub
+from inference.catalog.identity import Digests, Identity
 from inference.catalog.models_file import Model
 from inference.errors import ModelNotReady
 from inference.protocol.engines import Engine
 from inference.serving.served_model import Declaration, ServedModel
 from inference.tuned.errors import NotTunable
-from inference.tuned.weights import Weights, weights_of
+from inference.tuned.weights import Weights, declared_weights, weights_of
 
 LLAMA = {
     "name": "small",
@@ -48,3 +51,46 @@ async def test_a_model_of_several_files_or_of_another_engine_is_not_tunable(decl
     await other.open()
     with pytest.raises(NotTunable):
         await weights_of(other)
+
+
+def on_vllm(**lora: Any) -> Model:
+    declared = {
+        "name": "big",
+        "kind": "chat",
+        "engine": "openai",
+        "context_length": 512,
+        "tokenizer": "/models/tokenizer.json",
+        "source": {"base_url": "http://vllm:8000/v1", "upstream_model": "big"},
+        "vllm": {"lora": lora} if lora else {},
+    }
+    return Model.model_validate(declared)
+
+
+async def test_a_model_on_vllm_is_tuned_on_the_file_that_its_declaration_names(tmp_path: Path) -> None:
+    file = tmp_path / "big.gguf"
+    model, hub = on_vllm(weights={"path": str(file)}), Hub(tmp_path, allow_downloads=False)
+    find = declared_weights(model, hub, Digests(tmp_path / "digests.json"))
+    served: ServedModel[Engine] = ServedModel(Declaration(model), FakeEngine("."), learnt_on=find)
+    with pytest.raises(ModelNotReady, match=r"there is no file big\.gguf"):
+        await weights_of(served)
+    file.write_bytes(b"GGUF")
+    digest = hashlib.sha256(b"GGUF").hexdigest()
+    assert await weights_of(served) == Weights(file, f"sha256:{digest}"), "though vLLM is not there yet"
+
+
+async def test_a_model_on_vllm_without_such_a_file_is_not_tunable(tmp_path: Path) -> None:
+    model = on_vllm()
+    assert declared_weights(model, Hub(tmp_path, allow_downloads=False), Digests(tmp_path / "digests.json")) is None
+    served: ServedModel[Engine] = ServedModel(Declaration(model), FakeEngine("."))
+    with pytest.raises(NotTunable, match=r"vllm\.lora"):
+        await weights_of(served)
+
+
+def test_a_declaration_with_such_a_file_says_what_it_lacks() -> None:
+    with pytest.raises(ValidationError, match=r"must be a \.gguf file"):
+        on_vllm(weights={"path": "/models/folder"})
+    with pytest.raises(ValidationError, match="rank"):
+        on_vllm(weights={"path": "/m.gguf"}, rank=7)
+    entry = on_vllm(weights={"path": "/m.gguf"}).model_dump(exclude={"tokenizer"}, exclude_unset=True)
+    with pytest.raises(ValidationError, match=r"vllm\.lora needs tokenizer"):
+        Model.model_validate(entry)

@@ -52,8 +52,8 @@ def gguf_files(model: Model, hub: Hub, adapters: Path | None = None) -> GgufFile
     to do. Blocks."""
     options = model.llamacpp
     return GgufFiles(
-        _file(model.source, hub),
-        _file(options.mmproj, hub) if options.mmproj else None,
+        gguf_file(model.source, hub),
+        gguf_file(options.mmproj, hub) if options.mmproj else None,
         tuple((_adapter(adapter.source, hub, adapters), adapter.scale) for adapter in options.adapters),
     )
 
@@ -61,7 +61,7 @@ def gguf_files(model: Model, hub: Hub, adapters: Path | None = None) -> GgufFile
 def _adapter(source: object, hub: Hub, folder: Path | None) -> Path:
     """One that a job made was checked when it came, bears its digest as name, and may have been spoilt since."""
     if not isinstance(source, JobSource):
-        return _file(source, hub)
+        return gguf_file(source, hub)
     file = adapter_file(folder or Path(), source)
     if not file.is_file():
         raise CannotLoad(f"what the tuning job {source.job} has learnt is not here. Publish that job again")
@@ -74,7 +74,8 @@ def adapter_file(folder: Path, source: JobSource) -> Path:
     return folder / f"{source.sha256}.gguf"
 
 
-def _file(source: object, hub: Hub) -> Path:
+def gguf_file(source: object, hub: Hub) -> Path:
+    """The one that a declaration names; raises `CannotLoad` with what to do. Blocks."""
     if isinstance(source, PackageSource):
         file = package_folder(source.package) / (source.file or "")
     elif isinstance(source, HubSource):

@@ -5,10 +5,14 @@ The format is that of https://github.com/ggml-org/ggml/blob/master/docs/gguf.md,
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from inference.errors import FileInvalid, FileTruncated
 
@@ -26,6 +30,7 @@ FILE_TYPES = {
     29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4",
 }  # fmt: skip
 """llama.cpp's LLAMA_FTYPE by its number: how most of a file's tensors are quantized."""
+ALIGNMENT, MOST_DIMENSIONS = 32, 4
 LONGEST = 2**28
 """A string or list beyond this is none: the file is damaged."""
 
@@ -75,18 +80,63 @@ class GgufHeader:
 def read_header(file: Path) -> GgufHeader:
     """Raises `FileInvalid` for what is no GGUF, `FileTruncated` for one that ends before its metadata do."""
     with file.open("rb") as content:
-        if content.read(4) != MAGIC:
-            raise FileInvalid(f"{file.name} is no GGUF file. Name another one (`source`), or download it again")
+        return _begin(content, file.name)[0]
+
+
+def read_tensors(file: Path) -> tuple[GgufHeader, dict[str, NDArray[np.float32]]]:
+    """All of a file whose numbers are float32, as an adapter's are: (outputs, inputs) by name. Raises as `read_header`,
+    and `FileInvalid` for other numbers."""
+    with file.open("rb") as content:
+        header, count = _begin(content, file.name)
         try:
-            version, _tensors, count = struct.unpack("<IQQ", _take(content, 20))
-            if version not in (2, 3):
-                raise FileInvalid(f"{file.name} is GGUF of version {version}; 2 and 3 are read. Convert it again")
-            fields = {_string(content): _value(content, _number(content, "I")) for _ in range(count)}
+            places = [_place(content) for _ in range(count)]
         except (EOFError, UnicodeDecodeError, struct.error):
-            raise FileTruncated(
-                f"{file.name} is damaged or ends in the middle of its metadata. Download it again"
-            ) from None
-    return GgufHeader(fields)
+            raise FileTruncated(f"{file.name} ends in the middle of its list of tensors. Make it again") from None
+        begin = -(-content.tell() // ALIGNMENT) * ALIGNMENT
+        if int(header.fields.get("general.alignment", ALIGNMENT)) != ALIGNMENT or any(one.kind for one in places):
+            raise FileInvalid(f"{file.name} has other numbers than float32. Make it again")
+        found = {}
+        for one in places:
+            content.seek(begin + one.offset)
+            numbers = np.frombuffer(content.read(4 * math.prod(one.shape)), dtype="<f4")
+            if numbers.size != math.prod(one.shape):
+                raise FileTruncated(f"{file.name} ends in the middle of {one.name}. Make it again")
+            found[one.name] = numbers.reshape(one.shape)
+    return header, found
+
+
+def _begin(content: BinaryIO, name: str) -> tuple[GgufHeader, int]:
+    """What comes before the list of tensors, and how many there are."""
+    if content.read(4) != MAGIC:
+        raise FileInvalid(f"{name} is no GGUF file. Name another one (`source`), or download it again")
+    try:
+        version, tensors, count = struct.unpack("<IQQ", _take(content, 20))
+        if version not in (2, 3):
+            raise FileInvalid(f"{name} is GGUF of version {version}; 2 and 3 are read. Convert it again")
+        fields = {_string(content): _value(content, _number(content, "I")) for _ in range(count)}
+    except (EOFError, UnicodeDecodeError, struct.error):
+        raise FileTruncated(f"{name} is damaged or ends in the middle of its metadata. Download it again") from None
+    return GgufHeader(fields), int(tensors)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a tensor is."""
+
+    name: str
+    shape: tuple[int, ...]
+    kind: int
+    """0 is float32."""
+    offset: int
+    """After all metadata."""
+
+
+def _place(content: BinaryIO) -> _Place:
+    name, dimensions = _string(content), _number(content, "I")
+    if dimensions > MOST_DIMENSIONS:
+        raise EOFError
+    shape = tuple(_number(content, "Q") for _ in range(dimensions))[::-1]
+    return _Place(name, shape, _number(content, "I"), _number(content, "Q"))
 
 
 def _value(content: BinaryIO, kind: int) -> Any:

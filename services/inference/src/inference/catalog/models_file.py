@@ -25,6 +25,7 @@ from inference.catalog.sources import (
     HeadSource,
     HubSource,
     InputTypes,
+    JobSource,
     PackageSource,
     PathSource,
     ProjectionSource,
@@ -33,6 +34,7 @@ from inference.catalog.sources import (
     UpstreamSource,
     gguf_problem,
 )
+from inference.catalog.vllm_options import VllmOptions
 from inference.protocol.prefixes import Prefixes
 
 Kind = Literal["chat", "embedding", "rerank", "reading", "classification"]
@@ -62,19 +64,6 @@ class Queue(Declared):
     """Tokens that those may have together, prompts and answers."""
     engine_waiting: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """Calls that may wait inside the server; while they do, more are refused. Needs `metrics_url`."""
-
-
-class VllmOptions(Declared):
-    """How vLLM serves the model: read by `deploy/vllm/serve.py`, which starts it."""
-
-    model: str | None = None
-    """What it loads, if that has another name than `upstream_model`: a folder or a Hugging Face id."""
-    tool_parser: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")] | None = None
-    """How the model writes tool calls; needed for `tool_choice: auto`."""
-    reasoning_parser: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")] | None = None
-    """How the model marks its reasoning, which is then given apart."""
-    arguments: tuple[str, ...] = ()
-    """Further arguments, each as on the command line."""
 
 
 _FOLDERS: tuple[tuple[type[Declared], ...], str] = (
@@ -187,6 +176,20 @@ class Model(Declared):
         return self.is_remote or self.engine in ("head", "judge", "projection", "correction")
 
     @property
+    def learnt(self) -> tuple[JobSource, ...]:
+        """What tuning jobs have learnt that it is served with, and whose bytes lie beside the declarations."""
+        on_vllm = [self.vllm.adapter] if self.vllm is not None and self.vllm.adapter is not None else []
+        here = [adapter.source for adapter in self.llamacpp.adapters]
+        return tuple(source for source in (*here, *on_vllm) if isinstance(source, JobSource))
+
+    @property
+    def adapter(self) -> str | None:
+        """What its adapters are called, as a header can say it; null without any."""
+        if self.vllm is not None and self.vllm.adapter is not None:
+            return self.vllm.adapter.job
+        return self.llamacpp.adapter
+
+    @property
     def input_types(self) -> InputTypes | None:
         """What a server calls queries and passages, if it is to be told."""
         return self.source.input_types if isinstance(self.source, UpstreamSource) else None
@@ -246,6 +249,12 @@ class Model(Declared):
     def _check_upstream(self) -> None:
         if self.vllm is not None and not self.is_remote:
             raise ValueError("vllm is for engine openai: it says how the server behind the model is started")
+        if self.vllm is not None and (self.vllm.lora or self.vllm.adapter) and self.kind != "chat":
+            raise ValueError("vllm.lora is for models of kind chat")
+        if self.vllm is not None and self.vllm.lora is not None and self.tokenizer is None:
+            raise ValueError(
+                "vllm.lora needs tokenizer, the tokenizer.json of what vLLM loads: answers are learnt by it"
+            )
         measured = isinstance(self.source, UpstreamSource) and self.source.metrics_url is not None
         if self.queue.engine_waiting is not None and not measured:
             raise ValueError("queue.engine_waiting needs source.metrics_url, where the server says how many wait")

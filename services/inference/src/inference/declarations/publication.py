@@ -98,10 +98,12 @@ class PublishedModels:
             raise ParentReplaced(parent.name)
         await self.adapters.check(tenant, wanted.job, wanted.digest)
         entry = _entry_of(parent.model)
+        learnt = {"job": wanted.job, "sha256": wanted.digest.removeprefix("sha256:")}
+        if parent.model.is_remote:
+            return entry | {"vllm": {"adapter": learnt}}
         entry["source"] |= {"sha256": weights.digest.removeprefix("sha256:")}
         options = {"idle_seconds": IDLE_SECONDS, **entry.get("llamacpp", {})}
-        adapter = {"source": {"job": wanted.job, "sha256": wanted.digest.removeprefix("sha256:")}}
-        return entry | {"llamacpp": options | {"adapters": [adapter]}}
+        return entry | {"llamacpp": options | {"adapters": [{"source": learnt}]}}
 
     def _head(self, parent: ServedModel[Engine], wanted: TunedModel) -> dict[str, Any]:
         head = wanted.head or {}

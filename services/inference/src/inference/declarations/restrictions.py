@@ -14,7 +14,7 @@ from pathlib import Path
 from yarl import URL
 
 from inference.catalog.models_file import Model
-from inference.catalog.sources import JobSource, PathSource, UpstreamSource
+from inference.catalog.sources import PathSource, UpstreamSource
 from inference.errors import DeclarationRefused
 from servicekit.peers.address_policy import AddressPolicy, AddressRefused
 from servicekit.peers.connection_guard import MAX_ADDRESSES, LookUp
@@ -39,8 +39,9 @@ class Restrictions:
                 await self._check_url("source.metrics_url", source.metrics_url)
             if source.api_key_env is not None:
                 self._check_key(source.api_key_env, URL(source.base_url))
-        if any(isinstance(adapter.source, JobSource) for adapter in model.llamacpp.adapters):
-            raise DeclarationRefused("llamacpp.adapters", "what a tuning job has learnt is published by that job")
+        if model.learnt:
+            where = "llamacpp.adapters" if model.llamacpp.adapters else "vllm.adapter"
+            raise DeclarationRefused(where, "what a tuning job has learnt is published by that job")
         if model.tokenizer is not None:
             self._check_path("tokenizer", model.tokenizer)
         if isinstance(source, PathSource) and model.engine != "llamacpp":

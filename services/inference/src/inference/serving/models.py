@@ -10,7 +10,6 @@ from contextlib import nullcontext
 import structlog
 
 from contracts.access.delegation import INSTALLATION_TENANT
-from inference.catalog.sources import JobSource
 from inference.errors import EngineMissing
 from inference.metrics import end_model
 from inference.protocol.engines import Engine
@@ -56,8 +55,7 @@ class ServedModels(ModelLookup):
     def adapters(self) -> set[str]:
         """The digests, in hexadecimal, of what tuning jobs have learnt that models are declared with."""
         models = [served.model for served in (*self._serving.values(), *self._coming.values())]
-        sources = [adapter.source for model in models for adapter in model.llamacpp.adapters]
-        return {source.sha256 for source in sources if isinstance(source, JobSource)}
+        return {source.sha256 for model in models for source in model.learnt}
 
     def declared(self, name: str) -> ServedModel[Engine]:
         """The model as it was declared last, though it may be loading while another of its name still answers."""

@@ -91,10 +91,13 @@ class ServedModel(Generic[AnyEngine]):
         closing: Callable[[], Awaitable[None]] | None = None,
         fetch: Callable[[], Awaitable[object]] | None = None,
         child: Child | None = None,
+        learnt_on: Callable[[], tuple[Path, str]] | None = None,
     ) -> None:
         """`identify` reads which files the model is of, and blocks; `closing` is called after the engine is closed;
         `fetch` downloads what may be missing of the files; `child` holds the model, where another
-        process than this one does."""
+        process than this one does. `learnt_on` gives, of a model of another server, the file that tuning jobs learn on
+        and its SHA-256; it raises `CannotLoad`, and blocks."""
+        self.learnt_on = learnt_on
         self._closing = closing
         self._fetch = fetch
         self.declaration = declaration
@@ -172,7 +175,7 @@ class ServedModel(Generic[AnyEngine]):
         """What each of its answers says of it: only its name where it was loaded again, maybe from other files."""
         if self._loaded != self._identified:
             return ModelVersion(self.name)
-        return ModelVersion(self.name, self.identity.digest, self._fingerprint, self.model.llamacpp.adapter)
+        return ModelVersion(self.name, self.identity.digest, self._fingerprint, self.model.adapter)
 
     @property
     def has_to_fetch(self) -> bool:

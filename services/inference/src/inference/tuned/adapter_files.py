@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -18,7 +19,9 @@ from inference.catalog.gguf_files import adapter_file
 from inference.catalog.model_folders import check_digest
 from inference.catalog.models_file import Model
 from inference.catalog.sources import JobSource
+from inference.engines.openai.adapter import Adapter
 from inference.errors import CannotLoad, FileChanged
+from inference.tuned.peft import write_peft
 from servicekit.core.errors import ServiceError
 from servicekit.core.identifiers import new_id
 
@@ -34,8 +37,12 @@ Pieces = Callable[[str, str], AsyncIterator[bytes]]
 class AdapterFiles:
     """A folder of them, by their digests: those of the models that are declared, and of the last hour."""
 
-    def __init__(self, folder: Path, pieces: Pieces, in_use: Callable[[], set[str]]) -> None:
-        """`in_use` gives the digests, in hexadecimal, of all that models are declared with."""
+    def __init__(
+        self, folder: Path, pieces: Pieces, in_use: Callable[[], set[str]], served: Path | None = None
+    ) -> None:
+        """`in_use` gives the digests, in hexadecimal, of all that models are declared with; `served` is the folder that
+        vLLM sees, too."""
+        self._served = (served or folder.with_name("vllm-adapters")).absolute()
         self._folder = folder
         self._pieces = pieces
         self._in_use = in_use
@@ -43,7 +50,7 @@ class AdapterFiles:
     def fetching(self, model: Model, download: Callable[[], object] | None) -> Callable[[], Awaitable[object]] | None:
         """What has all files of a model here, and raises `CannotLoad`: `download`, which blocks, those of a hub. None
         where none have to come from anywhere."""
-        sources = [one.source for one in model.llamacpp.adapters if isinstance(one.source, JobSource)]
+        sources = model.learnt
         if not sources and download is None:
             return None
 
@@ -58,19 +65,31 @@ class AdapterFiles:
 
     def closing(self, model: Model, close: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
         """`close`, and then without the adapters of a model that is declared no more."""
-        files = [
-            adapter_file(self._folder, one.source)
-            for one in model.llamacpp.adapters
-            if isinstance(one.source, JobSource)
-        ]
+        places = [place for one in model.learnt for place in (adapter_file(self._folder, one), self.served(one))]
 
         async def closed() -> None:
             await close()
-            for file in files:
-                if file.stem not in self._in_use():
-                    await asyncio.to_thread(file.unlink, missing_ok=True)
+            for place in places:
+                if place.stem not in self._in_use():
+                    await asyncio.to_thread(_delete, place)
 
         return closed
+
+    def on_vllm(self, model: Model) -> Adapter | None:
+        """What a model on vLLM has learnt; None of one that has not."""
+        if model.vllm is None or model.vllm.adapter is None:
+            return None
+        source, folder = model.vllm.adapter, self.served(model.vllm.adapter)
+        return Adapter(
+            model.vllm.adapter_name or "",
+            folder,
+            write=lambda: write_peft(adapter_file(self._folder, source), folder),
+            is_declared=lambda: source.sha256 in self._in_use(),
+        )
+
+    def served(self, source: JobSource) -> Path:
+        """The folder of one where vLLM reads it."""
+        return self._served / source.sha256
 
     async def _fetch(self, tenant: str, source: JobSource) -> None:
         """Raises `CannotLoad` with what to do."""
@@ -107,11 +126,18 @@ class AdapterFiles:
 
     def _prune(self) -> None:
         in_use, before = self._in_use(), time.time() - KEPT_SECONDS
-        for file in self._folder.glob("*"):
-            if file.stem not in in_use:
+        for place in (*self._folder.glob("*"), *self._served.glob("*")):
+            if place.stem not in in_use:
                 with contextlib.suppress(FileNotFoundError):
-                    if file.stat().st_mtime < before:
-                        file.unlink()
+                    if place.stat().st_mtime < before:
+                        _delete(place)
+
+
+def _delete(place: Path) -> None:
+    if place.is_dir():
+        shutil.rmtree(place, ignore_errors=True)
+    else:
+        place.unlink(missing_ok=True)
 
 
 def _to_disk(written: IO[bytes]) -> None:

@@ -13,7 +13,7 @@ class NotTunable(InvalidRequest):
     def __init__(self, model: str) -> None:
         super().__init__(
             f"The model '{model[:128]}' can't be tuned: that takes a chat model of engine llamacpp in one GGUF file, "
-            "without adapters. GET /v1/models lists what there is.",
+            "without adapters, or one on vLLM with `vllm.lora` in its declaration. GET /v1/models lists what there is.",
             param="model",
         )
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from inference.catalog.gguf_files import gguf_file
+from inference.catalog.hub import Hub
+from inference.catalog.identity import Digests
+from inference.catalog.models_file import Model
+from inference.errors import CannotLoad, ModelNotReady
 from inference.protocol.engines import Engine
 from inference.serving.served_model import ServedModel
 from inference.tuned.errors import NotTunable
@@ -20,7 +27,10 @@ class Weights:
 
 
 async def weights_of(served: ServedModel[Engine]) -> Weights:
-    """What a model is served from; raises `ModelNotReady`, or `NotTunable` for any but one GGUF file."""
+    """What a model is served from, or of one on vLLM the file that is declared for it; raises `ModelNotReady`, or
+    `NotTunable` for any but one GGUF file."""
+    if served.learnt_on is not None:
+        return await _declared(served, served.learnt_on)
     if served.model.kind != "chat" or served.model.engine != "llamacpp":
         raise NotTunable(served.name)
     served.ready()
@@ -31,3 +41,25 @@ async def weights_of(served: ServedModel[Engine]) -> Weights:
     if path is None or digest is None:
         raise NotTunable(served.name)
     return Weights(path, digest)
+
+
+async def _declared(served: ServedModel[Engine], find: Callable[[], tuple[Path, str]]) -> Weights:
+    try:
+        path, digest = await asyncio.to_thread(find)
+    except CannotLoad as error:
+        raise ModelNotReady(served.name, f"the file that it is tuned on can't be had: {error}") from None
+    return Weights(path, f"sha256:{digest}")
+
+
+def declared_weights(model: Model, hub: Hub, digests: Digests) -> Callable[[], tuple[Path, str]] | None:
+    """What finds the file that tuning jobs learn on, of a model on vLLM that names one; it raises `CannotLoad`, and
+    blocks."""
+    if model.vllm is None or model.vllm.lora is None:
+        return None
+    source = model.vllm.lora.weights
+
+    def find() -> tuple[Path, str]:
+        file = gguf_file(source, hub)
+        return file, source.sha256 or digests.of(file)
+
+    return find
