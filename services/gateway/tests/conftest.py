@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 from pytest_socket import disable_socket
 from services.gateway.tests.installation import Installation
+from tests.support.sql.migrated import open_migrated
 
 from gateway.auth.key_repository import KeyRepository
 from gateway.auth.tenant_repository import TenantRepository
@@ -18,7 +19,6 @@ from gateway.bootstrap import MIGRATIONS, create_app, create_model_plane
 from gateway.usage import ledger, meter
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
-from servicekit.sql.migrations import migrate
 
 
 @pytest.fixture(autouse=True)
@@ -33,8 +33,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database.open(None, tmp_path, "gateway")
-    await migrate(database, MIGRATIONS)
+    database = await open_migrated(tmp_path, "gateway", MIGRATIONS)
     yield database
     await database.close()
 

@@ -14,6 +14,7 @@ import pytest
 from pytest_socket import disable_socket
 from sqlalchemy import RowMapping
 from tests.support.inference.tokenizers import word_pieces
+from tests.support.sql.migrated import open_migrated
 
 from contracts.documents.jobs import Job
 from contracts.retrieval.chunks import BatchIndexed, ChunkBatch
@@ -36,7 +37,6 @@ from ingest.worker.bootstrap import WorkerDependencies, assemble_worker
 from servicekit.core.clock import ManualClock
 from servicekit.jobs.tables import JobOwner
 from servicekit.sql.database import Database
-from servicekit.sql.migrations import migrate
 
 
 @pytest.fixture(autouse=True)
@@ -143,8 +143,7 @@ class Service:
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database.open(None, tmp_path, "ingest")
-    await migrate(database, MIGRATIONS)
+    database = await open_migrated(tmp_path, "ingest", MIGRATIONS)
     yield database
     await database.close()
 

@@ -11,6 +11,7 @@ from services.lab.tests.evaluations.asking import ScriptedGrants, ScriptedTarget
 from services.lab.tests.generation.asking import Library, Meter
 from services.lab.tests.sweeps.sweeping import IndexGrants, ScriptedCollections
 from services.lab.tests.tuning.learning import Ledger, ScriptedMethod, ScriptedPublisher
+from tests.support.sql.migrated import open_migrated
 
 from lab.bootstrap import MIGRATIONS, open_sets
 from lab.dependencies import Dependencies
@@ -29,8 +30,6 @@ from lab.tuning.service import Tuning
 from servicekit.core.clock import ManualClock
 from servicekit.jobs.leased_job import JobStore
 from servicekit.jobs.notifier import LocalNotifier
-from servicekit.sql.database import Database
-from servicekit.sql.migrations import migrate
 
 
 @pytest.fixture(autouse=True)
@@ -64,8 +63,7 @@ def scripted() -> ScriptedTarget:
 async def opened(
     settings: LabSettings, clock: ManualClock, method: ScriptedMethod, scripted: ScriptedTarget
 ) -> AsyncIterator[Dependencies]:
-    database = Database.open(None, settings.data_dir, "lab")
-    await migrate(database, MIGRATIONS)
+    database = await open_migrated(settings.data_dir, "lab", MIGRATIONS)
     tables = (EVALUATION_JOBS, TRIAL_JOBS, GENERATION_JOBS, TUNING_JOBS)
     asked, swept, made, tuned = (JobStore(database, jobs, clock, 15.0, LocalNotifier()) for jobs in tables)
     sets = open_sets(settings, database, clock)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from pytest_socket import disable_socket
+from tests.support.sql.migrated import open_migrated
 
 from contracts.models.reading import Languages
 from contracts.retrieval.chunks import BatchIndexed, ChunkBatch, ChunkInput, CommitRequest, Committed, DocumentFacts
@@ -24,7 +25,6 @@ from retriever.stores.qdrant.store import QdrantStore
 from retriever.testing.hashed_embedder import HashedEmbedder
 from retriever.testing.lexical_reranker import LexicalReranker
 from servicekit.sql.database import Database
-from servicekit.sql.migrations import migrate
 
 TENANT = "acme"
 TEXTS = ["The lantern burns oil.", "The harbour freezes in winter.", "Falcons nest on the tower."]
@@ -94,8 +94,7 @@ def facts(document: str, **metadata: Any) -> DocumentFacts:
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database.open(None, tmp_path, "retriever")
-    await migrate(opened, MIGRATIONS)
+    opened = await open_migrated(tmp_path, "retriever", MIGRATIONS)
     yield opened
     await opened.close()
 

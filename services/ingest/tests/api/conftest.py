@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from services.ingest.tests.api.client import LIMIT, Api
 from starlette.testclient import TestClient
+from tests.support.sql.migrated import open_migrated
 
 from extraction.chunking.tokens import Tokens
 from ingest.blobs.memory import MemoryBlobs
@@ -23,7 +24,6 @@ from ingest.worker.bootstrap import assemble_worker
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 from servicekit.core.clock import SystemClock
 from servicekit.sql.database import Database
-from servicekit.sql.migrations import migrate
 
 
 @pytest.fixture
@@ -50,6 +50,4 @@ def api(tmp_path: Path, tokens: Tokens) -> Iterator[Api]:
 
 
 async def _prepare(folder: Path) -> None:
-    database = Database.open(None, folder, "ingest")
-    await migrate(database, MIGRATIONS)
-    await database.close()
+    await (await open_migrated(folder, "ingest", MIGRATIONS)).close()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from tests.support.sql.migrated import open_migrated
 
 from contracts.access.delegation import Delegation
 from ingest.blobs.memory import MemoryBlobs
@@ -22,7 +23,6 @@ from ingest.testing.pages import FixedPages
 from servicekit.auth.delegation import DelegationSigner, generate_key_pair
 from servicekit.core.clock import SystemClock
 from servicekit.sql.database import Database
-from servicekit.sql.migrations import migrate
 
 DOCUMENTS = "/v1/collections/handbook/documents"
 
@@ -81,9 +81,7 @@ def api(tmp_path: Path) -> Iterator[Api]:
 
 
 async def _prepare(folder: Path) -> None:
-    database = Database.open(None, folder, "ingest")
-    await migrate(database, MIGRATIONS)
-    await database.close()
+    await (await open_migrated(folder, "ingest", MIGRATIONS)).close()
 
 
 @pytest.mark.parametrize(
