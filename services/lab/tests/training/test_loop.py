@@ -12,6 +12,7 @@ from services.lab.tests.training import tiny
 
 from lab.training import loop
 from lab.training.encoding import Encoded
+from lab.training.header import read_header
 from lab.training.impossible import Impossible
 from lab.training.loop import AT_ONCE, Plan, Training, passes, run
 
@@ -92,6 +93,14 @@ def test_a_loss_that_is_no_number_ends_the_job_with_what_to_do(tmp_path: Path) -
     assert not (tmp_path / "job" / "result.json").exists()
 
 
+def test_what_is_read_to_judge_by_counts_as_what_is_learnt(tmp_path: Path) -> None:
+    folder = tmp_path / "job"
+    job = tiny.write_job(folder, n_epochs=2)
+    run(folder, job, Heard())
+    examples = loop._encoded(folder, job, read_header(Path(job["weights"])), Heard())
+    assert result(folder)["tokens"] == Training.reads(examples, epochs=2)
+
+
 def test_a_held_out_loss_that_is_no_number_ends_the_job_before_it_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +115,7 @@ def test_a_held_out_loss_that_is_no_number_ends_the_job_before_it_is_told(
     with pytest.raises(Impossible, match=r"held-out question 'q2\d' after step 0") as ended:
         run(tmp_path / "job", job, heard)
     assert (ended.value.code, heard.of("checkpoint")) == ("loss_not_finite", [])
+    assert [one["tokens"] > 0 for one in heard.of("read")] == [True], "what was read until then was read"
 
 
 def test_examples_that_are_too_long_are_left_out_until_too_few_are_left(tmp_path: Path) -> None:

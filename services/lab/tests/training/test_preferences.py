@@ -16,7 +16,7 @@ from services.lab.tests.training.test_main import SECONDS, lines, trainer
 from torch.nn import functional
 
 from lab.training import loop
-from lab.training.encoding import Chats
+from lab.training.encoding import Chats, tokens_of
 from lab.training.header import read_header
 from lab.training.impossible import Impossible
 from lab.training.preferences import PreferenceTraining, run
@@ -52,6 +52,17 @@ def test_pairs_are_learnt_and_held_out_ones_tell_it_by_the_step(tmp_path: Path) 
     assert epochs[-1]["valid_loss"] == found["figures"]["valid_loss"] < epochs[0]["valid_loss"] < math.log(2)
     assert found["general_after"].keys() == found["general_before"].keys() == {one["id"] for one in job["general"]}
     assert len(GGUFReader(tmp_path / "job" / "adapter.gguf").tensors) == 2 * 7 * tiny.LAYERS
+
+
+def test_what_is_read_to_judge_pairs_by_counts_as_what_is_learnt(tmp_path: Path) -> None:
+    folder = tmp_path / "job"
+    job, heard = write_pairs(folder, n_epochs=2), Heard()
+    run(folder, job, heard)
+    examples = loop._encoded(folder, job, read_header(Path(job["weights"])), Heard())
+    train, held_out, general = (sum(map(tokens_of, examples[name])) for name in ("train", "held_out", "general"))
+    looks = sum("valid_reward_margin" in one["figures"] for one in heard.of("step"))
+    assert looks > 0
+    assert result(folder)["tokens"] == train * (1 + 2) + held_out * (2 + 2 + looks) + general * 2
 
 
 def test_the_loss_is_the_formula_s_with_the_model_that_it_began_as(tmp_path: Path) -> None:

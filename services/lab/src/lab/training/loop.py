@@ -185,17 +185,20 @@ class Training:
         return train * epochs + held_out * (epochs + 2) + general * 2
 
     def run(self) -> None:
-        """From the last checkpoint to the result."""
+        """From the last checkpoint to the result. What was read until it could not go on is told, too."""
+        try:
+            self._run()
+        except Impossible:
+            self._tell("read", tokens=self._state.tokens)
+            raise
+
+    def _run(self) -> None:
         self._resume()
         began, saved = time.monotonic() - self._state.seconds, time.monotonic()
         steps = len(self._plan.batches)
         every = max(1, steps // MOST_STEPS_SHOWN)
         for step in range(self._state.step, steps):
-            try:
-                self._state.loss = self._step(step, self._plan.batches[step])
-            except Impossible:
-                self._tell("read", tokens=self._state.tokens)
-                raise
+            self._state.loss = self._step(step, self._plan.batches[step])
             self._state.step, self._state.seconds = step + 1, time.monotonic() - began
             ends_epoch = (step + 1) % self._plan.an_epoch == 0
             if (step + 1) % every == 0 or step + 1 == steps:
@@ -213,8 +216,10 @@ class Training:
             self._tell("message", message="It begins anew: the last checkpoint is of other examples.")
             found = None
         if found is None:
+            began = time.monotonic()
             self._state.before = self._judge_first()
             self._state.general_before = self._losses(self._general)
+            self._state.seconds = time.monotonic() - began
             self._save()
             return
         self._state, parts = found
@@ -238,7 +243,7 @@ class Training:
             loss = self._share_of_loss(examples, batch)
             loss.backward()
             total += loss.item()
-        self._state.tokens += sum(map(tokens_of, batch))
+        self._count(batch)
         total = self._ranks.add_up(total, self._learnt)
         norm = torch.nn.utils.clip_grad_norm_(self._learnt, CLIP)
         if not math.isfinite(total) or not math.isfinite(norm.item()):
@@ -246,6 +251,10 @@ class Training:
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         return total
+
+    def _count(self, examples: Sequence[Any]) -> None:
+        """What is read of them, to learn from it or to be judged by it."""
+        self._state.tokens += sum(map(tokens_of, examples))
 
     def _share_of_loss(self, examples: Sequence[Any], batch: Sequence[Any]) -> Tensor:
         """What some examples of a batch add to its mean loss, here of a token."""
@@ -286,6 +295,7 @@ class Training:
         found: dict[str, float] = {}
         for examples in passes(asked):
             self._tell("alive")
+            self._count(examples)
             with torch.no_grad():
                 losses, rows = self._token_losses(examples)
             for row, one in enumerate(examples):

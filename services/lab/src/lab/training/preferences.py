@@ -118,6 +118,7 @@ class PreferenceTraining(Training):
         found: dict[str, list[float]] = {}
         for some in passes(pairs):
             self._tell("alive")
+            self._count(some)
             with torch.no_grad():
                 sums = self._pair_sums(some)
             found |= {_key(pair): both for pair, both in zip(some, sums.tolist(), strict=True)}
