@@ -15,6 +15,8 @@ from agent.questions.kind import DocumentList, Overview, Summary
         ("Show me the docs that discuss remote work", "remote work", "en"),
         ("In which documents is the dew hold rule mentioned?", "the dew hold rule", "en"),
         ("where is the deposit mentioned?", "the deposit", "en"),
+        ("which policies mention cookies", "cookies", "en"),
+        ("which documents have phone numbers", "phone numbers", "en"),
         ("Do you have documents on sabbaticals?", "sabbaticals", "en"),
         ("Welche Dokumente handeln von Datenschutz?", "Datenschutz", "de"),
         ("In welchem Dokument wird der Ausfall erwähnt?", "der Ausfall", "de"),
@@ -44,6 +46,10 @@ def test_a_question_for_a_summary_names_its_document(
 ) -> None:
     expected = Summary(name, language, sentences)  # type: ignore[arg-type]  # read from the table
     assert read_document_question(question) == expected
+
+
+def test_what_a_policy_covers_is_asked_of_what_it_says() -> None:
+    assert read_document_question("which policies cover theft?") is None
 
 
 def test_a_summary_of_everything_is_an_overview() -> None:

@@ -44,6 +44,12 @@ def test_two_questions_are_cut_where_the_second_one_begins(question: str, asked:
         ("Compare the price of Heron S2 and Causeway G1", ("The price of Heron S2", "The price of Causeway G1")),
         ("differences between temporary and permanent contracts", ("Temporary contracts", "Permanent contracts")),
         ("Heron S2 vs. Plover WS3", ("Heron S2", "Plover WS3")),
+        ("compare flyers and maple leafs", ("Flyers", "Maple leafs")),
+        ("compare Acme and Globex on sharing data", ("Acme", "Globex")),
+        (
+            "what is the difference between the acme and the globex privacy policy",
+            ("The acme privacy policy", "The globex privacy policy"),
+        ),
         ("Was ist der Unterschied zwischen SEV1 und SEV2?", ("SEV1", "SEV2")),
     ],
 )
@@ -86,3 +92,9 @@ def test_a_german_side_is_asked_for_by_its_name_alone() -> None:
 def test_more_parts_than_can_be_answered_are_one_question() -> None:
     one = "how many {} days are there"
     assert read_parts(" and ".join(one.format(word) for word in ("sick", "care", "study", "flex", "bridge"))) is None
+
+
+def test_each_thing_is_asked_for_by_what_they_are_compared_by() -> None:
+    parts = read_parts("compare Acme and Globex on sharing data")
+    assert parts is not None
+    assert parts.asked == ("What is Acme sharing data?", "What is Globex sharing data?")

@@ -26,8 +26,15 @@ _DOCS_ZH = r"(?:文档|文件|资料|文献|文章)"
 _ABOUT_ZH = r"(?:提到|谈到|说到|讲到|涉及|介绍|讨论|包含|讲|说|关于|有关)(?:了|过)?(?:关于|有关)?"
 _DOCS_AR = r"(?:ال)?(?:مستندات?|وثائق|وثيقة|ملفات|ملف)"
 _ABOUT_AR = r"(?:[يت]تحدث عن|[يت]تناول|[يت]ذكر|[يت]خص|عن|حول)"
+_PAPERS = (
+    r"(?:policies|reports|manuals|articles|papers|contracts|agreements|guides|pages|sheets|spreadsheets|pdfs|texts)"
+)
+_SPEAKS = r"(?:talk about|speak about|mention|discuss|deal with|refer to|say (?:something|anything) about)"
+"""What texts do: a policy may also cover a thing, which asks for what it says."""
 _LISTS: tuple[tuple[Language, str], ...] = (
     ("en", rf"(?:which|what)(?: of (?:the|your|these))? {_DOCS} (?:that )?{_ABOUT} (?P<topic>.+)"),
+    ("en", rf"(?:which|what)(?: of (?:the|your|these))? {_PAPERS} {_SPEAKS} (?P<topic>.+)"),
+    ("en", rf"(?:which|what) {_DOCS} (?:has|have|contains?|includes?|lists?|shows?) (?P<topic>.+)"),
     (
         "en",
         (

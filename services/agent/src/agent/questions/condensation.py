@@ -11,38 +11,35 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from agent.questions.follow_ups import FollowUps, follow_ups_of
 from agent.questions.question import Question
 from agent.questions.small_talk import without_greeting
 from agent.text.words import TOKEN, is_generic, names
 
-_LEAD = re.compile(
-    r"^\s*(?:and what about|what about|how about|and|or|but|so|ok(?:ay)?|then|also)\b[\s,]*", re.IGNORECASE
-)
-_ELLIPTIC = re.compile(r"^\s*(?:and|or|but|what about|how about)\b", re.IGNORECASE)
-_COMPLETE = re.compile(
-    r"\b(?:what|when|where|who|whom|whose|which|why|how|is|are|was|were|do|does|did|can|could|may|must|should|will|"
-    r"would|has|have)\b",
-    re.IGNORECASE,
-)
-_POINTS_BACK = re.compile(
-    r"\b(?:it|its|they|them|their|theirs|he|him|his|she|her|those|these|the same|that one|this one|the other|"
-    r"the former|the latter|(?:this|that)(?=\s*(?:[?.!,]|$|cost|apply|include|cover|mean|take|work|happen|valid)))\b",
-    re.IGNORECASE,
-)
-_PREPOSITION = re.compile(r"^(?:in|on|at|to|for|from|of|with|by|the|a|an|is|are)\s+", re.IGNORECASE)
+_ARTICLE = re.compile(r"^(?:the|a|an|is|are)\s+", re.IGNORECASE)
 _CLAUSE = re.compile(
     r"(?<=[a-z]) (?:who|which|that|whose|whom|where)\b.*|^(?:if|when|while|unless|because)\b[^,]*$", re.I
 )
 """A clause about a thing, or about when the question holds: it asks nothing."""
-_PLACED = re.compile(r"^(?P<preposition>in|on|at|to|for|from|of|with|by|during|after|before)\s", re.IGNORECASE)
-_END = r"\s(?:(?:the|a|an|my|our|your|this)\s)?[\w-]+(?:\s[\w-]+)?$"
-"""A preposition's object at the end of a question: one word or two."""
-_DETERMINED = re.compile(r"(?P<before>[\w'’]+)\s(?P<thing>(?:the|a|an|my|our|your|this|these)\s)", re.IGNORECASE)
-_OBJECT = re.compile(r"^(?:the|a|an|my|our|your|this|these)\s", re.IGNORECASE)
-_COPULAS = frozenset(("is", "are", "was", "were", "what's", "whats", "be"))
-_PREPOSITIONS = frozenset(
-    ("in", "on", "at", "to", "for", "from", "of", "with", "by", "during", "after", "before", "about")
+_AUXILIARIES = r"(?:do|does|did|can|could|must|may|should|will|would)"
+_VERBS = (
+    r"(?:have|has|cost|take|need|get|give|weigh|last|include|cover|offer|mean|say|work|start|begin|end|open|close|play"
+    r"|make|do|use|come|go|run|pay|help|measure|support|expire|apply|live|keep|collect|sell|buy|share|store|look|eat"
+    r"|fly|breed|win|lose|send|ship|deliver|accept|charge|require|allow|contain|hold|happen|be)"
 )
+_SUBJECT = re.compile(
+    rf"\b{_AUXILIARIES}\s(?!(?:i|we|you|it|they|he|she|one|there|this|that)\b)"
+    rf"(?P<thing>[\w'’-]+(?:\s[\w'’-]+){{0,3}}?)(?=\s{_VERBS}\b)",
+    re.IGNORECASE,
+)
+"""Who or what does what the question asks about: `the flyers` of "how many cups do the flyers have"."""
+_VERB = re.compile(rf"{_VERBS}", re.IGNORECASE)
+_COMPLEMENT = re.compile(r"\s(?:of|in|for|at|on|with)\s.+$", re.IGNORECASE)
+_POSSESSOR = re.compile(r"(?P<who>[\w-]+(?:\s[\w-]+)?)['’]s\s", re.IGNORECASE)
+_POSSESSIVE = re.compile(r"\b(?:its|his|her|their)\b", re.IGNORECASE)
+_COPULAS = frozenset(("is", "are", "was", "were", "what's", "whats", "be", "ist", "sind", "est", "sont", "es", "son"))
+_MAX_BARE = 4
+"""Words of an ellipse that can stand for a single thing."""
 
 
 def condense(question: str, earlier: Sequence[str]) -> str:
@@ -55,57 +52,111 @@ def condense(question: str, earlier: Sequence[str]) -> str:
 
 
 def _standing_alone(question: str, before: str) -> str:
-    body = _LEAD.sub("", question).strip()
-    if _ELLIPTIC.match(question) and not _COMPLETE.search(_CLAUSE.sub("", body)):
-        return _in_the_frame_of(body, before)
-    if _POINTS_BACK.search(question):
-        return _with_subject(question, before)
+    words = follow_ups_of(before)
+    body = words.lead.sub("", question).strip() or question
+    if words.elliptic.match(question) and not words.complete.search(_CLAUSE.sub("", body)):
+        if _POSSESSIVE.search(body):
+            return _with_subject(body, before)
+        return _in_the_frame_of(body, before, words)
+    if words.points_back.search(question):
+        return _with_subject(body, before)
     if all(is_generic(term) for term in Question(question).terms):
         return f"{_last_sentence(before)} {question}"
     return question
 
 
-def _in_the_frame_of(body: str, before: str) -> str:
+def _in_the_frame_of(body: str, before: str, words: FollowUps) -> str:
     """The question before, with its last name (if both have one) replaced by the new one."""
     fresh = body.rstrip("?!. ")
-    while _PREPOSITION.match(fresh):
-        fresh = _PREPOSITION.sub("", fresh)
-    old = _last_name(before)
+    while (bare := _ARTICLE.sub("", words.placed.sub("", fresh))) != fresh:
+        fresh = bare
+    in_place = words.nouns_are_names and (words.placed.match(body) or words.object.match(body))
+    old = None if in_place else _last_name(before)
     if old is not None and names(f"x {fresh}"):
         start, end = old
         return before[:start] + fresh + before[end:]
-    bare = before.rstrip("?!. ")
-    place = _place_of(body, bare)
-    return f"{before} {body}" if place is None else bare[:place] + body
+    asked = before.rstrip("?!. ")
+    place = _place_of(body.rstrip("?!. "), asked, words)
+    if place is None:
+        return f"{before} {body}"
+    start, end = place
+    ending = body[len(body.rstrip("?!. ")) :]
+    return f"{asked[:start]}{body.rstrip('?!. ')}{asked[end:]}{ending}"
 
 
-def _place_of(body: str, before: str) -> int | None:
-    """From where on an ellipse takes the place of what the question before said: what has the same preposition ("and in
-    Denmark?"), or the thing that it asked about ("and the list of visitors?"). None if it adds to the question.
+def _place_of(body: str, before: str, words: FollowUps) -> tuple[int, int] | None:
+    """What of the question before an ellipse takes the place of: what has the same preposition ("and in Denmark?"), who
+    or what does something ("and the blues?"), or the thing that it asked about ("and the list of visitors?"). None if
+    it adds to the question.
     """
-    placed = _PLACED.match(body)
-    if placed is not None:
-        found = re.search(rf"\b{placed['preposition']}{_END}", before, re.IGNORECASE)
-        return found.start() if found else None
-    if not _OBJECT.match(body):
+    if (placed := words.placed.match(body)) is not None:
+        return _last_placed(re.escape(placed["preposition"]), before, words)
+    determined = words.object.match(body) is not None
+    if not determined and (words.complete.search(body) or len(body.split()) > _MAX_BARE):
         return None
-    things = list(_DETERMINED.finditer(before))
-    asked = next((one for one in things if one["before"].lower() not in _COPULAS | _PREPOSITIONS), None)
-    within = [one for one in things if one["before"].lower() in _PREPOSITIONS]
-    chosen = asked or (within[-1] if within else things[0] if things else None)
-    return chosen.start("thing") if chosen else None
+    if (subject := _SUBJECT.search(before)) is not None and (determined or not _ends_placed(before, words)):
+        return subject.span("thing")
+    if not determined and (ends := _ends_placed(before, words)) is not None:
+        return ends
+    return _thing(body, before, words)
+
+
+def _last_placed(prepositions: str, before: str, words: FollowUps) -> tuple[int, int] | None:
+    """The last phrase with one of these prepositions: its object, of one word or two, ends the question, or one word of
+    it comes before the verb."""
+    article = rf"(?:(?:{words.determiners})\s)?"
+    ends = rf"\b(?:{prepositions})\s{article}[\w-]+(?:\s[\w-]+)?$"
+    inside = rf"\b(?:{prepositions})\s{article}[\w-]+"
+    found = re.search(ends, before, re.IGNORECASE)
+    if words.nouns_are_names:  # whose verb comes last
+        found = next(reversed([*re.finditer(inside, before, re.IGNORECASE)]), None)
+    return found.span() if found else None
+
+
+def _ends_placed(before: str, words: FollowUps) -> tuple[int, int] | None:
+    """The object of the preposition that a question ends with, which a bare word can stand for; not what a thing is
+    *of*."""
+    found = re.search(rf"\b(?:{words.prepositions})\s(?P<object>[\w-]+(?:\s[\w-]+)?)$", before, re.IGNORECASE)
+    if found is None or found[0].lower().startswith(("of ", "de ", "von ", "to ")):
+        return None
+    return found.span("object")
+
+
+def _thing(body: str, before: str, words: FollowUps) -> tuple[int, int] | None:
+    """From the thing that was asked about to the end, but for what says of what it is where the ellipse does not."""
+    things = list(words.determined.finditer(before))
+    prepositions = re.compile(rf"(?:{words.prepositions})", re.IGNORECASE)
+    inside = [one for one in things if prepositions.fullmatch(one["before"])]
+    asked = next((one for one in things if one not in inside and one["before"].lower() not in _COPULAS), None)
+    chosen = asked or (inside[-1] if inside else things[0] if things else None)
+    if chosen is None:
+        return None
+    start = chosen.start("thing")
+    whose = _COMPLEMENT.search(before, start)
+    ends = whose.start() if whose and not asked and chosen not in inside and not _COMPLEMENT.search(body) else None
+    return start, len(before) if ends is None else ends
 
 
 def _with_subject(question: str, before: str) -> str:
     """The question with what the earlier one was about in brackets."""
     said = {token.lower() for token in TOKEN.findall(question)}
-    subject = names(before) or [term.text for term in Question(before).focus]
-    missing = [word for word in dict.fromkeys(subject) if word.lower() not in said]
+    missing = [word for word in dict.fromkeys(_subject_of(before)) if word.lower() not in said]
     if not missing:
         return question
     bare = question.rstrip()
     ending = "?" if bare.endswith("?") else ""
     return f"{bare.removesuffix('?')} ({' '.join(missing)}){ending}"
+
+
+def _subject_of(question: str) -> list[str]:
+    """The names of a question, else whose thing it asks for, else the words that name its subject."""
+    if found := names(question):
+        return found
+    for possessor in _POSSESSOR.finditer(question):
+        if owner := [term.text for term in Question(possessor["who"]).terms if not is_generic(term)]:
+            return owner
+    focus = [term.text for term in Question(question).focus]
+    return [word for word in focus if not _VERB.fullmatch(word)] or focus
 
 
 def _last_name(text: str) -> tuple[int, int] | None:

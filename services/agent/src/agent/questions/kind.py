@@ -7,12 +7,12 @@ from typing import Literal
 
 Language = Literal["en", "de", "zh", "ar"]
 """The languages that fixed sentences of ours are in; all others are answered in English."""
-Manner = Literal["greeting", "thanks", "help"]
+Manner = Literal["greeting", "thanks", "farewell", "help"]
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """A greeting, thanks, or "what can you do": asks nothing that a passage holds."""
+    """A greeting, thanks, a farewell, or "what can you do": asks nothing that a passage holds."""
 
     manner: Manner
     language: Language = "en"

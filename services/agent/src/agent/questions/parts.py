@@ -70,6 +70,18 @@ _VAGUE = re.compile(
     re.IGNORECASE,
 )
 """Points back to what only the whole question says."""
+_ASPECT = re.compile(
+    r",? (?P<in>on|in terms of|regarding|concerning|with regard to|when it comes to|by|hinsichtlich|bezüglich|bei"
+    r"|in bezug auf) (?P<aspect>(?!the other\b).+)$",
+    re.IGNORECASE,
+)
+"""What two things are compared by: "… and Walmart on sharing data"."""
+_PAPERS = re.compile(
+    r"(?:the )?[\w.-]+ and (?:the )?[\w.-]+"
+    r" (?P<rest>(?:[\w-]+ )?(?:policy|agreement|contract|manual|report|guide|plan))",
+    re.IGNORECASE,
+)
+"""Two documents of one kind: "the Walmart and the Caribou privacy policy"."""
 _FRAME = re.compile(
     r"^(?:the |der |die |das )?(?P<what>[\w-]+(?: [\w-]+)?) (?P<of>of|for|von|für) (?P<thing>.+)$", re.I
 )
@@ -89,12 +101,15 @@ def _comparison(question: str) -> Parts | None:
         found = pattern.fullmatch(body)
         if found is None:
             continue
-        sides = _framed(found["one"].strip(" ,"), found["two"].strip(" ,"))
+        one, two = found["one"].strip(" ,"), found["two"].strip(" ,")
+        aspect = _ASPECT.search(two)
+        sides = _framed(one, two[: aspect.start()] if aspect else two)
         if sides[0].lower() == sides[1].lower() or not all(map(_is_thing, sides)):
             return None
         ask = "" if language == "de" else "What is "  # "Was ist" would count as words that sources must have
         labels = tuple(side[:1].upper() + side[1:] for side in sides)
-        return Parts(tuple(f"{ask}{side}?" for side in sides), labels, language, compares=True)
+        by = f" {aspect['aspect']}" if aspect else ""
+        return Parts(tuple(f"{ask}{side}{by}?" for side in sides), labels, language, compares=True)
     return None
 
 
@@ -103,8 +118,16 @@ def _framed(one: str, two: str) -> tuple[str, str]:
     frame = _FRAME.match(one)
     if frame is not None and not _FRAME.match(two):
         return one, f"{one[: frame.start('thing')]}{two}"
+    if (both := _PAPERS.fullmatch(f"{one} and {two}")) is not None:
+        return f"{one} {both['rest']}", two
     first, _, rest = two.partition(" ")
-    alone = one.islower() and one.isalpha() and first.islower() and first not in ("the", "a", "an", "der", "die", "das")
+    alone = (
+        one.islower()
+        and one.isalpha()
+        and not one.endswith("s")
+        and first.islower()
+        and first not in ("the", "a", "an", "der", "die", "das")
+    )
     if alone and rest and one not in two.split():
         return f"{one} {rest}", two
     return one, two

@@ -54,9 +54,11 @@ _PLACE = re.compile(
 )
 _CONTACT = re.compile(
     r"\b(?:what|which|whose|where|give|find|have|need|know|an?|the|your|their)\b[^,;.?!]{0,60}\b"
-    r"(?:e-?mail|address|phone|telephone|extension|url|website|link)\b(?! (?:accounts?|apps?|clients?))",
+    r"(?:e-?mail|address|(?:tele)?phone (?:numbers?|no)|(?:tele)?phone(?= (?:of|for)\b)|(?<=['’]s )(?:tele)?phone"
+    r"|telephone|extension|url|website|link)\b(?! (?:accounts?|apps?|clients?))",
     re.IGNORECASE,
 )
+"""By "how do I find my phone" nobody asks for a number."""
 _RULE = re.compile(
     r"(?:^|[,;.:!?]\s+)(?:and |but |so |or )?(?:am|is|are|do|does|can|could|may|must|should|shall|will|would|have|has) "
     r"(?:i|we|you|one|it|they|there|this|that|my|our|your|the|an?|someone|anyone|everyone|people|employees)\b",

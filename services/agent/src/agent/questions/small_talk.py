@@ -23,14 +23,27 @@ hallo|guten tag|guten morgen|guten abend|moin moin|moin|servus|grüß gott|grüe
 _THANKS = """
 thanks|thank you|thx|cheers|much appreciated|thank u|merci|gracias|muchas gracias|grazie|grazie mille|obrigado|obrigada
 |bedankt|dank je|dank u|dziękuję|teşekkürler|tack|спасибо|ありがとう|감사합니다
+|that helped|that helped a lot|that helps|this helped|this helps|that was helpful|very helpful|got it|i see|understood
+|all right|alright|that's all|that is all|no more questions|perfect thanks
 """
-_THANKS_DE = "danke schön|dankeschön|danke sehr|danke|vielen dank|besten dank|herzlichen dank"
+_THANKS_DE = """
+danke schön|dankeschön|danke sehr|danke|vielen dank|besten dank|herzlichen dank|das hat geholfen|das hilft mir
+|das hilft|verstanden|alles klar|das war's|das war alles
+"""
+_FAREWELLS = """
+bye|bye bye|goodbye|good bye|see you|see you later|see ya|cya|have a nice day|have a good day|good night|take care
+|au revoir|à bientôt|adiós|adios|hasta luego|arrivederci|tot ziens|até logo|tchau|до свидания
+"""
+_FAREWELLS_DE = "tschüss|tschüß|auf wiedersehen|bis bald|bis später|schönen tag noch|gute nacht|ciao ciao"
 _HELP = """
 help me|help|can you help me|can you help|could you help me|could you help|can anyone help me|can someone help me
 |please help me|i need help|i need some help|i need your help|i have a question|i have some questions
 |i have a quick question|i've got a question|can i ask you something|can i ask you a question|can i ask a question
 |may i ask you something|may i ask a question|is anyone there|is anybody there|is someone there|are you there
-|who are you|what are you|what can you do for me|what can you do|what can i ask you
+|who are you|what are you|what's your name
+|what is your name|are you a robot|are you a bot|are you human|are you real
+|what is this about|what's this about|what is this|what's this
+|what can you do for me|what can you do|what can i ask you
 |what can i ask here|what can i ask|what should i ask|what questions can i ask you|what questions can i ask
 |what questions can you answer|what can you answer|what can you help me with|what can you help with|how can you help me
 |how can you help|what do you know about|what do you know|what topics do you cover|what topics do you know
@@ -69,6 +82,8 @@ _GREETINGS_AR = """
 مرحبا|مرحبا بك|مرحبا بكم|أهلا|أهلا وسهلا|اهلا|السلام عليكم|السلام عليكم ورحمة الله
 |السلام عليكم ورحمة الله وبركاته|صباح الخير|مساء الخير|كيف حالك|كيف الحال|تحية طيبة|مرحبًا|مرحباً|أهلًا|أهلاً
 """
+_FAREWELLS_ZH = "再见|拜拜|回头见|晚安"
+_FAREWELLS_AR = "مع السلامة|إلى اللقاء|وداعا|تصبح على خير"
 _THANKS_AR = "شكرا|شكرا لك|شكرا لكم|شكرا جزيلا|شكرا جزيلا لك|ألف شكر|أشكرك|أشكركم|جزاك الله خيرا"
 _HELP_AR = """
 من أنت|ما أنت|ماذا يمكنك أن تفعل|ماذا تستطيع أن تفعل|ماذا يمكنني أن أسأل|ماذا أستطيع أن أسأل
@@ -92,13 +107,14 @@ def _phrases(words: str) -> re.Pattern[str]:
     return re.compile(rf"(?:{'|'.join(map(re.escape, known))})(?:(?!\S)|(?<=[{HAN}]))\s*")
 
 
-_BY_LANGUAGE: tuple[tuple[Language, str, str, str], ...] = (
-    ("en", _HELP, _THANKS, _GREETINGS),
-    ("de", _HELP_DE, _THANKS_DE, _GREETINGS_DE),
-    ("zh", _HELP_ZH, _THANKS_ZH, _GREETINGS_ZH),
-    ("ar", _HELP_AR, _THANKS_AR, _GREETINGS_AR),
+_BY_LANGUAGE: tuple[tuple[Language, str, str, str, str], ...] = (
+    ("en", _HELP, _FAREWELLS, _THANKS, _GREETINGS),
+    ("de", _HELP_DE, _FAREWELLS_DE, _THANKS_DE, _GREETINGS_DE),
+    ("zh", _HELP_ZH, _FAREWELLS_ZH, _THANKS_ZH, _GREETINGS_ZH),
+    ("ar", _HELP_AR, _FAREWELLS_AR, _THANKS_AR, _GREETINGS_AR),
 )
-_MANNERS: tuple[Manner, ...] = ("help", "thanks", "greeting")
+_MANNERS: tuple[Manner, ...] = ("help", "farewell", "thanks", "greeting")
+"""The first that a message has is what it is taken for."""
 _KNOWN: tuple[tuple[Manner, Language, re.Pattern[str]], ...] = tuple(
     (manner, language, _phrases(phrases[at]))
     for at, manner in enumerate(_MANNERS)
@@ -166,7 +182,7 @@ def read_small_talk(message: str, follows: bool = False) -> Overview | None:
     if not found:
         return None
     manners = [manner for manner, _ in found]
-    manner: Manner = "help" if "help" in manners else "thanks" if "thanks" in manners else "greeting"
+    manner = next(manner for manner in _MANNERS if manner in manners)
     return Overview(manner, next((language for _, language in found if language != "en"), "en"))
 
 

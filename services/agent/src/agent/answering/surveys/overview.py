@@ -36,9 +36,9 @@ MAX_HEADING = 70
 
 
 async def describe_collections(kind: Overview, state: AnswerState, context: Context) -> AnswerState:
-    """Say what there is, and what can be asked of it; who gives thanks knows that already."""
-    if kind.manner == "thanks":
-        return _answer_thanks(kind, state, context)
+    """Say what there is, and what can be asked of it; who gives thanks or goes knows that already."""
+    if kind.manner in ("thanks", "farewell"):
+        return _answer_in_kind(kind, state, context)
     conversation = state["conversation"]
     count = await _count(conversation.collections, context)
     query = " ".join(conversation.collections).replace("-", " ").replace("_", " ")
@@ -67,10 +67,10 @@ async def describe_collections(kind: Overview, state: AnswerState, context: Cont
     return finish({**state, "hits": hits}, writer, "extractive", bool(examples))
 
 
-def _answer_thanks(kind: Overview, state: AnswerState, context: Context) -> AnswerState:
+def _answer_in_kind(kind: Overview, state: AnswerState, context: Context) -> AnswerState:
     context.send(Begun())
     writer = Writer(context.send, context.settings.public_url)
-    writer.write(say(kind.language, "thanks"))
+    writer.write(say(kind.language, kind.manner))
     writer.finish()
     return finish({**state, "hits": []}, writer, "extractive", False)
 

@@ -24,6 +24,11 @@ CONDITIONS = 64
 """The most that a filter can have."""
 _PAPER = form_set("document file pdf doc page text")
 """Words that say that a document is meant, not which one."""
+_KIND = form_set(
+    "policy report manual guide handbook list sheet spreadsheet table paper article notes speech contract agreement"
+    " faq csv"
+)
+"""Words that say what sort of document is meant, which its title may leave out where it has the others."""
 
 
 async def summarise(kind: Summary, state: AnswerState, context: Context) -> AnswerState:
@@ -70,15 +75,16 @@ async def summarise(kind: Summary, state: AnswerState, context: Context) -> Answ
 
 def _by_name(kind: Summary, hits: Sequence[Hit]) -> list[Hit]:
     """The documents whose title or name has all words that the question calls it by; the closest ones first."""
-    wanted = [term.forms for term in Question(kind.name).terms if term.forms.isdisjoint(_PAPER)]
-    if not wanted:
+    asked = [term.forms for term in Question(kind.name).terms if term.forms.isdisjoint(_PAPER)]
+    wanted = [forms for forms in asked if forms.isdisjoint(_KIND)] or asked
+    if not asked:
         return []
     fitting: list[tuple[float, Hit]] = []
     for hit in hits:
         title = form_set(_spaced(hit.title))
         known = title | form_set(_spaced(hit.source)) | form_set(_spaced(hit.document_id))
         if all(not forms.isdisjoint(known) for forms in wanted):
-            in_title = sum(not forms.isdisjoint(title) for forms in wanted)
+            in_title = sum(not forms.isdisjoint(title) for forms in asked)
             fitting.append((in_title / max(1, len(title)), hit))
     return [hit for _, hit in sorted(fitting, key=lambda each: -each[0])]
 
