@@ -127,3 +127,20 @@ def test_a_document_is_summed_up_by_its_id(http: httpx2.Client, home: RunningHom
     path = f"/v1/collections/handbook/documents/{report.id}/summary"
     assert http.post(path, json={"sentences": 99}).status_code == 422
     assert http.post(f"{path.replace(report.id, 'none')}", json={}).json()["error"]["code"] == "document_not_found"
+
+
+def test_a_bare_follow_up_takes_the_place_of_the_last_one(http: httpx2.Client, handbook: Collection) -> None:
+    content = _content(_ask(http, "what is the hotel limit per night in belgium?", "and denmark"))
+    assert "EUR 175" in content
+    assert "Belgium" not in content
+
+
+def test_who_asks_for_all_of_a_table_gets_all_rows(http: httpx2.Client, handbook: Collection) -> None:
+    content = _content(_ask(http, "list all events with paid leave"))
+    assert "Event: Death of a partner or child; Paid leave: 10 days" in content
+    assert "Event: Death of a grandparent or grandchild; Paid leave: 1 day" in content
+    assert content.count("Event: ") > 4
+
+
+def test_who_goes_hears_a_farewell(http: httpx2.Client, handbook: Collection) -> None:
+    assert _content(_ask(http, "ok bye")) == "Goodbye."

@@ -16,9 +16,9 @@ from langgraph.runtime import Runtime
 
 from agent.answering.drafting.generation import answer, check_reads_images
 from agent.answering.form import check_can_fill, fill
-from agent.answering.judgement import judge
 from agent.answering.receipt import ReceiptBuilder
 from agent.answering.searching.retrieval import retrieve
+from agent.answering.searching.whole_lists import judge_whole
 from agent.answering.state import AnswerState, Begun, Context, Event
 from agent.answering.surveys.survey import survey
 from agent.answering.verification import abstain, final_event, verify
@@ -126,7 +126,7 @@ def build_graph() -> Graph:
     graph.add_node("condense", _node("condense", _condense))
     graph.add_node("survey", _node("survey", survey))
     graph.add_node("retrieve", _node("retrieve", retrieve))
-    graph.add_node("judge", _node("judge", judge))
+    graph.add_node("judge", _node("judge", judge_whole))
     graph.add_node("abstain", _node("verify", _abstained))
     graph.add_node("answer", _node("answer", answer))
     graph.add_node("fill", _node("answer", fill))

@@ -12,11 +12,13 @@ from agent.answering.state import AnswerState, Context
 from agent.errors import is_policy
 from agent.grounding.support import cosine
 from agent.ports import Vector
+from agent.questions.listing import wants_all
 from agent.questions.question import Question
 from agent.questions.topic import topic_of
 from agent.relevance.codes import coded_first, names_unknown
 from agent.relevance.evidence import Evidence, chance_of_answer
 from agent.relevance.lexicon import Lexicon, words_to_compare
+from agent.relevance.lists import asked_list
 from agent.relevance.passages import Passage, passages
 from agent.relevance.ranking import RECONSIDERED, Scored, preselect, rank, reconsider, term_weights
 from agent.relevance.rows import named_rows_first
@@ -32,7 +34,7 @@ async def judge(state: AnswerState, context: Context) -> AnswerState:
     """Compare by embeddings, first whole passages, then the words of the best; a reading model, if there is one, has
     the last word. Abstain below the threshold, but where whatever is said of a topic is asked for and something is."""
     question = Question(state["standalone"])
-    found = passages(state["hits"])
+    found = passages(state["hits"], context.columns)
     context.comparison.choose(question.text, state["hits"][0].text if state["hits"] else "")
     compared = preselect(question, found, term_weights(question.terms, found), context.settings.compared_passages)
     vectors = await compare(context, [question.text, *(passage.embedded_text for passage in compared)])
@@ -49,6 +51,8 @@ async def judge(state: AnswerState, context: Context) -> AnswerState:
     topic = topic_of(question.text) if abstain and not question.codes else None
     if topic is not None and (spoken := spoken_of(topic, evidence.ranked, context.lexicon)):
         evidence, abstain = replace(evidence, ranked=spoken), False
+    if not names_unknown(question, found) and (listed := asked_list(question, evidence.ranked, found)):
+        evidence, abstain = replace(evidence, listed=listed), abstain and not wants_all(question.text)
     log.info(
         "evidence judged", chance=round(evidence.chance, 3), read=evidence.read, abstain=abstain, passages=len(found)
     )

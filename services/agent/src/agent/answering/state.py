@@ -17,6 +17,7 @@ from agent.questions.kind import Kind
 from agent.questions.language import Spoken, language_of, may_be_in
 from agent.relevance.evidence import Evidence
 from agent.relevance.lexicon import Lexicon
+from agent.relevance.tables import Columns
 from agent.settings import AgentSettings
 from contracts.models.catalog import InputType, ModelInfo
 from contracts.models.chat import AnswerReport, ChatUsage, Grounding
@@ -107,6 +108,8 @@ class Context:
     """On the event loop's clock."""
     prompts: PromptSource = field(default_factory=AsShipped)
     comparison: Comparison = field(default_factory=Comparison)
+    columns: dict[str, Columns] = field(default_factory=dict)
+    """By chunk, the column names of the table that it begins in the middle of; found for one answer."""
     tenant: str = ""
     reader: Reader | None = None
     """Asked whether passages answer and spans support; None where there is none."""

@@ -10,7 +10,7 @@ from agent.answering.drafting.writer import Writer
 from agent.answering.state import AnswerState, Context, Finished
 from agent.grounding.citations import Support
 from agent.grounding.conflicts import find_conflicts
-from agent.grounding.extraction import extract
+from agent.grounding.extraction import extract, extract_list
 from agent.metrics import ANSWERS
 from agent.prompts.packaged import QUERIES_PROMPT, WithNamed
 from agent.relevance.evidence import Evidence
@@ -79,7 +79,12 @@ def finish(state: AnswerState, writer: Writer, kind: AnswerKind, grounded: bool)
 def _write_extract(evidence: Evidence, writer: Writer) -> bool:
     """The best passages, each with its citation; False if there is none."""
     lines = False
-    for piece in extract(evidence.question, evidence.ranked, evidence.found, evidence.own):
+    shown = (
+        extract_list(evidence.question, evidence.listed)
+        if evidence.listed
+        else extract(evidence.question, evidence.ranked, evidence.found, evidence.own)
+    )
+    for piece in shown:
         separator = "\n" if lines or piece.own_line else " "
         if writer.write_cited(piece.text, separator, piece.support):
             lines = piece.own_line

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.grounding.agreement import differs
 from agent.grounding.citations import Support
@@ -19,10 +19,13 @@ from agent.questions.question import Question
 from agent.relevance.passages import Passage, readable
 from agent.relevance.ranking import Scored, coverage, term_weights
 from agent.sanitisation.sanitiser import sanitise
+from agent.text.furniture import is_furniture
 from agent.text.ranges import within
 from agent.text.words import form_set
 
 MAX_PASSAGES = 3
+MAX_LISTED = 30
+"""Rows or items of a list that is asked for whole."""
 EVENNESS = 1.5
 """The scores are divided by this: fitted on questions worded like the documents, they are too sure of others."""
 OWN_EVENNESS = 0.75
@@ -76,6 +79,11 @@ def extract(question: Question, ranked: Sequence[Scored], found: Sequence[Passag
     leading = shown[0].hit if shown else None
     ordered = sorted(shown, key=lambda passage: (passage.hit is not leading, order.get(id(passage), 0)))
     return [_extract_of(passage, question, _before(passage, found) in shown) for passage in ordered]
+
+
+def extract_list(question: Question, listed: Sequence[Passage]) -> list[Extract]:
+    """All of a list, each part on a line of its own; the first parts of a very long one."""
+    return [replace(_extract_of(passage, question, led=True), own_line=True) for passage in listed[:MAX_LISTED]]
 
 
 def _choose(question: Question, ranked: Sequence[Scored], found: Sequence[Passage], evenness: float) -> list[Passage]:
@@ -198,7 +206,10 @@ def _needs(passage: Passage, before: Passage, question: Question) -> bool:
 
 
 def _says_nothing(passage: Passage, question: Question) -> bool:
-    """Whether it only repeats the question or the title, as a page header does."""
+    """Whether it only repeats the question or the title, as a page header does, or is a line of the contents or a
+    reference, which only who wants to be led there asks for."""
+    if question.wanted != "contact" and is_furniture(passage.text):
+        return True
     return passage.forms <= question.forms | form_set(passage.hit.title) | form_set("page")
 
 

@@ -58,6 +58,8 @@ class Evidence:
     """Whether the vectors are those of the model that the sources were found by."""
     read: bool = False
     """Whether a reading model gave the order and the chance."""
+    listed: Sequence[Passage] = ()
+    """All parts of the list that is asked for, in order."""
 
 
 def evidence_features(question: Question, ranked: Sequence[Scored], lexicon: Lexicon) -> tuple[float, ...]:

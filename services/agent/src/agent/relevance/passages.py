@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from agent.relevance.tables import Columns, columns_of
 from agent.text.ranges import Range, ranges
 from agent.text.sentences import Span, Unit, cells, split
 from agent.text.words import form_set
@@ -27,6 +28,8 @@ class Passage:
     before: str = ""
     """The unit before it in the same block, for what it refers to."""
     after: str = field(default="", repr=False)
+    columns: Columns = ()
+    """Column names of its table, where that begins in another chunk."""
 
     @cached_property
     def text(self) -> str:
@@ -42,9 +45,9 @@ class Passage:
 
     @cached_property
     def labels(self) -> list[str]:
-        """Column names of a table row, if its header row is in the same chunk."""
+        """Column names of a table row, as far as they are known."""
         if self.unit.header is None:
-            return []
+            return [plain(name) for name in self.columns]
         return [plain(cell) for cell in cells(self.hit.text[slice(*self.unit.header)])]
 
     @cached_property
@@ -114,22 +117,32 @@ def readable(passage: Passage) -> str:
     return f"{filled[0]}: {', '.join(filled[1:])}" if len(filled) > 1 else "".join(filled)
 
 
-def passages(hits: Sequence[Hit]) -> list[Passage]:
-    """The units of all hits in order; one that an overlapping chunk repeats is kept once, where it is whole."""
+def passages(hits: Sequence[Hit], columns: Mapping[str, Columns] | None = None) -> list[Passage]:
+    """The units of all hits in order; one that an overlapping chunk repeats is kept once, where it is whole. `columns`
+    are known names of tables that chunks begin in the middle of."""
     found: list[Passage] = []
+    named = columns_of(hits, columns)
     taken: dict[tuple[str, str, int], list[Span]] = {}
     for rank, hit in enumerate(hits):
         spans = taken.setdefault((hit.collection, hit.document_id, hit.revision), [])
-        units = split(hit.text)
+        units, names = split(hit.text), named.get(hit.chunk_id, ())
+        if names:
+            units = [_of_table(unit, units[0].block) for unit in units]
         fresh: list[Span] = []
         for at, unit in enumerate(units):
             span = (hit.start + unit.start, hit.start + unit.end)
             if any(begin <= span[0] and span[1] <= end for begin, end in spans):
                 continue
             fresh.append(span)
-            found.append(Passage(hit, rank, unit, _neighbour(hit, units, at, -1), _neighbour(hit, units, at, 1)))
+            own = names if unit.kind == "row" and unit.block == units[0].block else ()
+            found.append(Passage(hit, rank, unit, _neighbour(hit, units, at, -1), _neighbour(hit, units, at, 1), own))
         spans.extend(fresh)
     return found
+
+
+def _of_table(unit: Unit, block: int) -> Unit:
+    """A unit of a table whose header is in another chunk: its own first row is none."""
+    return replace(unit, kind="row", header=None) if unit.block == block else unit
 
 
 def _neighbour(hit: Hit, units: Sequence[Unit], at: int, step: int) -> str:

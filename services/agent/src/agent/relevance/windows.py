@@ -28,7 +28,8 @@ class Window:
         """What it stands under: title, nearest heading, and column names that are not in it."""
         first = self.passages[0]
         header = first.unit.header
-        labels = " | ".join(first.labels) if header is not None and header[0] < self.start else ""
+        apart = first.columns or (header is not None and header[0] < self.start)
+        labels = " | ".join(first.labels) if apart else ""
         return "\n".join(dict.fromkeys(line for line in (first.hit.title, first.heading, labels) if line))
 
     @property

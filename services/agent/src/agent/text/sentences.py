@@ -164,9 +164,16 @@ def _is_heading(lines: list[_Line], at: int, width: int) -> bool:
     alone = following is None or following.blank
     letters = [character for character in line if character.isalpha()]
     capitals = bool(letters) and all(character.isupper() for character in letters) and len(letters) > 3
+    if apart and alone and not line.endswith(QUESTION_MARKS) and _is_above_table(lines, at):
+        return len(line.split()) <= 14
     if apart and alone and following is not None:
         return len(line.split()) <= 14 and (len(line) < 0.8 * width or capitals or line.endswith(QUESTION_MARKS))
     return (capitals and apart) or (bool(_NUMBERED.match(line)) and len(line) < 0.6 * width and len(line.split()) <= 8)
+
+
+def _is_above_table(lines: list[_Line], at: int) -> bool:
+    """Whether only a blank line parts a line from a table, whose title it then is."""
+    return at + 2 < len(lines) and lines[at + 1].blank and _is_row(lines[at + 2].text)
 
 
 def _table(text: str, lines: list[_Line], at: int, block: int) -> tuple[int, list[Unit]]:

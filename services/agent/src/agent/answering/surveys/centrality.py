@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from agent.grounding.extraction import LEANS_BACK
 from agent.ports import Vector
 from agent.relevance.passages import Passage
+from agent.text.furniture import is_furniture
 from agent.text.words import count_words, is_content, terms, words
 
 MIN_WORDS = 8
@@ -37,6 +38,12 @@ _ABOUT_ITSELF = re.compile(
 _SPEAKER = re.compile(r"^[A-Z][A-Z .]{2,30}:\s")
 """`THE CHAIR: `, as in minutes taken word for word: what follows answers somebody."""
 _OF_ONESELF = re.compile(r"\b(?:I|I['’](?:m|d|ll|ve)|me|my|ich|mir|mich)\b")
+_GOES_ON = re.compile(r"(?:And|But|So|Or|Now|Look|Well|Folks|Because|Und|Aber|Also|Denn|Nun)\b(?!-)", re.IGNORECASE)
+"""How a speaker goes on."""
+_GREETS = re.compile(
+    r"(?:Mr|Mrs|Ms|Madam|Ladies|Dear|Thank you|Welcome|Good (?:morning|evening|afternoon)|My fellow|Meine Damen"
+    r"|Liebe[rs]?)\b"
+)
 _PAGE_LINE = re.compile(r"\b(?:page|seite) \d+(?: (?:of|von) \d+)?\b|©|\ball rights reserved\b", re.IGNORECASE)
 
 
@@ -46,11 +53,13 @@ def tells(passage: Passage) -> bool:
     text = passage.text.strip()
     if passage.unit.kind not in ("sentence", "item") or count_words(text) < MIN_WORDS or text.endswith((":", ",")):
         return False
-    if _PAGE_LINE.search(text) or LEANS_BACK.match(text) or _ABOUT_ITSELF.match(text):
+    if is_furniture(text) or _PAGE_LINE.search(text) or LEANS_BACK.match(text) or _ABOUT_ITSELF.match(text):
         return False
     if (_HEADER_LINE.match(text) and not text.endswith(".")) or _SPEAKER.match(text):
         return False
-    if _OF_ONESELF.search(text) and not _facts(text):
+    if _OF_ONESELF.search(text) and _facts(text) < FACTS:
+        return False
+    if passage.unit.kind == "sentence" and (text[0].islower() or _GOES_ON.match(text) or _GREETS.match(text)):
         return False
     return text[-1] in ".!…。！۔।\"”“»«」』)'" or passage.unit.kind == "item"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from agent.answering.drafting.writer import Writer
 from agent.answering.judgement import compare
-from agent.answering.searching.retrieval import find
+from agent.answering.searching.documents import read_document
 from agent.answering.state import Context
 from agent.answering.surveys.centrality import choose, tells
 from agent.grounding.citations import Support
@@ -16,10 +16,8 @@ from agent.questions.conversation import Conversation
 from agent.relevance.passages import Passage, passages, readable
 from agent.sanitisation.sanitiser import sanitise
 from agent.text.words import form_set
-from contracts.retrieval.search import Condition, Filter, Hit
+from contracts.retrieval.search import Hit
 
-PAGE, PAGES = 100, 4
-"""Chunks of a document that are read: the most that one search gives, and so many times."""
 COMPARED = 96
 """Sentences that are embedded for one summary; of longer documents the first ones of paragraphs."""
 LEAST, MOST = 3, 6
@@ -45,7 +43,7 @@ async def digest(
     collection: str, document_id: str, query: str, count: int | None, conversation: Conversation, context: Context
 ) -> Digest:
     """Read a document and choose `count` of its sentences; nothing is read where there is no such document."""
-    read = await _read(collection, document_id, query, conversation, context)
+    read = await read_document(collection, document_id, query, conversation, context)
     found = _distinct([passage for passage in passages(read) if tells(passage)])
     if len(found) > COMPARED:
         kept = set(map(id, sorted(found, key=lambda passage: passage.before != "")[:COMPARED]))
@@ -63,34 +61,6 @@ def write_passages(chosen: Sequence[Passage], writer: Writer) -> None:
     """Each on a line of its own, with its citation."""
     for passage in chosen:
         writer.write_cited(f"- {sanitise(readable(passage))}", "\n", Support(passage.hit, passage.span, 1.0))
-
-
-async def _read(
-    collection: str, document_id: str, query: str, conversation: Conversation, context: Context
-) -> list[Hit]:
-    """The chunks of a document, by searches: so they pass guardrails, and the caller's filter holds for them."""
-    given = conversation.options.filter or Filter()
-    only = Condition(key="document_id", match=document_id)
-    where = given.model_copy(update={"must": [*given.must, only]})
-    found: list[Hit] = []
-    for page in range(PAGES):
-        more = await find(
-            conversation,
-            query,
-            context,
-            collections=[collection],
-            filter=where,
-            limit=PAGE,
-            offset=page * PAGE,
-            mode="hybrid",
-            rerank=False,
-            neighbours=0,
-        )
-        found += more
-        if len(more) < PAGE:
-            break
-    newest = max((hit.revision for hit in found), default=0)
-    return sorted((hit for hit in found if hit.revision == newest), key=lambda hit: hit.start)
 
 
 def _distinct(found: Sequence[Passage]) -> list[Passage]:

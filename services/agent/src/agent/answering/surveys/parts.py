@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from agent.answering.drafting.generation import answer
 from agent.answering.drafting.writer import Writer
-from agent.answering.judgement import judge
 from agent.answering.phrases import named, say
 from agent.answering.searching.retrieval import find
+from agent.answering.searching.whole_lists import judge_whole
 from agent.answering.state import AnswerState, Begun, Context, Event
 from agent.answering.verification import finish, write_answer
 from agent.questions.kind import Parts
@@ -60,7 +60,7 @@ async def answer_parts(kind: Parts, state: AnswerState, context: Context) -> Ans
 async def _judged(asked: str, state: AnswerState, context: Context) -> AnswerState:
     hits = await find(state["conversation"], asked, context)
     part: AnswerState = {**state, "standalone": asked, "hits": hits}
-    return {**part, **await judge(part, context)}
+    return {**part, **await judge_whole(part, context)}
 
 
 async def _write_part(part: AnswerState, context: Context, writer: Writer) -> tuple[AnswerKind, bool]:

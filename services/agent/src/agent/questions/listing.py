@@ -1,0 +1,53 @@
+"""Questions that are answered by all of a list or table rather than by a line of it, and by its steps in order."""
+
+from __future__ import annotations
+
+import re
+
+from agent.questions.question import Question
+from agent.text.words import Term, form_set, is_generic
+
+_PLURAL = r"(?:[\w-]+ ){0,3}?[\w-]{2,}s"
+_ALL = re.compile(
+    r"^(?:(?:please|can you|could you|bitte|kannst du)\s+)*(?:"
+    r"(?:list|enumerate)\b(?! of\b)"
+    r"|(?:name|show(?: me)?|give me|tell me|what are|which are) (?:all|each|every)\b"
+    r"|(?:give me |show me )?(?:a |the )?(?:full |complete |whole )?list of\b"
+    r"|what are (?:the|your|our) " + _PLURAL + r"\W*$"
+    r"|(?:what|which) " + _PLURAL + r" (?:are there|are available|are offered|do you (?:have|offer|sell|do|take|accept)"
+    r"|do we have|does (?:it|he|she|\w+) (?:have|offer)|can i (?:choose|get|book|buy|rent))\b"
+    r"|(?:liste|nenne?|zähle?|zeige?)(?: mir)? (?:alle|sämtliche|jede[nrs]?)\b|liste\b"
+    r"|welche [\w-]+ (?:gibt es|habt ihr|haben sie)"
+    r"|(?:liste|énumère|donne(?:-moi)?|montre(?:-moi)?) (?:tous|toutes)\b|quels sont (?:les|vos)"
+    r"|quelles sont (?:les|vos)"
+    r"|(?:lista|enumera|muestra|dime) (?:todos|todas)\b|cuáles son (?:los|las|sus)"
+    r")",
+    re.IGNORECASE,
+)
+_STEPS = re.compile(
+    r"^(?:how (?:do|does|can|could|should|would|to)\b|(?:what are )?(?:the )?steps\b|what (?:do|should) i do\b"
+    r"|wie (?:kann|soll|muss|mache?|gehe?|\w+e) ich\b|wie (?:geht|funktioniert)\b|was muss ich tun\b"
+    r"|comment\b|cómo\b)",
+    re.IGNORECASE,
+)
+_OF_LISTS = form_set(
+    "list lists step steps option options kind kinds sort sorts type types item items entry entries thing things"
+    " every all full complete whole overview there available alle sämtliche liste todos todas tous toutes"
+)
+"""Words by which a list is asked for, not what it is of."""
+
+
+def wants_all(question: str) -> bool:
+    """Whether a question asks for all of a list."""
+    return _ALL.match(question.strip()) is not None
+
+
+def wants_steps(question: str) -> bool:
+    """Whether a question asks how something is done."""
+    return _STEPS.match(question.strip()) is not None
+
+
+def named_by(question: Question) -> list[Term]:
+    """The words that say what a list is of."""
+    found = [term for term in question.focus if not is_generic(term)]
+    return [term for term in found if term.forms.isdisjoint(_OF_LISTS)]
