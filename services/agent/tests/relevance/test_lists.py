@@ -6,7 +6,7 @@ import pytest
 
 from agent.answering.judgement import first_ranking
 from agent.questions.question import Question
-from agent.relevance.lists import asked_list, lists
+from agent.relevance.lists import asked_list, extreme_rows, lists
 from agent.relevance.passages import passages
 from agent.testing.scripted_answers import bag_of_stems, hit
 from contracts.retrieval.search import Hit
@@ -59,3 +59,37 @@ def test_two_lists_of_one_chunk_are_two() -> None:
     two = hit("Fruit:\n\n- apple\n- pear\n\nTools:\n\n- saw\n- file", "both")
     assert [[one.text for one in each] for each in lists(passages([two]))] == [["apple", "pear"], ["saw", "file"]]
     assert listed("list all tools", two) == ["saw", "file"]
+
+
+SEEN = frozenset(("prices",))
+
+
+def best(question: str, whole: frozenset[str] = SEEN) -> list[str]:
+    found = passages(PRICES)
+    return [one.text.split(" | ")[0] for one in extreme_rows(Question(question), found, whole)]
+
+
+@pytest.mark.parametrize(
+    ("question", "model"),
+    [
+        ("whats the cheapest bike", "Fjord 3"),
+        ("what is the most expensive bike?", "Tern Volt"),
+        ("which model has the lowest price", "Fjord 3"),
+        ("which model has the highest price?", "Tern Volt"),
+        ("welches ist das teuerste bike", "Tern Volt"),
+    ],
+)
+def test_the_row_that_has_most_or_least_is_found_by_its_figures(question: str, model: str) -> None:
+    assert best(question) == [model]
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["what is the price of a bike", "whats the cheapest car", "which bike is the heaviest", "how do most bikes work"],
+)
+def test_no_row_is_chosen_by_figures_that_are_not_asked_for(question: str) -> None:
+    assert best(question) == []
+
+
+def test_nothing_is_said_of_a_table_that_is_not_wholly_seen() -> None:
+    assert best("whats the cheapest bike", frozenset()) == []

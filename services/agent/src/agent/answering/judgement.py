@@ -18,7 +18,7 @@ from agent.questions.topic import topic_of
 from agent.relevance.codes import coded_first, names_unknown
 from agent.relevance.evidence import Evidence, chance_of_answer
 from agent.relevance.lexicon import Lexicon, words_to_compare
-from agent.relevance.lists import asked_list
+from agent.relevance.lists import asked_list, extreme_rows
 from agent.relevance.passages import Passage, passages
 from agent.relevance.ranking import RECONSIDERED, Scored, preselect, rank, reconsider, term_weights
 from agent.relevance.rows import named_rows_first
@@ -53,6 +53,8 @@ async def judge(state: AnswerState, context: Context) -> AnswerState:
         evidence, abstain = replace(evidence, ranked=spoken), False
     if not names_unknown(question, found) and (listed := asked_list(question, evidence.ranked, found)):
         evidence, abstain = replace(evidence, listed=listed), abstain and not wants_all(question.text)
+    if best := extreme_rows(question, found, state.get("whole", frozenset())):
+        evidence, abstain = replace(evidence, listed=best), False
     log.info(
         "evidence judged", chance=round(evidence.chance, 3), read=evidence.read, abstain=abstain, passages=len(found)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from agent.questions.question import Question
 from agent.text.words import Term, form_set, is_generic
@@ -40,6 +41,41 @@ _OF_LISTS = form_set(
 def wants_all(question: str) -> bool:
     """Whether a question asks for all of a list."""
     return _ALL.match(question.strip()) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Extreme:
+    """What has most or least of something among its like."""
+
+    word: str
+    """The word that says so: "cheapest"."""
+    column: re.Pattern[str] | None
+    """The columns that hold it; None: what the question names."""
+    most: bool
+
+
+_PRICE = re.compile(r"price|cost|fee|amount|preis|kosten|prix|precio", re.IGNORECASE)
+_WEIGHT = re.compile(r"weight|mass|gewicht|poids|peso", re.IGNORECASE)
+_EXTREMES: tuple[tuple[str, re.Pattern[str] | None, bool], ...] = (
+    (r"cheapest|least expensive|günstigste[rnms]?|billigste[rnms]?", _PRICE, False),
+    (r"most expensive|priciest|dearest|teuerste[rnms]?", _PRICE, True),
+    (r"lightest|leichteste[rnms]?", _WEIGHT, False),
+    (r"heaviest|schwerste[rnms]?", _WEIGHT, True),
+    (r"(?:the )?(?:fewest|least|lowest|smallest)|niedrigste[rnms]?", None, False),
+    (r"(?:the )?(?:most|highest|largest|biggest)|höchste[rnms]?|meisten", None, True),
+)
+_EXTREME_WORDS = tuple((re.compile(rf"\b(?:{words})\b", re.I), column, most) for words, column, most in _EXTREMES)
+_ASKS_WHICH = re.compile(r"^\W*(?:which|what|whats|what's|who|welche[rsmn]?|was|wer)\b", re.IGNORECASE)
+
+
+def extreme_of(question: str) -> Extreme | None:
+    """What a question asks for the most or the least of: "whats the cheapest bike", "which team has the most cups"."""
+    if _ASKS_WHICH.match(question) is None:
+        return None
+    for words, column, most in _EXTREME_WORDS:
+        if (found := words.search(question)) is not None:
+            return Extreme(found.group(), column, most)
+    return None
 
 
 def wants_steps(question: str) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from decimal import Decimal
 
-from agent.questions.listing import named_by, wants_all, wants_steps
+from agent.questions.listing import Extreme, extreme_of, named_by, wants_all, wants_steps
 from agent.questions.question import Question
 from agent.relevance.passages import Passage
 from agent.relevance.ranking import Scored
 from agent.relevance.tables import goes_on
-from agent.text.words import form_set
+from agent.text.sentences import cells
+from agent.text.words import Term, form_set, stem
 
 PARTS = ("row", "item")
 LEAST = 2
@@ -18,6 +20,9 @@ LEAST = 2
 BEST = 3
 """Among so many of the best passages a step stands for all of them."""
 _NUMBER = re.compile(r"(?:^|\n)[ \t]*\(?\d{1,2}[.)]\s+$")
+_FIGURE = re.compile(r"\d{1,12}(?:\.\d{1,6})?")
+MOST_ALIKE = 3
+"""Rows that may share the most."""
 List = list[Passage]
 
 
@@ -44,6 +49,61 @@ def _named(question: Question, ranked: Sequence[Scored], found: Sequence[Passage
             place = min(places.get(id(passage), len(ranked)) for passage in having)
             fitting.append((place, having))
     return min(fitting, key=lambda one: one[0])[1] if fitting else []
+
+
+def extreme_rows(question: Question, found: Sequence[Passage], whole: Collection[str]) -> List:
+    """The rows that have most or least of what a question asks for, of the one table that has a column of it and is
+    named by the question's other words; of documents that are wholly seen, given by their ids."""
+    extreme = extreme_of(question.text)
+    if extreme is None:
+        return []
+    said = form_set(extreme.word)
+    asked = [term for term in named_by(question) if term.forms.isdisjoint(said)]
+    fitting = [
+        rows
+        for each in lists(found)
+        if each[0].unit.kind == "row" and each[0].hit.document_id in whole
+        for rows in [_most_of(extreme, asked, question.terms, each)]
+        if rows
+    ]
+    return fitting[0] if len(fitting) == 1 else []
+
+
+def _most_of(extreme: Extreme, asked: Sequence[Term], said: Sequence[Term], table: List) -> List:
+    labels, names = table[0].labels, _names_of(table[:1])
+    if any(len(cells(row.text)) != len(labels) for row in table):
+        return []
+    held = [at for at, label in enumerate(labels) if _holds(extreme, said, label)]
+    kept = table
+    for term in asked:
+        whole = frozenset((stem(term.text.lower()), stem(term.text.lower().replace("-", ""))))
+        own = [row for row in kept if not whole.isdisjoint(row.forms)]
+        if own:
+            kept = own
+        elif term.forms.isdisjoint(names):
+            return []
+    columns = [[_amount(cells(row.text)[at]) for row in kept] for at in held]
+    figures = [one for one in columns if None not in one]
+    if len(kept) < LEAST or len(figures) != 1:
+        return []
+    amounts = list(zip(figures[0], kept, strict=True))
+    values = [value for value, _ in amounts if value is not None]
+    best = max(values) if extreme.most else min(values)
+    rows = [row for value, row in amounts if value == best]
+    return rows if len(rows) <= MOST_ALIKE else []
+
+
+def _holds(extreme: Extreme, said: Sequence[Term], label: str) -> bool:
+    """Whether a column holds what is compared: one of its kind, else one that the question's words name."""
+    if extreme.column is not None:
+        return extreme.column.search(label) is not None
+    named = [term for term in said if not term.forms.isdisjoint(form_set(label))]
+    return bool(named) and form_set(label) <= frozenset().union(*(term.forms for term in named))
+
+
+def _amount(cell: str) -> Decimal | None:
+    figures = _FIGURE.findall(cell.replace(",", ""))
+    return Decimal(figures[0]) if len(figures) == 1 else None
 
 
 def _steps(ranked: Sequence[Scored], found: Sequence[Passage]) -> List:

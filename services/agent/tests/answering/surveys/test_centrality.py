@@ -87,3 +87,16 @@ def test_a_chinese_sentence_tells_by_its_characters() -> None:
         map(tells, _passages("图书馆每周二至周日上午九点开放，周一闭馆。", "另一段也介绍图书馆的开放时间和闭馆时间。"))
     )
     assert not any(map(tells, _passages("周一闭馆。", "谢谢大家。")))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Mr. Speaker, Madam Vice President, members of the Congress, my fellow citizens of this country.",
+        "And there is more to do before all of us feel what we have been doing here.",
+        "provided that the inner race of the bearing is clamped to the structure by the nut.",
+        "2.7 Workout modes of the watch and what each of them is for ..... 17",
+    ],
+)
+def test_greetings_half_sentences_and_contents_tell_nothing(text: str) -> None:
+    assert not any(map(tells, _passages(text, "Another paragraph follows here.")))

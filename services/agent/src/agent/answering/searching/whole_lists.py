@@ -9,11 +9,11 @@ from itertools import pairwise
 import structlog
 
 from agent.answering.judgement import judge
-from agent.answering.searching.documents import read_document
+from agent.answering.searching.documents import PAGE, read_document
 from agent.answering.state import AnswerState, Context
 from agent.errors import is_policy
 from agent.questions.conversation import Conversation
-from agent.questions.listing import wants_all, wants_steps
+from agent.questions.listing import extreme_of, wants_all, wants_steps
 from agent.relevance.tables import begins_in_table, columns_of, goes_on
 from agent.text.sentences import split
 from contracts.retrieval.search import Hit
@@ -24,7 +24,7 @@ LOOKED_AT = 4
 """Hits whose tables are completed."""
 READ = 2
 """Documents that are read for one question."""
-ADDED = 24
+ADDED = PAGE
 """Chunks that a list may go on in."""
 
 
@@ -32,8 +32,9 @@ async def judge_whole(state: AnswerState, context: Context) -> AnswerState:
     """Judge what was found, with the column names of its tables and, for a question that asks for all of a list, the
     chunks that it goes on in."""
     hits, question = state["hits"], state["standalone"]
-    whole = wants_all(question) or wants_steps(question)
-    cut = _cut(hits, context, whole)
+    extreme = extreme_of(question) is not None
+    whole = extreme or wants_all(question) or wants_steps(question)
+    cut = [hit for hit in hits[:LOOKED_AT] if _has_rows(hit)] if extreme else _cut(hits, context, whole)
     read: dict[str, list[Hit]] = {}
     for hit in cut:
         if len(read) < READ and hit.document_id not in read:
@@ -42,7 +43,8 @@ async def judge_whole(state: AnswerState, context: Context) -> AnswerState:
         context.columns.update(columns_of(document))
     if whole and read:
         hits = [*hits, *_rest(hits, read)]
-    return {**await judge({**state, "hits": hits}, context), "hits": hits}
+    complete = frozenset(key for key, document in read.items() if extreme and 0 < len(document) < PAGE)
+    return {**await judge({**state, "hits": hits, "whole": complete}, context), "hits": hits}
 
 
 def _cut(hits: Sequence[Hit], context: Context, whole: bool) -> list[Hit]:
@@ -73,6 +75,10 @@ def _rest(hits: Sequence[Hit], read: dict[str, list[Hit]]) -> list[Hit]:
                     break
                 added.setdefault(beside.chunk_id, beside)
     return [hit for key, hit in added.items() if key not in had][:ADDED]
+
+
+def _has_rows(hit: Hit) -> bool:
+    return any(unit.kind == "row" for unit in split(hit.text))
 
 
 def _part(hit: Hit, end: int) -> bool:
