@@ -496,7 +496,13 @@ declare namespace Api {
     object: "embedding";
   };
   type EmbeddingHyperparameters = {
+    batch_size?: "auto" | number;
+    form?: "projection" | "lora";
     l2?: "auto" | number;
+    learning_rate_multiplier?: "auto" | number;
+    n_epochs?: "auto" | number;
+    rank?: number;
+    schedule?: "cosine" | "linear" | "constant";
   };
   type EmbeddingMethod = {
     collection?: string | null;

@@ -48,6 +48,10 @@ class Nicknames:
     documents: dict[str, str]
 
 
+LORA: dict[str, Any] = {"form": "lora", "n_epochs": 12, "learning_rate_multiplier": 2}
+"""Of few questions that are alike, in so many words that the model does not know."""
+
+
 @pytest.fixture(scope="module")
 def nicknames(home: RunningHome) -> Iterator[Nicknames]:
     client = home.client
@@ -81,15 +85,26 @@ def _first(home: RunningHome, nicknames: Nicknames, ask: str) -> int:
     return right
 
 
+@pytest.mark.parametrize("hyperparameters", [{"l2": 1}, LORA], ids=["projection", "lora"])
 def test_what_people_call_things_is_learnt_and_found_without_embedding_a_document_again(
-    home: RunningHome, http: httpx2.Client, nicknames: Nicknames
+    home: RunningHome, http: httpx2.Client, nicknames: Nicknames, hyperparameters: dict[str, Any]
 ) -> None:
     client = home.client
-    saved = http.post("/v1/question-sets", json={"name": MANUALS, "items": _questions(nicknames.documents)})
+    form, name = hyperparameters.get("form", "projection"), f"nicknames-{len(hyperparameters)}"
+    suffix = MANUALS if form == "projection" else f"{MANUALS}-lora"
+    model = f"minilm+{suffix}"
+    saved = http.post("/v1/question-sets", json={"name": name, "items": _questions(nicknames.documents)})
     assert saved.status_code == 201, saved.text
     before = _first(home, nicknames, ASKS[0])
     started = client.tuning.start(
-        MANUALS, "minilm", method="embedding", collection=MANUALS, suffix=MANUALS, seed=7, hyperparameters={"l2": 1}
+        name,
+        "minilm",
+        method="embedding",
+        collection=MANUALS,
+        suffix=suffix,
+        seed=7,
+        skip_leaks=True,
+        hyperparameters=hyperparameters,
     )
     job = client.tuning.wait(started.id, timeout=SECONDS)
     assert (job.status, job.error) == ("succeeded", None)
@@ -97,13 +112,14 @@ def test_what_people_call_things_is_learnt_and_found_without_embedding_a_documen
     assert (report.verdict, report.kind) == ("better", "embedding"), report.words
     artifact = json.loads(http.get(f"/v1/fine_tuning/jobs/{job.id}/artifact").content)
     assert report.base == artifact["embedding_digest"] == client.model("minilm").digest
-    assert (job.fine_tuned_model, report.not_published) == (MODEL, None)
-    until(lambda: MODEL in {model.id for model in client.models()}, "the tuned model")
-    served = client.model(MODEL)
+    assert (job.fine_tuned_model, report.not_published) == (model, None)
+    assert (report.parity or "").startswith("passed: 100.0%" if form == "lora" else "")
+    until(lambda: model in {one.id for one in client.models()}, "the tuned model")
+    served = client.model(model)
     assert (served.kind, served.embedding_model, served.asymmetric) == ("embedding", "minilm", True)
-    moved = client.jobs.wait(client.collections.reindex(MANUALS, embedding_model=MODEL).id, timeout=SECONDS)
+    moved = client.jobs.wait(client.collections.reindex(MANUALS, embedding_model=model).id, timeout=SECONDS)
     assert moved.status == "ready"
-    assert client.collections.get(MANUALS).embedding_model == MODEL
+    assert client.collections.get(MANUALS).embedding_model == model
     after = _first(home, nicknames, ASKS[0])
     assert after > before + 3, (before, after)
     assert after >= len(TOPICS) * 0.75

@@ -21,14 +21,18 @@ from inference.catalog.model_folders import ModelSources
 from inference.catalog.models_file import Model, load_models_file
 from inference.catalog.packages import models_folder
 from inference.catalog.prices import add_list_prices
-from inference.catalog.sources import ChatSource, CorrectionSource, ProjectionSource, ScriptSource, UpstreamSource
+from inference.catalog.sources import (
+    ChatSource,
+    CorrectionSource,
+    ProjectionSource,
+    ScriptSource,
+    UpstreamSource,
+)
 from inference.declarations.adapters import AdapterRepository
 from inference.declarations.connections import Connections, unpooled
 from inference.declarations.restrictions import Restrictions
 from inference.declarations.runtime import open_declared
 from inference.dependencies import Dependencies
-from inference.engines.batched.embedding import BatchedEmbedding
-from inference.engines.batched.worker_pool import WorkerPoolLimits
 from inference.engines.llamacpp.chat import LlamaChat
 from inference.engines.llamacpp.heartbeat import PATH as HEARTBEAT_PATH
 from inference.engines.llamacpp.heartbeat import Heartbeat
@@ -41,9 +45,8 @@ from inference.engines.openai.chat import UpstreamChat
 from inference.engines.openai.vectors import UpstreamEmbedding, UpstreamRank
 from inference.engines.scripted.chat import ScriptedChat
 from inference.engines.scripted.reading import ScriptedReading
-from inference.engines.scripted.vectors import ScriptedEncoder, ScriptedRank
+from inference.engines.scripted.vectors import ScriptedRank
 from inference.engines.sentence_transformers.cross_encoder import CrossEncoderRank
-from inference.engines.sentence_transformers.models import SentenceEncoder
 from inference.engines.sentence_transformers.reading import FolderReading
 from inference.engines.wrappers.checked_calls import CheckedCalls
 from inference.engines.wrappers.checked_schema import CheckedSchema
@@ -56,10 +59,12 @@ from inference.pulls.runtime import open_pulls
 from inference.queueing.admission import Admission, reserved_for_queries
 from inference.queueing.liveness import PROBE, Liveness
 from inference.serving import composed
+from inference.serving.encoders import EncoderEngines
 from inference.serving.models import ServedModels
 from inference.serving.served_model import Declaration, ServedModel
 from inference.settings import InferenceSettings, key_hosts, secret_named
 from inference.tuned.adapter_files import AdapterFiles
+from inference.tuned.encoder_files import EncoderFiles
 from inference.tuned.weights import declared_weights
 from servicekit.core.clock import SystemClock
 from servicekit.peers.client import Peer, open_session
@@ -96,7 +101,8 @@ async def open_dependencies(settings: InferenceSettings) -> AsyncGenerator[Depen
                 opening as (declared, published),
                 open_pulls(settings, database, declared, restrictions, factory.sources.hub_dir) as asked,
             ):
-                yield Dependencies(database, declared, published, served, asked, settings.reader_seconds)
+                encoders = EncoderFiles(settings.data_dir / "encoders", factory.sources.folder)
+                yield Dependencies(database, declared, published, served, asked, encoders, settings.reader_seconds)
     finally:
         await database.close()
 
@@ -144,6 +150,7 @@ class _EngineFactory:
             hub_dir=settings.hub_dir,
             adapters_dir=(adapters := settings.data_dir / "adapters"),
         )
+        self._encoders = EncoderEngines(settings, self.sources, models)
         pieces = AdapterRepository(database, SystemClock()).pieces
         self._adapters = AdapterFiles(adapters, pieces, lambda: models().adapters(), settings.vllm_adapters_dir)
         self._digests = Digests(settings.data_dir / "digests.json")
@@ -282,32 +289,12 @@ class _EngineFactory:
         return upstream, moved, Heartbeat(beat, settings.stalled_seconds)
 
     def _embedding(self, model: Model, connections: Connections) -> EmbeddingEngine:
-        settings, source = self._settings, model.source
-        dimensions, limit = model.dimensions or 0, model.max_input_tokens or 0
+        source = model.source
         if isinstance(source, ProjectionSource):
             return composed.projection(model, self._models)
         if isinstance(source, UpstreamSource):
-            return UpstreamEmbedding(dimensions=dimensions, **self._upstream(model, source, connections))
-        encoder: ScriptedEncoder | SentenceEncoder
-        if isinstance(source, ScriptSource):
-            encoder = ScriptedEncoder(dimensions, limit)
-        else:
-            encoder = SentenceEncoder(
-                self._locate(model), dimensions=dimensions, max_input_tokens=limit, precision=settings.precision
-            )
-        return BatchedEmbedding(
-            model.name,
-            encoder,
-            dimensions=dimensions,
-            max_input_tokens=limit,
-            limits=WorkerPoolLimits(
-                workers=settings.threads,
-                batch_tokens=settings.batch_tokens,
-                batch_seconds=settings.batch_seconds,
-                waiting_tokens=model.queue.waiting_tokens or settings.waiting_tokens,
-                **self._liveness(model),
-            ),
-        )
+            return UpstreamEmbedding(dimensions=model.dimensions or 0, **self._upstream(model, source, connections))
+        return self._encoders.embedding(model, self._liveness(model))
 
     def _rerank(self, model: Model, connections: Connections) -> RerankEngine:
         source = model.source

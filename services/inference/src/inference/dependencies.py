@@ -9,6 +9,7 @@ from inference.declarations.publication import PublishedModels
 from inference.declarations.service import DeclaredModels
 from inference.pulls.service import Pulls
 from inference.serving.models import ServedModels
+from inference.tuned.encoder_files import EncoderFiles
 from servicekit.core.probes import Degraded, Probe
 from servicekit.sql.database import Database
 
@@ -22,6 +23,7 @@ class Dependencies:
     published: PublishedModels
     models: ServedModels
     pulls: Pulls
+    encoders: EncoderFiles
     reader_seconds: float = 60.0
     """How long a caller may leave a streamed answer unread."""
 

@@ -7,7 +7,7 @@ import numpy as np
 from services.inference.tests.api.calls import error_of
 from services.inference.tests.conftest import CHAT, EMBEDDING, StartApp
 from services.inference.tests.heads import encoded
-from services.inference.tests.projections import projection
+from services.inference.tests.projections import lora, projection
 
 from contracts.models.catalog import EmbeddingReply, RerankReply
 
@@ -125,6 +125,15 @@ def test_another_projection_of_that_name_is_refused_once_it_has_answered(start: 
     refused = running.client.put(where, json=other, headers=headers)
     assert (refused.status_code, error_of(refused)["code"]) == (409, "embedding_model_fixed")
     assert running.client.put(where, json=MOVED, headers=headers).status_code == 200
+
+
+def test_matrices_beside_a_model_s_layers_leave_passages_as_they_are_and_need_an_encoder(start: StartApp) -> None:
+    running = start(CHAT, EMBEDDING)
+    running.until_ready()
+    learnt = lora(32, embedding_digest=None)
+    declared = MOVED | {"engine": "lora", "source": {"lora": learnt}}
+    refused = running.client.put("/v1/models/words+manuals", json=declared, headers=running.installation())
+    assert (refused.status_code, error_of(refused)["param"]) == (422, "source.lora.embedding_digest")
 
 
 def test_a_projection_of_itself_is_refused_and_not_called_for_ever(start: StartApp) -> None:

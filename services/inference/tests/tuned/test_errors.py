@@ -10,6 +10,7 @@ from servicekit.core.errors import ServiceError
     ("error", "status", "code", "says"),
     [
         (errors.NotTunable("m"), 400, "model_not_tunable", "one GGUF file"),
+        (errors.EncoderNotTunable("m"), 400, "model_not_tunable", "Leave 'form' out"),
         (errors.TunedNameTaken("m+s"), 409, "model_name_taken", "another suffix"),
         (errors.TooManyTunedModels(3), 409, "too_many_tuned_models", "has 3 tuned models"),
         (errors.ParentReplaced("m"), 409, "base_model_replaced", "Start another job"),

@@ -35,7 +35,7 @@ class Inference:
 
     @asynccontextmanager
     async def stream(self, method: str, path: str, *, token: str | None, timeout_seconds: float) -> AsyncIterator[Any]:
-        assert (method, path) == ("GET", "/v1/models/default/weights")
+        assert (method, path) == ("GET", "/v1/models/default/weights?kind=chat")
         self.tokens.append(token)
         digest = self.digest or f"sha256:{hashlib.sha256(self.content).hexdigest()}"
         headers: Mapping[str, str] = {DIGEST_HEADER: digest, MODEL_HEADER: "a/b"}

@@ -21,6 +21,7 @@ ALL: list[tuple[ServiceError, int, str]] = [
     (errors.MethodUnknown(LONG, ["supervised"]), 400, "method_unknown"),
     (errors.TuningUnavailable("torch"), 400, "tuning_unavailable"),
     (errors.ModelNotAllowed(LONG), 403, "model_not_allowed"),
+    (errors.FormUnfit("l2", "projection"), 400, "hyperparameters_unfit"),
     (errors.HyperparametersTwice(), 400, "hyperparameters_twice"),
     (errors.HyperparametersUnfit(), 400, "hyperparameters_unfit"),
     (errors.NotAnEmbeddingModel(LONG, "chat"), 400, "not_an_embedding_model"),

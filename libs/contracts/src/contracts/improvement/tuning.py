@@ -66,10 +66,19 @@ class ClassificationMethod(Request):
 
 
 class EmbeddingHyperparameters(Request):
-    """Of what moves the vectors of questions."""
+    """Of what moves the vectors of questions (`projection`), or how they are read (`lora`)."""
 
+    form: Literal["projection", "lora"] = "projection"
+    """What is learnt: a change of questions' vectors, in seconds, or small matrices beside each layer of the encoder
+    (LoRA), with which questions are read by a copy of it."""
     l2: Auto | Annotated[float, Field(gt=0, le=1_000_000)] = "auto"
-    """How much it is held back: the more, the less questions are moved."""
+    """Of `projection`: how much it is held back: the more, the less questions are moved."""
+    n_epochs: Auto | Annotated[int, Field(ge=1, le=50)] = "auto"
+    """This and all below are of `lora`."""
+    batch_size: Auto | Annotated[int, Field(ge=1, le=64)] = "auto"
+    learning_rate_multiplier: Auto | Annotated[float, Field(gt=0, le=100)] = "auto"
+    rank: Annotated[int, Field(ge=1, le=32)] = 8
+    schedule: Schedule = "cosine"
 
 
 class EmbeddingMethod(Request):

@@ -65,6 +65,8 @@ class TunedModel(Request):
     """Of a classification, all that was learnt."""
     projection: dict[str, Passed] | None = None
     """And of an embedding model."""
+    lora: dict[str, Passed] | None = None
+    """The same where it was learnt beside the layers of that model's encoder."""
     correction: dict[str, Passed] | None = None
     """And of what is learnt over a reading model."""
     corrects: Literal["reading", "rerank"] = "reading"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Path, Request
 from fastapi.responses import FileResponse
@@ -24,12 +24,19 @@ Number = Annotated[int, Path(ge=0, lt=MOST_PIECES)]
 
 
 @router.get("/v1/models/{model}/weights", response_class=FileResponse)
-async def get_weights(model: str, caller: Tuner, deps: Deps) -> FileResponse:
-    """The GGUF file that a chat model is served from, which a key that may use the model may have tuned."""
-    served = deps.models.visible_to(caller.tenant).chat(model)
+async def get_weights(
+    model: str, caller: Tuner, deps: Deps, kind: Literal["chat", "embedding"] = "chat"
+) -> FileResponse:
+    """The GGUF file that a chat model is served from, or the encoder of an embedding model, which a key that may use
+    the model may have tuned."""
+    visible = deps.models.visible_to(caller.tenant)
+    served = visible.chat(model) if kind == "chat" else visible.embedding(model)
     if not caller.delegation.allows_model(served.name):
-        raise ModelNotFound(model, "chat")
-    found = await weights_of(served)
+        raise ModelNotFound(model, kind)
+    if kind == "chat":
+        found = await weights_of(visible.chat(model))
+    else:
+        found = await deps.encoders.of(visible.embedding(model))
     headers = {DIGEST_HEADER: found.digest, MODEL_HEADER: served.name}
     return FileResponse(found.path, headers=headers, media_type="application/octet-stream")
 

@@ -22,6 +22,7 @@ from inference.catalog.sources import (
     CorrectionSource,
     HeadSource,
     HubSource,
+    LoraSource,
     PackageSource,
     PathSource,
     ProjectionSource,
@@ -97,6 +98,8 @@ def identity_of(model: Model, sources: ModelSources, digests: Digests) -> Identi
         return Identity(source.head.digest)
     if isinstance(source, ProjectionSource):
         return Identity(source.projection.digest)
+    if isinstance(source, LoraSource):
+        return Identity(source.lora.digest)
     if isinstance(source, CorrectionSource):
         return Identity(source.correction.digest)
     if isinstance(source, PathSource) and model.engine == "head":

@@ -26,6 +26,7 @@ from inference.catalog.sources import (
     HubSource,
     InputTypes,
     JobSource,
+    LoraSource,
     PackageSource,
     PathSource,
     ProjectionSource,
@@ -38,10 +39,12 @@ from inference.catalog.vllm_options import VllmOptions
 from inference.protocol.prefixes import Prefixes
 
 Kind = Literal["chat", "embedding", "rerank", "reading", "classification"]
-Engine = Literal["sentence-transformers", "llamacpp", "openai", "judge", "head", "projection", "correction", "scripted"]
+Engine = Literal[
+    "sentence-transformers", "llamacpp", "openai", "judge", "head", "projection", "lora", "correction", "scripted"
+]
 ENGINES_OF: dict[Kind, frozenset[Engine]] = {
     "chat": frozenset(("llamacpp", "openai", "scripted")),
-    "embedding": frozenset(("sentence-transformers", "openai", "projection", "scripted")),
+    "embedding": frozenset(("sentence-transformers", "openai", "projection", "lora", "scripted")),
     "rerank": frozenset(("sentence-transformers", "openai", "correction", "scripted")),
     "reading": frozenset(("sentence-transformers", "judge", "correction", "scripted")),
     "classification": frozenset(("head", "judge")),
@@ -76,6 +79,7 @@ _SOURCES: dict[Engine, tuple[tuple[type[Declared], ...], str]] = {
     "judge": ((ChatSource,), "chat_model"),
     "head": ((HeadSource, PathSource), "head, or the path of a JSON file with one"),
     "projection": ((ProjectionSource,), "projection, which a tuning job has learnt"),
+    "lora": ((LoraSource,), "lora, which a tuning job has learnt"),
     "correction": ((CorrectionSource,), "correction, which a tuning job has learnt"),
     "scripted": ((ScriptSource,), "rules, or nothing"),
 }
@@ -288,12 +292,13 @@ class Model(Declared):
 
     def _check_projection(self) -> None:
         """What its embedding model has, it has."""
-        if not isinstance(self.source, ProjectionSource):
+        if not isinstance(self.source, ProjectionSource | LoraSource):
             return
         if said := {"prefixes", "load"} & self.model_fields_set:
-            raise ValueError(f"{min(said)} is the embedding model's, on which the projection was learnt")
-        if self.dimensions != (given := self.source.projection.dimensions):
-            raise ValueError(f"dimensions: the projection was learnt on vectors of {given} numbers")
+            raise ValueError(f"{min(said)} is the embedding model's, on which this was learnt")
+        learnt = self.source.projection if isinstance(self.source, ProjectionSource) else self.source.lora
+        if self.dimensions != (given := learnt.dimensions):
+            raise ValueError(f"dimensions: the {self.engine} was learnt on vectors of {given} numbers")
 
     def _check_moderation(self) -> None:
         """A label that is misspelt would let through what it is for. Of a head in a file the gateway sees to it."""

@@ -20,6 +20,7 @@ from contracts.models.catalog import InputType
 from contracts.models.tuning import JobId
 from inference.catalog.learnt.corrections import Correction
 from inference.catalog.learnt.heads import Head
+from inference.catalog.learnt.lora import Lora
 from inference.catalog.learnt.projections import Projection
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -165,6 +166,12 @@ class ProjectionSource(Declared):
     projection: Projection
 
 
+class LoraSource(Declared):
+    """What was learnt beside the layers of an embedding model, in its declaration as a head is."""
+
+    lora: Lora
+
+
 class CorrectionSource(Declared):
     """A correction that stands in its declaration, as a head does."""
 
@@ -172,8 +179,8 @@ class CorrectionSource(Declared):
 
 
 FORMS = frozenset((
-    "<upstream>", "<chat_model>", "<head>", "<projection>", "<correction>", "<package>", "<path>", "<huggingface>",
-    "<job>", "<script>",
+    "<upstream>", "<chat_model>", "<head>", "<projection>", "<lora>", "<correction>", "<package>", "<path>",
+    "<huggingface>", "<job>", "<script>",
 ))  # fmt: skip
 """Names of the forms inside of validation errors."""
 _NAMED = {
@@ -184,6 +191,7 @@ _NAMED = {
     "head": "HeadSource",
     "job": "JobSource",
     "projection": "ProjectionSource",
+    "lora": "LoraSource",
     "correction": "CorrectionSource",
 }
 
@@ -207,6 +215,7 @@ Source = Annotated[
     | Annotated[ChatSource, Tag("<chat_model>")]
     | Annotated[HeadSource, Tag("<head>")]
     | Annotated[ProjectionSource, Tag("<projection>")]
+    | Annotated[LoraSource, Tag("<lora>")]
     | Annotated[CorrectionSource, Tag("<correction>")]
     | Annotated[ScriptSource, Tag("<script>")],
     Discriminator(_form),

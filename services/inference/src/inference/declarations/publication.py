@@ -23,7 +23,7 @@ IDLE_SECONDS = 300
 """Each is a process of its own while somebody asks it: it sleeps where the model it began as says nothing else."""
 UNUSABLE = frozenset(("failed", "not_answering"))
 """States in which a new version does not take an older one's place."""
-LEARNT = {"head", "projection", "correction", "corrects"}
+LEARNT = {"head", "projection", "lora", "correction", "corrects"}
 """What stands in a declaration itself, or says what becomes of it."""
 OF_THE_PARENT = {"name", "default", "tenant", "tuned", "load", "languages", "vllm", "moderation"}
 """What is not taken over from it."""
@@ -87,7 +87,9 @@ class PublishedModels:
         if wanted.head is not None:
             return self._head(parent, wanted)
         if wanted.projection is not None:
-            return self._projection(parent, wanted)
+            return self._over("projection", wanted.projection, parent, wanted)
+        if wanted.lora is not None:
+            return self._over("lora", wanted.lora, parent, wanted)
         if wanted.correction is not None:
             return self._correction(parent, wanted)
         return await self._chat(tenant, parent, wanted)
@@ -110,15 +112,16 @@ class PublishedModels:
         _check_parent("head", head, parent, wanted)
         return {"kind": "classification", "engine": "head", "source": {"head": head}}
 
-    def _projection(self, parent: ServedModel[Engine], wanted: TunedModel) -> dict[str, Any]:
+    def _over(
+        self, form: str, learnt: Mapping[str, Any], parent: ServedModel[Engine], wanted: TunedModel
+    ) -> dict[str, Any]:
         """As the embedding model is, but without languages: no collection takes it by itself."""
-        projection = wanted.projection or {}
-        _check_parent("projection", projection, parent, wanted)
+        _check_parent(form, learnt, parent, wanted)
         entry = _entry_of(parent.model)
         about = {
             "kind": "embedding",
-            "engine": "projection",
-            "source": {"projection": projection},
+            "engine": form,
+            "source": {form: learnt},
             "max_input_tokens": parent.readable,
         }
         return about | {name: entry[name] for name in ("dimensions", "unrelated_cosine") if name in entry}

@@ -13,7 +13,7 @@ import structlog
 
 from inference.catalog.identity import Identity
 from inference.catalog.models_file import Model
-from inference.catalog.sources import PackageSource, PathSource, ProjectionSource, UpstreamSource
+from inference.catalog.sources import LoraSource, PackageSource, PathSource, ProjectionSource, UpstreamSource
 from inference.declarations.entry import read_entry
 from inference.declarations.repository import DeclarationRepository, Vectors
 from inference.errors import CannotLoad, DeclarationInvalid, EmbeddingModelFixed
@@ -52,7 +52,7 @@ class NamesOfVectors:
             if served.model.kind != "embedding" or not served.has_answered:
                 continue
             left_out = {"name", "default", "price", "limits"}
-            if isinstance(served.model.source, ProjectionSource):
+            if isinstance(served.model.source, ProjectionSource | LoraSource):
                 left_out.add("source")  # a hundred kilobytes, which the digest stands for
             entry = served.model.model_dump(mode="json", exclude_unset=True, exclude=left_out)
             vectors = Vectors(entry, served.identity.digest)
@@ -75,7 +75,7 @@ class NamesOfVectors:
         return check
 
     def _digest(self, model: Model) -> str | None:
-        if not isinstance(model.source, PathSource | PackageSource | ProjectionSource):
+        if not isinstance(model.source, PathSource | PackageSource | ProjectionSource | LoraSource):
             return None  # of a server or a hub, which nobody should wait for
         try:
             return self._identify(model).digest

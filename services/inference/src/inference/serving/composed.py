@@ -12,10 +12,11 @@ from typing import Any
 from contracts.models.catalog import EmbeddingRequest, InputType
 from inference.catalog.learnt.heads import read_head
 from inference.catalog.models_file import Model
-from inference.catalog.sources import ChatSource, CorrectionSource, HeadSource, PathSource, ProjectionSource
+from inference.catalog.sources import ChatSource, CorrectionSource, HeadSource, LoraSource, PathSource, ProjectionSource
 from inference.engines.head.classification import Embedded, HeadClassifier
 from inference.engines.head.correction import Corrected, CorrectedRank, CorrectedReading
-from inference.engines.head.projection import Projected, ProjectedEmbedding
+from inference.engines.head.lora import LoraEmbedding
+from inference.engines.head.projection import OverEmbedding, Projected, ProjectedEmbedding
 from inference.engines.judge.guard import ChatGuard
 from inference.engines.judge.reading import ChatJudge
 from inference.engines.text_parts import text_parts
@@ -70,6 +71,13 @@ def projection(model: Model, served: Served) -> EmbeddingEngine:
     )
 
 
+def lora(model: Model, served: Served, inner: EmbeddingEngine) -> EmbeddingEngine:
+    """An embedding model's vectors, with questions read by an encoder of their own."""
+    assert isinstance(model.source, LoraSource)
+    reads = model.max_input_tokens or 0
+    return LoraEmbedding(model.name, model.source.lora, reads, lambda name: _projected(served().embedding(name)), inner)
+
+
 def correction(model: Model, served: Served) -> ReadingEngine:
     """A reading model's readings, with corrected chances."""
     assert isinstance(model.source, CorrectionSource)
@@ -108,7 +116,8 @@ def _projected(served: ServedModel[EmbeddingEngine]) -> Projected:
         served.version.digest,
         served.model.dimensions or 0,
         served.model.is_remote,
-        isinstance(served.engine, ProjectedEmbedding),
+        isinstance(served.engine, OverEmbedding),
+        served.prefixes.of("query"),
         served.readable,
         embedded,
         served.load,

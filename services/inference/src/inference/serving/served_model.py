@@ -17,7 +17,7 @@ from contracts.models.reading import Reads
 from contracts.models.versions import ModelVersion
 from inference.catalog.identity import Identity
 from inference.catalog.models_file import Model
-from inference.engines.head.projection import ProjectedEmbedding
+from inference.engines.head.projection import OverEmbedding
 from inference.engines.wrappers.on_demand import OnDemandEmbedding
 from inference.errors import CannotLoad, ModelNotReady, NoTokenizer
 from inference.metrics import READY, SILENT_SECONDS, begin_model
@@ -227,7 +227,7 @@ class ServedModel(Generic[AnyEngine]):
 
     async def load(self) -> None:
         """Have a model that is loaded when it is used take up its work; raises `ModelNotReady`."""
-        if isinstance(engine := self.ready(), OnDemandEmbedding | ProjectedEmbedding):
+        if isinstance(engine := self.ready(), OnDemandEmbedding | OverEmbedding):
             await engine.load()
 
     @property
@@ -304,12 +304,12 @@ class ServedModel(Generic[AnyEngine]):
     def is_asymmetric(self) -> bool:
         """Whether an embedding model reads questions otherwise than passages."""
         said = self.prefixes != NO_PREFIXES or self.model.input_types is not None
-        return said or isinstance(self.engine, ProjectedEmbedding)
+        return said or isinstance(self.engine, OverEmbedding)
 
     @property
     def _embedding_model(self) -> str | None:
         """The model whose vectors it works with."""
-        if isinstance(self.engine, ProjectedEmbedding):
+        if isinstance(self.engine, OverEmbedding):
             return self.engine.embedding_model
         return self.engine.embedding_model() if isinstance(self.engine, ClassificationEngine) else None
 

@@ -18,7 +18,7 @@ from contracts.models.catalog import (
     RerankResult,
 )
 from contracts.models.tokens import token_lists
-from inference.engines.head.projection import INPUT_TYPE, ProjectedEmbedding
+from inference.engines.head.projection import INPUT_TYPE, OverEmbedding
 from inference.errors import Unsupported, WrongDimensions
 from inference.metrics import TOKENS
 from inference.protocol.engines import (
@@ -70,7 +70,7 @@ def _marked(
         extra["input_type"] = words.of(kind)
     elif served.model.is_remote and request.input_type is not None and prefixes == NO_PREFIXES:
         extra["input_type"] = request.input_type
-    elif isinstance(served.engine, ProjectedEmbedding):
+    elif isinstance(served.engine, OverEmbedding):
         extra[INPUT_TYPE] = kind
     prefix = prefixes.of(kind) if kind is not None else ""
     return [prefix + text for text in texts], request.priority, extra

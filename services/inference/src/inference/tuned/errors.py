@@ -18,6 +18,20 @@ class NotTunable(InvalidRequest):
         )
 
 
+class EncoderNotTunable(InvalidRequest):
+    """There is no encoder beside whose layers something could be learnt."""
+
+    code = "model_not_tunable"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"The embedding model '{model[:128]}' can't be tuned by 'lora': that takes one of engine "
+            "sentence-transformers whose folder has one encoder and its pooling. Leave 'form' out, which learns on the "
+            "vectors of any.",
+            param="model",
+        )
+
+
 class TunedNameTaken(Conflict):
     """Somebody else's model has the name; whose it is is not told."""
 

@@ -21,7 +21,7 @@ def _origin(
     dimensions: int = 2,
     *,
     is_remote: bool = False,
-    is_projection: bool = False,
+    is_over: bool = False,
     readable: int = 64,
 ) -> Projected:
     async def embed(texts: Sequence[str], priority: Priority, kind: InputType, extra: ExtraFields) -> EmbeddingResult:
@@ -33,7 +33,17 @@ def _origin(
         pass
 
     return Projected(
-        digest, dimensions, is_remote, is_projection, readable, embed, nothing, nothing, lambda: b"tokens", lambda: None
+        digest,
+        dimensions,
+        is_remote,
+        is_over,
+        "ask: ",
+        readable,
+        embed,
+        nothing,
+        nothing,
+        lambda: b"tokens",
+        lambda: None,
     )
 
 
@@ -83,7 +93,7 @@ async def test_an_embedding_model_with_the_digest_of_the_training_serves_and_ano
     [
         (None, "'words' is not there any more"),
         (_origin(dimensions=3), "vectors of 2 numbers, and 'words' gives 3"),
-        (_origin(is_projection=True), "'words' is a projection, too"),
+        (_origin(is_over=True), "'words' was learnt, too"),
         (_origin(readable=32), "max_input_tokens are 64, and 'words' reads 32"),
     ],
 )

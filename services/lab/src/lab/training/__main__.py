@@ -86,7 +86,12 @@ def main(folder: Path) -> None:
 
 def _runner(job: Mapping[str, Any]) -> Callable[[Path, Mapping[str, Any], Callable[..., None]], None]:
     """What learns; only a chat model needs torch."""
-    if (method := job.get("method")) in ("embedding", "reading", "rerank"):
+    method = job.get("method")
+    if job.get("form") == "lora":
+        from lab.training.encoders import embedding
+
+        return embedding.run
+    if method in ("embedding", "reading", "rerank"):
         for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
             os.putenv(name, str(job["threads"]))  # read by numpy's libraries when they are loaded
         from lab.training.frozen import correction, projection
@@ -96,7 +101,7 @@ def _runner(job: Mapping[str, Any]) -> Callable[[Path, Mapping[str, Any], Callab
 
     if "said" in job:
         return parity.run
-    return preferences.run if job.get("method") == "dpo" else loop.run
+    return preferences.run if method == "dpo" else loop.run
 
 
 def _describe(error: Exception) -> tuple[str, str]:

@@ -28,6 +28,7 @@ from lab.training.state import State, load, save
 from lab.training.weights import load_model
 
 Tell = Callable[..., None]
+Figures = Mapping[str, float]
 Examples = Mapping[str, Sequence[Any]]
 """`train`, `held_out` and `general`: of each one sort, `Encoded` or `EncodedPair`."""
 ALONE = Ranks()
@@ -78,7 +79,7 @@ def learn(training: type[Training], folder: Path, job: Mapping[str, Any], tell: 
     if device.type != "cpu":
         tell("message", message=f"It learns on {name_of(device)}.")
     examples = _encoded(folder, job, header, tell)
-    _check_size(job, training.reads(examples, job["settings"]["n_epochs"]))
+    check_size(job, training.reads(examples, job["settings"]["n_epochs"]))
     training(folder, job, tell, examples, header, ranks, device).run()
 
 
@@ -129,7 +130,7 @@ def _encoded(folder: Path, job: Mapping[str, Any], header: Header, tell: Tell) -
     return found
 
 
-def _check_size(job: Mapping[str, Any], tokens: int) -> None:
+def check_size(job: Mapping[str, Any], tokens: int) -> None:
     """Raises `Impossible` where more would be read than may be."""
     if tokens > job["most_tokens"]:
         raise Impossible(
@@ -329,6 +330,9 @@ class Training:
         if not self._ranks.is_first:
             return
         write_adapter(self._folder / "adapter.gguf", self._lora, self._alpha, *self._heads)
+        self._write_result(after, general, valid, {})
+
+    def _write_result(self, after: Figures, general: Figures, valid: Figures, more: Mapping[str, Any]) -> None:
         figures = {"train_loss": self._state.loss, **valid, "seconds": round(self._state.seconds, 1)}
         result = {
             "before": self._state.before,
@@ -337,6 +341,7 @@ class Training:
             "general_after": general,
             "tokens": self._state.tokens,
             "figures": figures,
+            **more,
         }
         part = self._folder / "result.json.part"
         part.write_text(json.dumps(result, allow_nan=False), encoding="utf-8")

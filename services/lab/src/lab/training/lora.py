@@ -4,7 +4,7 @@ of the model, which stays as it is, the product of two small matrices is learnt.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -32,19 +32,23 @@ class LoraLinear(nn.Module):  # type: ignore[misc]
         return found
 
 
-def add_lora(model: nn.Module, rank: int, alpha: float, seed: int) -> dict[str, LoraLinear]:
-    """Freeze the model and put the matrices beside its projections, by their names. The same seed gives the same."""
+def add_lora(
+    model: nn.Module, rank: int, alpha: float, seed: int, names: Collection[str] | None = None
+) -> dict[str, LoraLinear]:
+    """Freeze the model and put the matrices beside its projections, or the layers of these names. The same seed gives
+    the same."""
     generator = torch.Generator().manual_seed(seed)
     model.requires_grad_(False)
     found: dict[str, LoraLinear] = {}
-    for name, parent, child, inner in list(_projections(model)):
+    for name, parent, child, inner in list(_projections(model, names)):
         found[name] = LoraLinear(inner, rank, alpha, generator)
         setattr(parent, child, found[name])
     return found
 
 
-def _projections(model: nn.Module) -> Iterator[tuple[str, nn.Module, str, nn.Linear]]:
+def _projections(model: nn.Module, names: Collection[str] | None) -> Iterator[tuple[str, nn.Module, str, nn.Linear]]:
     for name, module in model.named_modules():
         parent, _, child = name.rpartition(".")
-        if child in PROJECTIONS and isinstance(module, nn.Linear):
+        wanted = child in PROJECTIONS if names is None else name in names
+        if wanted and isinstance(module, nn.Linear):
             yield name, model.get_submodule(parent), child, module

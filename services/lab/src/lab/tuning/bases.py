@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 from urllib.parse import quote
 
 from contracts.models.tuning import DIGEST_HEADER, MODEL_HEADER
@@ -26,6 +26,8 @@ IN_USE_SECONDS = 3600.0
 """What was asked for within this may not be opened yet by the job that it is for: it stays, whatever the number."""
 ORPHANED_SECONDS = 900.0
 """A download that wrote nothing for so long died with its process: each piece of a living one comes in 120 s."""
+SUFFIXES = {"chat": ".gguf", "embedding": ".safetensors"}
+"""Of files, by the kind of model."""
 _PART = "part"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -50,17 +52,19 @@ class Bases:
     folder: Path
     seconds: float = 120.0
 
-    async def get(self, model: str, token: Callable[[], Awaitable[str]]) -> Base:
+    async def get(
+        self, model: str, token: Callable[[], Awaitable[str]], kind: Literal["chat", "embedding"] = "chat"
+    ) -> Base:
         """A model's; raises what inference says where it is none that can be tuned."""
         right = await token()
         try:
             async with self.inference.stream(
-                "GET", _path(model, "weights"), token=right, timeout_seconds=self.seconds
+                "GET", f"{_path(model, 'weights')}?kind={kind}", token=right, timeout_seconds=self.seconds
             ) as answer:
                 digest, name = answer.headers.get(DIGEST_HEADER, ""), answer.headers.get(MODEL_HEADER, model)
                 if not _DIGEST.fullmatch(digest):
                     raise PeerMalformed(self.inference.name)
-                file = self.folder / f"{digest.removeprefix('sha256:')}.gguf"
+                file = self.folder / f"{digest.removeprefix('sha256:')}{SUFFIXES[kind]}"
                 if not await asyncio.to_thread(_is_whole, file):
                     await self._download(answer.pieces(), file)
         except OSError as error:
@@ -94,7 +98,7 @@ class Bases:
     def _prune(self) -> None:
         """A file that is gone already was removed by another process that shares the folder."""
         used = []
-        for file in self.folder.glob("*.gguf"):
+        for file in (one for one in self.folder.glob("*") if one.suffix in SUFFIXES.values()):
             with contextlib.suppress(FileNotFoundError):
                 used.append((file.stat().st_mtime, file))
         before = time.time() - IN_USE_SECONDS

@@ -149,6 +149,18 @@ class HyperparametersUnfit(InvalidRequest):
         )
 
 
+class FormUnfit(InvalidRequest):
+    """A hyperparameter of another form than the one that is chosen."""
+
+    code = "hyperparameters_unfit"
+
+    def __init__(self, name: str, form: str) -> None:
+        super().__init__(
+            f"'{name}' is of 'form': '{form}'. Leave it out, or choose that form.",
+            param=f"method.embedding.hyperparameters.{name}",
+        )
+
+
 class NotAnEmbeddingModel(InvalidRequest):
     """A head needs vectors."""
 

@@ -26,12 +26,12 @@ from lab.tuning.errors import BaseReplaced, LossNotFinite
 from lab.tuning.folders import JobFolders
 from lab.tuning.gates.parity import (
     CHANCES,
-    CHECKED,
     ParityCheck,
     Said,
     ServedCheck,
     ask_both,
     draw_asked,
+    is_checked,
     parity_gate,
     parity_of,
 )
@@ -179,8 +179,8 @@ class TuningJobs(JobKind[LeasedJob]):
             await self._check_parity(job, learnt)
         except Refused as refused:
             return await self._succeed(job, None, refused.why)
-        is_checked = isinstance(self.methods[job.row["method"]], CHECKED)
-        why = parity_gate(job.row["result"], is_checked=is_checked) or quality_gate(job.row)
+        checked = is_checked(self.methods[job.row["method"]], job.row["settings"])
+        why = parity_gate(job.row["result"], is_checked=checked) or quality_gate(job.row)
         if why is not None:
             await self._unpublish(job)  # of the candidate something may be left
             return await self._succeed(job, None, why)
@@ -199,7 +199,7 @@ class TuningJobs(JobKind[LeasedJob]):
     async def _check_parity(self, job: LeasedJob, learnt: Learnt) -> None:
         """Ask the served model, while nobody else sees it, and have the method look at what it says; once."""
         method = self.methods[job.row["method"]]
-        if "parity" in job.row["result"] or not isinstance(method, CHECKED):
+        if "parity" in job.row["result"] or not is_checked(method, job.row["settings"]):
             return
         split, token = await read_split(job, method), self._token(job)
         work = self._work(job, split, ())

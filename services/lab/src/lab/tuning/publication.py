@@ -14,6 +14,7 @@ from contracts.models.catalog import ModelInfo
 from contracts.models.chat import ChatCompletion, ChatRequest
 from contracts.models.tuning import Stage, TunedModel
 from lab.tuning.gates.parity import MOST_TOKENS, Said
+from lab.tuning.methods.lora import is_lora
 from lab.tuning.wire import name_of
 from servicekit.core.errors import PeerError
 from servicekit.peers.client import Peer
@@ -29,6 +30,13 @@ LATER = frozenset((401, 408, 429))
 """Statuses below 500 that say nothing against what was learnt."""
 _INSIDE = {"classification": "head", "embedding": "projection", "reading": "correction", "rerank": "correction"}
 """By kind, what stands in the declaration itself."""
+
+
+def _inside(row: Mapping[str, Any]) -> str | None:
+    kind = row["result"].get("kind")
+    return "lora" if is_lora(row["settings"]) else _INSIDE.get(kind)
+
+
 Token = Callable[[], Awaitable[str]]
 """A token for inference, with the right of the job's key."""
 
@@ -128,7 +136,7 @@ class InferencePublisher:
 
     async def _put(self, learnt: Learnt, token: Token, stage: Stage) -> ModelInfo:
         body, job = learnt.declaration().model_copy(update={"stage": stage}), learnt.row["id"]
-        if (part := _INSIDE.get(learnt.row["result"].get("kind"))) is not None:
+        if (part := _inside(learnt.row)) is not None:
             whole = json.loads(b"".join([piece async for piece in learnt.pieces()]))
             changes = {part: whole, **({"corrects": "rerank"} if learnt.row["result"]["kind"] == "rerank" else {})}
             body = body.model_copy(update=changes)

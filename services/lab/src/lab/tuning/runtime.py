@@ -42,7 +42,7 @@ def methods_of(settings: LabSettings, inference: Peer, bases: Bases, documents: 
         Supervised(bases, limits),
         Dpo(bases, limits),
         Classification(inference),
-        Embedding(inference, documents, limits),
+        Embedding(inference, documents, limits, bases),
         Reading(inference, documents, limits),
         Rerank(inference, documents, limits),
     )

@@ -35,8 +35,9 @@ from lab.tuning.errors import (
     TuningUnavailable,
 )
 from lab.tuning.folders import JobFolders
-from lab.tuning.gates.parity import CHECKED, parity_gate
+from lab.tuning.gates.parity import is_checked, parity_gate
 from lab.tuning.method import Method
+from lab.tuning.methods.lora import needs_of
 from lab.tuning.publication import Learnt, Publisher, Refused, Token
 from lab.tuning.repository import Room
 from lab.tuning.wire import checkpoint_of, event_of, job_of
@@ -85,14 +86,15 @@ class Tuning:
         method = self.methods.get(wanted.method.type)
         if method is None:
             raise MethodUnknown(wanted.method.type, self.methods)
-        self._check_installed(method)
+        settings = method.settings(wanted)
+        self._check_installed(method, settings)
         options = wanted.groundwork.model_dump()
         columns = {
             "method": method.name,
             "model": wanted.model,
             "suffix": wanted.suffix,
             "seed": _CHANCE.randrange(2**31) if wanted.seed is None else wanted.seed,
-            "settings": method.settings(wanted),
+            "settings": settings,
             "options": options,
             "labels": wanted.metadata,
             "limited": viewer.limited,
@@ -113,9 +115,10 @@ class Tuning:
         self.store.notifier.notify(made.id, due=True)
         return made
 
-    def _check_installed(self, method: Method) -> None:
+    def _check_installed(self, method: Method, settings: Mapping[str, Any]) -> None:
         """Where this process works on jobs, it must be able to; raises `TuningUnavailable`."""
-        missing = [name for name in method.needs if find_spec(name) is None] if self.works_here else []
+        needed = (*method.needs, *needs_of(settings)) if self.works_here else ()
+        missing = [name for name in needed if find_spec(name) is None]
         if missing:
             raise TuningUnavailable(missing[0])
 
@@ -192,8 +195,8 @@ class Tuning:
         await database.read(lambda one: repository.get_artifact(one, viewer, job_id))
         if row["status"] != "succeeded":
             raise TuningJobUnfinished(job_id)
-        is_checked = isinstance(self.methods.get(row["method"]), CHECKED)
-        if (why := parity_gate(row["result"], is_checked=is_checked)) is not None:
+        checked = is_checked(self.methods.get(row["method"]), row["settings"])
+        if (why := parity_gate(row["result"], is_checked=checked)) is not None:
             raise PublicationRefused(why.code, why.message)
         try:
             name = await self.publisher.publish(Learnt(dict(row), partial(repository.pieces, database, job_id)), token)

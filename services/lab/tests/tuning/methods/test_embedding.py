@@ -18,14 +18,17 @@ from contracts.improvement.tuning import FineTuningCreate
 from contracts.models.catalog import Embedding as Row
 from contracts.models.catalog import EmbeddingReply, EmbeddingUsage, ModelInfo
 from contracts.retrieval.search import SearchOptions
+from lab.tuning.bases import Bases
 from lab.tuning.errors import (
     BaseReplaced,
     CollectionUnfit,
     CollectionUnnamed,
+    FormUnfit,
     HyperparametersUnfit,
     NotAnEmbeddingModel,
     VectorsUnfit,
 )
+from lab.tuning.gates.parity import is_checked
 from lab.tuning.method import Figures, Trained, Work
 from lab.tuning.methods.embedding import AUTO_L2, STEPS, Embedding
 from lab.tuning.methods.process import Limits
@@ -37,6 +40,7 @@ DIGEST = f"sha256:{'a' * 64}"
 COUNT = 48
 WIDTH = 2 * COUNT
 CREATE: dict[str, Any] = {"model": "words", "training_file": "set:q", "method": {"type": "embedding"}}
+NO_BASES = Bases(None, Path())  # type: ignore[arg-type]
 MODEL = ModelInfo(id="words", kind="embedding", digest=DIGEST, dimensions=WIDTH, asymmetric=True)
 WANT = COUNT
 """Which number of a vector says that a text is a wish; all of them do, and some passages, too."""
@@ -108,7 +112,7 @@ def _work(folder: Path, said: Said, questions: Sequence[QuestionRecord] | None =
 
 async def _train(work: Work, inference: Inference | None = None, library: Library | None = None) -> Trained:
     limits = Limits(1, 1, 300.0)
-    method = Embedding(inference or Inference(), library or Manuals(), limits)  # type: ignore[arg-type]
+    method = Embedding(inference or Inference(), library or Manuals(), limits, NO_BASES)  # type: ignore[arg-type]
     return await method.train(work)
 
 
@@ -225,16 +229,40 @@ async def test_a_model_that_is_replaced_while_it_is_learnt_on_ends_the_job(tmp_p
 
 
 def test_a_question_teaches_where_it_names_a_document() -> None:
-    method = Embedding(Inference(), Manuals(), Limits(1, 1, 1.0))  # type: ignore[arg-type]
+    method = Embedding(Inference(), Manuals(), Limits(1, 1, 1.0), NO_BASES)  # type: ignore[arg-type]
     assert method.teaches(_question(1))
     assert not method.teaches(_question(1, documents={}, answers=["a"]))
 
 
 def test_hyperparameters_of_another_method_are_refused_and_its_own_taken() -> None:
-    method = Embedding(Inference(), Manuals(), Limits(1, 1, 1.0))  # type: ignore[arg-type]
+    method = Embedding(Inference(), Manuals(), Limits(1, 1, 1.0), NO_BASES)  # type: ignore[arg-type]
     assert method.settings(FineTuningCreate.model_validate(CREATE)) == {"collection": None, "l2": AUTO_L2}
     own = {"type": "embedding", "embedding": {"collection": "manuals", "hyperparameters": {"l2": 5}}}
     chosen = method.settings(FineTuningCreate.model_validate({**CREATE, "method": own}))
     assert chosen == {"collection": "manuals", "l2": 5}
     with pytest.raises(HyperparametersUnfit):
         method.settings(FineTuningCreate.model_validate({**CREATE, "hyperparameters": {"n_epochs": 2}}))
+
+
+def _settings(**hyperparameters: Any) -> dict[str, Any]:
+    method = Embedding(Inference(), Manuals(), Limits(1, 1, 1.0), NO_BASES)  # type: ignore[arg-type]
+    own = {"type": "embedding", "embedding": {"hyperparameters": hyperparameters}}
+    return method.settings(FineTuningCreate.model_validate({**CREATE, "method": own}))
+
+
+def test_matrices_beside_the_layers_are_a_form_with_settings_of_its_own() -> None:
+    usual = {"n_epochs": 3, "batch_size": 16, "learning_rate_multiplier": 1.0, "rank": 8, "schedule": "cosine"}
+    assert _settings(form="lora") == {"collection": None, "form": "lora", **usual}
+    assert _settings(form="lora", rank=4, n_epochs=1, schedule="linear")["rank"] == 4
+    with pytest.raises(FormUnfit, match="'l2' is of 'form': 'projection'"):
+        _settings(form="lora", l2=30)
+    for name, value in {"rank": 8, "n_epochs": 2, "schedule": "cosine"}.items():
+        with pytest.raises(FormUnfit, match=f"'{name}' is of 'form': 'lora'"):
+            _settings(**{name: value})
+
+
+def test_only_what_an_encoder_learnt_is_looked_at_as_it_is_served() -> None:
+    method = Embedding(Inference(), Manuals(), Limits(1, 1, 1.0), NO_BASES)  # type: ignore[arg-type]
+    assert is_checked(method, _settings(form="lora"))
+    assert not is_checked(method, _settings())
+    assert not is_checked(method, {"collection": None, "l2": 30}), "of a job of an earlier release"

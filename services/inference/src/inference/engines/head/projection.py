@@ -1,4 +1,4 @@
-"""Embeddings by a projection on an embedding model that is served beside it: questions are moved, passages are not.
+"""Embeddings by what was learnt on an embedding model that is served beside it: questions are others, passages are not.
 
 A collection's vectors, which are passages', are those of the embedding model itself.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from contracts.models.catalog import InputType
+from inference.catalog.learnt.lora import Lora
 from inference.catalog.learnt.projections import Projection
 from inference.engines.errors import ProjectionUnusable
 from inference.engines.head.origin import find_origin
@@ -30,7 +31,10 @@ class Projected:
     digest: str | None
     dimensions: int
     is_remote: bool
-    is_projection: bool
+    is_over: bool
+    """Whether it is such a one itself."""
+    query_prefix: str
+    """What it puts before a question."""
     readable: int | None
     """Tokens of a text that it reads; None where nobody knows."""
     embed: Callable[[Sequence[str], Priority, InputType, ExtraFields], Awaitable[EmbeddingResult]]
@@ -40,17 +44,22 @@ class Projected:
     tokens: Callable[[], TokenCodec | None]
 
 
-class ProjectedEmbedding:
-    """An `EmbeddingEngine`. `find` gives the embedding model of a name, and raises `ModelNotFound`. Its queue is that
-    model's."""
+class OverEmbedding:
+    """An `EmbeddingEngine` whose passages are an embedding model's. `find` gives that model by its name, and raises
+    `ModelNotFound`."""
 
-    def __init__(self, name: str, projection: Projection, reads: int, find: Callable[[str], Projected]) -> None:
+    def __init__(self, name: str, learnt: Projection | Lora, reads: int, find: Callable[[str], Projected]) -> None:
         """`reads`: tokens of a text, as it is declared."""
         self._name = name
         self._reads = reads
-        self._projection = projection
+        self._learnt = learnt
         self._find = find
-        self._down, self._up = projection.matrices()
+
+    async def _questions(
+        self, origin: Projected, texts: Sequence[str], priority: Priority, extra: ExtraFields
+    ) -> EmbeddingResult:
+        """Their vectors; each form has its own."""
+        raise NotImplementedError
 
     async def open(self) -> None:
         """Nothing to load."""
@@ -81,7 +90,7 @@ class ProjectedEmbedding:
     @property
     def embedding_model(self) -> str:
         """Whose vectors its passages have."""
-        return self._projection.embedding_model
+        return self._learnt.embedding_model
 
     async def embed(
         self, texts: Sequence[str], priority: Priority, extra: ExtraFields = NO_EXTRA_FIELDS
@@ -90,9 +99,34 @@ class ProjectedEmbedding:
         where the embedding model is another one now."""
         kind: InputType = extra.get(INPUT_TYPE) or ("query" if priority == "query" else "passage")
         others = {name: value for name, value in extra.items() if name != INPUT_TYPE}
-        embedded = await self._origin().embed(texts, priority, kind, others)
+        origin = self._origin()
         if kind == "passage":
-            return embedded
+            return await origin.embed(texts, priority, kind, others)
+        return await self._questions(origin, texts, priority, others)
+
+    def _origin(self) -> Projected:
+        learnt = self._learnt
+        found = find_origin(self._name, learnt, learnt.dimensions, self._find, ProjectionUnusable)
+        if found.is_over:
+            raise ProjectionUnusable(self._name, f"its embedding model '{learnt.embedding_model}' was learnt, too")
+        if found.readable is not None and self._reads > found.readable:
+            base = f"'{learnt.embedding_model}' reads {found.readable}"
+            raise ProjectionUnusable(self._name, f"its max_input_tokens are {self._reads}, and {base}")
+        return found
+
+
+class ProjectedEmbedding(OverEmbedding):
+    """Its questions are the embedding model's, moved. Its queue is that model's."""
+
+    def __init__(self, name: str, projection: Projection, reads: int, find: Callable[[str], Projected]) -> None:
+        """As `OverEmbedding`."""
+        super().__init__(name, projection, reads, find)
+        self._down, self._up = projection.matrices()
+
+    async def _questions(
+        self, origin: Projected, texts: Sequence[str], priority: Priority, extra: ExtraFields
+    ) -> EmbeddingResult:
+        embedded = await origin.embed(texts, priority, "query", extra)
         return replace(embedded, vectors=await asyncio.to_thread(self._moved, embedded.vectors))
 
     def _moved(self, vectors: Vectors) -> Vectors:
@@ -100,13 +134,3 @@ class ProjectedEmbedding:
         lengths = np.linalg.norm(moved, axis=1, keepdims=True)
         unit: Vectors = (moved / np.maximum(lengths, 1e-12)).astype(np.float32)
         return unit
-
-    def _origin(self) -> Projected:
-        learnt = self._projection
-        found = find_origin(self._name, learnt, learnt.dimensions, self._find, ProjectionUnusable)
-        if found.is_projection:
-            raise ProjectionUnusable(self._name, f"its embedding model '{learnt.embedding_model}' is a projection, too")
-        if found.readable is not None and self._reads > found.readable:
-            base = f"'{learnt.embedding_model}' reads {found.readable}"
-            raise ProjectionUnusable(self._name, f"its max_input_tokens are {self._reads}, and {base}")
-        return found

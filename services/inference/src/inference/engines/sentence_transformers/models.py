@@ -12,7 +12,9 @@ import numpy as np
 import structlog
 
 from contracts.models.catalog import INPUT_TYPES, InputType
+from inference.catalog.learnt.lora import Lora
 from inference.engines import torch_runtime
+from inference.engines.sentence_transformers.beside import merge
 from inference.engines.sentence_transformers.packed_linear import pack_linears
 from inference.engines.sentence_transformers.sentence_folders import SentenceModel, open_sentences
 from inference.engines.sentence_transformers.weights import check_weights
@@ -64,11 +66,14 @@ class SentenceEncoder:
         dimensions: int,
         max_input_tokens: int,
         precision: torch_runtime.Precision,
+        lora: Lora | None = None,
     ) -> None:
+        """`lora` becomes a part of the encoder."""
         self._locate = locate
         self._dimensions = dimensions
         self._limit = max_input_tokens
         self._precision = precision
+        self._lora = lora
         self._torch: Any = None
         self._model: Any = None
         self._tokenizing = threading.Lock()
@@ -101,6 +106,8 @@ class SentenceEncoder:
             raise CannotLoad(f"dimensions: it makes {model.dimensions}, the models file says {self._dimensions}")
         if model.limit is not None and model.limit < self._limit:
             raise CannotLoad(f"max_input_tokens: it reads {model.limit}, the models file says {self._limit}")
+        if self._lora is not None:
+            merge(model.module, self._lora, self._torch)
         return model
 
     def _lower_precision(self) -> bool:

@@ -64,6 +64,10 @@ class ParityCheck(Protocol):
 class ServedCheck(Protocol):
     """A method that can tell by itself whether what is served does as it was learnt."""
 
+    def checks(self, settings: Mapping[str, Any]) -> bool:
+        """Whether it has to, of a job with these settings."""
+        ...
+
     async def served_agreement(
         self, work: Work, candidate: str, questions: Sequence[QuestionRecord], artifact: bytes
     ) -> Agreement:
@@ -71,7 +75,11 @@ class ServedCheck(Protocol):
         twice; it reports what it reads for that. Raises as `Method.train`."""
 
 
-CHECKED = (ParityCheck, ServedCheck)
+def is_checked(method: object, settings: Mapping[str, Any]) -> bool:
+    """Whether jobs of this method, with these settings, have such a check."""
+    return isinstance(method, ParityCheck) or (isinstance(method, ServedCheck) and method.checks(settings))
+
+
 Ask = Callable[[str, QuestionRecord], Awaitable[Said]]
 """Asks a served model."""
 

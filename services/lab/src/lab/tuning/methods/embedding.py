@@ -16,8 +16,11 @@ from contracts.improvement.question_sets import QuestionRecord
 from contracts.improvement.tuning import FineTuningCreate
 from contracts.models.catalog import InputType, ModelInfo
 from lab.evaluations.documents import Documents
-from lab.tuning.errors import CollectionUnfit, VectorsUnfit
+from lab.tuning.bases import Bases
+from lab.tuning.errors import CollectionUnfit, FormUnfit, VectorsUnfit
+from lab.tuning.gates.parity import Agreement
 from lab.tuning.method import Trained, Work
+from lab.tuning.methods.lora import OF_LORA, alike, is_lora, lora_job, lora_settings, steps_of, trained_vectors
 from lab.tuning.methods.process import Limits, disk_watched, learn, note_base, settings_of
 from lab.tuning.sources.collection import Chunks, CollectionReader
 from lab.tuning.sources.examples import Example, asked, collection_of, examples_of
@@ -42,12 +45,18 @@ class Embedding:
     inference: Peer
     documents: Documents
     limits: Limits
+    bases: Bases
     name: str = "embedding"
     needs: Sequence[str] = ()
     learns_answers: bool = True
 
     def settings(self, wanted: FineTuningCreate) -> dict[str, Any]:
         """As `Method` says; raises `HyperparametersUnfit`."""
+        chosen = wanted.method.embedding.hyperparameters
+        if chosen.form == "lora":
+            return {"collection": wanted.method.embedding.collection, "form": "lora", **lora_settings(wanted)}
+        if others := sorted(chosen.model_fields_set & OF_LORA):
+            raise FormUnfit(others[0], "lora")
         return settings_of(wanted, wanted.method.embedding, AUTO_L2)
 
     def teaches(self, question: QuestionRecord) -> bool:
@@ -73,11 +82,38 @@ class Embedding:
             "query": [asked(one.question) for one in [*train, *held_out]],
         }
         with disk_watched():
-            tokens = await self._embed(work, model, texts)
-            job = _job(work, self.limits, model, chunks, train, held_out)
+            later = steps_of(work.settings, len(train)) if is_lora(work.settings) else STEPS
+            tokens = await self._embed(work, model, texts, later)
+            job = {**_job(work, self.limits, model, chunks, train, held_out), "steps": later}
+            if is_lora(work.settings):
+                job |= await lora_job(work, self.bases, self.limits, model)
             result = await learn(work, self.limits, job, sum(map(len, texts.values())), tokens)
         await note_base(work, await vectors.model(work))  # it may be another one after minutes
-        return _trained(model, chunks, result, tokens)
+        return _trained(model, chunks, result, tokens, work.settings)
+
+    def checks(self, settings: Mapping[str, Any]) -> bool:
+        """What is learnt of vectors are the numbers that are served; an encoder could be another one."""
+        return is_lora(settings)
+
+    async def served_agreement(
+        self, work: Work, candidate: str, questions: Sequence[QuestionRecord], artifact: bytes
+    ) -> Agreement:
+        """As `ServedCheck` says: whether questions have the trainer's vectors, of what was learnt and of its base."""
+        vectors = TextVectors(self.inference)
+        model, texts = await vectors.model(work), {one.id: asked(one) for one in questions}
+        await note_base(work, model)
+        with disk_watched():
+            wanted = await trained_vectors(work, self.bases, self.limits, model, list(texts.values()), artifact)
+        shares, spent = {}, work.known_tokens
+        for which, name in (("base", model.id), ("tuned", candidate)):
+            served = model.model_copy(update={"id": name, "asymmetric": True})
+            parts = [part async for part in vectors.embed(work, served, list(texts.values()), "query")]
+            spent += sum(part.tokens for part in parts)
+            await work.report.read(spent)
+            shares[which] = dict(
+                zip(texts, alike([row for part in parts for row in part.rows], wanted[which]), strict=True)
+            )
+        return Agreement(**shares)
 
     async def _model(self, work: Work) -> ModelInfo:
         model = await TextVectors(self.inference).model(work)
@@ -109,7 +145,7 @@ class Embedding:
                 "collection with this one",
             )
 
-    async def _embed(self, work: Work, model: ModelInfo, texts: Mapping[InputType, Sequence[str]]) -> int:
+    async def _embed(self, work: Work, model: ModelInfo, texts: Mapping[InputType, Sequence[str]], later: int) -> int:
         """Have all vectors in the job's folder, from where an earlier attempt was; the tokens that were read."""
         total, first = sum(map(len, texts.values())), 0
         name = await asyncio.to_thread(name_of, model, texts)
@@ -121,7 +157,7 @@ class Embedding:
                 count, tokens, cut = read.rows + len(part.rows), read.tokens + part.tokens, read.cut + part.cut
                 read = Read(name, count, tokens, cut)
                 await asyncio.to_thread(note, work.folder, read)
-                await work.report.step(read.rows, total + STEPS, read.tokens, {})
+                await work.report.step(read.rows, total + later, read.tokens, {})
             first += len(some)
         if read.cut:
             words = f"{read.cut} texts are longer than '{model.id}' reads: their beginning alone is learnt."
@@ -137,29 +173,32 @@ def _job(
         "vectors": VECTORS,
         "dimensions": model.dimensions,
         "threads": limits.threads,
-        "steps": STEPS,
-        "l2": work.settings["l2"],
+        "l2": work.settings.get("l2"),
         "owners": list(chunks.owners),
-        "train": [{"id": one.question.id, "chunks": list(one.chunks)} for one in train],
-        "held_out": [{"id": one.question.id, "grades": dict(one.grades)} for one in held_out],
+        "train": [
+            {"id": one.question.id, "question": asked(one.question), "chunks": list(one.chunks)} for one in train
+        ],
+        "held_out": [
+            {"id": one.question.id, "question": asked(one.question), "grades": dict(one.grades)} for one in held_out
+        ],
     }
 
 
-def _trained(model: ModelInfo, chunks: Chunks, result: Mapping[str, Any], tokens: int) -> Trained:
-    projection = {
-        "embedding_model": model.id,
-        "embedding_digest": model.digest,
-        "dimensions": model.dimensions,
-        "down": result["down"],
-        "up": result["up"],
-    }
+def _trained(
+    model: ModelInfo, chunks: Chunks, result: Mapping[str, Any], tokens: int, settings: Mapping[str, Any]
+) -> Trained:
+    about = {"embedding_model": model.id, "embedding_digest": model.digest, "dimensions": model.dimensions}
+    if is_lora(settings):
+        learnt = {**about, "rank": settings["rank"], "matrices": result["matrices"]}
+    else:
+        learnt = {**about, "down": result["down"], "up": result["up"]}
     counts = {"chunks": float(len(chunks.texts)), "documents": float(len(chunks.documents))}
     return Trained(
-        artifact=json.dumps(projection).encode(),
+        artifact=json.dumps(learnt).encode(),
         before=result["before"],
         after=result["after"],
         measure="retrieval_ndcg_10",
         kind="embedding",
-        tokens=tokens,
+        tokens=tokens + result.get("tokens", 0),
         figures={**result["figures"], **counts},
     )

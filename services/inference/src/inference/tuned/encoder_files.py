@@ -1,0 +1,78 @@
+"""The encoders of embedding models for who tunes them: each as one file of its own, as it is computed with."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from inference.catalog.models_file import Model
+from inference.engines import torch_runtime
+from inference.engines.sentence_transformers.sentence_folders import UsualSentences, open_sentences
+from inference.protocol.engines import EmbeddingEngine
+from inference.serving.served_model import ServedModel
+from inference.tuned.errors import EncoderNotTunable
+from inference.tuned.weights import Weights
+from servicekit.core.identifiers import new_id
+
+ABOUT = "encoder"
+"""Names what is said of the weights beside them."""
+MOST_KEPT = 2
+"""Files, of some hundred megabytes; the one that was made longest ago goes."""
+
+
+class EncoderFiles:
+    """A folder of them, made when they are asked for."""
+
+    def __init__(self, folder: Path, locate: Callable[[Model], Path]) -> None:
+        """`locate` finds a model's folder, and blocks."""
+        self._folder = folder
+        self._locate = locate
+        self._making = asyncio.Lock()
+
+    async def of(self, served: ServedModel[EmbeddingEngine]) -> Weights:
+        """A model's, with its digest; raises `EncoderNotTunable`, `ModelNotReady` or `CannotLoad`."""
+        if served.model.engine != "sentence-transformers":
+            raise EncoderNotTunable(served.name)
+        served.ready()
+        if served.version.digest is None:
+            await served.identify()
+        if (digest := served.version.digest) is None:
+            raise EncoderNotTunable(served.name)
+        prefix = served.prefixes.of("query")
+        name = hashlib.sha256(f"{digest} {prefix}".encode()).hexdigest()
+        async with self._making:
+            return await asyncio.to_thread(self._file, served.model, self._folder / f"{name}.safetensors", prefix)
+
+    def _file(self, model: Model, file: Path, prefix: str) -> Weights:
+        if not file.is_file():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._write(model, file, prefix)
+            for old in sorted(self._folder.glob("*"), key=lambda one: one.stat().st_mtime)[:-MOST_KEPT]:
+                old.unlink(missing_ok=True)
+        with file.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        return Weights(file, f"sha256:{digest}")
+
+    def _write(self, model: Model, file: Path, prefix: str) -> None:
+        folder, torch = self._locate(model), torch_runtime.import_engines()
+        opened = open_sentences(folder, torch)
+        if not isinstance(opened, UsualSentences):
+            raise EncoderNotTunable(model.name)
+        from safetensors.torch import save_file
+
+        about = {
+            "config": json.loads((folder / "config.json").read_text(encoding="utf-8")),
+            "pooling": opened.pooling,
+            "limit": model.max_input_tokens,
+            "prefix": prefix,
+        }
+        part = file.with_name(new_id("part"))
+        try:
+            state = {name: value.detach().clone().contiguous() for name, value in opened.module.state_dict().items()}
+            save_file(state, part, {ABOUT: json.dumps(about)})  # of several keys the order would be by chance
+            part.replace(file)
+        finally:
+            part.unlink(missing_ok=True)
