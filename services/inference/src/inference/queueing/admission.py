@@ -188,12 +188,6 @@ class Ticket:
         self._is_over = False
         admission.count_waiting(queue, 1, tokens, tenant)
 
-    def set_tokens(self, tokens: int) -> None:
-        """It has so many tokens, now that they are known."""
-        if self._began is None and not self._is_over:
-            self._admission.count_waiting(self._queue, 0, tokens - self._tokens, self._tenant)
-            self._tokens = tokens
-
     async def wait(self) -> None:
         """Wait for a slot. A call that is cancelled meanwhile has released its ticket."""
         self._slot = asyncio.get_running_loop().create_future()

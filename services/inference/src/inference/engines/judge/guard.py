@@ -8,51 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from contracts.models.chat import ChatRequest
 from inference.catalog.sources import GUARD_LABELS, SAFE, UNSAFE
-from inference.engines.judge.reading import ASKS_AT_ONCE, CHARACTERS_A_TOKEN, Ask
+from inference.engines.judge.reading import ASKS_AT_ONCE, AskedModel
 from inference.engines.text_parts import text_parts
 from inference.errors import UpstreamBroke
 from inference.metrics import TRUNCATED
 from inference.protocol.engines import ClassificationResult
-from inference.protocol.tokens import TokenCodec
 
 ANSWER_TOKENS = 40
 _CODE = re.compile(r"S\d{1,2}")
 
 
-class ChatGuard:
-    """A `ClassificationEngine` that has a chat model answer: `ask` gives its `chat.completion` and raises its errors,
-    `probe` raises unless it answers. Its queue is the chat model's. A score is 1 or 0."""
-
-    def __init__(self, name: str, ask: Ask, probe: Callable[[], Awaitable[None]], *, max_input_tokens: int) -> None:
-        self._name = name
-        self._ask = ask
-        self._probe = probe
-        self._most = max_input_tokens * CHARACTERS_A_TOKEN
-
-    async def open(self) -> None:
-        """Nothing to load: the chat model is one of its own."""
-
-    async def close(self) -> None:
-        """Nothing to free."""
-
-    async def probe(self) -> None:
-        """Raise unless the chat model answers."""
-        await self._probe()
-
-    def tokenizer(self) -> bytes | None:
-        """The chat model's is asked of that."""
-        return None
-
-    def tokens(self) -> TokenCodec | None:
-        """The same."""
-        return None
+class ChatGuard(AskedModel):
+    """A `ClassificationEngine`. A score is 1 or 0."""
 
     def labels(self) -> tuple[str, ...]:
         """`safe`, `unsafe` (whatever it is) and the hazards."""

@@ -104,16 +104,15 @@ PAIRS = _Task(
 )
 
 
-class ChatJudge:
-    """A `ReadingEngine` that has another model answer: `ask` gives its `chat.completion` and raises its errors, `probe`
-    raises unless it answers. Its queue is the chat model's."""
+class AskedModel:
+    """An engine that has a chat model answer: `ask` gives its `chat.completion` and raises its errors, `probe` raises
+    unless it answers. Its queue is the chat model's."""
 
     def __init__(self, name: str, ask: Ask, probe: Callable[[], Awaitable[None]], *, max_input_tokens: int) -> None:
         self._name = name
         self._ask = ask
         self._probe = probe
         self._most = max_input_tokens * CHARACTERS_A_TOKEN
-        self._known: OrderedDict[tuple[str, ...], _Judgement] = OrderedDict()
 
     async def open(self) -> None:
         """Nothing to load: the chat model is one of its own."""
@@ -132,6 +131,14 @@ class ChatJudge:
     def tokens(self) -> TokenCodec | None:
         """The same."""
         return None
+
+
+class ChatJudge(AskedModel):
+    """A `ReadingEngine`."""
+
+    def __init__(self, name: str, ask: Ask, probe: Callable[[], Awaitable[None]], *, max_input_tokens: int) -> None:
+        super().__init__(name, ask, probe, max_input_tokens=max_input_tokens)
+        self._known: OrderedDict[tuple[str, ...], _Judgement] = OrderedDict()
 
     def reads(self) -> frozenset[Reads]:
         """Everything."""
