@@ -153,7 +153,10 @@ async def test_a_server_that_is_away_is_503_and_readiness_says_so(tmp_path: Path
         status, error, _ = await failure(inference)
         assert (status, error["type"]) == (503, "overloaded")
         async with inference.session.get(f"{inference.url}/readyz") as ready:
-            assert "can't be reached" in (await ready.json())["parts"]["model:far"]["detail"]
+            assert (
+                "The server behind the model 'far' can't be reached"
+                in (await ready.json())["parts"]["model:far"]["detail"]
+            )
 
 
 async def test_fields_that_we_do_not_know_pass_both_ways(inference: Inference, upstream: Upstream) -> None:

@@ -253,8 +253,7 @@ class _EngineFactory:
     def _llama_upstream(
         self, model: Model, slots: int, key: str
     ) -> tuple[UpstreamChat, Callable[[str | None], None], Heartbeat]:
-        """What speaks to llama.cpp's server, what tells it where that listens, known once it does, and what asks it
-        whether it hangs."""
+        """What speaks to llama.cpp's server, what tells it where that listens, and what asks whether it hangs."""
         settings, nowhere = self._settings, UpstreamSource(base_url="http://127.0.0.1/v1", upstream_model=model.name)
         peer, metrics, root = (
             Peer(
@@ -264,6 +263,7 @@ class _EngineFactory:
                 settings.upstream_seconds,
                 is_ours=False,
                 restart_seconds=LLAMA_RESTART_SECONDS,
+                called=f"server behind the model '{model.name}'",
             )
             for _ in range(3)
         )
@@ -346,6 +346,7 @@ class _EngineFactory:
                 connections.to(source.base_url),
                 settings.upstream_seconds,
                 is_ours=False,
+                called=f"server behind the model '{model.name}'",
             ),
             "admission": self._admission(model, settings.upstream_at_once, settings.upstream_waiting, backlog),
             "source": source,
@@ -379,8 +380,7 @@ class _EngineFactory:
 
     def _liveness(self, model: Model) -> dict[str, Any]:
         usual = self._settings.paid_probe_seconds if model.is_paid else self._settings.probe_seconds
-        fresh = model.probe_seconds or usual
-        return {"fresh_seconds": fresh, "stalled_seconds": self._settings.stalled_seconds}
+        return {"fresh_seconds": model.probe_seconds or usual, "stalled_seconds": self._settings.stalled_seconds}
 
     def _locate(self, model: Model) -> Callable[[], Path]:
         """What finds the model's folder when it is loaded; a model that is not there must not keep others away."""

@@ -38,16 +38,20 @@ LOOK_SECONDS = 0.1
 class PeerUnreachable(NotReady):
     """The peer does not accept connections."""
 
-    def __init__(self, peer: str) -> None:
-        super().__init__(f"The {peer} service can't be reached now. Try again shortly.", retry_after=2)
+    def __init__(self, peer: str, called: str | None = None) -> None:
+        """`called`: how the message says it."""
+        super().__init__(f"The {called or f'{peer} service'} can't be reached now. Try again shortly.", retry_after=2)
         self.code = f"{peer}_unreachable"
 
 
 class PeerTimeout(UpstreamTimeout):
     """The peer took too long."""
 
-    def __init__(self, peer: str) -> None:
-        super().__init__(f"The {peer} service did not answer in time. Try again, or ask for less at once.")
+    def __init__(self, peer: str, called: str | None = None) -> None:
+        """`called`: how the message says it."""
+        super().__init__(
+            f"The {called or f'{peer} service'} did not answer in time. Try again, or ask for less at once."
+        )
         self.code = f"{peer}_timeout"
 
 
@@ -75,8 +79,9 @@ class PeerAnswer:
 class PeerStream:
     """An answer whose body is still arriving."""
 
-    def __init__(self, peer: str, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, peer: str, response: aiohttp.ClientResponse, called: str | None = None) -> None:
         self._peer = peer
+        self._called = called
         self._response = response
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
@@ -87,9 +92,10 @@ class PeerStream:
             async for piece in self._response.content.iter_any():
                 yield piece
         except TimeoutError:
-            raise PeerTimeout(self._peer) from None
+            raise PeerTimeout(self._peer, self._called) from None
         except aiohttp.ClientError:
-            raise UpstreamFailed(f"The {self._peer} service broke off in the middle of its answer.") from None
+            called = self._called or f"{self._peer} service"
+            raise UpstreamFailed(f"The {called} broke off in the middle of its answer. Ask again.") from None
 
 
 def open_session(
@@ -123,12 +129,15 @@ class Peer:
         *,
         is_ours: bool = True,
         restart_seconds: float = 0.0,
+        called: str | None = None,
     ) -> None:
         """`is_ours`: whether it is one of our services; others are told of a trace only if it is recorded.
+        `called`: how messages to callers say it, where its name tells them nothing.
 
         `restart_seconds`: how long calls wait for it once it takes no connections any more, though it did before.
         """
         self.name = name
+        self._called = called
         self._base: str | None = base_url.rstrip("/")
         self._session = session
         self._timeout = timeout_seconds
@@ -223,7 +232,7 @@ class Peer:
             try:
                 if check_status and response.status >= 400 and response.status not in passes:
                     raise await self._peer_error(response)
-                yield PeerStream(self.name, response)
+                yield PeerStream(self.name, response, self._called)
             finally:
                 if not response.content.is_eof():
                     response.close()
@@ -253,11 +262,11 @@ class Peer:
                 await asyncio.sleep(LOOK_SECONDS)
         except TimeoutError:
             PEER_REQUESTS.labels(self.name, "timeout").inc()
-            raise PeerTimeout(self.name) from None
+            raise PeerTimeout(self.name, self._called) from None
         except (aiohttp.ClientError, OSError, _NoAddress) as error:
             PEER_REQUESTS.labels(self.name, "unreachable").inc()
             log.warning("peer unreachable", peer=self.name, error=repr(error))
-            raise PeerUnreachable(self.name) from None
+            raise PeerUnreachable(self.name, self._called) from None
         self._away_since = None
         PEER_SECONDS.labels(self.name).observe(time.perf_counter() - started)
         PEER_REQUESTS.labels(self.name, "ok" if response.status < 400 else "error").inc()
