@@ -115,7 +115,10 @@ async def test_what_it_has_started_is_ended_with_it(module: Any, tmp_path: Path,
         running.cancel()
     done, _ = await asyncio.wait({running}, timeout=LONG)
     assert done == {running}
-    assert not here.done() or not _runs(here.result())
+    if here.done():
+        async with asyncio.timeout(LONG):  # killed with it, but each ends when it gets a core
+            while _runs(here.result()):  # noqa: ASYNC110  # nobody waits for a process that is not one's own
+                await asyncio.sleep(0.05)
 
 
 def _runs(pid: int) -> bool:
