@@ -354,6 +354,7 @@ declare namespace Api {
     embedding_model: string | null;
     mode: "hybrid" | "dense" | "sparse";
     rerank: boolean;
+    rerank_model: string | null;
   };
   type CompletionChoice = {
     finish_reason: string | null;
@@ -2097,6 +2098,7 @@ declare namespace Api {
     embedding_model?: string[] | null;
     mode?: ("hybrid" | "dense" | "sparse")[] | null;
     rerank?: boolean[] | null;
+    rerank_model?: string[] | null;
   };
   type TunedFrom = {
     digest: string;

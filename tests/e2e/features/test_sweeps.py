@@ -37,6 +37,10 @@ def test_settings_are_tried_while_the_lab_is_killed_and_the_winner_is_applied_an
     client = home.client
     fill_parts(client)
     splits = ("--choose", "train", "--confirm", "test")
+    for kind in ("embedding", "rerank"):
+        refused = groundwork(home, "eval", "sweep", "parts", "places", "--set", f"{kind}_model=no-such", *splits)
+        assert refused.returncode == 1
+        assert f"There is no {kind} model 'no-such'" in " ".join(refused.stderr.split())
     started = groundwork(home, "eval", "sweep", "parts", "places", "--set", "mode=hybrid,dense,sparse", *splits)
     assert started.returncode == 0, started.stderr
     sweep = started.stdout.split()[0]

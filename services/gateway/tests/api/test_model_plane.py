@@ -79,7 +79,7 @@ async def test_a_run_whose_key_may_read_no_documents_searches_none(
         (["agents", "search"], {"purpose": "runs"}, {"retriever", "inference", "models"}),
         (["evaluations:write"], {"purpose": "evaluations"}, {"answers"}),
         (["evaluations:write"], {"purpose": "tuning"}, {"inference", "answers"}),
-        (["evaluations:write"], {"purpose": "sweeps"}, {"collections", "answers"}),
+        (["evaluations:write"], {"purpose": "sweeps"}, {"collections", "models", "answers"}),
     ],
 )
 async def test_a_grant_is_exchanged_for_what_its_work_may_call_and_what_its_key_may_now(

@@ -10,6 +10,7 @@ from contracts.access.delegation import Spent
 from contracts.core.errors import ErrorBody
 from contracts.documents.documents import Failure
 from contracts.documents.jobs import Job
+from contracts.models.catalog import ModelInfo, ModelKind
 from contracts.retrieval.collections import Collection, CollectionChange, IndexState, ShadowIndex
 from contracts.retrieval.reindex import ReindexRequest
 from servicekit.core.errors import PeerError, ServiceError
@@ -49,6 +50,10 @@ class ScriptedCollections:
             body = ErrorBody(type="not_found", code="collection_not_found", message=f"There is no '{name}'.")
             raise PeerError(404, body)
         return self.there
+
+    async def models(self, token: str) -> list[ModelInfo]:
+        kinds: dict[ModelKind, list[str]] = {"embedding": ["m", "e5"], "rerank": ["reader+order", "reader+late"]}
+        return [ModelInfo(id=name, kind=kind) for kind, names in kinds.items() for name in names]
 
     async def update(self, token: str, name: str, change: CollectionChange) -> Collection:
         if self.refused is not None:

@@ -16,6 +16,7 @@ ALL: list[tuple[ServiceError, int, str]] = [
     (errors.TooManySweeps(5), 429, "too_many_sweeps"),
     (errors.TooManyCombinations(36, 24), 400, "too_many_combinations"),
     (errors.NothingToTry("hybrid"), 400, "nothing_to_try"),
+    (errors.TriedModelUnknown(LONG, "rerank", []), 400, "model_not_found"),
     (errors.TooFewQuestions("policies", 1, None, 3, "retrieval_ndcg_10"), 400, "too_few_questions"),
     (errors.TrialBroken("hybrid", {"message": LONG}), 400, "sweep_broken"),
     (errors.TrialWeakened("hybrid, reranked", "its reranker"), 400, "sweep_broken"),

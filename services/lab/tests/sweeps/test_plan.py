@@ -5,7 +5,7 @@ from services.lab.tests.sweeps.sweeping import ScriptedCollections
 
 from contracts.improvement.sweeps import Combination, TrialSettings
 from lab.sweeps.errors import NothingToTry, TooManyCombinations
-from lab.sweeps.plan import combine, in_order, target_of, words_of
+from lab.sweeps.plan import combine, in_order, searched, served_by, target_of, words_of
 
 SERVED = Combination(mode="hybrid", rerank=False)
 HANDBOOK = ScriptedCollections().there
@@ -54,3 +54,23 @@ def test_a_combination_is_asked_in_the_generation_that_has_its_index() -> None:
     target = target_of(small, "handbook", answers=True, generation=7)
     assert target.groundwork is not None
     assert target.groundwork.generation == 7
+
+
+def test_rerank_models_are_tried_where_something_is_reranked() -> None:
+    tried = combine(TrialSettings(rerank_model=["reader+order", "default"]), HANDBOOK)
+    assert [words_of(one) for one in tried] == ["hybrid", "hybrid, reranked by reader+order", "hybrid, reranked"]
+    tried = combine(TrialSettings(rerank=[False, True], rerank_model=["a", "b"], mode=["sparse"]), HANDBOOK)
+    assert [words_of(one) for one in tried] == ["hybrid", "sparse", "sparse, reranked by a", "sparse, reranked by b"]
+    target = target_of(tried[2], "handbook", answers=False)
+    assert target.groundwork is not None
+    assert (target.groundwork.rerank, target.groundwork.rerank_model) == (True, "a")
+
+
+def test_a_collection_s_own_rerank_model_serves_and_the_default_one_is_another() -> None:
+    own = HANDBOOK.model_copy(update={"rerank": True, "rerank_model": "a"})
+    assert served_by(own) == Combination(mode="hybrid", rerank=True, rerank_model="a")
+    tried = combine(TrialSettings(rerank_model=["a", "default"]), own)
+    assert [words_of(one) for one in tried] == ["hybrid, reranked by a", "hybrid, reranked by default"]
+    assert searched(tried[1]) == served_by(own.model_copy(update={"rerank_model": None}))
+    tried = combine(TrialSettings(mode=["sparse"]), own)
+    assert tried[1].rerank_model == "a", "what is not tried stays"

@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 from services.lab.tests.evaluations.asking import ACME, OWNER
-from services.lab.tests.sweeps.bench import TrialBench
+from services.lab.tests.sweeps.bench import TrialBench, found
 from services.lab.tests.sweeps.sweeping import ScriptedCollections
 
 from contracts.core.errors import ErrorBody
+from contracts.improvement.evaluations import EvaluationTarget
+from contracts.improvement.question_sets import QuestionRecord
 from contracts.improvement.sweeps import TrialCreate
 from lab.errors import EvaluationOfTrial
+from lab.evaluations.target import Answered
 from lab.questions.repository import Viewer
 from lab.sweeps import errors
 from servicekit.core.errors import PeerError
@@ -158,3 +161,43 @@ async def test_one_that_has_not_begun_is_cancelled_at_once(bench: TrialBench) ->
     sweep = await bench.start()
     assert (await bench.opened.sweeps.cancel(ACME, sweep)).status == "cancelled"
     assert not await bench.work()
+
+
+@pytest.mark.parametrize(
+    ("tried", "says", "param"),
+    [
+        ({"embedding_model": ["m", "e6"]}, "no embedding model 'e6'.*there is m, e5", "settings.embedding_model"),
+        ({"rerank_model": ["e5"]}, "no rerank model 'e5'.*reader.order, reader.late", "settings.rerank_model"),
+    ],
+)
+async def test_models_that_are_not_there_are_refused_when_a_sweep_is_made(
+    bench: TrialBench, tried: dict[str, Any], says: str, param: str
+) -> None:
+    await bench.save(40)
+    with pytest.raises(errors.TriedModelUnknown, match=says) as refused:
+        await bench.start(settings=tried)
+    assert refused.value.param == param
+    assert (await bench.opened.sweeps.list(ACME, 10, None, None)).data == []
+
+
+def _late_is_best(target: EvaluationTarget, question: QuestionRecord) -> Answered:
+    assert target.groundwork is not None
+    (right,) = question.documents
+    is_late = target.groundwork.rerank and target.groundwork.rerank_model == "reader+late"
+    return found(right, "other") if is_late else found("other", right)
+
+
+async def test_a_rerank_model_is_applied_by_its_name_and_undone(bench: TrialBench) -> None:
+    bench.target.finds = _late_is_best
+    await bench.save(40)
+    collections = _collections(bench)
+    for before in (None, "reader+order"):
+        own = {"rerank": before is not None, "rerank_model": before}
+        collections.there = collections.there.model_copy(update=own)
+        sweep = await bench.start(settings={"rerank_model": ["reader+order", "reader+late", "default"]})
+        await bench.work()
+        await bench.opened.sweeps.apply(ACME, OWNER, sweep)
+        assert (collections.there.rerank, collections.there.rerank_model) == (True, "reader+late")
+        await bench.opened.sweeps.revert(ACME, OWNER, sweep)
+        assert collections.there.rerank is (before is not None)
+        assert before is None or collections.there.rerank_model == before

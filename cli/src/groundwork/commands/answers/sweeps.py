@@ -19,8 +19,8 @@ from groundwork.errors import GroundworkError
 NAME = "sweep"
 SET = "--set"
 SETTINGS = (
-    "NAME=VALUE,VALUE… to try: mode=hybrid,dense,sparse, rerank=yes,no, chunk_size=200,400 in tokens, "
-    "embedding_model=…; again for more. An index is built for each chunk size and model."
+    "NAME=VALUE,VALUE… to try: mode=hybrid,dense,sparse, rerank=yes,no, rerank_model=…, chunk_size=200,400 in "
+    "tokens, embedding_model=…; again for more. An index is built for each chunk size and embedding model."
 )
 LATENCY = "latency_ms"
 WORDS = {"yes": True, "no": False}

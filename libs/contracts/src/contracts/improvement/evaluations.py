@@ -17,7 +17,7 @@ from contracts.models.chat import AnswerOptions
 MOST_PARAMETERS = 30
 SEARCH = "search:"
 """What a target begins with that is a collection's search alone."""
-SEARCH_OPTIONS = frozenset(("filter", "mode", "rerank", "generation"))
+SEARCH_OPTIONS = frozenset(("filter", "mode", "rerank", "rerank_model", "generation"))
 """What can be set of it."""
 MEASURE_PATTERN = "^[a-z0-9_]+$"
 EvaluationStatus = Literal["queued", "running", "completed", "failed", "cancelled", "limit_reached"]
@@ -58,7 +58,8 @@ class EvaluationTarget(Request):
             raise ValueError("'search:' is followed by the name of one collection")
         if self.parameters or given - SEARCH_OPTIONS:
             raise ValueError(
-                "a search has no parameters, and of groundwork only filter, mode, rerank and generation; ask rag:"
+                "a search has no parameters, and of groundwork only filter, mode, rerank, rerank_model and "
+                "generation; ask rag:"
             )
         return self
 

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 from contracts.core.base import Count, Line, Name, Reply, Request, Timestamp
 from contracts.documents.documents import Failure
 from contracts.improvement.evaluations import EvaluationFigure, EvaluationStatus, MeasureComparison
-from contracts.retrieval.search import SearchMode
+from contracts.retrieval.search import RerankModel, SearchMode
 
 MOST_COMBINATIONS = 24
 """Of one sweep, those that serve among them."""
@@ -32,6 +32,9 @@ class TrialSettings(Request):
 
     mode: Annotated[list[SearchMode], Field(min_length=1, max_length=3)] | None = None
     rerank: Annotated[list[bool], Field(min_length=1, max_length=2)] | None = None
+    rerank_model: Annotated[list[RerankModel], Field(min_length=1, max_length=MOST_COMBINATIONS)] | None = None
+    """By which models searches are reranked; they are then, unless `rerank` says what else is tried. `default` is the
+    default one."""
     chunk_size: Annotated[list[ChunkSize], Field(min_length=1, max_length=MOST_COMBINATIONS)] | None = None
     """In tokens of the embedding model. Each needs an index of its own, which embeds all documents once more."""
     embedding_model: Annotated[list[ModelName], Field(min_length=1, max_length=MOST_COMBINATIONS)] | None = None
@@ -87,6 +90,8 @@ class Combination(Reply):
     """Tokens; null: as the index that served when the sweep was started was cut."""
     embedding_model: str | None = None
     """Null: the one of that index."""
+    rerank_model: str | None = None
+    """Null: the default one; or none, where nothing is reranked."""
 
 
 class TrialCandidate(Reply):

@@ -29,8 +29,9 @@ EVALUATIONS: Audiences = ("answers",)
 their key gets them."""
 TUNING: Audiences = ("inference", *EVALUATIONS)
 """What a tuning job may call: inference, whose models it learns on, and the documents that it learns to find."""
-SWEEPS: Audiences = ("collections", *EVALUATIONS)
-"""What a sweep may call: it asks as evaluations do, and changes collections as their key may."""
+SWEEPS: Audiences = ("collections", "models", *EVALUATIONS)
+"""What a sweep may call: it asks as evaluations do, changes collections as their key may, and looks which models
+there are."""
 QUOTED: Audiences = ("lab",)
 """Who else has made something of a document that is deleted."""
 DELETION: Audiences = ("retriever", "agent", "lab", "inference", "models")

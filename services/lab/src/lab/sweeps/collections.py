@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote
 
 from contracts.documents.jobs import Job
+from contracts.models.catalog import ModelInfo, ModelList
 from contracts.retrieval.collections import Collection, CollectionChange
 from contracts.retrieval.reindex import ReindexAccepted, ReindexRequest
 from servicekit.core.identifiers import REQUEST_ID_HEADER
@@ -18,6 +20,9 @@ class Collections(Protocol):
 
     async def get(self, token: str, name: str) -> Collection:
         """One."""
+
+    async def models(self, token: str) -> Sequence[ModelInfo]:
+        """Those that the key may use."""
 
     async def update(self, token: str, name: str, change: CollectionChange) -> Collection:
         """The same, changed."""
@@ -41,6 +46,10 @@ class GatewayCollections:
     async def get(self, token: str, name: str) -> Collection:
         """As `Collections` says."""
         return await self.gateway.call("GET", _path(name), Collection, token=token)
+
+    async def models(self, token: str) -> Sequence[ModelInfo]:
+        """As `Collections` says."""
+        return (await self.gateway.call("GET", "/v1/models", ModelList, token=token)).data
 
     async def update(self, token: str, name: str, change: CollectionChange) -> Collection:
         """As `Collections` says."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contracts.documents.documents import Failure
@@ -70,6 +70,20 @@ class NothingToTry(InvalidRequest):
         super().__init__(
             f"The collection is searched so already ({served}), and no other combination is given. Add values to try.",
             param="settings",
+        )
+
+
+class TriedModelUnknown(InvalidRequest):
+    """No such model is to be tried."""
+
+    code = "model_not_found"
+
+    def __init__(self, name: str, kind: str, known: Sequence[str]) -> None:
+        others = ", ".join(known[:10]) or "none"
+        super().__init__(
+            f"There is no {kind} model '{name[:128]}' that this key may use; there is {others}. GET /v1/models lists "
+            "them.",
+            param=f"settings.{kind}_model",
         )
 
 

@@ -101,7 +101,8 @@ def get_trial(connection: Connection, viewer: Viewer, trial_id: str) -> Trial:
     """One with its candidates; raises `TrialNotFound`."""
     row = read_row(connection, viewer, trial_id)
     asked = evaluations_of(connection, [trial_id])
-    degraded = {one["combination"]: degraded_of(connection, one["id"]) for one in asked if one["part"] == "choose"}
+    chosen = {one["id"]: one["combination"] for one in asked if one["part"] == "choose"}
+    degraded = {chosen[evaluation]: counts for evaluation, counts in degraded_by(connection, list(chosen)).items()}
     return _shown(row, asked, _candidates(row, asked, degraded))
 
 
@@ -129,9 +130,18 @@ def evaluations_of(connection: Connection, trial_ids: Sequence[str]) -> Sequence
 
 def degraded_of(connection: Connection, evaluation_id: str) -> dict[str, int]:
     """How many of its questions were searched without a part of its settings."""
-    query = select(ANSWERS.c.report).where(ANSWERS.c.evaluation_id == evaluation_id)
-    said = (each for report in connection.execute(query).scalars() for each in report.get("degraded", ()))
-    return dict(Counter(each for each in said if each in WEAKENED))
+    return degraded_by(connection, [evaluation_id]).get(evaluation_id, {})
+
+
+def degraded_by(connection: Connection, evaluation_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """The same by evaluation, of those that have some. Of a report, that part alone is read."""
+    said = ANSWERS.c.report["degraded"]
+    query = select(ANSWERS.c.evaluation_id, said).where(ANSWERS.c.evaluation_id.in_(evaluation_ids))
+    found: dict[str, Counter[str]] = {}
+    for evaluation, degraded in connection.execute(query):
+        if named := [each for each in degraded or () if each in WEAKENED]:
+            found.setdefault(evaluation, Counter()).update(named)
+    return {evaluation: dict(counts) for evaluation, counts in found.items()}
 
 
 def delete_trial(connection: Connection, viewer: Viewer, trial_id: str) -> None:

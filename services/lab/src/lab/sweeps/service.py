@@ -9,13 +9,22 @@ from sqlalchemy import Connection, RowMapping, exists, update
 
 from contracts.core.pages import Page
 from contracts.improvement.evaluations import FINAL_EVALUATION_STATUSES
-from contracts.improvement.sweeps import Combination, Trial, TrialCreate
-from contracts.retrieval.collections import Collection, CollectionChange
+from contracts.improvement.sweeps import Combination, Trial, TrialCreate, TrialSettings
+from contracts.models.catalog import ModelKind
+from contracts.retrieval.collections import AUTO_MODEL, Collection, CollectionChange
+from contracts.retrieval.search import DEFAULT_MODEL
 from lab.once import make_once
 from lab.questions.repository import Viewer
 from lab.safety import suites
 from lab.sweeps import repository
-from lab.sweeps.errors import CollectionChanged, CollectionReplaced, NothingApplied, NothingToApply, TrialFinished
+from lab.sweeps.errors import (
+    CollectionChanged,
+    CollectionReplaced,
+    NothingApplied,
+    NothingToApply,
+    TrialFinished,
+    TriedModelUnknown,
+)
 from lab.sweeps.indexes import Indexes, State, begin, changes, settings_of, wanted_by, words_of_index
 from lab.sweeps.plan import SEARCHED, combine, searched, served_by, words_of
 from lab.tables import EVALUATIONS, SWEEPS, TRIAL_JOBS
@@ -44,6 +53,7 @@ class Sweeps:
         token = await self.indexes.grants.token(owner.grant or "")
         collection = await self.indexes.collections.get(token, wanted.collection)
         combinations = combine(wanted.settings, collection)
+        await self._check_models(token, wanted.settings)
         indexes = begin(wanted.settings, collection, self.most_chunks)
         now = self.store.clock.now()
 
@@ -57,6 +67,21 @@ class Sweeps:
         made = await make_once(self.store, call, wanted, Trial, write)
         self.store.notifier.notify(made.id, due=True)
         return made
+
+    async def _check_models(self, token: str, settings: TrialSettings) -> None:
+        """Raise `TriedModelUnknown` where the key sees no such model of that kind."""
+        named: dict[ModelKind, list[str] | None] = {
+            "embedding": settings.embedding_model,
+            "rerank": settings.rerank_model,
+        }
+        if not any(named.values()):
+            return
+        there = await self.indexes.collections.models(token)
+        for kind, names in named.items():
+            known = [model.id for model in there if model.kind == kind]
+            for name in names or ():
+                if name not in (DEFAULT_MODEL, AUTO_MODEL, *known):
+                    raise TriedModelUnknown(name, kind, known)
 
     async def get(self, viewer: Viewer, trial_id: str) -> Trial:
         """One; raises `TrialNotFound`."""
@@ -158,6 +183,8 @@ class Sweeps:
         job = None if state is None else await self._change_index(token, trial, state, collection, before, after)
         if there != wanted:
             changed = {axis: value for axis in SEARCHED if (value := getattr(wanted, axis)) != getattr(there, axis)}
+            if "rerank_model" in changed:
+                changed["rerank_model"] = wanted.rerank_model or (DEFAULT_MODEL if wanted.rerank else None)
             await self.indexes.collections.update(token, name, CollectionChange.model_validate(changed))
         return job
 
