@@ -129,6 +129,7 @@ class QuestionTraining(Training):
 
     def _judge(self) -> tuple[dict[str, float], dict[str, float]]:
         """nDCG@10 of what is held out, by question and of all."""
+        self._count(self._held_out)
         vectors = _vectors(self._encoder, [one.ids for one in self._held_out], self._tell)
         found = ndcg(vectors, self._chunks, self._owners, self._grades)
         by_question = dict(zip([one.id for one in self._held_out], found, strict=True))
