@@ -55,6 +55,13 @@ def test_nothing_is_listed_that_was_not_asked_for(question: str) -> None:
     assert listed(question, COURSES, RETURNS) == []
 
 
+def test_points_of_several_sentences_are_no_enumeration() -> None:
+    modes = hit(
+        "# Workout modes\n\n- Touch the icon. It opens the modes. Press it.\n- In some modes swipe. Then wait.", "m"
+    )
+    assert listed("list all workout modes", modes) == []
+
+
 def test_two_lists_of_one_chunk_are_two() -> None:
     two = hit("Fruit:\n\n- apple\n- pear\n\nTools:\n\n- saw\n- file", "both")
     assert [[one.text for one in each] for each in lists(passages([two]))] == [["apple", "pear"], ["saw", "file"]]

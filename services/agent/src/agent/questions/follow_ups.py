@@ -69,7 +69,7 @@ _BY_LANGUAGE: Mapping[Spoken, FollowUps] = {
         "and|or|but|what about|how about",
         "what|when|where|who|whom|whose|which|why|how|is|are|was|were|do|does|did|can|could|may|must|should|will"
         "|would|has|have",
-        "it|its|they|them|their|theirs|he|him|his|she|her|hers|those|these|the same|that one|this one|which ones?"
+        "it|its|they|them|their|theirs|he|him|his|she|her|hers|those|these|the same|that one|this one"
         r"|the other|the former|the latter|(?:this|that)(?=\s*(?:[?.!,]|$|cost|apply|include|cover|mean|take|work"
         "|happen|valid))",
         "in|on|at|to|for|from|of|with|by|about|during|after|before|under|over|without|against|between",

@@ -21,6 +21,8 @@ BEST = 3
 """Among so many of the best passages a step stands for all of them."""
 _NUMBER = re.compile(r"(?:^|\n)[ \t]*\(?\d{1,2}[.)]\s+$")
 _FIGURE = re.compile(r"\d{1,12}(?:\.\d{1,6})?")
+_MARKER = re.compile(r"(?:^|\n)[ \t]*(?:[-*•–‣▪●]|\(?\d{1,2}[.)]|[a-z][.)]|\[[ xX]?\])\s+$")
+MARKED = 0.75
 MOST_ALIKE = 3
 """Rows that may share the most."""
 List = list[Passage]
@@ -41,7 +43,7 @@ def _named(question: Question, ranked: Sequence[Scored], found: Sequence[Passage
     wanted = named_by(question)
     places = {id(one.passage): place for place, one in enumerate(ranked)}
     fitting: list[tuple[int, List]] = []
-    for each in lists(found):
+    for each in filter(_enumerates, lists(found)):
         names = _names_of(each)
         special = [term for term in wanted if term.forms.isdisjoint(names)]
         having = [one for one in each if all(not term.forms.isdisjoint(one.forms) for term in special)]
@@ -147,6 +149,13 @@ def _apart(before: Passage, passage: Passage) -> bool:
 
 def _is_marker(text: str) -> bool:
     return len(text.strip()) <= len("(10)")
+
+
+def _enumerates(each: List) -> bool:
+    """Whether most parts of a list begin one: what has several sentences a part is running text."""
+    if each[0].unit.kind == "row":
+        return True
+    return sum(_MARKER.search(one.hit.text[: one.unit.start]) is not None for one in each) >= MARKED * len(each)
 
 
 def _is_numbered(passage: Passage) -> bool:

@@ -17,7 +17,6 @@ from agent.relevance.passages import Passage, passages, readable
 from agent.relevance.ranking import preselect, term_weights
 from agent.relevance.topics import named_and_hinted
 from agent.sanitisation.sanitiser import sanitise
-from agent.text.furniture import is_furniture
 from contracts.retrieval.search import Hit
 
 LOOKED_AT = 24
@@ -49,7 +48,7 @@ async def find_fitting(topic: Question, hits: Sequence[Hit], context: Context) -
     if not hits:
         return []
     each = max(1, context.settings.compared_passages // len(hits))
-    found = [passage for passage in passages(hits, context.columns) if _says_something(passage)]
+    found = [passage for passage in passages(hits, context.columns) if passage.unit.kind not in ("heading", "question")]
     weights = term_weights(topic.terms, found)
     compared = [
         passage
@@ -67,10 +66,6 @@ async def find_fitting(topic: Question, hits: Sequence[Hit], context: Context) -
     for one in (*by_name, *below):  # a heading that names the topic is shown by what stands first below it
         best.setdefault((one.passage.hit.collection, one.passage.hit.document_id), one.passage)
     return sorted(best.values(), key=lambda passage: passage.rank)
-
-
-def _says_something(passage: Passage) -> bool:
-    return passage.unit.kind not in ("heading", "question") and not is_furniture(passage.text)
 
 
 def _place(passage: Passage) -> str:
