@@ -141,7 +141,8 @@ def test_what_failed_or_is_the_same_is_not_compared_and_a_set_s_questions_are_ta
     form.get_by_role("button", name="Ask both").click()
     pair.get_by_text("Not compared: both gave the same answer.").wait_for()
     page.keyboard.press("1")
-    said = http.get("/v1/feedback", headers={"Authorization": f"Bearer {judge['secret']}"}).json()["data"]
+    headers = {"Authorization": f"Bearer {judge['secret']}"}
+    said = http.get("/v1/feedback", params={"user": judge["id"]}, headers=headers).raise_for_status().json()["data"]
     assert said == []
     http.delete(f"/v1/question-sets/{name}").raise_for_status()
 
