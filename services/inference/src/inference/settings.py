@@ -76,7 +76,8 @@ class InferenceSettings(ServiceSettings, SqlSettings):
     memory; one that nobody asks sleeps."""
     vllm_adapters_dir: Path | None = None
     """Folder of what tuning jobs have learnt for models on vLLM, which must see it under the same path: a volume that
-    both mount. Empty means `vllm-adapters` in INFERENCE_DATA_DIR, for a vLLM on the same host."""
+    both mount. Nothing is deleted there but what inference wrote. Empty means `vllm-adapters` in INFERENCE_DATA_DIR,
+    for a vLLM on the same host."""
     added_hosts: str = "localhost:11434,127.0.0.1:11434,localhost:8000,127.0.0.1:8000"
     """Hosts of servers, as `host` or `host:port`, that a model may name that is added while it runs, though their
     addresses are private: at first Ollama and vLLM on this machine. Public addresses may be named anyway."""

@@ -17,6 +17,7 @@ from inference.errors import CannotLoad, FileChanged
 from inference.tuned import adapter_files
 from inference.tuned.adapter_files import KEPT_SECONDS, AdapterFiles
 from servicekit.core.errors import NotReady
+from servicekit.core.identifiers import new_id
 
 CONTENT = b"GGUF" * 1000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -109,6 +110,22 @@ async def test_files_that_no_model_is_declared_with_go_after_an_hour(tmp_path: P
         os.utime(file, (time.time() - 2 * KEPT_SECONDS,) * 2)
     await fetch(tmp_path, Store(CONTENT), tuned(), frozenset((DIGEST, "c" * 64)))
     assert {name[0] for name in names_in(tmp_path)} == {"b", "c", DIGEST[0]}
+
+
+async def test_nothing_goes_from_the_folder_that_vllm_sees_but_what_was_written_there(tmp_path: Path) -> None:
+    folder, served = tmp_path / "adapters", tmp_path / "shared"
+    ours, part = "a" * 64, new_id("part")
+    for name in (ours, "b" * 64, "my-own-lora", "part_of_mine", part):
+        (served / name).mkdir(parents=True)
+        os.utime(served / name, (time.time() - 2 * KEPT_SECONDS,) * 2)
+    folder.mkdir()
+    (folder / f"{ours}.gguf").write_bytes(b"")
+    os.utime(folder / f"{ours}.gguf", (time.time() - 2 * KEPT_SECONDS,) * 2)
+    fetching = AdapterFiles(folder, Store(CONTENT).pieces, lambda: {DIGEST}, served).fetching(tuned(), None)
+    assert fetching is not None
+    await fetching()
+    assert sorted(names_in(served)) == ["b" * 64, "my-own-lora", "part_of_mine"]
+    assert names_in(folder) == [f"{DIGEST}.gguf"]
 
 
 def test_a_model_without_files_from_elsewhere_fetches_none(tmp_path: Path) -> None:

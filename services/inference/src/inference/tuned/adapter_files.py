@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import IO
 
@@ -21,7 +22,7 @@ from inference.catalog.models_file import Model
 from inference.catalog.sources import JobSource
 from inference.engines.openai.adapter import Adapter
 from inference.errors import CannotLoad, FileChanged
-from inference.tuned.peft import write_peft
+from inference.tuned.peft import delete_peft, write_peft
 from servicekit.core.errors import ServiceError
 from servicekit.core.identifiers import new_id
 
@@ -30,6 +31,8 @@ PAUSES = (1.0, 2.0, 4.0, 8.0, 0.0)
 """Seconds after each attempt."""
 KEPT_SECONDS = 3600.0
 """How long a file stays that no model is declared with: another replica may share the folder, and know of one."""
+LEARNT = re.compile(r"[0-9a-f]{64}\.gguf")
+PART = re.compile(r"part_[0-9a-f]{24}")
 Pieces = Callable[[str, str], AsyncIterator[bytes]]
 """The bytes of what a tenant's job has learnt."""
 
@@ -65,13 +68,12 @@ class AdapterFiles:
 
     def closing(self, model: Model, close: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
         """`close`, and then without the adapters of a model that is declared no more."""
-        places = [place for one in model.learnt for place in (adapter_file(self._folder, one), self.served(one))]
 
         async def closed() -> None:
             await close()
-            for place in places:
-                if place.stem not in self._in_use():
-                    await asyncio.to_thread(_delete, place)
+            for one in model.learnt:
+                if one.sha256 not in self._in_use():
+                    await asyncio.to_thread(self._delete, adapter_file(self._folder, one))
 
         return closed
 
@@ -125,19 +127,36 @@ class AdapterFiles:
             part.unlink(missing_ok=True)
 
     def _prune(self) -> None:
+        """Where vLLM reads is a folder that others may use, too: nothing goes from it but parts, and what this host
+        has a file of."""
         in_use, before = self._in_use(), time.time() - KEPT_SECONDS
-        for place in (*self._folder.glob("*"), *self._served.glob("*")):
-            if place.stem not in in_use:
-                with contextlib.suppress(FileNotFoundError):
-                    if place.stat().st_mtime < before:
-                        _delete(place)
+        for file in self._folder.glob("*"):
+            places = (file, self._served / file.stem)
+            if LEARNT.fullmatch(file.name) and file.stem not in in_use and _are_old(before, places):
+                self._delete(file)
+        for part in (*self._folder.glob("part_*"), *self._served.glob("part_*")):
+            if PART.fullmatch(part.name) and _are_old(before, (part,)):
+                if part.is_dir():
+                    shutil.rmtree(part, ignore_errors=True)
+                else:
+                    part.unlink(missing_ok=True)
+
+    def _delete(self, file: Path) -> None:
+        """The file last: while it is there, the folder beside it is known to be ours."""
+        try:
+            delete_peft(self._served / file.stem)
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("an adapter can't be deleted yet", folder=str(self._served), error=repr(error)[:200])
 
 
-def _delete(place: Path) -> None:
-    if place.is_dir():
-        shutil.rmtree(place, ignore_errors=True)
-    else:
-        place.unlink(missing_ok=True)
+def _are_old(before: float, places: Iterable[Path]) -> bool:
+    """Whether all of them that are there were changed last before that time."""
+    for place in places:
+        with contextlib.suppress(FileNotFoundError):
+            if place.stat().st_mtime >= before:
+                return False
+    return True
 
 
 def _to_disk(written: IO[bytes]) -> None:

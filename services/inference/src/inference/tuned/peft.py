@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import TensorSpec, serialize_file
+from safetensors import SafetensorError, TensorSpec, safe_open, serialize_file
 
 from inference.catalog.gguf_header import GgufHeader, read_tensors
 from inference.errors import CannotLoad, FileInvalid
@@ -27,34 +28,72 @@ PROJECTIONS = {
     "ffn_down": "mlp.down_proj",
 }
 _TENSOR = re.compile(r"blk\.(\d+)\.(\w+)\.weight\.lora_([ab])")
-READABLE = 0o644
+READABLE, ENTERABLE = 0o644, 0o755
 """By vLLM, which runs as another user."""
+WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 
 
 def write_peft(adapter: Path, folder: Path) -> None:
-    """Write a GGUF adapter of a llama model into `folder`, which is whole or not there; one that is there stays.
+    """Write a GGUF adapter of a llama model into `folder`, which is whole or not there; one that is whole stays.
 
     Raises `CannotLoad` for a file that is no such adapter, or a folder that can't be written. Blocks.
     """
-    if folder.is_dir():
+    if _is_whole(folder):
         return
     part = folder.with_name(new_id("part"))
     try:
-        part.mkdir(parents=True)
+        delete_peft(folder)
+        _make(part)
         _write(adapter, part)
         part.rename(folder)
+        _to_disk(folder.parent)
     except (KeyError, ValueError, TypeError) as error:
         raise FileInvalid(
             f"what was learnt is no adapter that vLLM could load: {error!r}. Publish that job again"
         ) from None
     except OSError as error:
-        if not folder.is_dir():  # else another replica was first
+        if not _is_whole(folder):  # else another replica was first
             raise CannotLoad(
                 f"what was learnt can't be written where vLLM reads it ({error.strerror}). Correct "
                 "INFERENCE_VLLM_ADAPTERS_DIR, or its volume"
             ) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def delete_peft(folder: Path) -> None:
+    """Delete one that may be there: it is set aside first, so that it is never seen in part. Raises `OSError`."""
+    aside = folder.with_name(new_id("part"))
+    try:
+        folder.rename(aside)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(aside, ignore_errors=True)  # what stays is deleted as any part
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        with safe_open(folder / WEIGHTS, framework="numpy"):
+            return True
+    except (OSError, ValueError, SafetensorError):
+        return False
+
+
+def _make(folder: Path) -> None:
+    """With the folder around it: whoever starts inference may have a umask that keeps others out."""
+    for each in (folder.parent, folder):
+        if not each.is_dir():
+            each.mkdir(parents=True)
+            each.chmod(ENTERABLE)
+
+
+def _to_disk(place: Path) -> None:
+    opened = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _write(adapter: Path, folder: Path) -> None:
@@ -64,12 +103,14 @@ def _write(adapter: Path, folder: Path) -> None:
         name: TensorSpec(dtype="float32", shape=values.shape, data_ptr=values.ctypes.data, data_len=values.nbytes)
         for name, values in found.items()
     }
-    weights = folder / "adapter_model.safetensors"
-    serialize_file(specs, str(weights), {"format": "pt"})
-    weights.chmod(READABLE)
+    serialize_file(specs, str(folder / WEIGHTS), {"format": "pt"})
     rank = next(values.shape[0] for name, values in found.items() if ".lora_A." in name)
     text = json.dumps(_config(rank, float(header.fields["adapter.lora.alpha"]), found))
-    (folder / "adapter_config.json").write_text(text, encoding="utf-8")
+    (folder / CONFIG).write_text(text, encoding="utf-8")
+    for file in (folder / WEIGHTS, folder / CONFIG):
+        file.chmod(READABLE)
+        _to_disk(file)
+    _to_disk(folder)
 
 
 def _config(rank: int, alpha: float, tensors: dict[str, NDArray[np.float32]]) -> dict[str, Any]:
