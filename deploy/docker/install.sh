@@ -4,7 +4,7 @@
 #   install.sh third-party SERVICE [EXTRAS [TORCH]]
 #                                    what the lock pins of the service's dependencies, and torch's CPU build for
 #                                    inference and for the lab's extra `tuning`; with TORCH `cuda` PyPI's, with what it
-#                                    needs of NVIDIA's
+#                                    needs of NVIDIA's; a CPU build in /wheels is never taken for it
 #   install.sh ours SERVICE [EXTRAS] our own packages, and byte code of what is imported;
 #                                    /opt/kept and /opt/groundwork/bytecode (third-party's alone) are for the image to copy
 #   install.sh collect               wheels of all that the other steps install, for any service, into /opt/collected
@@ -34,10 +34,12 @@ if [ "$step" = third-party ]; then
   done
 fi
 if [ "$step" = third-party ] && { [ "$service" = inference ] || [ "$extras" = tuning ]; }; then
-  if [ "$torch" = cuda ]; then source="-c constraints.txt"
+  same="=="
+  # `==` also takes 2.13.0+cpu, which would go before 2.13.0 where both are offered.
+  if [ "$torch" = cuda ]; then source="-c constraints.txt" same="==="
   elif [ -n "$torch_wheel" ]; then source=--no-deps
   else source="--no-deps --torch-backend cpu"; fi
-  $install $source "torch==$torch_version"
+  $install $source "torch$same$torch_version"
 fi
 case $step:$service in
 tools:)
