@@ -153,6 +153,22 @@ def test_what_calls_out_gets_a_way_out_and_only_inference_the_keys(services: dic
     assert {name for name, service in over.items() if "env_file" in service} == {"inference"}
 
 
+def test_only_inference_and_who_reads_metrics_reach_vllm(services: dict[str, dict[str, Any]]) -> None:
+    """With runtime loading whoever reaches it can have it read any path."""
+    files = [file for file in (ROOT / "deploy").glob("*/*.yml") if file.name != "ray.yml"]  # on the hosts' own network
+    overs = [yaml.safe_load(file.read_text()) for file in files]
+    on: dict[str, set[str]] = {}
+    for each in (services, *(over["services"] for over in overs if over and "services" in over)):
+        for name, service in each.items():
+            for network in service.get("networks", []):
+                on.setdefault(network, set()).add(name)
+    networks = yaml.safe_load(FILE.read_text())["networks"]
+    reached = {network: names for network, names in on.items() if "vllm" in names}
+    assert set.union(*reached.values()) == {"vllm", "inference", "prometheus"}
+    ways_out = {network for network in reached if not networks[network].get("internal")}
+    assert [on[network] for network in ways_out] == [{"vllm"}], "inference has no way out by it"
+
+
 def test_the_models_file_that_is_edited_is_the_one_that_is_read(services: dict[str, dict[str, Any]]) -> None:
     """Baked into the image alone, a model that is declared would not be there after a restart."""
     mount = "./deploy/config:/etc/groundwork:ro"

@@ -270,26 +270,6 @@ def test_what_learns_on_a_gpu_may_call_and_be_let_in_where_the_lab_is() -> None:
     assert let_in == {(name, "lab-tuning", port) for name, port in calls}
 
 
-def test_what_was_learnt_is_on_one_volume_at_one_path_for_inference_and_for_vllm() -> None:
-    folder, path = FOLDER / "components/vllm-adapters", values(OURS["inference"])["INFERENCE_VLLM_ADAPTERS_DIR"]
-    (claim,) = documents("components/vllm-adapters")
-    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
-    read_only = {}
-    for patch in yaml.safe_load((folder / "kustomization.yaml").read_text())["patches"]:
-        volume, mount = yaml.safe_load(patch["patch"])
-        assert volume["path"] == "/spec/template/spec/volumes/-"
-        assert volume["value"]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
-        assert (mount["path"], mount["value"]["mountPath"]) == (
-            "/spec/template/spec/containers/0/volumeMounts/-",
-            path,
-        )
-        assert mount["value"]["name"] == volume["value"]["name"]
-        read_only[patch["target"]["name"]] = mount["value"].get("readOnly", False)
-    assert read_only == {"inference": False, "vllm": True}
-    shared = [f"vllm-adapters:{path}", f"vllm-adapters:{path}:ro"]
-    assert [each for name in ("inference", "vllm") for each in compose()[name]["volumes"] if each in shared] == shared
-
-
 def test_a_component_s_way_out_comes_beside_those_that_there_are() -> None:
     for file in FOLDER.glob("components/*/kustomization.yaml"):
         for patch in yaml.safe_load(file.read_text()).get("patches", []):
