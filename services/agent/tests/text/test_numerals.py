@@ -48,6 +48,48 @@ def test_numbers_in_words_are_written_in_digits(text: str, written: str) -> None
     assert with_digits(text) == written
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "만일 회사가 파산하면",
+        "만일 회원이 탈퇴하면, 만일 주문이 없으면, 만일 개인이 원하지 않으면",
+        "만일 일이 생기면, 만일 월세가 오르면",
+        "이 주문은, 이 주차장, 이 주제, 이 주민, 이 주의사항, 이 주택, 이 주의 휴가",
+        "이주민, 이주 노동자, 사주, 오주, 구주",
+        "세 개인, 두 시인, 두 주인",
+        "세대당, 세대의, 열대 지방, 열병이, 세배를",
+        "네 대만 사람, 두 회의, 한시도, 한 배를 탔다, 두 시도",
+        "천사 인형, 만년필, 천 원칙, 백 원장",
+        "사 주는 사람, 선물을 사 주고",
+        "怎么一回事，一回到家，一回头",
+        "同一頭牛，同一天，同一年，每一天，唯一一",
+        "数百人，数百円，几十人，何千円，数十万人，成千上万人",
+        "万一个人信息泄露，百度",
+        "数百分之一",
+    ],
+)
+def test_what_may_be_another_word_is_no_number(text: str) -> None:
+    assert with_digits(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("두 시간이 걸리고 세 명까지 됩니다", "2시간이 걸리고 3명까지 됩니다"),
+        ("십오 일간, 삼 년마다, 육 개월의 기간", "15일간, 3년마다, 6개월의 기간"),
+        ("이 년에 두 번, 이백 명이", "2년에 2번, 200명이"),
+        ("삼 주 동안, 이주일, 두 주", "3주 동안, 2주일, 2주"),
+        ("두 대, 세 장씩, 두 배로, 두 개만", "2대, 3장씩, 2배로, 2개만"),
+        ("이천십오년도, 만 원은, 만일천 원", "2015년도, 10000원은, 11000원"),
+        ("세 시 전, 열 살은, 두 사람의", "3시 전, 10살은, 2사람의"),
+        ("一百人，每一百元，总数三百人，同十人", "100人，每100元，总数300人，同10人"),
+        ("一日一回", "1日1回"),
+    ],
+)
+def test_a_counter_with_its_particles_has_a_number(text: str, written: str) -> None:
+    assert with_digits(text) == written
+
+
 def test_an_endless_numeral_is_read_in_bounded_pieces() -> None:
     assert len(with_digits("九" * 100_000 + "年")) < 200_000
     assert len(with_digits("万" * 5_000 + "年")) < 20_000

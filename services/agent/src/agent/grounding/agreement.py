@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from agent.grounding.clauses import mixes_clauses
 from agent.grounding.turns import is_turned
-from agent.grounding.units import KINDS, unit_of
+from agent.grounding.units import KINDS, is_open_month, unit_of
 from agent.text.denials import is_negated, negated
 from agent.text.numerals import with_digits
 from agent.text.words import (
@@ -39,6 +39,8 @@ _ISO = re.compile(r"\b\d{4}-(?P<month>\d{2})-(?P<day>\d{2})\b")
 _DOTTED = re.compile(r"\b(?:[A-Z]\.){2,}")
 _QUANTITY = re.compile(r"(\d+(?:[.,]\d+)*)-?([a-z]+|[A-Z]{0,1}[a-zA-Z]?)")
 _PIECE = re.compile(rf"{TOKEN.pattern}|[$€£¥₩%]")
+_KANA = re.compile("[\u3040-\u30ff]")
+"""Of Japanese, where 3月 is March."""
 NEAR = 3
 """So many words apart the parts of one name may stand."""
 
@@ -76,9 +78,11 @@ def quantities(text: str) -> dict[str, list[frozenset[str]]]:
     """The numbers of a text in one spelling, each with the units that it has where it stands."""
     found: dict[str, list[frozenset[str]]] = defaultdict(list)
     pieces = [match.group() for match in _PIECE.finditer(with_digits(text))]
+    may_last = _KANA.search(text) is None
     for at, piece in enumerate(pieces):
         for value, own in _values(piece):
-            found[value].append(frozenset((*own, *_units_beside(pieces, at))))
+            last = ("month",) if may_last and is_open_month(pieces, at) else ()
+            found[value].append(frozenset((*own, *last, *_units_beside(pieces, at))))
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agent.text.scripts import folded, is_piece
 from agent.text.words import stem
 
@@ -74,8 +76,9 @@ _HAN: dict[str, str] = {
     "킬로그램": "kilogram", "톤": "ton", "리터": "litr", "밀리리터": "ml",
 }  # fmt: skip
 """Of Chinese, Japanese and Korean, which write what follows without a blank: the longest one that it begins with. A
-month of the year and an hour of the day are no lengths of time."""
+month of the year and an hour of the day are no lengths of time; 月 alone may be one in Chinese (`is_open_month`)."""
 _MOST = max(map(len, _HAN))
+_OF_A_DATE = "份底初末中上下"
 _ORDINAL = frozenset(("st", "nd", "rd", "th", "s"))
 
 
@@ -92,3 +95,14 @@ def unit_of(word: str) -> str | None:
     key = lowered if len(word) < 3 else stem(lowered)
     key = _SAME.get(key, key)
     return key if key in KINDS else None
+
+
+def is_open_month(pieces: Sequence[str], at: int) -> bool:
+    """Whether the 月 behind the number at a place of a Chinese text may be a month of the year and a length of time,
+    too, as in 试用期为3月; beside a year or a day, or before 份 and the like, it is one of the year."""
+    behind = pieces[at + 1] if at + 1 < len(pieces) else ""
+    if not behind.startswith("月") or behind[1:2] in tuple(_OF_A_DATE):
+        return False
+    of_a_year = at > 0 and pieces[at - 1].endswith("年")
+    of_a_day = behind == "月" and at + 2 < len(pieces) and pieces[at + 2][:1].isdigit()
+    return not of_a_year and not of_a_day
