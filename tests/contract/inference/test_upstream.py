@@ -157,6 +157,8 @@ async def test_a_server_that_is_away_is_503_and_readiness_says_so(tmp_path: Path
                 "The server behind the model 'far' can't be reached"
                 in (await ready.json())["parts"]["model:far"]["detail"]
             )
+        async with inference.post("/v1/tokenize", {"model": "far", "prompt": "x"}) as answer:  # not OpenAI's: beside it
+            assert "The server behind the model 'far'" in (await answer.json())["error"]["message"]
 
 
 async def test_fields_that_we_do_not_know_pass_both_ways(inference: Inference, upstream: Upstream) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from starlette.routing import Route
 from tests.support.inference.on_vllm import NAME, ask, called, entry, publish
 from tests.support.inference.running import EMBEDDING, running_inference, serving
 
+from inference.declarations import service
 from inference.tuned.peft import write_peft
 from lab.training.adapter_file import write_adapter
 from lab.training.header import read_header
@@ -36,6 +38,8 @@ class Vllm:
         self.adapters: dict[str, str] = {}
         self.asked: list[str] = []
         self.takes_adapters, self.sees_folders = True, True
+        self.may_load = asyncio.Event()
+        self.may_load.set()
         self.app = Starlette(
             routes=[
                 Route("/v1/models", self._models),
@@ -52,6 +56,7 @@ class Vllm:
         if not self.takes_adapters:
             return JSONResponse({"detail": "Not Found"}, status_code=404)
         body = await request.json()
+        await self.may_load.wait()
         if not self.sees_folders or not (Path(body["lora_path"]) / "adapter_config.json").is_file():
             return _refusal(404, f"No adapter found for {body['lora_path']}")
         if body["lora_name"] in self.adapters:
@@ -166,6 +171,25 @@ async def test_an_inference_that_was_started_anew_has_it_loaded_and_a_removed_mo
     assert (vllm.adapters, folders(tmp_path)) == ({}, [])
 
 
+async def test_a_new_version_takes_the_place_of_the_old_one_once_vllm_has_loaded_it(
+    tmp_path: Path, vllm: Vllm, url: str, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_inference(tmp_path, models(url, weights), **settings(url, tmp_path)) as inference:
+        status, model = await publish(inference, weights, learnt(weights)[0])
+        assert (status, model["state"]) == (200, "ready"), model
+        (old,) = vllm.adapters
+        vllm.may_load.clear()
+        monkeypatch.setattr(service, "LOAD_SECONDS", 0.1)
+        status, model = await publish(inference, weights, learnt(weights)[0], "ftjob_2")
+        assert (status, model["state"]) == (200, "loading"), model
+        assert (await ask(inference, NAME, "Hi"))[0] == 200
+        assert vllm.asked[-1] == old
+        vllm.may_load.set()
+        async with asyncio.timeout(60):
+            while vllm.asked[-1] == old:
+                assert (await ask(inference, NAME, "Hi"))[0] == 200
+
+
 @pytest.mark.parametrize(
     ("lack", "words"), [("takes_adapters", "vllm.lora"), ("sees_folders", "INFERENCE_VLLM_ADAPTERS_DIR")]
 )
@@ -175,7 +199,7 @@ async def test_a_vllm_that_does_not_load_it_is_said_with_what_to_do_and_nothing_
     setattr(vllm, lack, False)
     async with running_inference(tmp_path, models(url, weights), **settings(url, tmp_path)) as inference:
         status, model = await publish(inference, weights, learnt(weights)[0])
-        assert (status, model["state"]) == (200, "not_answering"), model
+        assert (status, model["state"]) == (200, "failed"), model
         assert words in model["reason"]
         assert (await ask(inference, NAME, "Hi"))[0] == 404
         assert (await ask(inference, "base", "Hi"))[0] == 200

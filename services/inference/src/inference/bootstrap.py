@@ -220,7 +220,7 @@ class _EngineFactory:
         if isinstance(source, UpstreamSource):
             checked = ConstrainedTools if model.tools_by == "constrained" else CheckedCalls
             parts = self._upstream(model, source, connections)
-            return checked(model.name, chat_of(parts, self._adapters.on_vllm(model)))
+            return checked(model.name, chat_of(parts, self._adapters.on_vllm(declaration)))
         if isinstance(source, ScriptSource):
             admission = self._admission(model, source.places)
             return RawPrompts(ScriptedChat(model.name, source, admission, model.context_length or 0))
@@ -330,7 +330,7 @@ class _EngineFactory:
     def _upstream(self, model: Model, source: UpstreamSource, connections: Connections) -> dict[str, Any]:
         settings, queue = self._settings, model.queue
         root = source.base_url.rstrip("/").removesuffix("/v1")
-        backlog = None
+        called, backlog = f"server behind the model '{model.name}'", None
         if source.metrics_url is not None:
             backlog = EngineBacklog(
                 model.name,
@@ -346,7 +346,7 @@ class _EngineFactory:
                 connections.to(source.base_url),
                 settings.upstream_seconds,
                 is_ours=False,
-                called=f"server behind the model '{model.name}'",
+                called=called,
             ),
             "admission": self._admission(model, settings.upstream_at_once, settings.upstream_waiting, backlog),
             "source": source,
@@ -354,7 +354,7 @@ class _EngineFactory:
             "context_length": model.context_length,
             "tokenizer": model.tokenizer,
             "closing": backlog.close if backlog else None,
-            "root": Peer("upstream", root, connections.to(root), is_ours=False),
+            "root": Peer("upstream", root, connections.to(root), is_ours=False, called=called),
         }
 
     def _admission(

@@ -157,6 +157,11 @@ class Peer:
         """How long it may say nothing, unless a call says otherwise."""
         return self._timeout
 
+    @property
+    def called(self) -> str | None:
+        """How messages to callers say it."""
+        return self._called
+
     async def call(
         self,
         method: str,

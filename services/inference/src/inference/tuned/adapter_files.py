@@ -22,6 +22,7 @@ from inference.catalog.models_file import Model
 from inference.catalog.sources import JobSource
 from inference.engines.openai.adapter import Adapter
 from inference.errors import CannotLoad, FileChanged
+from inference.serving.served_model import Declaration
 from inference.tuned.peft import delete_peft, write_peft
 from servicekit.core.errors import ServiceError
 from servicekit.core.identifiers import new_id
@@ -77,8 +78,9 @@ class AdapterFiles:
 
         return closed
 
-    def on_vllm(self, model: Model) -> Adapter | None:
+    def on_vllm(self, declaration: Declaration) -> Adapter | None:
         """What a model on vLLM has learnt; None of one that has not."""
+        model = declaration.model
         if model.vllm is None or model.vllm.adapter is None:
             return None
         source, folder = model.vllm.adapter, self.served(model.vllm.adapter)
@@ -87,6 +89,7 @@ class AdapterFiles:
             folder,
             write=lambda: write_peft(adapter_file(self._folder, source), folder),
             is_declared=lambda: source.sha256 in self._in_use(),
+            is_proven=declaration.is_proven,
         )
 
     def served(self, source: JobSource) -> Path:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from services.inference.tests.engines.openai.test_chat import (
@@ -20,19 +23,42 @@ from services.inference.tests.engines.openai.test_chat import (
 )
 
 from inference.catalog.sources import UpstreamSource
-from inference.engines.openai.adapter import ATTEMPTS, Adapter, AdapterChat, AdapterGone
-from inference.errors import ModelNotReady
+from inference.engines.openai import adapter
+from inference.engines.openai.adapter import ATTEMPTS, Adapter, AdapterChat, AdapterGone, AdapterRefused
+from inference.errors import CannotLoad, ModelNotReady
 from inference.queueing.admission import Admission
 from servicekit.peers.client import Peer
 
 GONE = told({"error": {"message": "The model `groundwork-1` does not exist.", "code": 404}}, 404)
 LOADED, UNLOADED = Answer(b"Success: loaded"), Answer(b"Success: removed")
 HAS_IT = told({"data": [{"id": "org/far"}, {"id": "groundwork-1"}]})
+REFUSED = told({"error": {"message": "LoRA rank 32 is greater than max_lora_rank 8"}}, 500)
 HAS_NONE = told({"data": [{"id": "org/far"}]})
 
 
-def engine(server: Server, root: Server, *, is_declared: bool = True) -> AdapterChat:
-    adapter = Adapter("groundwork-1", Path("/shared/1"), write=lambda: None, is_declared=lambda: is_declared)
+class Slow(Server):
+    """Answers once it may."""
+
+    def __init__(self, *answers: Answer) -> None:
+        super().__init__(*answers)
+        self.asked, self.may_answer = asyncio.Event(), asyncio.Event()
+
+    @asynccontextmanager
+    async def stream(self, method: str, path: str, **given: Any) -> AsyncIterator[Answer]:
+        self.asked.set()
+        await self.may_answer.wait()
+        async with super().stream(method, path, **given) as answer:
+            yield answer
+
+
+def engine(server: Server, root: Server, *, is_declared: bool = True, is_proven: bool = False) -> AdapterChat:
+    learnt = Adapter(
+        "groundwork-1",
+        Path("/shared/1"),
+        write=lambda: None,
+        is_declared=lambda: is_declared,
+        is_proven=is_proven,
+    )
     return AdapterChat(
         "far+support",
         cast("Peer", server),
@@ -41,7 +67,7 @@ def engine(server: Server, root: Server, *, is_declared: bool = True) -> Adapter
         api_key=None,
         context_length=1000,
         root=cast("Peer", root),
-        adapter=adapter,
+        adapter=learnt,
     )
 
 
@@ -90,9 +116,60 @@ async def test_another_replica_may_have_had_it_loaded() -> None:
         (told({"error": {"message": "LoRA rank 32 is greater than max_lora_rank 8"}}, 500), "rank 32 is greater"),
     ],
 )
-async def test_a_refusal_says_what_the_operator_is_to_do(answer: Answer, words: str) -> None:
-    with pytest.raises(ModelNotReady, match=words):
-        await engine(Server(HAS_NONE), Server(answer)).probe()
+async def test_a_refusal_says_who_publishes_what_to_do_and_callers_nothing_of_the_server(
+    answer: Answer, words: str
+) -> None:
+    with pytest.raises(CannotLoad, match=words) as published:
+        await engine(Server(HAS_NONE), Server(answer)).open()
+    assert "/shared/1" not in str(published.value)
+    for ask in (AdapterChat.probe, lambda chat: chat.complete(asked()), lambda chat: pieces_of(chat, asked())):
+        server = Server(HAS_NONE) if ask is AdapterChat.probe else Server(GONE)
+        with pytest.raises(ModelNotReady) as refused:
+            await ask(engine(server, Server(answer)))
+        assert refused.value.message == (
+            "The model 'far+support' is not ready: its server has not loaded what was learnt, and inference's log "
+            "says why."
+        )
+
+
+async def test_an_adapter_is_loaded_before_its_model_takes_another_s_place() -> None:
+    root = Server(LOADED)
+    await engine(Server(HAS_NONE), root).open()
+    assert root.paths == ["/v1/load_lora_adapter"]
+
+
+async def test_a_server_that_is_away_or_refuses_what_it_had_is_asked_again_by_probes() -> None:
+    await engine(Server(told({}, 503)), Server(LOADED)).open()
+    await engine(Server(HAS_NONE), Server(REFUSED), is_proven=True).open()
+
+
+async def test_all_who_come_meanwhile_wait_for_one_load_and_who_comes_soon_after_it_failed_hears_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root = Server(REFUSED)
+    chat = engine(Server(HAS_NONE), root)
+    answers = await asyncio.gather(*(chat.probe() for _ in range(40)), return_exceptions=True)
+    assert {type(each) for each in answers} == {AdapterRefused}
+    with pytest.raises(AdapterRefused):
+        await chat.probe()
+    assert len(root.paths) == 1
+    monkeypatch.setattr(adapter, "RETRY_SECONDS", 0.0)
+    with pytest.raises(AdapterRefused):
+        await chat.probe()
+    assert len(root.paths) == 2
+
+
+async def test_who_gives_up_waiting_does_not_end_the_load() -> None:
+    root = Slow(LOADED)
+    chat = engine(Server(HAS_NONE, HAS_NONE), root)
+    first = asyncio.create_task(chat.probe())
+    await root.asked.wait()
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    second = asyncio.create_task(chat.probe())
+    root.may_answer.set()
+    await second
+    assert len(root.paths) == 1
 
 
 async def test_only_what_no_model_is_declared_with_is_unloaded() -> None:

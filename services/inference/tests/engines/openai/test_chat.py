@@ -61,6 +61,7 @@ class Server:
     """Stands where a `Peer` is: gives one answer after another, the last for good, and keeps what it was sent."""
 
     name = "far"
+    called = "server behind the model 'far'"
 
     def __init__(self, *answers: Answer, timeout_seconds: float = 60.0) -> None:
         self.timeout_seconds = timeout_seconds
@@ -256,7 +257,7 @@ async def test_comments_say_nothing_however_many_come() -> None:
     patient = Server(streamed(b": ping\n\n" * 3, event("Hello", "stop"), DONE))
     assert text_of(await pieces_of(engine(patient), asked())) == "Hello"
     for answer in (streamed(b": ping\n\n", event("Hello")), Answer(b"\n", b"{}")):
-        with pytest.raises(PeerTimeout):
+        with pytest.raises(PeerTimeout, match="The server behind the model 'far' did not answer"):
             chat = engine(Server(answer, timeout_seconds=-1.0))
             await (pieces_of(chat, asked()) if answer.headers else chat.complete(asked()))
 

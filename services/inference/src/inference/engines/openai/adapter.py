@@ -7,6 +7,8 @@ again. Of several servers behind one address each is told by the first call that
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ import structlog
 from contracts.models.chat import ChatRequest
 from inference.engines.openai.chat import JSON, UpstreamChat
 from inference.engines.openai.failures import SHOWN
-from inference.errors import ModelNotReady, UpstreamBroke
+from inference.errors import CannotLoad, ModelNotReady, UpstreamBroke
 from inference.protocol import codec
 from servicekit.core.errors import ServiceError
 from servicekit.peers.client import PeerStream
@@ -26,6 +28,8 @@ from servicekit.peers.client import PeerStream
 log = structlog.get_logger(__name__)
 LOAD_SECONDS = 60.0
 """For vLLM to read some megabytes from a volume."""
+RETRY_SECONDS = 5.0
+"""After a failure, how long calls are given it before the server is asked again."""
 ATTEMPTS = 3
 """Of a call, each after the adapter was loaded: the next one may come to another server behind the address."""
 IS_THERE = "has already been loaded"
@@ -48,6 +52,8 @@ class Adapter:
     """Has it there; raises `CannotLoad`, and blocks."""
     is_declared: Callable[[], bool]
     """Whether a model is declared with it still."""
+    is_proven: bool = False
+    """Whether a server has loaded it before: one that refuses it now may be started otherwise yet."""
 
 
 class AdapterGone(UpstreamBroke):
@@ -57,21 +63,44 @@ class AdapterGone(UpstreamBroke):
         super().__init__(model, "has not loaded what was learnt")
 
 
+class AdapterRefused(ModelNotReady):
+    """The server does not load the adapter."""
+
+    def __init__(self, model: str, why: str) -> None:
+        """`why`: for who publishes it and for the log; callers can do nothing about it."""
+        super().__init__(
+            model, "its server has not loaded what was learnt, and inference's log says why", RETRY_SECONDS
+        )
+        self.why = why
+
+
 class AdapterChat(UpstreamChat):
     """A `ChatEngine`."""
 
     def __init__(self, *args: Any, adapter: Adapter, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._adapter = adapter
-        self._turn = asyncio.Lock()
+        self._loading: asyncio.Task[None] | None = None
+        self._failed_at = -math.inf
 
     async def open(self) -> None:
-        """Have the files where vLLM reads them. Whether it is there, and has loaded them, is the probe's question."""
+        """Have the files where vLLM reads them, and have it load them where it is there: until then another version
+        answers. Raises `CannotLoad` where it refuses what none has loaded before; else that is the probe's question."""
         await asyncio.to_thread(self._adapter.write)
+        try:
+            await self.probe()
+        except AdapterRefused as refused:
+            if not self._adapter.is_proven:
+                raise CannotLoad(refused.why) from None
+        except ServiceError as error:
+            log.info("an adapter can't be loaded yet", model=self.name, error=repr(error)[:200])
 
     async def close(self) -> None:
         """Have vLLM let go of an adapter that no model is declared with any more."""
         await super().close()
+        if self._loading is not None:
+            self._loading.cancel()
+            await asyncio.gather(self._loading, return_exceptions=True)
         if self._adapter.is_declared():
             return
         try:
@@ -127,26 +156,40 @@ class AdapterChat(UpstreamChat):
         return {str(one.get("id")) for one in listed or () if isinstance(one, dict)}
 
     async def _load(self) -> None:
-        """Raises `ModelNotReady` with what the operator is to do."""
-        async with self._turn:
+        """Return when it is loaded, once for all who wait; raises `AdapterRefused`, or that the server is away."""
+        if self._loading is None or (self._loading.done() and time.monotonic() - self._failed_at >= RETRY_SECONDS):
+            self._loading = asyncio.create_task(self._load_once())
+            self._loading.add_done_callback(self._record)
+        await asyncio.shield(self._loading)  # who gives up must not undo it for the others
+
+    def _record(self, loading: asyncio.Task[None]) -> None:
+        failed = not loading.cancelled() and loading.exception() is not None
+        self._failed_at = time.monotonic() if failed else -math.inf
+
+    async def _load_once(self) -> None:
+        try:
             await asyncio.to_thread(self._adapter.write)  # a volume may have been emptied
-            wanted = {"lora_name": self._adapter.name, "lora_path": str(self._adapter.folder)}
-            status, said = await self._send("/v1/load_lora_adapter", wanted)
-            if status < 400 or IS_THERE in said:
-                log.info("an adapter was loaded", model=self.name, status=status)
-                return
-            log.error("an adapter was not loaded", model=self.name, status=status, said=said)
-            raise ModelNotReady(self.name, self._why_not(status, said))
+        except CannotLoad as error:
+            log.error("an adapter can't be written", model=self.name, error=str(error))
+            raise AdapterRefused(self.name, str(error)) from None
+        wanted = {"lora_name": self._adapter.name, "lora_path": str(self._adapter.folder)}
+        status, said = await self._send("/v1/load_lora_adapter", wanted)
+        if status < 400 or IS_THERE in said:
+            log.info("an adapter was loaded", model=self.name, status=status)
+            return
+        why = self._why_not(status, said)
+        log.error("an adapter was not loaded", model=self.name, folder=wanted["lora_path"], said=said, why=why)
+        raise AdapterRefused(self.name, why)
 
     def _why_not(self, status: int, said: str) -> str:
         if status == 404 and said.strip() == NO_SUCH_ROUTE:
             return START
         if status == 404:
             return (
-                f"its server does not find {self._adapter.folder}: mount the volume of INFERENCE_VLLM_ADAPTERS_DIR in "
+                "its server does not find the adapter's folder: mount the volume of INFERENCE_VLLM_ADAPTERS_DIR in "
                 "vLLM, too, under the same path"
             )
-        return f"its server refuses what was learnt: {said}"
+        return f"its server refuses what was learnt: {said.replace(str(self._adapter.folder), '…')}"
 
     async def _send(self, path: str, body: Mapping[str, Any]) -> tuple[int, str]:
         """Status and words of a call that is not OpenAI's."""

@@ -65,7 +65,7 @@ class _Silence:
         if has_content:
             self._since = now
         elif now - self._since > self._peer.timeout_seconds:
-            raise PeerTimeout(self._peer.name)
+            raise PeerTimeout(self._peer.name, self._peer.called)
 
 
 class Upstream:
