@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from services.inference.tests.engines.wrappers.engines import FakeEngine
 from services.lab.tests.training.encoders.test_embedding import write_job
 from tests.integration.inference.test_sentence_folders import LIMIT, USUAL, folder_with
@@ -19,10 +20,12 @@ from inference.catalog.identity import Identity
 from inference.catalog.learnt.lora import Lora
 from inference.catalog.models_file import Model
 from inference.engines.sentence_transformers.models import SentenceEncoder, plain_tokenizer
+from inference.engines.wrappers.on_demand import OnDemandEmbedding
 from inference.errors import CannotLoad
-from inference.protocol.engines import EmbeddingEngine
+from inference.protocol.engines import EmbeddingEngine, EmbeddingResult
+from inference.protocol.prefixes import NO_PREFIXES, Prefixes
 from inference.serving.served_model import Declaration, ServedModel
-from inference.tuned.encoder_files import MOST_KEPT, EncoderFiles
+from inference.tuned.encoder_files import ABOUT, MOST_KEPT, EncoderFiles
 from inference.tuned.errors import EncoderNotTunable
 from lab.training.encoders.model import Encoder, add_matrices, load_encoder, put_matrices, write_matrices
 
@@ -94,6 +97,40 @@ async def test_served_questions_have_the_trainer_s_vectors(tmp_path: Path, pooli
     other = lora.model_copy(update={"matrices": {"encoder.layer.9.x": next(iter(lora.matrices.values()))}})
     with pytest.raises(CannotLoad, match="does not fit the layer"):
         encoder(folder, other)
+
+
+class Prefixed(FakeEngine):
+    """Knows its prefixes once it is open, as an encoder does that finds them in its folder."""
+
+    def prefixes(self) -> Prefixes:
+        return Prefixes("query: ", "passage: ") if self.log else NO_PREFIXES
+
+    async def embed(self, texts: object, priority: object, extra: object = None) -> EmbeddingResult:
+        raise NotImplementedError
+
+
+async def test_an_encoder_that_nobody_asked_yet_is_learnt_on_with_the_prefixes_that_it_is_served_with(
+    tmp_path: Path,
+) -> None:
+    folder = folder_with(tmp_path / "model", USUAL[0])
+    engine = OnDemandEmbedding("small", Prefixed(), check=lambda: None)
+    model = ServedModel[EmbeddingEngine](served(folder).declaration, engine, identify=lambda: Identity(DIGEST))
+    await model.open()
+    found = await EncoderFiles(tmp_path / "encoders", lambda _: folder).of(model)
+    with safe_open(found.path, framework="numpy") as opened:
+        assert json.loads(opened.metadata()[ABOUT])["prefix"] == "query: "
+
+
+async def test_a_file_that_was_just_asked_for_is_not_the_next_to_go(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path / "model", USUAL[0])
+    files, models = EncoderFiles(tmp_path / "encoders", lambda _: folder), []
+    for number in range(MOST_KEPT + 1):
+        models.append(served(folder, f"sha256:{number:064}"))
+        await models[-1].open()
+    made = [await files.of(model) for model in models[:MOST_KEPT]]
+    await files.of(models[0])
+    await files.of(models[MOST_KEPT])
+    assert made[0].path.is_file()
 
 
 async def test_encoders_that_are_no_usual_ones_are_refused_and_few_files_are_kept(tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from inference.catalog.sources import Declared, GgufSource, JobSource, gguf_problem
+from inference.catalog.sources import Declared, GgufSource, JobSource, PathSource, gguf_problem
+
+PART_OF_SEVERAL = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
 
 
 class VllmLora(Declared):
@@ -23,6 +26,9 @@ class VllmLora(Declared):
     def _is_a_file(self) -> VllmLora:
         if (problem := gguf_problem(self.weights)) is not None:
             raise ValueError(f"weights: {problem}")
+        source = self.weights
+        if PART_OF_SEVERAL.search(source.path.name if isinstance(source, PathSource) else source.file or ""):
+            raise ValueError("weights: it is one of several parts, and tuning takes one file: llama-gguf-split --merge")
         return self
 
 

@@ -91,12 +91,12 @@ class ServedModel(Generic[AnyEngine]):
         closing: Callable[[], Awaitable[None]] | None = None,
         fetch: Callable[[], Awaitable[object]] | None = None,
         child: Child | None = None,
-        learnt_on: Callable[[], tuple[Path, str]] | None = None,
+        learnt_on: Callable[[], Awaitable[tuple[Path, str]]] | None = None,
     ) -> None:
         """`identify` reads which files the model is of, and blocks; `closing` is called after the engine is closed;
         `fetch` downloads what may be missing of the files; `child` holds the model, where another
         process than this one does. `learnt_on` gives, of a model of another server, the file that tuning jobs learn on
-        and its SHA-256; it raises `CannotLoad`, and blocks."""
+        and its SHA-256; it raises `CannotLoad`."""
         self.learnt_on = learnt_on
         self._closing = closing
         self._fetch = fetch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from servicekit.core.identifiers import new_id
 ABOUT = "encoder"
 """Names what is said of the weights beside them."""
 MOST_KEPT = 2
-"""Files, of some hundred megabytes; the one that was made longest ago goes."""
+"""Files, of some hundred megabytes; the one that was asked for longest ago goes."""
 
 
 class EncoderFiles:
@@ -36,7 +37,7 @@ class EncoderFiles:
         """A model's, with its digest; raises `EncoderNotTunable`, `ModelNotReady` or `CannotLoad`."""
         if served.model.engine != "sentence-transformers":
             raise EncoderNotTunable(served.name)
-        served.ready()
+        await served.load()  # the prefixes of one that is loaded when it is used are not known before
         if served.version.digest is None:
             await served.identify()
         if (digest := served.version.digest) is None:
@@ -52,6 +53,7 @@ class EncoderFiles:
             self._write(model, file, prefix)
             for old in sorted(self._folder.glob("*"), key=lambda one: one.stat().st_mtime)[:-MOST_KEPT]:
                 old.unlink(missing_ok=True)
+        os.utime(file)  # who asked for it has yet to read it
         with file.open("rb") as content:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
         return Weights(file, f"sha256:{digest}")
