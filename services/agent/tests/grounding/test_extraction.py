@@ -151,3 +151,44 @@ def test_where_two_passages_may_be_the_answer_both_are_shown() -> None:
     asked = Question("When does the gate open?")
     near = [Scored(one, (0.0,) * 13, 9.0), Scored(other, (0.0,) * 13, 8.9)]
     assert len(extract(asked, near, [one, other])) == 2
+
+
+OFFICE = "\n\nThe office is in Bonn."
+CONTENTS = "Workout modes ........ 17\nMeasuring blood pressure ........ 19"
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "first"),
+    [
+        (
+            "When are records archived?",
+            f"Records are archived within 30 days, a rule that has held since 2021.{OFFICE}",
+            "Records are archived within 30 days, a rule that has held since 2021.",
+        ),
+        (
+            "Until when can orders be retrieved?",
+            f"Orders can be retrieved until 2025.{OFFICE}",
+            "Orders can be retrieved until 2025.",
+        ),
+        (
+            "Which records are logged?",
+            f"Records accessed by staff after 2019 are logged.{OFFICE}",
+            "Records accessed by staff after 2019 are logged.",
+        ),
+        ("What does coffee cost?", "Coffee ........ 3.50\nTea ........ 4.20", "Coffee ........ 3.50"),
+        ("What does coffee cost?", "Coffee ........ 3\nTea ........ 4", "Coffee ........ 3"),
+        (
+            "Where is the return form?",
+            f"Return form: https://example.org/forms/return.pdf{OFFICE}",
+            "Return form: `https://example.org/forms/return.pdf`",
+        ),
+        ("Which workout modes are there?", CONTENTS, "Workout modes ........ 17"),
+        (
+            "Which workout modes are there?",
+            f"{CONTENTS}\n\nThe watch has 100 workout modes.",
+            "The watch has 100 workout modes.",
+        ),
+    ],
+)
+def test_a_line_that_answers_is_no_furniture(question: str, text: str, first: str) -> None:
+    assert shown(question, hit(text))[0] == first

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.questions.condensation import condense
+from agent.questions.condensation import MAX_LOOKED_AT, condense
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,47 @@ def test_a_follow_up_gets_what_it_leans_on(earlier: list[str], asked: str, alone
 def test_a_chain_of_follow_ups_keeps_its_subject() -> None:
     earlier = ["How much does a Causeway G1 Solar cost?", "How long is its warranty?"]
     assert "Causeway G1 Solar" in condense("Does it need a SIM card?", earlier)
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "added"),
+    [
+        ("Does the warranty cover batteries?", "and screens?", "screens?"),
+        ("Does the warranty cover batteries?", "and the screen?", "the screen?"),
+        ("Does the policy exclude floods?", "and the fires?", "the fires?"),
+        ("Can employees work from home on Fridays?", "And contractors?", "contractors?"),
+        ("Is smoking allowed in the building?", "and vaping?", "vaping?"),
+        ("Is the pool heated?", "and the sauna?", "the sauna?"),
+        ("What is the salary of engineers in Berlin?", "and designers?", "designers?"),
+        ("What do employees have to pay for parking?", "and visitors?", "visitors?"),
+        ("Who approves travel for interns?", "and managers?", "managers?"),
+        ("Can dogs stay in the room?", "and cats?", "cats?"),
+    ],
+)
+def test_what_may_stand_for_several_parts_is_added(before: str, asked: str, added: str) -> None:
+    assert condense(asked, [before]) == f"{before} {added}"
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "alone"),
+    [
+        ("What is the limit for hotels?", "and flights?", "What is the limit for flights?"),
+        ("how long is the warranty on bikes", "and helmets", "how long is the warranty on helmets"),
+        ("how much does shipping cost?", "and returns?", "how much does returns cost?"),
+        ("how long does the battery last?", "and the lamp?", "how long does the lamp last?"),
+        ("Is smoking allowed in the building?", "and in the garden?", "Is smoking allowed in the garden?"),
+    ],
+)
+def test_what_stands_for_one_part_alone_takes_its_place(before: str, asked: str, alone: str) -> None:
+    assert condense(asked, [before]) == alone
+
+
+def test_only_the_beginning_of_a_long_message_is_looked_at() -> None:
+    long = "What is the price of the bike in " + "x" * MAX_LOOKED_AT
+    assert len(condense("and the helmet?", [long])) <= MAX_LOOKED_AT + len(" the helmet?")
+    assert condense(long, ["Where is the shop of Acme?"]) == long
+
+
+def test_whose_thing_is_asked_for_is_found_behind_a_long_word() -> None:
+    before = "x" * 1_000 + " what is the colour of anna's bike"
+    assert condense("what about its price?", [before]) == "its price (anna)?"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.questions.parts import read_parts
+from agent.questions.parts import MAX_CHARACTERS, read_parts
 
 
 @pytest.mark.parametrize(
@@ -98,3 +98,39 @@ def test_each_thing_is_asked_for_by_what_they_are_compared_by() -> None:
     parts = read_parts("compare Acme and Globex on sharing data")
     assert parts is not None
     assert parts.asked == ("What is Acme sharing data?", "What is Globex sharing data?")
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        (
+            "What is the difference between payment by cash and payment by card?",
+            ("What is payment by cash?", "What is payment by card?"),
+        ),
+        ("compare travel by train with travel by bus", ("What is travel by train?", "What is travel by bus?")),
+        (
+            "What is the difference between leave on demand and leave on request?",
+            ("What is leave on demand?", "What is leave on request?"),
+        ),
+        ("compare leave on demand and leave by request", ("What is leave on demand?", "What is leave by request?")),
+        (
+            "difference between tax on income and tax on capital gains",
+            ("What is tax on income?", "What is tax on capital gains?"),
+        ),
+        (
+            "What is the difference between working on Saturdays and working on Sundays?",
+            ("What is working on Saturdays?", "What is working on Sundays?"),
+        ),
+        ("compare payment by cash and card on speed", ("What is payment by cash speed?", "What is card speed?")),
+    ],
+)
+def test_what_tells_two_things_apart_is_not_what_they_are_compared_by(question: str, asked: tuple[str, ...]) -> None:
+    parts = read_parts(question)
+    assert parts is not None
+    assert (parts.asked, parts.compares) == (asked, True)
+
+
+def test_a_long_message_is_not_cut() -> None:
+    long = "compare Acme and Globex" + "." * MAX_CHARACTERS
+    assert read_parts(long) is None
+    assert read_parts(long[:MAX_CHARACTERS]) is not None

@@ -145,3 +145,16 @@ def test_a_question_is_told_by_the_mark_of_its_script(asked: str) -> None:
 def test_sentences_end_and_begin_by_the_marks_of_their_language(said: list[str]) -> None:
     text = " ".join(said)
     assert [text[unit.start : unit.end] for unit in split(text)] == said
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Coffee ........ 3.50\nTea ........ 2.80 EUR", ["Coffee ........ 3.50", "Tea ........ 2.80 EUR"]),
+        ("2.7 Workout modes of the watch . . . . . 17", ["2.7 Workout modes of the watch . . . . . 17"]),
+        ("Wait.... Then press it.", ["Wait....", "Then press it."]),
+        ("He won.... 17 people saw it.", ["He won....", "17 people saw it."]),
+    ],
+)
+def test_dots_that_lead_to_a_figure_end_no_sentence(text: str, expected: list[str]) -> None:
+    assert [text[unit.start : unit.end] for unit in split(text)] == expected

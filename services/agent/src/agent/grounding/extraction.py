@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from agent.grounding.agreement import differs
 from agent.grounding.citations import Support
@@ -19,7 +20,7 @@ from agent.questions.question import Question
 from agent.relevance.passages import Passage, readable
 from agent.relevance.ranking import Scored, coverage, term_weights
 from agent.sanitisation.sanitiser import sanitise
-from agent.text.furniture import is_furniture
+from agent.text.furniture import are_contents, is_furniture, is_link
 from agent.text.ranges import within
 from agent.text.words import form_set
 
@@ -87,6 +88,8 @@ def extract_list(question: Question, listed: Sequence[Passage]) -> list[Extract]
 
 
 def _choose(question: Question, ranked: Sequence[Scored], found: Sequence[Passage], evenness: float) -> list[Passage]:
+    beside = _beside_the_text(question, ranked, found)
+    ranked = [one for one in ranked if id(one.passage) not in beside]
     chosen: list[Passage] = []
     held = 0.0
     for one, chance in zip(ranked, _chances(ranked, evenness), strict=True):
@@ -97,7 +100,11 @@ def _choose(question: Question, ranked: Sequence[Scored], found: Sequence[Passag
             continue
         held += chance
         for passage in _answering(question, one.passage, found):
-            if _says_nothing(passage, question) or any(_same_words(passage, other) for other in chosen):
+            if (
+                id(passage) in beside
+                or _says_nothing(passage, question)
+                or any(_same_words(passage, other) for other in chosen)
+            ):
                 continue
             size = sum(len(other.text) for other in (*chosen, passage))
             if not chosen or (size <= MAX_CHARACTERS and question.suits(passage.text)):
@@ -206,11 +213,24 @@ def _needs(passage: Passage, before: Passage, question: Question) -> bool:
 
 
 def _says_nothing(passage: Passage, question: Question) -> bool:
-    """Whether it only repeats the question or the title, as a page header does, or is a line of the contents or a
-    reference, which only who wants to be led there asks for."""
-    if question.wanted != "contact" and is_furniture(passage.text):
-        return True
+    """Whether it only repeats the question or the title, as a page header does."""
     return passage.forms <= question.forms | form_set(passage.hit.title) | form_set("page")
+
+
+def _beside_the_text(question: Question, ranked: Sequence[Scored], found: Sequence[Passage]) -> set[int]:
+    """The ids of lines of the contents and references, which only who wants to be led there asks for; none where there
+    is nothing else. The line that answers best may be a link."""
+    if question.wanted == "contact":
+        return set()
+    lines = {id(one) for one in found if is_furniture(one.text)} - {id(one) for one in _best_if_link(ranked)}
+    if question.wanted != "money":
+        entries = ((one, other) for one, other in pairwise(found) if one.hit is other.hit)
+        lines |= {id(line) for pair in entries if are_contents(pair[0].text, pair[1].text) for line in pair}
+    return lines if any(id(one.passage) not in lines for one in ranked) else set()
+
+
+def _best_if_link(ranked: Sequence[Scored]) -> list[Passage]:
+    return [one.passage for one in ranked[:1] if is_link(one.passage.text)]
 
 
 def _same_words(one: Passage, other: Passage) -> bool:

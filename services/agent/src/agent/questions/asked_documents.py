@@ -112,8 +112,9 @@ _COURTESY = re.compile(
     r"|(?:请|麻烦|你能|能不能|可以)+[，,]?)+",
     re.IGNORECASE,
 )
+_MARKS = r"[\s,?!.？！。؟]"
 _TRAILING = re.compile(
-    r"(?:[\s,]+(?:please|bitte|briefly|in short|for me|kurz|من فضلك))*[\s?!.？！。؟]*$", re.IGNORECASE
+    rf"(?<!{_MARKS})(?:{_MARKS}++(?:please|bitte|briefly|in short|for me|kurz|من فضلك))*+{_MARKS}*+$", re.IGNORECASE
 )
 _ARTICLE = re.compile(
     r"^(?:the|a|an|our|your|this|that|der|die|das|dem|den|des|unsere[rnms]?|eure[rnms]?|ihre[rnms]?)\s+", re.IGNORECASE

@@ -29,17 +29,21 @@ _VERBS = (
 )
 _SUBJECT = re.compile(
     rf"\b{_AUXILIARIES}\s(?!(?:i|we|you|it|they|he|she|one|there|this|that)\b)"
-    rf"(?P<thing>[\w'’-]+(?:\s[\w'’-]+){{0,3}}?)(?=\s{_VERBS}\b)",
+    rf"(?P<thing>[\w'’-]++(?:\s[\w'’-]++){{0,3}}?)(?=\s{_VERBS}\b)",
     re.IGNORECASE,
 )
 """Who or what does what the question asks about: `the flyers` of "how many cups do the flyers have"."""
 _VERB = re.compile(rf"{_VERBS}", re.IGNORECASE)
 _COMPLEMENT = re.compile(r"\s(?:of|in|for|at|on|with)\s.+$", re.IGNORECASE)
-_POSSESSOR = re.compile(r"(?P<who>[\w-]+(?:\s[\w-]+)?)['’]s\s", re.IGNORECASE)
+_POSSESSOR = re.compile(r"(?<![\w-])(?P<who>[\w-]{1,60}(?:\s[\w-]{1,60})?)['’]s\s", re.IGNORECASE)
 _POSSESSIVE = re.compile(r"\b(?:its|his|her|their)\b", re.IGNORECASE)
+_OPENS = re.compile(rf".*\b{_AUXILIARIES}|(?:is|are|was|were)", re.IGNORECASE | re.DOTALL)
+"""What stands before who or what does something, or is something."""
 _COPULAS = frozenset(("is", "are", "was", "were", "what's", "whats", "be", "ist", "sind", "est", "sont", "es", "son"))
 _MAX_BARE = 4
 """Words of an ellipse that can stand for a single thing."""
+MAX_LOOKED_AT = 2_000
+"""Characters of a message: a longer one stands alone, and only its beginning is what another leans on."""
 
 
 def condense(question: str, earlier: Sequence[str]) -> str:
@@ -47,7 +51,8 @@ def condense(question: str, earlier: Sequence[str]) -> str:
     alone = ""
     for asked in (*earlier, question):
         said = without_greeting(asked)
-        alone = _standing_alone(said, alone) if alone else said
+        leans = alone and len(said) <= MAX_LOOKED_AT
+        alone = _standing_alone(said, alone[:MAX_LOOKED_AT]) if leans else said
     return alone
 
 
@@ -87,18 +92,38 @@ def _in_the_frame_of(body: str, before: str, words: FollowUps) -> str:
 def _place_of(body: str, before: str, words: FollowUps) -> tuple[int, int] | None:
     """What of the question before an ellipse takes the place of: what has the same preposition ("and in Denmark?"), who
     or what does something ("and the blues?"), or the thing that it asked about ("and the list of visitors?"). None if
-    it adds to the question.
+    it adds to the question, or may stand for several parts of it.
     """
     if (placed := words.placed.match(body)) is not None:
         return _last_placed(re.escape(placed["preposition"]), before, words)
-    determined = words.object.match(body) is not None
-    if not determined and (words.complete.search(body) or len(body.split()) > _MAX_BARE):
-        return None
-    if (subject := _SUBJECT.search(before)) is not None and (determined or not _ends_placed(before, words)):
-        return subject.span("thing")
-    if not determined and (ends := _ends_placed(before, words)) is not None:
-        return ends
-    return _thing(body, before, words)
+    subject = _SUBJECT.search(before)
+    if words.object.match(body) is None:
+        longer = words.complete.search(body) or len(body.split()) > _MAX_BARE
+        return None if longer else _place_of_bare(before, subject, words)
+    if subject is None:
+        return _thing(body, before, words)
+    return None if _naming(before[subject.end() :]) else subject.span("thing")
+
+
+def _place_of_bare(before: str, subject: re.Match[str] | None, words: FollowUps) -> tuple[int, int] | None:
+    """The one part of a question that has no determiner, as the ellipse has none; None where there are several."""
+    found = [ends] if (ends := _ends_placed(before, words)) else []
+    if subject is not None and words.object.match(subject["thing"]) is None:
+        found.append(subject.span("thing"))
+    return next((place for place in found if not _bare_beside(place, before, words)), None)
+
+
+def _bare_beside(place: tuple[int, int], before: str, words: FollowUps) -> list[str]:
+    """What is named without a determiner beside a part of a question."""
+    start, end = place
+    phrase = rf"\b(?:{words.determiners})\s[\w'’-]++(?:\s(?!{_VERBS}\b)[\w'’-]++)?"
+    determined = re.compile(rf"{phrase}(?=\s(?:{words.prepositions}|{_VERBS})\b|\W*$)", re.IGNORECASE)
+    return [word for part in (before[:start], before[end:]) for word in _naming(determined.sub(" ", part))]
+
+
+def _naming(text: str) -> list[str]:
+    """The words of a text that name something."""
+    return [term.text for term in Question(text).terms if not is_generic(term) and not _VERB.fullmatch(term.text)]
 
 
 def _last_placed(prepositions: str, before: str, words: FollowUps) -> tuple[int, int] | None:
@@ -116,20 +141,22 @@ def _last_placed(prepositions: str, before: str, words: FollowUps) -> tuple[int,
 def _ends_placed(before: str, words: FollowUps) -> tuple[int, int] | None:
     """The object of the preposition that a question ends with, which a bare word can stand for; not what a thing is
     *of*."""
-    found = re.search(rf"\b(?:{words.prepositions})\s(?P<object>[\w-]+(?:\s[\w-]+)?)$", before, re.IGNORECASE)
+    bare = rf"(?!(?:{words.determiners})\s)[\w-]+(?:\s[\w-]+)?"
+    found = re.search(rf"\b(?:{words.prepositions})\s(?P<object>{bare})$", before, re.IGNORECASE)
     if found is None or found[0].lower().startswith(("of ", "de ", "von ", "to ")):
         return None
     return found.span("object")
 
 
 def _thing(body: str, before: str, words: FollowUps) -> tuple[int, int] | None:
-    """From the thing that was asked about to the end, but for what says of what it is where the ellipse does not."""
+    """From the thing that was asked about to the end, but for what says of what it is where the ellipse does not; None
+    where the question says something of the thing: "is the pool heated"."""
     things = list(words.determined.finditer(before))
     prepositions = re.compile(rf"(?:{words.prepositions})", re.IGNORECASE)
     inside = [one for one in things if prepositions.fullmatch(one["before"])]
     asked = next((one for one in things if one not in inside and one["before"].lower() not in _COPULAS), None)
     chosen = asked or (inside[-1] if inside else things[0] if things else None)
-    if chosen is None:
+    if chosen is None or _OPENS.fullmatch(before[: chosen.start("thing")].strip()):
         return None
     start = chosen.start("thing")
     whose = _COMPLEMENT.search(before, start)

@@ -40,7 +40,7 @@ class FollowUps:
     @property
     def determined(self) -> re.Pattern[str]:
         """A thing within a question, with the word before it."""
-        return re.compile(rf"(?P<before>[\w'’]+)\s(?P<thing>(?:{self.determiners})\s)", _FLAGS)
+        return re.compile(rf"(?<![\w'’])(?P<before>[\w'’]++)\s(?P<thing>(?:{self.determiners})\s)", _FLAGS)
 
 
 def _of(

@@ -11,11 +11,8 @@ from collections.abc import Sequence
 from agent.questions.asked_documents import read_document_question
 from agent.questions.condensation import condense
 from agent.questions.kind import Kind, Parts
-from agent.questions.parts import read_parts
+from agent.questions.parts import MAX_CHARACTERS, read_parts
 from agent.questions.small_talk import read_small_talk, without_greeting
-
-MAX_CHARACTERS = 600
-"""A longer message is somebody's own text, whatever it begins with."""
 
 
 def read_kind(question: str, earlier: Sequence[str] = ()) -> Kind | None:

@@ -9,6 +9,8 @@ from agent.questions.question import Question
 from agent.text.sentences import sentences
 from agent.text.words import is_generic, names
 
+MAX_CHARACTERS = 600
+"""A longer message is somebody's own text, whatever it begins with."""
 MAX_PARTS = 4
 MAX_SIDE_WORDS = 12
 """Of one of two things to compare."""
@@ -85,11 +87,15 @@ _PAPERS = re.compile(
 _FRAME = re.compile(
     r"^(?:the |der |die |das )?(?P<what>[\w-]+(?: [\w-]+)?) (?P<of>of|for|von|für) (?P<thing>.+)$", re.I
 )
-_PLEASE = re.compile(r"^(?:please|can you|could you|bitte|kannst du)[\s,]+|[\s,]*(?:please|bitte)?[\s?!.]*$", re.I)
+_PLEASE = re.compile(
+    r"^(?:please|can you|could you|bitte|kannst du)[\s,]++|(?<![\s,?!.])[\s,?!.]*+(?:(?:please|bitte)[\s?!.]*+)?$", re.I
+)
 
 
 def read_parts(question: str) -> Parts | None:
     """The parts of a question that is made of several; None if it is one."""
+    if len(question) > MAX_CHARACTERS:
+        return None
     return _comparison(question) or _several(question)
 
 
@@ -102,7 +108,7 @@ def _comparison(question: str) -> Parts | None:
         if found is None:
             continue
         one, two = found["one"].strip(" ,"), found["two"].strip(" ,")
-        aspect = _ASPECT.search(two)
+        aspect = _aspect(one, two)
         sides = _framed(one, two[: aspect.start()] if aspect else two)
         if sides[0].lower() == sides[1].lower() or not all(map(_is_thing, sides)):
             return None
@@ -111,6 +117,15 @@ def _comparison(question: str) -> Parts | None:
         by = f" {aspect['aspect']}" if aspect else ""
         return Parts(tuple(f"{ask}{side}{by}?" for side in sides), labels, language, compares=True)
     return None
+
+
+def _aspect(one: str, two: str) -> re.Match[str] | None:
+    """What both are compared by; not what tells them apart: "payment by cash and payment by card"."""
+    found = _ASPECT.search(two)
+    if found is None or re.search(rf"\b{re.escape(found['in'])}\s", one, re.IGNORECASE):
+        return None
+    alike = one.split()[0].lower() == two.split()[0].lower() and _ASPECT.search(one)
+    return None if alike else found
 
 
 def _framed(one: str, two: str) -> tuple[str, str]:

@@ -52,8 +52,9 @@ _PLACE = re.compile(
     rf"{_interrogative('where')}|\b(which (?:city|country|room|town|building|place)|what (?:city|country|room))\b",
     re.IGNORECASE,
 )
+_BEFORE_CONTACT = r"\b(?:what|which|whose|where|give|find|have|need|know|an?|the|your|their)\b"
 _CONTACT = re.compile(
-    r"\b(?:what|which|whose|where|give|find|have|need|know|an?|the|your|their)\b[^,;.?!]{0,60}\b"
+    rf"{_BEFORE_CONTACT}(?:(?!{_BEFORE_CONTACT})[^,;.?!]){{0,60}}\b"  # from the last such word: each is read once
     r"(?:e-?mail|address|(?:tele)?phone (?:numbers?|no)|(?:tele)?phone(?= (?:of|for)\b)|(?<=['’]s )(?:tele)?phone"
     r"|telephone|extension|url|website|link)\b(?! (?:accounts?|apps?|clients?))",
     re.IGNORECASE,

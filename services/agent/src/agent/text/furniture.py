@@ -4,18 +4,38 @@ from __future__ import annotations
 
 import re
 
-_LEADERS = re.compile(r"(?:\.[ ]?){4,}|…{2,}|(?:·[ ]?){4,}")
+_LEADERS = r"(?:(?:\.[ ]?){4,}+|…{2,}+|(?:·[ ]?){4,}+)"
+_ENTRY = re.compile(rf"(?P<number>(?:\d{{1,2}}\.)*\d{{1,2}}\.? )?[^\n]*?{_LEADERS}\s*(?P<page>\d{{1,4}})\W*")
+"""A line of a table of contents ends with its page; one of a price list may as well."""
 _URL = re.compile(r"(?:https?:|www\.)\S+", re.IGNORECASE)
+_DAY = (
+    r"(?:\d{1,2}(?:st|nd|rd|th)? [^\W\d_]{3,9}\.?,? \d{4}|[^\W\d_]{3,9}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}"
+    r"|\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./]\d{4})"
+)
 _REFERENCE = re.compile(
-    r"\b(?:archived|retrieved|accessed)\b.{0,60}\b(?:from the original|(?:19|20)\d\d)\b|\bfrom the original on\b"
-    r"|\bdoi:\s?10\.|\bISBN\b|\barXiv:\d",
-    re.IGNORECASE | re.DOTALL,
+    rf"\b(?:archived )?from the original (?:\([^)\n]{{1,40}}\) )?on {_DAY}"
+    rf"|(?:^|[.,;:([\"”’)]\s*)(?:retrieved|accessed|archived)(?: on)?:? {_DAY}(?=\W*$|[.;,)\]]|,? (?:from|via|at)\b)"
+    r"|\bdoi:\s?10\.|\bISBN(?:-1[03])?:? ?\d[\d -]{8,}|\barXiv:\d",
+    re.IGNORECASE,
 )
 _MOST_LINK = 0.4
 """The share of a line that links may be."""
 
 
 def is_furniture(text: str) -> bool:
-    """Whether a line is an entry of a table of contents, a reference to another publication, or mostly a link."""
+    """Whether a line is a numbered entry of a table of contents, a reference to another publication, or mostly a
+    link."""
+    entry = _ENTRY.fullmatch(text.strip())
+    return (entry is not None and entry["number"] is not None) or _REFERENCE.search(text) is not None or is_link(text)
+
+
+def is_link(text: str) -> bool:
+    """Whether a line is mostly a link."""
     links = sum(len(found.group()) for found in _URL.finditer(text))
-    return bool(_LEADERS.search(text) or _REFERENCE.search(text)) or links > _MOST_LINK * max(1, len(text))
+    return links > _MOST_LINK * max(1, len(text))
+
+
+def are_contents(text: str, following: str) -> bool:
+    """Whether two lines that follow each other are entries of a table of contents: each with its page, in order."""
+    one, other = _ENTRY.fullmatch(text.strip()), _ENTRY.fullmatch(following.strip())
+    return one is not None and other is not None and int(one["page"]) <= int(other["page"])

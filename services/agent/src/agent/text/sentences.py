@@ -23,7 +23,7 @@ _NUMBERED = re.compile(r"\s*(?:\d{1,2}(?:\.\d{1,2}){0,3}\.?|[A-Z]\.)\s+[A-Z]")
 _CELL_GAP = re.compile(r"\t|\S {2,}\S|\s\|\s")
 _TERMINAL = re.compile(r"[.!?…:;。！？：；؟۔।][\"'”’“»«）」』)\]*_]*$")
 _BOUNDARY = re.compile(
-    r"""(?P<end>[.!?…؟۔।]+["'”’“»«)\]]*(?:[ ]?\[\d{1,3}\])*)\s+(?=["'“‘«»„¿¡(\[*_•-]*[^\W_])"""
+    r"""(?<![.!?…؟۔।])(?P<end>[.!?…؟۔।]++["'”’“»«)\]]*+(?:[ ]?\[\d{1,3}\])*)\s+(?=["'“‘«»„¿¡(\[*_•-]*[^\W_])"""
     r"""|(?P<wide>[。！？]["'”’）」』]*)\s*(?=\S)"""
 )
 _ABBREVIATION = re.compile(
@@ -39,6 +39,9 @@ _MONTH = re.compile(
     r"(?:Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)\b", re.IGNORECASE
 )
 """German writes a day as an ordinal: `am 31. März`."""
+_LEADERS = re.compile(r"(?:\.[ ]?){4,}$")
+_FIGURE = re.compile(r"(?:[€$£¥]|[A-Z]{3})?[ ]?\d[\d.,]*[ ]?(?:[€$£¥]|[A-Z]{3})?[^\S\n]*(?=\n|$)")
+"""`Coffee ........ 3.50`: dots that lead to a price or a page end no sentence."""
 _LIKELY_END = re.compile(r"(?:\b(?:etc|inc|ltd|co|corp|a\.m|p\.m|u\.s|b\.v|n\.v)\.)$", re.IGNORECASE)
 
 
@@ -97,7 +100,7 @@ def sentences(text: str) -> list[Span]:
     start = 0
     for match in _BOUNDARY.finditer(text):
         end = match.end("end") if match.group("end") else match.end("wide")
-        if match.group("end") and _is_abbreviation(text, start, match.end("end"), match.end()):
+        if match.group("end") and _goes_on(text, start, match.end("end"), match.end()):
             continue
         spans.append(_trim(text, start, end))
         start = match.end()
@@ -113,12 +116,14 @@ def cells(row: str) -> list[str]:
     return [cell.strip() for cell in re.split(r"\t| {2,}", bare)]
 
 
-def _is_abbreviation(text: str, start: int, end: int, following: int) -> bool:
+def _goes_on(text: str, start: int, end: int, following: int) -> bool:
     head, following_character = text[start:end], text[following : following + 1]
     if _BEFORE_NUMBER.search(head):
         return following_character.isdigit() or following_character.islower()
     if _DAY.search(head) and _MONTH.match(text, following):
         return True
+    if head.endswith(("..", ". .")) and _LEADERS.search(head):
+        return _FIGURE.match(text, following) is not None
     if not _ABBREVIATION.search(head) or _AFTER_LOWER.search(head):
         return False
     return not (_LIKELY_END.search(head) and following_character.isupper())
