@@ -39,6 +39,7 @@ def test_contents_references_and_links_say_nothing(text: str) -> None:
         "The ISBN is printed on the back.",
         "Coffee ........ 3.50",
         "Coffee ........ 3",
+        "1.2 " + "A line of a table with dots in it that is no entry, as none is so long. " * 5 + "........ 17",
     ],
 )
 def test_statements_are_none(text: str) -> None:

@@ -18,6 +18,8 @@ _REFERENCE = re.compile(
     r"|\bdoi:\s?10\.|\bISBN(?:-1[03])?:? ?\d[\d -]{8,}|\barXiv:\d",
     re.IGNORECASE,
 )
+_MOST_ENTRY = 300
+"""Characters of an entry."""
 _MOST_LINK = 0.4
 """The share of a line that links may be."""
 
@@ -25,7 +27,7 @@ _MOST_LINK = 0.4
 def is_furniture(text: str) -> bool:
     """Whether a line is a numbered entry of a table of contents, a reference to another publication, or mostly a
     link."""
-    entry = _ENTRY.fullmatch(text.strip())
+    entry = _entry(text)
     return (entry is not None and entry["number"] is not None) or _REFERENCE.search(text) is not None or is_link(text)
 
 
@@ -37,5 +39,10 @@ def is_link(text: str) -> bool:
 
 def are_contents(text: str, following: str) -> bool:
     """Whether two lines that follow each other are entries of a table of contents: each with its page, in order."""
-    one, other = _ENTRY.fullmatch(text.strip()), _ENTRY.fullmatch(following.strip())
+    one, other = _entry(text), _entry(following)
     return one is not None and other is not None and int(one["page"]) <= int(other["page"])
+
+
+def _entry(text: str) -> re.Match[str] | None:
+    line = text.strip()
+    return _ENTRY.fullmatch(line) if len(line) <= _MOST_ENTRY else None

@@ -122,7 +122,7 @@ def _goes_on(text: str, start: int, end: int, following: int) -> bool:
         return following_character.isdigit() or following_character.islower()
     if _DAY.search(head) and _MONTH.match(text, following):
         return True
-    if head.endswith(("..", ". .")) and _LEADERS.search(head):
+    if head.endswith(("..", ". .")) and _LEADERS.search(head[-8:]):
         return _FIGURE.match(text, following) is not None
     if not _ABBREVIATION.search(head) or _AFTER_LOWER.search(head):
         return False
