@@ -32,6 +32,16 @@ def test_a_whole_list_is_asked_for(question: str) -> None:
         "what is the deposit?",
         "what does the list say",
         "what are the chances of rain in Paris",
+        "What are your thoughts?",
+        "what are the odds?",
+        "what are the news?",
+        "What are the hours on Mondays?",
+        "which class are there",
+        "list all bikes that are not red",
+        "list all bikes except the red ones",
+        "list all bikes with at least five gears",
+        "list all courses before May",
+        "welche Kurse gibt es nicht?",
     ],
 )
 def test_one_thing_is_asked_for(question: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from agent.answering.judgement import first_ranking
 from agent.questions.question import Question
-from agent.relevance.lists import asked_list, extreme_rows, lists
+from agent.relevance.lists import asked_list, lists
 from agent.relevance.passages import passages
 from agent.testing.scripted_answers import bag_of_stems, hit
 from contracts.retrieval.search import Hit
@@ -45,7 +45,10 @@ def test_only_the_rows_of_what_is_named_are_shown() -> None:
 
 
 def test_how_something_is_done_is_all_its_steps() -> None:
-    assert listed("how do I pack the goods", RETURNS) == ["Write to us.", "Pack the goods.", "Drop it."]
+    sent = hit("# Return goods\n\n1. Write to us.\n2. Pack the goods.\n3. Drop it.", "sent")
+    pump = hit("# Reset the pump\n\n1. Press.\n2. Wait.\n\n# Store the pump\n\n1. Empty it.\n2. Dry it.", "pump")
+    assert listed("How do I store the pump?", pump) == ["Empty it.", "Dry it."]
+    assert listed("how do I return goods", sent) == ["Write to us.", "Pack the goods.", "Drop it."]
 
 
 @pytest.mark.parametrize(
@@ -68,35 +71,91 @@ def test_two_lists_of_one_chunk_are_two() -> None:
     assert listed("list all tools", two) == ["saw", "file"]
 
 
-SEEN = frozenset(("prices",))
+LETTER = hit(
+    "# Leaving\n\nTo cancel the contract, the tenant writes a letter to the landlord two months ahead.", "leaving"
+)
+CLAUSES = hit(
+    "# Terms\n\n1. The tenant pays the rent to the landlord.\n2. Pets are welcome.\n3. The contract ends with a letter."
+    "\n4. Keys go back.",
+    "contract",
+)
+BOARD = hit(
+    "# People\n\n- Jane Doe, chair\n- John Roe, treasurer\n\nThe main risks are fire and flood.",
+    "annual",
+    title="Annual report risks",
+)
+HOURS = hit(
+    "# Opening hours\n\nWe are open daily from 9 to 17.\n\n- Ticket desk: closes early\n- Shop: closes late", "hours"
+)
+DESKS = hit(
+    "We are open daily from 9 to 17.\n\n## Exceptions\n\n- Ticket desk: closes early\n- Shop: closes late",
+    "desks",
+    title="Opening hours",
+)
+CHAIRS = hit("# Annual report risks\n\n- Jane Doe, chair\n- John Roe, treasurer", "chairs")
+BIKES = hit("Bikes\n\nModel | Colour | In stock\nFjord 3 | red | 4\nTern Volt | red | 3\nPippo | blue | 9", "bikes")
 
 
-def best(question: str, whole: frozenset[str] = SEEN) -> list[str]:
-    found = passages(PRICES)
-    return [one.text.split(" | ")[0] for one in extreme_rows(Question(question), found, whole)]
+@pytest.mark.parametrize("question", ["How can the tenant cancel the contract?", "How does the tenant pay?"])
+def test_clauses_are_no_steps(question: str) -> None:
+    assert listed(question, LETTER, CLAUSES) == []
+    assert listed(question, CLAUSES) == []
 
 
 @pytest.mark.parametrize(
-    ("question", "model"),
+    ("question", "page"),
     [
-        ("whats the cheapest bike", "Fjord 3"),
-        ("what is the most expensive bike?", "Tern Volt"),
-        ("which model has the lowest price", "Fjord 3"),
-        ("which model has the highest price?", "Tern Volt"),
-        ("welches ist das teuerste bike", "Tern Volt"),
+        ("What are the main risks?", BOARD),
+        ("List all risks", BOARD),
+        ("What are the main risks?", CHAIRS),
+        ("What are your opening hours?", HOURS),
+        ("What are your opening hours?", DESKS),
+        ("list all opening hours", DESKS),
+        ("List all bikes that are not red", BIKES),
+        ("List all bikes except the red ones", BIKES),
+        ("List all red bikes with less than 4 in stock", BIKES),
+        ("list all bikes without stock", BIKES),
+        ("list all bikes with 4 or up in stock", BIKES),
+        ("How do I not return goods?", RETURNS),
+        ("How do I pack the goods when it rains?", RETURNS),
     ],
 )
-def test_the_row_that_has_most_or_least_is_found_by_its_figures(question: str, model: str) -> None:
-    assert best(question) == [model]
+def test_no_list_takes_the_place_of_what_answers(question: str, page: Hit) -> None:
+    assert listed(question, page) == []
+
+
+def test_rows_are_chosen_by_the_words_of_a_question() -> None:
+    assert [row.split(" | ")[0] for row in listed("list all red bikes", BIKES)] == ["Fjord 3", "Tern Volt"]
+
+
+def test_what_stands_right_below_its_name_answers_what_it_is() -> None:
+    risks = hit("# The main risks\n\n- Fire\n- Flood", "risks")
+    assert listed("What are the main risks?", risks) == ["Fire", "Flood"]
 
 
 @pytest.mark.parametrize(
-    "question",
-    ["what is the price of a bike", "whats the cheapest car", "which bike is the heaviest", "how do most bikes work"],
+    ("question", "cells"),
+    [
+        ("Which city has the lowest temperature?", "-40 8 20"),
+        ("Which city has the highest temperature?", "−40°C 8°C 20°C"),
+        ("What is the cheapest bike?", "1.200,50€ 450,00€ 300€"),
+        ("What is the most expensive bike?", "1.200,50€ 450,00€ 300€"),
+        ("Was ist das günstigste Rad?", "1.490€ 950€"),
+        ("Which parcel is the heaviest?", "900g 12kg 2kg"),
+        ("Which disk has the largest capacity?", "512GB 2TB"),
+        ("Which country has the highest population?", "3.2million 900000"),
+        ("Which is the cheapest?", "€500 $490 ¥9000"),
+        ("Which plan is the cheapest?", "99.99/month 499"),
+        ("Which version is the highest?", "1.9 1.10"),
+        ("Which bike is not the cheapest?", "300 200"),
+        ("What do most countries say about bags?", "3 5"),
+        ("Which countries have bags at least?", "3 5"),
+        ("List the cheapest bikes", "300 200"),
+        ("What are the cheapest bikes?", "300 200"),
+    ],
 )
-def test_no_row_is_chosen_by_figures_that_are_not_asked_for(question: str) -> None:
-    assert best(question) == []
-
-
-def test_nothing_is_said_of_a_table_that_is_not_wholly_seen() -> None:
-    assert best("whats the cheapest bike", frozenset()) == []
+def test_no_row_is_chosen_by_its_figures(question: str, cells: str) -> None:
+    """What the most and the least of a column are is for no rule about words to say."""
+    rows = "\n".join(f"Row {at} | {cell}" for at, cell in enumerate(cells.split()))
+    head = "Bikes, cities, parcels, disks, countries, plans\n\nName | Bags, price, temperature, capacity, population"
+    assert listed(question, hit(f"{head}\n{rows}\nTotal | 9999", "table")) == []

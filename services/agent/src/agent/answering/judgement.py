@@ -12,13 +12,12 @@ from agent.answering.state import AnswerState, Context
 from agent.errors import is_policy
 from agent.grounding.support import cosine
 from agent.ports import Vector
-from agent.questions.listing import wants_all
 from agent.questions.question import Question
 from agent.questions.topic import topic_of
 from agent.relevance.codes import coded_first, names_unknown
 from agent.relevance.evidence import Evidence, chance_of_answer
 from agent.relevance.lexicon import Lexicon, words_to_compare
-from agent.relevance.lists import asked_list, extreme_rows
+from agent.relevance.lists import asked_list
 from agent.relevance.passages import Passage, passages
 from agent.relevance.ranking import RECONSIDERED, Scored, preselect, rank, reconsider, term_weights
 from agent.relevance.rows import named_rows_first
@@ -52,9 +51,7 @@ async def judge(state: AnswerState, context: Context) -> AnswerState:
     if topic is not None and (spoken := spoken_of(topic, evidence.ranked, context.lexicon)):
         evidence, abstain = replace(evidence, ranked=spoken), False
     if not names_unknown(question, found) and (listed := asked_list(question, evidence.ranked, found)):
-        evidence, abstain = replace(evidence, listed=listed), abstain and not wants_all(question.text)
-    if best := extreme_rows(question, found, state.get("whole", frozenset())):
-        evidence, abstain = replace(evidence, listed=best), False
+        evidence = replace(evidence, listed=listed)
     log.info(
         "evidence judged", chance=round(evidence.chance, 3), read=evidence.read, abstain=abstain, passages=len(found)
     )

@@ -170,8 +170,6 @@ class AnswerState(TypedDict, total=False):
     kind: Kind | None
     """None for an ordinary question."""
     hits: list[Hit]
-    whole: frozenset[str]
-    """The documents all of whose chunks were read, by id."""
     evidence: Evidence
     abstain: bool
     model: ModelInfo | None

@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from agent.questions.question import Question
+from agent.text.denials import is_negated
 from agent.text.words import Term, form_set, is_generic
 
-_PLURAL = r"(?:[\w-]+ ){0,3}?[\w-]{2,}s"
+_LINKS = r"(?!(?:on|in|of|for|at|by|with|to|from|about|under|after|before|during|and|or)\b)"
+_NO_LIST = r"(?!(?:thoughts|odds|news|chances|means|pros|cons|views|feelings|politics|whereabouts)\b)"
+_PLURAL = rf"(?:{_LINKS}[\w-]+ ){{0,3}}?{_LINKS}{_NO_LIST}[\w-]*[^\W_s]s"
 _ALL = re.compile(
     r"^(?:(?:please|can you|could you|bitte|kannst du)\s+)*(?:"
     r"(?:list|enumerate)\b(?! of\b)"
     r"|(?:name|show(?: me)?|give me|tell me|what are|which are) (?:all|each|every)\b"
     r"|(?:give me |show me )?(?:a |the )?(?:full |complete |whole )?list of\b"
-    r"|what are (?:the|your|our) " + _PLURAL + r"\W*$"
     r"|(?:what|which) " + _PLURAL + r" (?:are there|are available|are offered|do you (?:have|offer|sell|do|take|accept)"
     r"|do we have|does (?:it|he|she|\w+) (?:have|offer)|can i (?:choose|get|book|buy|rent))\b"
     r"|(?:liste|nenne?|zähle?|zeige?)(?: mir)? (?:alle|sämtliche|jede[nrs]?)\b|liste\b"
     r"|welche [\w-]+ (?:gibt es|habt ihr|haben sie)"
-    r"|(?:liste|énumère|donne(?:-moi)?|montre(?:-moi)?) (?:tous|toutes)\b|quels sont (?:les|vos)"
-    r"|quelles sont (?:les|vos)"
-    r"|(?:lista|enumera|muestra|dime) (?:todos|todas)\b|cuáles son (?:los|las|sus)"
+    r"|(?:liste|énumère|donne(?:-moi)?|montre(?:-moi)?) (?:tous|toutes)\b"
+    r"|(?:lista|enumera|muestra|dime) (?:todos|todas)\b"
     r")",
     re.IGNORECASE,
 )
+_MAY_MEAN_ALL = re.compile(
+    r"^(?:what are (?:the|your|our) " + _PLURAL + r"\W*$"
+    r"|quel(?:le)?s sont (?:les|vos)\b|cuáles son (?:los|las|sus)\b)",
+    re.IGNORECASE,
+)
+_SELECTS = re.compile(
+    r"\b(?:except|excluding|besides|apart|other than|but|than|more|less|fewer|most|least|over|under|above|below|between"
+    r"|before|after|since|until|up|within|\w{3,}est|außer|ausser|mehr|weniger|als|über|unter|zwischen|vor|nach|seit|bis"
+    r"|(?:\w+igs|\w+ichs|größ|höchs|bes|kleins|neues|ältes|jüngs|teuers|meis|längs|kürzes|schnells)te[rnms]?"
+    r"|sauf|hormis|plus|moins|avant|après|depuis|entre|excepto|salvo|menos|más|mas|antes|después|desde)\b",
+    re.IGNORECASE,
+)
+"""By more than words: what has them is not found by looking for the words of the question."""
 _STEPS = re.compile(
     r"^(?:how (?:do|does|can|could|should|would|to)\b|(?:what are )?(?:the )?steps\b|what (?:do|should) i do\b"
     r"|wie (?:kann|soll|muss|mache?|gehe?|\w+e) ich\b|wie (?:geht|funktioniert)\b|was muss ich tun\b"
@@ -40,47 +53,22 @@ _OF_LISTS = form_set(
 
 def wants_all(question: str) -> bool:
     """Whether a question asks for all of a list."""
-    return _ALL.match(question.strip()) is not None
+    return may_want_all(question) or (_ALL.match(question.strip()) is not None and not _chooses(question))
 
 
-@dataclass(frozen=True, slots=True)
-class Extreme:
-    """What has most or least of something among its like."""
-
-    word: str
-    """The word that says so: "cheapest"."""
-    column: re.Pattern[str] | None
-    """The columns that hold it; None: what the question names."""
-    most: bool
+def may_want_all(question: str) -> bool:
+    """Whether it may ask so: "what are the risks" can have a sentence for an answer."""
+    return _MAY_MEAN_ALL.match(question.strip()) is not None and not _chooses(question)
 
 
-_PRICE = re.compile(r"price|cost|fee|amount|preis|kosten|prix|precio", re.IGNORECASE)
-_WEIGHT = re.compile(r"weight|mass|gewicht|poids|peso", re.IGNORECASE)
-_EXTREMES: tuple[tuple[str, re.Pattern[str] | None, bool], ...] = (
-    (r"cheapest|least expensive|günstigste[rnms]?|billigste[rnms]?", _PRICE, False),
-    (r"most expensive|priciest|dearest|teuerste[rnms]?", _PRICE, True),
-    (r"lightest|leichteste[rnms]?", _WEIGHT, False),
-    (r"heaviest|schwerste[rnms]?", _WEIGHT, True),
-    (r"(?:the )?(?:fewest|least|lowest|smallest)|niedrigste[rnms]?", None, False),
-    (r"(?:the )?(?:most|highest|largest|biggest)|höchste[rnms]?|meisten", None, True),
-)
-_EXTREME_WORDS = tuple((re.compile(rf"\b(?:{words})\b", re.I), column, most) for words, column, most in _EXTREMES)
-_ASKS_WHICH = re.compile(r"^\W*(?:which|what|whats|what's|who|welche[rsmn]?|was|wer)\b", re.IGNORECASE)
-
-
-def extreme_of(question: str) -> Extreme | None:
-    """What a question asks for the most or the least of: "whats the cheapest bike", "which team has the most cups"."""
-    if _ASKS_WHICH.match(question) is None:
-        return None
-    for words, column, most in _EXTREME_WORDS:
-        if (found := words.search(question)) is not None:
-            return Extreme(found.group(), column, most)
-    return None
+def _chooses(question: str) -> bool:
+    """Whether only some are asked for, and not by words that these have."""
+    return is_negated(question) or _SELECTS.search(question) is not None
 
 
 def wants_steps(question: str) -> bool:
     """Whether a question asks how something is done."""
-    return _STEPS.match(question.strip()) is not None
+    return _STEPS.match(question.strip()) is not None and not is_negated(question)
 
 
 def named_by(question: Question) -> list[Term]:

@@ -3,116 +3,100 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from decimal import Decimal
+from collections.abc import Sequence
 
-from agent.questions.listing import Extreme, extreme_of, named_by, wants_all, wants_steps
+from agent.questions.listing import may_want_all, named_by, wants_all, wants_steps
 from agent.questions.question import Question
 from agent.relevance.passages import Passage
 from agent.relevance.ranking import Scored
 from agent.relevance.tables import goes_on
-from agent.text.sentences import cells
-from agent.text.words import Term, form_set, stem
+from agent.text.sentences import split
+from agent.text.words import Term, form_set
 
 PARTS = ("row", "item")
 LEAST = 2
 """Rows or items of a list."""
-BEST = 3
-"""Among so many of the best passages a step stands for all of them."""
 _NUMBER = re.compile(r"(?:^|\n)[ \t]*\(?\d{1,2}[.)]\s+$")
-_FIGURE = re.compile(r"\d{1,12}(?:\.\d{1,6})?")
 _MARKER = re.compile(r"(?:^|\n)[ \t]*(?:[-*•–‣▪●]|\(?\d{1,2}[.)]|[a-z][.)]|\[[ xX]?\])\s+$")
 MARKED = 0.75
-MOST_ALIKE = 3
-"""Rows that may share the most."""
 List = list[Passage]
 
 
 def asked_list(question: Question, ranked: Sequence[Scored], found: Sequence[Passage]) -> List:
-    """The list that a question asks for as a whole, named by all of its words; or all steps, where one of them is
-    among the best passages of a question for how something is done. Empty where there is none."""
+    """The list that a question asks for as a whole, named by its words; or all steps, where one of them is the best
+    passage of a question for how something is done. Empty where there is none, or something else answers better."""
     if wants_all(question.text):
         return _named(question, ranked, found)
     if wants_steps(question.text):
-        return _steps(ranked, found)
+        return _steps(question, ranked, found)
     return []
 
 
 def _named(question: Question, ranked: Sequence[Scored], found: Sequence[Passage]) -> List:
-    """The parts that have the words of the question which do not name the list, of the best list that some name."""
+    """The parts that have the words of the question which do not name the list, of the best list that some name. No
+    sentence ranks before it, and where the question may ask for something else, nothing is said before its parts."""
     wanted = named_by(question)
     places = {id(one.passage): place for place, one in enumerate(ranked)}
+    sentence = min(
+        (places[id(one.passage)] for one in ranked if one.passage.unit.kind == "sentence" and not _leads(one.passage)),
+        default=len(ranked),
+    )
     fitting: list[tuple[int, List]] = []
     for each in filter(_enumerates, lists(found)):
         names = _names_of(each)
         special = [term for term in wanted if term.forms.isdisjoint(names)]
         having = [one for one in each if all(not term.forms.isdisjoint(one.forms) for term in special)]
-        if having and len(special) < len(wanted):
+        if having and _is_of(question, wanted, each):
             place = min(places.get(id(passage), len(ranked)) for passage in having)
             fitting.append((place, having))
-    return min(fitting, key=lambda one: one[0])[1] if fitting else []
+    place, best = min(fitting, key=lambda one: one[0], default=(0, []))
+    return best if place <= sentence else []
 
 
-def extreme_rows(question: Question, found: Sequence[Passage], whole: Collection[str]) -> List:
-    """The rows that have most or least of what a question asks for, of the one table that has a column of it and is
-    named by the question's other words; of documents that are wholly seen, given by their ids."""
-    extreme = extreme_of(question.text)
-    if extreme is None:
+def _leads(passage: Passage) -> bool:
+    """Whether a passage only says what follows it."""
+    return passage.unit.kind == "heading" or passage.text.rstrip().endswith(":")
+
+
+def _is_of(question: Question, wanted: Sequence[Term], each: List) -> bool:
+    """Whether what a list stands under, or its columns, name some of what is asked for; where the question may ask for
+    something else, it stands right below, and its name says nothing more."""
+    name = form_set(_name_of(each))
+    near = name | form_set(" ".join(each[0].labels))
+    if all(term.forms.isdisjoint(near) for term in wanted):
+        return False
+    said = frozenset().union(*(term.forms for term in question.terms))
+    return not may_want_all(question.text) or (_is_led(each) and name <= said)
+
+
+def _name_of(each: List) -> str:
+    """The line that leads to a list, else the nearest heading, else the title of its document."""
+    return _lead_of(each) or each[0].heading or each[0].hit.title
+
+
+def _is_led(each: List) -> bool:
+    """Whether a list is a table, or stands below a heading or a line that leads to it, and no sentence between."""
+    first = each[0]
+    if first.unit.kind == "row":
+        return bool(first.labels)
+    marker = _MARKER.search(first.hit.text[: first.unit.start])
+    before = first.hit.text[: marker.start() if marker else first.unit.start].rstrip()
+    units = split(before)
+    if not units:
+        return first.hit.start == 0
+    return units[-1].kind == "heading" or before.endswith(":")
+
+
+def _steps(question: Question, ranked: Sequence[Scored], found: Sequence[Passage]) -> List:
+    """All of the numbered list whose part is the best passage but for headings, where all words of the question name
+    it."""
+    wanted = named_by(question)
+    best = next((one.passage for one in ranked if not _leads(one.passage)), None)
+    each = next((each for each in lists(found) if best in each), [])
+    if not wanted or not each or not all(is_numbered(one.hit.text[: one.unit.start]) for one in each):
         return []
-    said = form_set(extreme.word)
-    asked = [term for term in named_by(question) if term.forms.isdisjoint(said)]
-    fitting = [
-        rows
-        for each in lists(found)
-        if each[0].unit.kind == "row" and each[0].hit.document_id in whole
-        for rows in [_most_of(extreme, asked, question.terms, each)]
-        if rows
-    ]
-    return fitting[0] if len(fitting) == 1 else []
-
-
-def _most_of(extreme: Extreme, asked: Sequence[Term], said: Sequence[Term], table: List) -> List:
-    labels, names = table[0].labels, _names_of(table[:1])
-    if any(len(cells(row.text)) != len(labels) for row in table):
-        return []
-    held = [at for at, label in enumerate(labels) if _holds(extreme, said, label)]
-    kept = table
-    for term in asked:
-        whole = frozenset((stem(term.text.lower()), stem(term.text.lower().replace("-", ""))))
-        own = [row for row in kept if not whole.isdisjoint(row.forms)]
-        if own:
-            kept = own
-        elif term.forms.isdisjoint(names):
-            return []
-    columns = [[_amount(cells(row.text)[at]) for row in kept] for at in held]
-    figures = [one for one in columns if None not in one]
-    if len(kept) < LEAST or len(figures) != 1:
-        return []
-    amounts = list(zip(figures[0], kept, strict=True))
-    values = [value for value, _ in amounts if value is not None]
-    best = max(values) if extreme.most else min(values)
-    rows = [row for value, row in amounts if value == best]
-    return rows if len(rows) <= MOST_ALIKE else []
-
-
-def _holds(extreme: Extreme, said: Sequence[Term], label: str) -> bool:
-    """Whether a column holds what is compared: one of its kind, else one that the question's words name."""
-    if extreme.column is not None:
-        return extreme.column.search(label) is not None
-    named = [term for term in said if not term.forms.isdisjoint(form_set(label))]
-    return bool(named) and form_set(label) <= frozenset().union(*(term.forms for term in named))
-
-
-def _amount(cell: str) -> Decimal | None:
-    figures = _FIGURE.findall(cell.replace(",", ""))
-    return Decimal(figures[0]) if len(figures) == 1 else None
-
-
-def _steps(ranked: Sequence[Scored], found: Sequence[Passage]) -> List:
-    for one in ranked[:BEST]:
-        if one.passage.unit.kind == "item" and _is_numbered(one.passage):
-            return next((each for each in lists(found) if one.passage in each), [])
-    return []
+    name = form_set(_name_of(each))
+    return each if all(not term.forms.isdisjoint(name) for term in wanted) else []
 
 
 def lists(found: Sequence[Passage]) -> list[List]:
@@ -158,17 +142,24 @@ def _enumerates(each: List) -> bool:
     return sum(_MARKER.search(one.hit.text[: one.unit.start]) is not None for one in each) >= MARKED * len(each)
 
 
-def _is_numbered(passage: Passage) -> bool:
-    return _NUMBER.search(passage.hit.text[: passage.unit.start]) is not None
+def is_numbered(before: str) -> bool:
+    """Whether what stands before a part numbers it."""
+    return _NUMBER.search(before) is not None
 
 
 def _names_of(each: List) -> frozenset[str]:
     """The words that name a list: of its document, headings and columns, and of the line before it that ends with a
     colon."""
     first = each[0]
+    own = first.context_forms | form_set(" ".join(first.labels)) | form_set(first.hit.source)
+    return own | form_set(_lead_of(each))
+
+
+def _lead_of(each: List) -> str:
+    """The line before a list that ends with a colon."""
+    first = each[0]
     lead = first.hit.text[: first.unit.start].rstrip(" \t\n-*•–0123456789.()|").rpartition("\n")[2]
-    names = first.context_forms | form_set(" ".join(first.labels)) | form_set(first.hit.source)
-    return names | form_set(lead) if lead.endswith(":") else names
+    return lead if lead.endswith(":") else ""
 
 
 def _start(passage: Passage) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from services.agent.tests.answering.answers import kind_of
 from services.agent.tests.conftest import LEAVE_QUESTION, Bench, content_of
 
@@ -38,6 +39,16 @@ class _OneAtFirst(ScriptedSearch):
         return reply.model_copy(update={"hits": [one for one in reply.hits if one.text == MIDDLE]})
 
 
+class _InTwo(ScriptedSearch):
+    """Finds the middle chunks alone, unless a document of one collection is asked for."""
+
+    async def search(self, request: SearchRequest, token: str) -> SearchReply:
+        reply = await super().search(request, token)
+        if request.filter is None:
+            return reply.model_copy(update={"hits": [one for one in reply.hits if one.text == MIDDLE]})
+        return reply.model_copy(update={"hits": [one for one in reply.hits if one.collection in request.collections]})
+
+
 def _bench(fails: bool = False) -> Bench:
     bench = Bench()
     bench.search = _OneAtFirst(_chunks())
@@ -66,10 +77,22 @@ async def test_all_of_a_table_is_shown_over_its_chunks() -> None:
         assert chunk.text[cited.start - chunk.start : cited.end - chunk.start] == cited.quote
 
 
-async def test_the_cheapest_is_looked_for_in_the_whole_table() -> None:
-    content = content_of(await _bench().ask("whats the cheapest bike"))
-    assert content.startswith("Model: Pippo 20; Price: 329")
-    assert "\n" not in content
+async def test_documents_of_one_id_in_two_collections_are_two() -> None:
+    """The price list of cars comes first; that of bikes is read, too."""
+    cars = [one.model_copy(update={"collection": "cars", "chunk_id": f"car-{one.chunk_id}"}) for one in _chunks()]
+    bench = Bench()
+    bench.search = _InTwo([*cars, *_chunks()])
+    await bench.ask("which bikes do you have in stock?")
+    read = [one.collections for one in bench.search.requests if one.filter is not None]
+    assert sorted(read) == [["cars"], ["handbook"]]
+
+
+@pytest.mark.parametrize("question", ["how does the pump work?", "how do I use it?"])
+async def test_no_document_is_read_for_points_that_are_no_steps(question: str) -> None:
+    bench = Bench()
+    bench.search = ScriptedSearch([hit("The pump moves water.\n\n- It is blue.\n- It is loud.")])
+    await bench.ask(question)
+    assert [one.filter for one in bench.search.requests] == [None]
 
 
 async def test_a_document_that_can_not_be_read_costs_no_answer() -> None:

@@ -23,7 +23,7 @@ async def retrieve(state: AnswerState, context: Context) -> AnswerState:
     """Search for what the question asks, and for what a model made of it if the caller wants that."""
     conversation = state["conversation"]
     first, *more = await queries(state, context)
-    hits, *others = await _all_of(
+    hits, *others = await all_of(
         find(conversation, first, context), *(_find_more(conversation, query, context) for query in more)
     )
     if any(others):
@@ -43,7 +43,7 @@ async def _with_second_hop(conversation: Conversation, query: str, hits: list[Hi
     return joined(hits, more, options.top_k)
 
 
-async def _all_of(*searches: Coroutine[None, None, list[Hit]]) -> list[list[Hit]]:
+async def all_of(*searches: Coroutine[None, None, list[Hit]]) -> list[list[Hit]]:
     """What searches at once find; where one fails, the others are ended with it."""
     tasks = [asyncio.ensure_future(search) for search in searches]
     try:
