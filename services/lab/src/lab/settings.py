@@ -64,7 +64,7 @@ class LabSettings(ServiceSettings, SqlSettings):
     """Where chat models learn: `cuda` is a GPU, in bfloat16, and a job fails as `device_not_there` where there is none;
     `auto` takes one that torch can use, else the processor."""
     tuning_tokens: Annotated[int, Field(ge=1)] = 3_000_000
-    """Most tokens that one job learns from, each counted once for each epoch."""
+    """Most tokens that one job reads to learn and to judge what it learnt, each as often as it is read."""
     tuning_silent_seconds: Annotated[float, Field(gt=0)] = 900.0
     """How long a tuning job's process may say nothing before it is ended and begun anew from its last checkpoint."""
     question_sets_per_tenant: Annotated[int, Field(ge=1)] = 500

@@ -101,6 +101,27 @@ def test_what_is_read_to_judge_by_counts_as_what_is_learnt(tmp_path: Path) -> No
     assert result(folder)["tokens"] == Training.reads(examples, epochs=2)
 
 
+def test_what_is_read_to_judge_by_is_told_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "EMIT_SECONDS", 0.0)
+    job, heard = tiny.write_job(tmp_path / "job", n_epochs=1), Heard()
+    run(tmp_path / "job", job, heard)
+    signs = [one for one in heard if "tokens" in one]
+    first = next(at for at, one in enumerate(signs) if one["event"] == "step")
+    assert 0 < signs[0]["tokens"] < signs[first - 1]["tokens"] < signs[first]["tokens"]
+    assert signs[-1] == {"event": "alive", "tokens": result(tmp_path / "job")["tokens"]}
+
+
+def test_what_was_read_until_memory_did_not_suffice_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_large(self: Training, examples: Any) -> Any:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(Training, "_token_losses", too_large)
+    job, heard = tiny.write_job(tmp_path / "job"), Heard()
+    with pytest.raises(torch.OutOfMemoryError):
+        run(tmp_path / "job", job, heard)
+    assert [one["tokens"] > 0 for one in heard.of("read")] == [True]
+
+
 def test_a_held_out_loss_that_is_no_number_ends_the_job_before_it_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

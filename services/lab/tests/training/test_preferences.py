@@ -65,6 +65,17 @@ def test_what_is_read_to_judge_pairs_by_counts_as_what_is_learnt(tmp_path: Path)
     assert result(folder)["tokens"] == train * (1 + 2) + held_out * (2 + 2 + looks) + general * 2
 
 
+def test_pairs_that_are_read_before_the_first_step_are_told_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "EMIT_SECONDS", 0.0)
+    job, heard = write_pairs(tmp_path, n_epochs=1), Heard()
+    run(tmp_path, job, heard)
+    examples = loop._encoded(tmp_path, job, read_header(Path(job["weights"])), Heard())
+    before = [one.get("tokens", 0) for one in heard[: [one["event"] for one in heard].index("step")]]
+    assert sum(sum(map(tokens_of, some)) for some in examples.values()) in before
+
+
 def test_the_loss_is_the_formula_s_with_the_model_that_it_began_as(tmp_path: Path) -> None:
     """Worked out here one answer at a time, with a model of its own for the reference."""
     folder = tmp_path / "job"

@@ -16,6 +16,8 @@ ALL: list[tuple[ServiceError, int, str]] = [
     (errors.TooManyTuningJobs(5), 429, "too_many_fine_tuning_jobs"),
     (errors.TuningJobsKept("100 tuning jobs of this tenant are kept"), 409, "too_many_fine_tuning_jobs_kept"),
     (errors.ArtifactTooLarge(2_000_000_000, 1 << 30), 400, "artifact_too_large"),
+    (errors.MatricesTooLarge(LONG, 32, 18), 400, "artifact_too_large"),
+    (errors.MatricesTooLarge(LONG, 32, 0), 400, "artifact_too_large"),
     (errors.ArtifactMissing("ftjob_1", "failed"), 404, "artifact_missing"),
     (errors.PublicationRefused("too_many_tuned_models", "Remove one of them first."), 409, "too_many_tuned_models"),
     (errors.MethodUnknown(LONG, ["supervised"]), 400, "method_unknown"),

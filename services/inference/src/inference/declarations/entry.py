@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from inference.catalog.learnt import corrections, heads, lora, projections
+from contracts.models.tuning import MOST_MATRICES_BYTES
+from inference.catalog.learnt import corrections, heads, projections
 from inference.catalog.models_file import RESERVED, Model
 from inference.catalog.sources import FORMS
 from inference.errors import DeclarationInvalid
@@ -17,7 +18,7 @@ MOST_BYTES = 64 * 1024
 MOST_BYTES_OF_LEARNT = {
     "head": MOST_BYTES + heads.MOST_BYTES,
     "projection": MOST_BYTES + 2 * projections.MOST_BYTES,
-    "lora": MOST_BYTES + lora.MOST_BYTES,
+    "lora": MOST_BYTES + MOST_MATRICES_BYTES,
     "correction": MOST_BYTES + corrections.MOST_BYTES,
 }
 """Of one that holds what was learnt, by its engine."""

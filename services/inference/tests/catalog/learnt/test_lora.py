@@ -49,6 +49,6 @@ def test_what_is_none_is_refused_with_what_is_wrong(changes: dict[str, object], 
 
 
 def test_more_than_a_declaration_holds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inference.catalog.learnt.lora.MOST_BYTES", 6)
+    monkeypatch.setattr("inference.catalog.learnt.lora.MOST_MATRICES_BYTES", 6)
     with pytest.raises(ValidationError, match="Choose a smaller rank"):
         Lora.model_validate(lora())

@@ -14,3 +14,12 @@ class Impossible(Exception):
 def not_tunable(why: str) -> Impossible:
     """The model is none that can be tuned."""
     return Impossible("model_not_tunable", f"This model can't be tuned here: {why}. Choose another one.")
+
+
+def not_finite(loss: float, where: str) -> Impossible:
+    """A loss is none."""
+    return Impossible(
+        "loss_not_finite",
+        f"The loss became {loss} {where}: what was learnt is of no use. Choose a smaller 'learning_rate_multiplier', a "
+        "tenth of this one for instance, and start another job.",
+    )

@@ -21,7 +21,7 @@ from lab.training.adapter_file import ARCHITECTURE, write_adapter
 from lab.training.device import device_of, name_of, precision_on
 from lab.training.encoding import Chats, Encoded, Example, tokens_of
 from lab.training.header import Header, read_header
-from lab.training.impossible import Impossible, not_tunable
+from lab.training.impossible import Impossible, not_finite, not_tunable
 from lab.training.lora import add_lora
 from lab.training.ranks import Ranks
 from lab.training.state import State, load, save
@@ -41,6 +41,8 @@ AT_ONCE = 1024
 SAVE_SECONDS = 20.0
 MOST_STEPS_SHOWN = 500
 LEAST_TRAIN, LEAST_HELD_OUT = 10, 6
+EMIT_SECONDS = 1.0
+"""Between two times that what was read to judge by is told, to be charged whatever comes: each is written down."""
 SIGN_EVERY = 500
 """Examples made into tokens between two signs of life."""
 
@@ -177,6 +179,7 @@ class Training:
         self._learnt = [parameter for one in self._lora.values() for parameter in (one.a, one.b)]
         self._optimizer = torch.optim.AdamW(self._learnt, lr=0.0, weight_decay=0.0)
         self._state = State(data=digest_of(job))
+        self._emitted_at = -math.inf
 
     @classmethod
     def reads(cls, examples: Examples, epochs: int) -> int:
@@ -189,7 +192,7 @@ class Training:
         """From the last checkpoint to the result. What was read until it could not go on is told, too."""
         try:
             self._run()
-        except Impossible:
+        except (Impossible, RuntimeError, MemoryError):  # torch's word for memory that does not suffice is the second
             self._tell("read", tokens=self._state.tokens)
             raise
 
@@ -257,6 +260,14 @@ class Training:
         """What is read of them, to learn from it or to be judged by it."""
         self._state.tokens += sum(map(tokens_of, examples))
 
+    def _judge_by(self, examples: Sequence[Any]) -> None:
+        """They are read now to judge by: counted, a sign of life, and now and then told."""
+        self._count(examples)
+        is_due = time.monotonic() - self._emitted_at >= EMIT_SECONDS
+        if is_due:
+            self._emitted_at = time.monotonic()
+        self._tell("alive", **({"tokens": self._state.tokens} if is_due else {}))
+
     def _share_of_loss(self, examples: Sequence[Any], batch: Sequence[Any]) -> Tensor:
         """What some examples of a batch add to its mean loss, here of a token."""
         shares: Tensor = self._token_losses(examples)[0].sum() / sum(one.learnt for one in batch)
@@ -295,8 +306,7 @@ class Training:
         """Mean loss of a token of each of these examples; raises `Impossible` where one is no number."""
         found: dict[str, float] = {}
         for examples in passes(asked):
-            self._tell("alive")
-            self._count(examples)
+            self._judge_by(examples)
             with torch.no_grad():
                 losses, rows = self._token_losses(examples)
             for row, one in enumerate(examples):
@@ -375,15 +385,6 @@ def digest_of(job: Mapping[str, Any]) -> str:
     """Of all that steps depend on: the examples in their order, the weights, and the seed."""
     parts = {name: job[name] for name in ("train", "held_out", "general", "base", "seed")}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def not_finite(loss: float, where: str) -> Impossible:
-    """A loss is none."""
-    return Impossible(
-        "loss_not_finite",
-        f"The loss became {loss} {where}: what was learnt is of no use. Choose a smaller 'learning_rate_multiplier', a "
-        "tenth of this one for instance, and start another job.",
-    )
 
 
 def passes(batch: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -23,7 +23,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from lab.training.encoding import Encoded, EncodedPair, tokens_of
-from lab.training.loop import Examples, Tell, Training, learn, not_finite, passes
+from lab.training.impossible import not_finite
+from lab.training.loop import Examples, Tell, Training, learn, passes
 
 PREFERENCE_RATE = 1e-4
 SHOWN, MOST_SHOWN = 10, 24
@@ -117,8 +118,7 @@ class PreferenceTraining(Training):
         """(n, 2): as `_pair_sums`, of any number; raises `Impossible` where one is no number."""
         found: dict[str, list[float]] = {}
         for some in passes(pairs):
-            self._tell("alive")
-            self._count(some)
+            self._judge_by(some)
             with torch.no_grad():
                 sums = self._pair_sums(some)
             found |= {_key(pair): both for pair, both in zip(some, sums.tolist(), strict=True)}

@@ -72,6 +72,21 @@ class ArtifactTooLarge(InvalidRequest):
         )
 
 
+class MatricesTooLarge(InvalidRequest):
+    """What would be learnt beside an encoder's layers is larger than what is served."""
+
+    code = "artifact_too_large"
+
+    def __init__(self, model: str, rank: int, most: int) -> None:
+        """`most` is the largest rank that is served, 0 where none is."""
+        choose = f"a 'rank' of at most {most}" if most else "a smaller model, or leave out 'form'"
+        super().__init__(
+            f"Matrices of rank {rank} beside the layers of '{model[:100]}' are larger than what can be served. Choose "
+            f"{choose}.",
+            param="method.embedding.hyperparameters.rank",
+        )
+
+
 class ArtifactMissing(NotFound):
     """The job has nothing to give."""
 

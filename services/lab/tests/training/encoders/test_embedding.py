@@ -12,9 +12,12 @@ from services.lab.tests.training import tiny
 from services.lab.tests.training.test_loop import Heard, result
 from transformers import BertConfig, BertModel
 
+from lab.training import loop
+from lab.training.encoders import embedding
 from lab.training.encoders.embedding import run
 from lab.training.encoders.model import load_encoder
 from lab.training.impossible import Impossible
+from lab.tuning.methods.lora import layers_of, matrices_bytes
 
 WIDTH, COUNT = 32, 24
 SETTINGS = {"n_epochs": 4, "batch_size": 8, "learning_rate_multiplier": 10.0, "rank": 4, "schedule": "constant"}
@@ -72,11 +75,26 @@ def test_questions_come_nearer_to_what_answers_them_by_matrices_beside_every_lay
     assert sum(found["after"].values()) > sum(found["before"].values()) + 2
     assert found["after"].keys() == {one["id"] for one in job["held_out"]}
     assert len(found["matrices"]) == 2 * 6, "query, key, value, two of the feed-forward and the one behind attention"
+    size = sum(len(one["down"]) + len(one["up"]) for one in found["matrices"].values())
+    assert matrices_bytes(layers_of(Path(job["weights"])), SETTINGS["rank"]) == size, "known before it was learnt"
     train, held_out = (sum(len(f"ask: {one['question']}") for one in job[name]) for name in ("train", "held_out"))
     assert found["tokens"] == 20 * train + 22 * held_out, (
         "what judges is read, too: before, after each epoch, as served"
     )
     assert heard.of("step")[-1]["tokens"] == found["tokens"] - 2 * held_out
+
+
+def test_a_job_that_ends_while_it_is_judged_has_told_what_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "EMIT_SECONDS", 0.0)
+    monkeypatch.setattr(embedding, "AT_ONCE", 8)
+    job, heard = write_job(tmp_path, n_epochs=1), Heard()
+    run(tmp_path, job, heard)
+    held_out = sum(len(f"ask: {one['question']}") for one in job["held_out"])
+    told = [one["tokens"] for one in heard.of("alive")]
+    assert len(told) == 3 * COUNT // 8
+    assert (told[2], told[-1]) == (held_out, result(tmp_path)["tokens"])
 
 
 def test_an_interrupted_job_comes_to_the_same_loss_and_the_same_matrices(tmp_path: Path) -> None:

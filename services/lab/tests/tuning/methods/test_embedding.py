@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,20 +19,22 @@ from contracts.improvement.tuning import FineTuningCreate
 from contracts.models.catalog import Embedding as Row
 from contracts.models.catalog import EmbeddingReply, EmbeddingUsage, ModelInfo
 from contracts.retrieval.search import SearchOptions
-from lab.tuning.bases import Bases
+from lab.tuning.bases import Base, Bases
 from lab.tuning.errors import (
     BaseReplaced,
     CollectionUnfit,
     CollectionUnnamed,
     FormUnfit,
     HyperparametersUnfit,
+    MatricesTooLarge,
     NotAnEmbeddingModel,
     VectorsUnfit,
 )
 from lab.tuning.gates.parity import is_checked
 from lab.tuning.method import Figures, Trained, Work
 from lab.tuning.methods.embedding import AUTO_L2, STEPS, Embedding
-from lab.tuning.methods.process import Limits
+from lab.tuning.methods.lora import check_rank
+from lab.tuning.methods.process import Limits, Listener
 from lab.tuning.sources import collection
 from lab.tuning.sources.vector_file import VECTORS
 from servicekit.core.errors import PeerError
@@ -259,6 +262,57 @@ def test_matrices_beside_the_layers_are_a_form_with_settings_of_its_own() -> Non
     for name, value in {"rank": 8, "n_epochs": 2, "schedule": "cosine"}.items():
         with pytest.raises(FormUnfit, match=f"'{name}' is of 'form': 'lora'"):
             _settings(**{name: value})
+
+
+class Encoders(Bases):
+    """Gives one of a width and so many layers, of which only the head of the file is there."""
+
+    def __init__(self, folder: Path, width: int, layers: int) -> None:
+        super().__init__(None, folder)  # type: ignore[arg-type]
+        shapes = {"embeddings.word_embeddings.weight": [30_000, width], "pooler.dense.weight": [width, width]}
+        for at in range(layers):
+            shapes |= {f"encoder.layer.{at}.attention.{name}.weight": [width, width] for name in "qkvo"}
+            shapes |= {f"encoder.layer.{at}.in.weight": [4 * width, width], f"encoder.layer.{at}.in.bias": [width]}
+            shapes |= {f"encoder.layer.{at}.out.weight": [width, 4 * width]}
+        head = {name: {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]} for name, shape in shapes.items()}
+        content = json.dumps({"__metadata__": {"encoder": "{}"}, **head}).encode()
+        (folder / "encoder.safetensors").write_bytes(struct.pack("<Q", len(content)) + content)
+
+    async def get(self, model: str, token: object, kind: str = "chat") -> Base:
+        return Base(self.folder / "encoder.safetensors", b"{}", DIGEST, model)
+
+
+@pytest.mark.parametrize(
+    ("width", "layers", "rank", "choose"),
+    [
+        (384, 12, 32, "a 'rank' of at most 18"),
+        (768, 12, 16, "a 'rank' of at most 9"),
+        (1024, 24, 8, "a 'rank' of at most 3"),
+        (1024, 96, 8, "a smaller model, or leave out 'form'"),
+    ],
+)
+async def test_matrices_that_could_not_be_served_are_refused_before_anything_is_embedded(
+    tmp_path: Path, width: int, layers: int, rank: int, choose: str
+) -> None:
+    inference, bases = Inference(), Encoders(tmp_path, width, layers)
+    method = Embedding(inference, Manuals(), Limits(1, 1, 1.0), bases)  # type: ignore[arg-type]
+    with pytest.raises(MatricesTooLarge, match=choose):
+        await method.train(_work(tmp_path, Said(), **_settings(form="lora", rank=rank)))
+    assert inference.asked == []
+
+
+async def test_what_was_read_to_judge_by_comes_behind_what_was_embedded(tmp_path: Path) -> None:
+    said = Said()
+    listener = Listener(_work(tmp_path, said), before=96, tokens=192, steps=100)
+    for told in ({"event": "alive"}, {"event": "alive", "tokens": 5}, {"event": "read", "tokens": 6}):
+        await listener.hear(told)
+    assert said.reads == [197, 198]
+
+
+async def test_matrices_of_the_largest_rank_that_is_served_are_not_refused(tmp_path: Path) -> None:
+    work = _work(tmp_path, Said(), **_settings(form="lora", rank=18))
+    await check_rank(work, Encoders(tmp_path, 384, 12), MODEL)
+    await check_rank(_work(tmp_path, Said(), **_settings(form="lora", rank=32)), Encoders(tmp_path, 384, 6), MODEL)
 
 
 def test_only_what_an_encoder_learnt_is_looked_at_as_it_is_served() -> None:

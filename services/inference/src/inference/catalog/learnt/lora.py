@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-MOST_BYTES = 4 * 1024 * 1024
-"""Of all matrices as base64: rank 32 beside the 36 layers of all-MiniLM-L6-v2 are 3.5 MB."""
+from contracts.models.tuning import MOST_MATRICES_BYTES
+
 MOST_LAYERS = 1000
 MOST = 1e4
 """Of a number: far below what half precision holds."""
-Matrix = Annotated[str, StringConstraints(min_length=4, max_length=MOST_BYTES)]
+Matrix = Annotated[str, StringConstraints(min_length=4, max_length=MOST_MATRICES_BYTES)]
 
 
 class Beside(BaseModel):
@@ -72,8 +72,8 @@ class Lora(BaseModel):
     def _is_whole(self) -> Lora:
         if self.embedding_model == "default":
             raise ValueError("embedding_model: name the model itself, since the default may be another one later")
-        if sum(len(one.down) + len(one.up) for one in self.matrices.values()) > MOST_BYTES:
-            raise ValueError(f"matrices: they are longer than {MOST_BYTES:,} bytes. Choose a smaller rank")
+        if sum(len(one.down) + len(one.up) for one in self.matrices.values()) > MOST_MATRICES_BYTES:
+            raise ValueError(f"matrices: they are longer than {MOST_MATRICES_BYTES:,} bytes. Choose a smaller rank")
         for name, one in self.matrices.items():
             try:
                 one.change(self.rank)

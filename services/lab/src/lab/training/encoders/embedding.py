@@ -7,6 +7,7 @@ beside each linear layer of the encoder (LoRA), in batches, from where an earlie
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,14 +76,17 @@ def _encode(folder: Path, encoder: Encoder, job: Mapping[str, Any]) -> None:
     (folder / "parity.json").write_text(json.dumps(found, allow_nan=False), encoding="utf-8")
 
 
-def _vectors(encoder: Encoder, ids: Sequence[Sequence[int]], tell: Callable[[str], None] = lambda _: None) -> Vectors:
-    """In the order of the texts, which are read with others of their length."""
+def _vectors(
+    encoder: Encoder, ids: Sequence[Sequence[int]], reads: Callable[[Sequence[int]], None] = lambda _: None
+) -> Vectors:
+    """In the order of the texts, which are read with others of their length; `reads` hears the places of those."""
     order = sorted(range(len(ids)), key=lambda at: (len(ids[at]), at))
     parts = []
     with torch.no_grad():
         for at in range(0, len(order), AT_ONCE):
-            tell("alive")
-            parts.append(encoder.vectors([ids[one] for one in order[at : at + AT_ONCE]]).numpy())
+            places = order[at : at + AT_ONCE]
+            reads(places)
+            parts.append(encoder.vectors([ids[one] for one in places]).numpy())
     found = np.concatenate(parts)
     placed = np.empty_like(found)
     placed[order] = found
@@ -109,6 +113,7 @@ class QuestionTraining(Training):
         self._learnt = [parameter for one in self._lora.values() for parameter in (one.a, one.b)]
         self._optimizer = torch.optim.AdamW(self._learnt, lr=0.0, weight_decay=0.0)
         self._state = State(data=digest_of(job))
+        self._emitted_at = -math.inf
 
     def reads_altogether(self) -> int:
         """Tokens, as `Training.reads`."""
@@ -129,8 +134,11 @@ class QuestionTraining(Training):
 
     def _judge(self) -> tuple[dict[str, float], dict[str, float]]:
         """nDCG@10 of what is held out, by question and of all."""
-        self._count(self._held_out)
-        vectors = _vectors(self._encoder, [one.ids for one in self._held_out], self._tell)
+        vectors = _vectors(
+            self._encoder,
+            [one.ids for one in self._held_out],
+            lambda places: self._judge_by([self._held_out[at] for at in places]),
+        )
         found = ndcg(vectors, self._chunks, self._owners, self._grades)
         by_question = dict(zip([one.id for one in self._held_out], found, strict=True))
         return by_question, {"valid_ndcg": sum(found) / len(found)}

@@ -20,7 +20,16 @@ from lab.tuning.bases import Bases
 from lab.tuning.errors import CollectionUnfit, FormUnfit, VectorsUnfit
 from lab.tuning.gates.parity import Agreement
 from lab.tuning.method import Trained, Work
-from lab.tuning.methods.lora import OF_LORA, alike, is_lora, lora_job, lora_settings, steps_of, trained_vectors
+from lab.tuning.methods.lora import (
+    OF_LORA,
+    alike,
+    check_rank,
+    is_lora,
+    lora_job,
+    lora_settings,
+    steps_of,
+    trained_vectors,
+)
 from lab.tuning.methods.process import Limits, disk_watched, learn, note_base, settings_of
 from lab.tuning.sources.collection import Chunks, CollectionReader
 from lab.tuning.sources.examples import Example, asked, collection_of, examples_of
@@ -65,12 +74,14 @@ class Embedding:
 
     async def train(self, work: Work) -> Trained:
         """As `Method` says; raises `NotAnEmbeddingModel`, `VectorsUnfit`, `CollectionUnnamed`, `CollectionUnfit` or
-        `TooFewExamples`."""
+        `TooFewExamples`; by `lora` `MatricesTooLarge`."""
         vectors = TextVectors(self.inference)
         model = await self._model(work)
         collection = work.settings["collection"] or collection_of([*work.train, *work.held_out])
         reader = CollectionReader(self.documents, collection, work.token)
         await self._check_bound(work, model, reader)
+        if is_lora(work.settings):
+            await check_rank(work, self.bases, model)
         chunks = await reader.chunks()
         train, held_out = await asyncio.to_thread(examples_of, work, chunks, collection)
         await work.report.say(

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import struct
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contracts.improvement.tuning import FineTuningCreate
 from contracts.models.catalog import ModelInfo
+from contracts.models.tuning import MOST_MATRICES_BYTES
 from lab.tuning.bases import Bases
 from lab.tuning.child import run_child
-from lab.tuning.errors import FormUnfit, HyperparametersUnfit
+from lab.tuning.errors import FormUnfit, HyperparametersUnfit, MatricesTooLarge
 from lab.tuning.method import Work
 from lab.tuning.methods.process import MODULE, Limits, read_json, write_json
 from lab.tuning.sources.vector_file import KEY
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 AUTO = {"n_epochs": 3, "batch_size": 16, "learning_rate_multiplier": 1.0}
 OF_LORA = frozenset((*AUTO, "rank", "schedule"))
 NEEDS = ("torch", "transformers", "safetensors", "tokenizers")
+_NO_LAYERS = ("embeddings", "pooler.", "relative_attention_bias")
+"""Parts of names of an encoder's matrices that are no layers, or make no vector."""
 LEAST_COSINE = 0.99
 """Between a served question and the trainer's: bfloat16 comes to .999 and more."""
 
@@ -47,6 +52,34 @@ def lora_settings(wanted: FineTuningCreate) -> dict[str, Any]:
 def needs_of(settings: Mapping[str, Any]) -> Sequence[str]:
     """What must be installed for a job with these settings, beside what its method needs anyway."""
     return NEEDS if is_lora(settings) else ()
+
+
+async def check_rank(work: Work, bases: Bases, model: ModelInfo) -> None:
+    """Before anything is embedded: raises `MatricesTooLarge` where what would be learnt could not be served."""
+    base = await bases.get(model.id, work.token, "embedding")
+    layers, rank = await asyncio.to_thread(layers_of, base.weights), int(work.settings["rank"])
+    fitting = (one for one in range(rank, 0, -1) if matrices_bytes(layers, one) <= MOST_MATRICES_BYTES)
+    most = next(fitting, 0)
+    if most < rank:
+        raise MatricesTooLarge(model.id, rank, most)
+
+
+def layers_of(weights: Path) -> Sequence[tuple[int, int]]:
+    """The outputs and inputs of the layers of an encoder that learn, by the head of its file."""
+    with weights.open("rb") as file:
+        (size,) = struct.unpack("<Q", file.read(8))
+        tensors: dict[str, Any] = json.loads(file.read(size))
+    shapes = {name: about["shape"] for name, about in tensors.items() if "shape" in about}
+    return [
+        (shape[0], shape[1])
+        for name, shape in shapes.items()
+        if len(shape) == 2 and not any(part in name for part in _NO_LAYERS)  # a matrix
+    ]
+
+
+def matrices_bytes(layers: Sequence[tuple[int, int]], rank: int) -> int:
+    """Of the matrices beside them as base64 of half precision."""
+    return sum(4 * math.ceil(2 * rank * width / 3) for layer in layers for width in layer)
 
 
 async def lora_job(work: Work, bases: Bases, limits: Limits, model: ModelInfo) -> dict[str, Any]:

@@ -58,23 +58,35 @@ def disk_watched() -> Iterator[None]:
         raise
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Passes on what the process says, whose steps and tokens come behind others."""
+
+    work: Work
+    before: int = 0
+    tokens: int = 0
+    steps: int | None = None
+    """Of all together, where the process knows only its own."""
+
+    async def hear(self, said: Mapping[str, Any]) -> None:
+        """`alive` is a sign of life, now and then with what was read."""
+        report, read = self.work.report, self.tokens + said.get("tokens", 0)
+        if said["event"] == "step":
+            steps = said["steps"] if self.steps is None else self.steps
+            await report.step(self.before + said["step"], steps, read, said["figures"])
+        elif said["event"] == "checkpoint":
+            await report.checkpoint(self.before + said["step"], said["figures"])
+        elif said["event"] == "message":
+            await report.say(said["message"])
+        elif "tokens" in said:
+            await report.read(read)
+
+
 async def learn(work: Work, limits: Limits, job: Mapping[str, Any], before: int, tokens: int) -> dict[str, Any]:
     """What the process has learnt of a job of `steps`, which come behind `before` others; raises `LossNotFinite`."""
-    steps = before + job["steps"]
-
-    async def hear(said: Mapping[str, Any]) -> None:
-        if said["event"] == "step":
-            read = tokens + said.get("tokens", 0)
-            await work.report.step(before + said["step"], steps, read, said["figures"])
-        elif said["event"] == "checkpoint":
-            await work.report.checkpoint(before + said["step"], said["figures"])
-        elif said["event"] == "read":
-            await work.report.read(tokens + said["tokens"])
-        elif said["event"] == "message":
-            await work.report.say(said["message"])
-
+    listener = Listener(work, before, tokens, before + job["steps"])
     await asyncio.to_thread(write_json, work.folder / "job.json", job)
-    await run_child(MODULE, work.folder, hear, limits.silent_seconds)
+    await run_child(MODULE, work.folder, listener.hear, limits.silent_seconds)
     return await asyncio.to_thread(read_json, work.folder / "result.json")
 
 

@@ -18,7 +18,7 @@ from lab.tuning.child import run_child
 from lab.tuning.errors import HyperparametersTwice
 from lab.tuning.gates.parity import Agreement, Said
 from lab.tuning.method import Trained, Work
-from lab.tuning.methods.process import MODULE, Limits, disk_watched, read_json, write_json
+from lab.tuning.methods.process import MODULE, Limits, Listener, disk_watched, read_json, write_json
 
 MOST_CHARACTERS = 16
 """Of a token, over a whole example; those of most languages have 2 to 5. What has more is longer than `max_tokens`, and
@@ -65,7 +65,7 @@ class Supervised:
         with disk_watched():
             await asyncio.to_thread(_write_job, work, base, self.limits, self.lessons, self.name)
             limits = self.limits
-            await run_child(MODULE, work.folder, _Listener(work).hear, limits.silent_seconds, limits.processes)
+            await run_child(MODULE, work.folder, Listener(work).hear, limits.silent_seconds, limits.processes)
             trained = await asyncio.to_thread(_read_result, work.folder, self.measure)
         again = await self.bases.get(work.model, work.token)  # it may be another one after hours
         await work.report.based_on(again.model, again.digest)
@@ -77,28 +77,9 @@ class Supervised:
         await work.report.based_on(weights.model, weights.digest)
         with disk_watched():
             await asyncio.to_thread(_write_check, work, weights, self.limits, base, tuned)
-            await run_child(MODULE, work.folder, _Listener(work).hear, self.limits.silent_seconds)
+            await run_child(MODULE, work.folder, Listener(work).hear, self.limits.silent_seconds)
             found = await asyncio.to_thread(read_json, work.folder / "parity.json")
         return Agreement(found["base"], found["tuned"])
-
-
-@dataclass(slots=True)
-class _Listener:
-    """Passes on what the process says."""
-
-    work: Work
-
-    async def hear(self, said: Mapping[str, Any]) -> None:
-        """`alive` is only a sign of life."""
-        report = self.work.report
-        if said["event"] == "step":
-            await report.step(said["step"], said["steps"], said["tokens"], said["figures"])
-        elif said["event"] == "checkpoint":
-            await report.checkpoint(said["step"], said["figures"])
-        elif said["event"] == "read":
-            await report.read(said["tokens"])
-        elif said["event"] == "message":
-            await report.say(said["message"])
 
 
 def _write_job(work: Work, base: Base, limits: Limits, lessons: Lessons, method: str) -> None:
