@@ -53,6 +53,7 @@ from inference.engines.wrappers.checked_schema import CheckedSchema
 from inference.engines.wrappers.constrained_tools import ConstrainedTools
 from inference.engines.wrappers.native_tools import NativeTools
 from inference.engines.wrappers.on_demand import OnDemandEmbedding
+from inference.engines.wrappers.places import Places
 from inference.engines.wrappers.raw_prompts import RawPrompts
 from inference.protocol.engines import ChatEngine, EmbeddingEngine, Engine, ReadingEngine, RerankEngine
 from inference.pulls.runtime import open_pulls
@@ -150,7 +151,7 @@ class _EngineFactory:
             hub_dir=settings.hub_dir,
             adapters_dir=(adapters := settings.data_dir / "adapters"),
         )
-        self._encoders = EncoderEngines(settings, self.sources, models)
+        self._encoders = EncoderEngines(settings, self.sources, models, Places(settings.lora_encoders_at_once))
         pieces = AdapterRepository(database, SystemClock()).pieces
         self._adapters = AdapterFiles(adapters, pieces, lambda: models().adapters(), settings.vllm_adapters_dir)
         self._digests = Digests(settings.data_dir / "digests.json")

@@ -72,8 +72,13 @@ class InferenceSettings(ServiceSettings, SqlSettings):
     follow_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
     """How often it is looked whether another replica added or removed a model."""
     tuned_models_per_tenant: Annotated[int, Field(ge=0)] = 20
-    """Most models of one tenant that its tuning jobs have published. Each that is asked is a process with its own
-    memory; one that nobody asks sleeps."""
+    """Most models of one tenant that its tuning jobs have published. A chat model that is asked is a process with its
+    own memory, and sleeps when nobody asks it; an embedding model by LoRA has an encoder of its own in this process,
+    of which INFERENCE_LORA_ENCODERS_AT_ONCE are loaded; the others take next to none."""
+    lora_encoders_at_once: Annotated[int, Field(ge=1, le=1000)] = 2
+    """Encoders of embedding models by LoRA (`engine: lora`) that are loaded at once, of all tenants; each takes as
+    much memory as that of the embedding model that it was learnt on. For another one, the one that was asked longest
+    ago is let go, and loaded again by its next question."""
     vllm_adapters_dir: Path | None = None
     """Folder of what tuning jobs have learnt for models on vLLM, which must see it under the same path: a volume that
     both mount. Nothing is deleted there but what inference wrote. Empty means `vllm-adapters` in INFERENCE_DATA_DIR,

@@ -236,6 +236,10 @@ class Encoder(Protocol):
         """Load the model; may take long."""
         ...
 
+    def close(self) -> None:
+        """Free it; a batch that is under way ends. It may be opened again."""
+        ...
+
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, special ones included, however long it is. Called from any thread."""
         ...

@@ -17,6 +17,7 @@ from inference.engines.batched.worker_pool import WorkerPoolLimits
 from inference.engines.scripted.vectors import ScriptedEncoder
 from inference.engines.sentence_transformers.models import SentenceEncoder
 from inference.engines.wrappers.on_demand import OnDemandEmbedding
+from inference.engines.wrappers.places import Places
 from inference.errors import CannotLoad
 from inference.protocol.engines import EmbeddingEngine, Encoder
 from inference.serving import composed
@@ -31,6 +32,8 @@ class EncoderEngines:
     settings: InferenceSettings
     sources: ModelSources
     models: Callable[[], ServedModels]
+    places: Places
+    """Of encoders with something learnt in them."""
 
     def embedding(self, model: Model, liveness: dict[str, Any]) -> EmbeddingEngine:
         """The engine that a declaration asks for."""
@@ -42,6 +45,7 @@ class EncoderEngines:
                 model.name,
                 self._batched(model, encoder, liveness),
                 check=lambda: self.sources.check(self._below(name)),
+                places=self.places,
             )
             return composed.lora(model, self.models, inner)
         if isinstance(source, ScriptSource):

@@ -10,7 +10,7 @@ import pytest
 from services.inference.tests.engines.batched.encoders import LIMITS, HeldEncoder, SteppedEncoder, began, until
 from structlog.contextvars import bound_contextvars
 
-from inference.engines.batched.embedding import BatchedEmbedding
+from inference.engines.batched.embedding import PRIORITIES, BatchedEmbedding
 from inference.engines.batched.worker_pool import EncodingFailed
 from inference.engines.scripted.vectors import ScriptedEncoder
 from inference.errors import ModelBusy, ModelNotReady
@@ -49,6 +49,29 @@ async def test_a_query_is_embedded_while_bulk_is_at_work_and_waits_for_none_of_i
     held.go.set()
     assert (await bulk).vectors.shape == (4, 8)
     await engine.close()
+
+
+async def test_one_that_was_closed_embeds_the_same_when_it_is_opened_again() -> None:
+    class Counted(ScriptedEncoder):
+        opened = closed = 0
+
+        def open(self) -> None:
+            self.opened += 1
+
+        def close(self) -> None:
+            self.closed += 1
+
+    encoder = Counted(dimensions=8, max_input_tokens=16)
+    engine = BatchedEmbedding("words", encoder, dimensions=8, max_input_tokens=16, limits=LIMITS)
+    vectors = []
+    for number in range(2):
+        await engine.open()
+        assert (encoder.opened, encoder.closed) == (number + 1, number)
+        vectors += [(await engine.embed(["a red car"], priority)).vectors for priority in PRIORITIES]
+        await engine.probe()
+        await engine.close()
+    assert encoder.closed == 2, "what is closed frees its encoder"
+    assert all((each == vectors[0]).all() for each in vectors)
 
 
 async def test_a_jobs_query_waits_behind_those_of_others() -> None:

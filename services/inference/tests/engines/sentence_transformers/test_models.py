@@ -52,9 +52,9 @@ def test_inputs_have_few_lengths_and_none_beyond_what_the_model_reads(
 ) -> None:
     encoder = SentenceEncoder(lambda: Path(), dimensions=2, max_input_tokens=LIMIT, precision="float32")
     tokenizer = SimpleNamespace(padding_side=side, pad_token_id=9)
-    encoder._torch, encoder._model = torch, SimpleNamespace(tokenizer=tokenizer)
+    encoder._torch = torch
     features = {"input_ids": torch.full((2, length), 5), "attention_mask": torch.ones(2, length, dtype=torch.int64)}
-    encoder._round_up(features)
+    encoder._round_up(features, tokenizer)
     assert features["input_ids"].shape == features["attention_mask"].shape == (2, padded)
     assert features["input_ids"][0].tolist() == [5] * length + [9] * (padded - length)
     assert features["attention_mask"][0].sum() == length, "what was added is not read"

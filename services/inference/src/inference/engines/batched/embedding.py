@@ -48,12 +48,14 @@ class BatchedEmbedding:
         await self.probe()
 
     async def close(self) -> None:
-        """Fail what waits and end the threads after the batches that they are at."""
+        """Fail what waits, end the threads after the batches that they are at, and free the model; it may be opened
+        again."""
         for pool in self.pools.values():
             await pool.close()
         for waiter in self._waiters.values():
             if not waiter.done():
                 waiter.set_exception(ModelNotReady(self._model, "it is shutting down"))
+        self._encoder.close()
 
     async def probe(self) -> None:
         """Raise unless it embeds, whatever the priority."""

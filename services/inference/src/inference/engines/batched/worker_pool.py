@@ -85,10 +85,7 @@ class WorkerPool:
         self.queue = TextQueue(limits.waiting_tokens)
         self._reported = 0
         self._wake = asyncio.Event()
-        self._threads = ThreadPoolExecutor(
-            limits.workers, f"embed-{model}-{priority}", initializer=lower_priority if self._is_bulk else None
-        )
-        self._tokenizing = ThreadPoolExecutor(1, f"measure-{model}-{priority}")
+        self._executors()
         self._workers: list[asyncio.Task[None]] = []
         self._encoding = 0
         self._rate = FIRST_GUESS_TOKENS_PER_SECOND
@@ -100,6 +97,13 @@ class WorkerPool:
             stalled_seconds=limits.stalled_seconds,
         )
 
+    def _executors(self) -> None:
+        """New ones; a thread begins with the first work."""
+        name = f"{self._model}-{'bulk' if self._is_bulk else 'query'}"
+        initializer = lower_priority if self._is_bulk else None
+        self._threads = ThreadPoolExecutor(self._limits.workers, f"embed-{name}", initializer=initializer)
+        self._tokenizing = ThreadPoolExecutor(1, f"measure-{name}")
+
     def start(self) -> None:
         """Begin to work; needs a running event loop."""
         self._workers = [asyncio.create_task(self._work()) for _ in range(self._limits.workers)]
@@ -109,13 +113,16 @@ class WorkerPool:
         await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def close(self) -> None:
-        """End the threads after the batches that they are at."""
+        """End the threads after the batches that they are at; it may be started again."""
         await self.liveness.close()
+        self.liveness.invalidate()
         for task in self._workers:
             task.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
         for threads in (self._tokenizing, self._threads):
             threads.shutdown(wait=False, cancel_futures=True)
+        self._workers = []
+        self._executors()
 
     async def lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text. They are in the queue, roughly weighed, while they are counted: raises `ModelBusy`."""

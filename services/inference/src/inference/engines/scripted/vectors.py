@@ -53,6 +53,9 @@ class ScriptedEncoder:
     def open(self) -> None:
         """Nothing to load."""
 
+    def close(self) -> None:
+        """Nothing to free."""
+
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Words and runs of punctuation."""
         return [count_words(text) for text in texts]

@@ -99,6 +99,10 @@ class SentenceEncoder:
         torch_runtime.return_memory()
         log.info("embedding model loaded", folder=folder.name, dtype=str(dtype))
 
+    def close(self) -> None:
+        """Free the model; what it says of its texts stays."""
+        self._model = self._counter = None
+
     def _load(self, folder: Path) -> SentenceModel:
         """In float32."""
         model = open_sentences(folder, self._torch)
@@ -128,21 +132,20 @@ class SentenceEncoder:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Normalised float32 rows."""
-        torch = self._torch
+        torch, model = self._torch, self._model
         torch_runtime.use_threads(torch, 1)
         with self._tokenizing:  # a tokenizer pads to what the last call set
-            features = self._model.features(texts, self._limit)
-        self._round_up(features)
+            features = model.features(texts, self._limit)
+        self._round_up(features, model.tokenizer)
         with torch.inference_mode():
-            rows = self._model.rows(features).float()
+            rows = model.rows(features).float()
             normalized = torch.nn.functional.normalize(rows, p=2, dim=1)
         return np.asarray(normalized.numpy(), dtype=np.float32)
 
-    def _round_up(self, features: Any) -> None:
+    def _round_up(self, features: Any, tokenizer: Any) -> None:
         """Pad to a multiple of `LENGTHS`. oneDNN compiles for each shape and keeps what it compiled: where every length
         has a shape of its own, the first 400 texts took a third longer, and the process 150 MB more (measured).
         """
-        tokenizer = self._model.tokenizer
         length = features["input_ids"].shape[1]
         extra = min(-length % LENGTHS, self._limit - length)
         if extra > 0 and tokenizer.padding_side == "right":

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
+from inference.engines.wrappers.places import Places
 from inference.errors import CannotLoad, ModelBusy, ModelNotReady
 from inference.protocol.engines import NO_EXTRA_FIELDS, EmbeddingEngine, EmbeddingResult, ExtraFields, Priority
 from inference.protocol.prefixes import Prefixes
@@ -20,10 +22,53 @@ RETRY_SECONDS = 30.0
 """After a failure, how long calls are told of it before loading is tried again."""
 MOST_WAITING = 256
 """Calls that wait for it to be loaded; those beyond are told to come back."""
+ENDING_SECONDS = 60.0
+"""How long it is kept for the calls that it answers when another has its place; those that take longer fail."""
+
+
+class _Round:
+    """From one loading until it is let go: the calls that wait for it or are answered."""
+
+    def __init__(self) -> None:
+        self.loading: asyncio.Task[None] | None = None
+        self.failed_at = 0.0
+        self._calls = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def is_loaded(self) -> bool:
+        task = self.loading
+        return task is not None and task.done() and not task.cancelled() and task.exception() is None
+
+    @contextlib.contextmanager
+    def call(self) -> Iterator[None]:
+        self._calls += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            if not self._calls:
+                self._idle.set()
+
+    async def loaded(self) -> None:
+        """Return when it is loaded or has failed, if that was begun."""
+        if self.loading is not None:
+            await asyncio.gather(self.loading, return_exceptions=True)
+
+    async def ended(self) -> None:
+        """Return when it answers no call, or one takes too long."""
+        await self.loaded()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), ENDING_SECONDS)
 
 
 class OnDemandEmbedding:
-    """An `EmbeddingEngine` whose inner one is opened by the first call; calls that come meanwhile wait for it."""
+    """An `EmbeddingEngine` whose inner one is opened by the first call; calls that come meanwhile wait for it.
+
+    Where places are few, it is let go for another and opened anew by its next call.
+    """
 
     def __init__(
         self,
@@ -31,24 +76,25 @@ class OnDemandEmbedding:
         inner: EmbeddingEngine,
         *,
         check: Callable[[], None],
+        places: Places | None = None,
         loading_seconds: float = LOADING_SECONDS,
         retry_seconds: float = RETRY_SECONDS,
     ) -> None:
-        """`check` raises `CannotLoad` where the model can't be had at all; it blocks."""
+        """`check` raises `CannotLoad` where the model can't be had at all; it blocks. Without `places` it stays once it
+        is loaded; with them `inner` is closed and opened again."""
         self._model = model
         self._inner = inner
         self._check = check
+        self._places = places
         self._loading_seconds = loading_seconds
         self._retry_seconds = retry_seconds
-        self._loading: asyncio.Task[None] | None = None
-        self._failed_at = 0.0
+        self._round = _Round()
         self._waiting = 0
 
     @property
     def is_loaded(self) -> bool:
         """Whether it takes memory and answers."""
-        task = self._loading
-        return task is not None and task.done() and not task.cancelled() and task.exception() is None
+        return self._round.is_loaded
 
     async def open(self) -> None:
         """See that the model is there, without loading it."""
@@ -56,14 +102,24 @@ class OnDemandEmbedding:
 
     async def close(self) -> None:
         """Stop work; what is being loaded is waited for, since a thread can't be stopped."""
-        if self._loading is not None:
-            await asyncio.gather(self._loading, return_exceptions=True)
+        await self._round.loaded()
         await self._inner.close()
+        if self._places is not None:
+            self._places.leave(self)
+
+    async def let_go(self) -> None:
+        """Free its memory, once the calls that it answers have ended; calls that come meanwhile have it loaded anew."""
+        before, self._round = self._round, _Round()  # whose loading waits for a place until this has ended
+        await before.ended()
+        await self._inner.close()
+        log.info("model let go for another", model=self._model)
 
     async def probe(self) -> None:
         """Raise unless it answers, or would be loaded by a call; it is not loaded for this."""
-        if self.is_loaded:
-            await self._inner.probe()
+        now = self._round
+        if now.is_loaded:
+            with now.call():
+                await self._inner.probe()
         elif (failure := self.failure) is not None:
             raise failure
 
@@ -83,44 +139,68 @@ class OnDemandEmbedding:
         self, texts: Sequence[str], priority: Priority, extra: ExtraFields = NO_EXTRA_FIELDS
     ) -> EmbeddingResult:
         """The inner engine's vectors; raises `ModelNotReady` where loading fails, or takes too long for a caller."""
-        await self.load()
-        return await self._inner.embed(texts, priority, extra)
+        now = self._to_use()
+        with now.call():
+            await self._loaded(now)
+            return await self._inner.embed(texts, priority, extra)
 
     async def load(self) -> None:
         """Return when it is loaded, once for all who wait; raises `ModelNotReady` or `ModelBusy`."""
-        if self.is_loaded:
+        now = self._to_use()
+        with now.call():
+            await self._loaded(now)
+
+    def _to_use(self) -> _Round:
+        """What a call is a part of: a new one where the last failed some time ago."""
+        now = self._round
+        if self.failure is not None and time.monotonic() - now.failed_at > self._retry_seconds:
+            now = self._round = _Round()
+        if self._places is not None:
+            self._places.asked(self)
+        return now
+
+    async def _loaded(self, now: _Round) -> None:
+        if now.is_loaded:
             return
         if self._waiting >= MOST_WAITING:
             raise ModelBusy(self._model, 5.0)
-        if self._loading is None or (self._loading.done() and time.monotonic() - self._failed_at > self._retry_seconds):
-            self._loading = asyncio.create_task(self._load())
+        if now.loading is None:
+            now.loading = asyncio.create_task(self._load(now))
         self._waiting += 1
         try:
             async with asyncio.timeout(self._loading_seconds):
-                await asyncio.shield(asyncio.gather(self._loading, return_exceptions=True))
+                await asyncio.shield(asyncio.gather(now.loading, return_exceptions=True))
         except TimeoutError:
-            raise ModelNotReady(self._model, "it is being loaded, since it was not used before", 5.0) from None
+            raise ModelNotReady(self._model, "it is being loaded, since it was not used lately", 5.0) from None
         finally:
             self._waiting -= 1
-        if (failure := self.failure) is not None:
+        if (failure := self._failure_of(now)) is not None:
             raise failure
 
-    async def _load(self) -> None:
+    async def _load(self, now: _Round) -> None:
         started = time.monotonic()
         try:
+            if self._places is not None:
+                await self._places.take(self)
             await self._inner.open()
         except Exception as error:
-            self._failed_at = time.monotonic()
+            now.failed_at = time.monotonic()
             log.exception("model failed to load", model=self._model, exc_info=error)
+            await self._inner.close()
+            if self._places is not None:
+                self._places.leave(self)
             raise
-        log.info("model loaded by its first call", model=self._model, seconds=round(time.monotonic() - started, 1))
+        log.info("model loaded by a call", model=self._model, seconds=round(time.monotonic() - started, 1))
 
     @property
     def failure(self) -> ModelNotReady | None:
         """Why the last try to load it failed; None before the first, while one goes on, and once it is loaded."""
-        if self._loading is None or not self._loading.done() or self.is_loaded:
+        return self._failure_of(self._round)
+
+    def _failure_of(self, now: _Round) -> ModelNotReady | None:
+        if now.loading is None or not now.loading.done() or now.is_loaded:
             return None
-        error = None if self._loading.cancelled() else self._loading.exception()
+        error = None if now.loading.cancelled() else now.loading.exception()
         if isinstance(error, CannotLoad):
             return ModelNotReady(self._model, f"it failed to load: {error}", self._retry_seconds, error.code)
         return ModelNotReady(self._model, "it failed to load; inference's log says why", self._retry_seconds)

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from services.inference.tests.engines.wrappers.test_on_demand import Inner
+
+from inference.engines.wrappers.on_demand import OnDemandEmbedding
+from inference.engines.wrappers.places import Places
+from inference.errors import ModelNotReady
+from inference.protocol.engines import NO_EXTRA_FIELDS, EmbeddingResult, ExtraFields, Priority
+
+
+class Opened(Inner):
+    """One that is loaded at once, and answers when it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_open.set()
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.asked = asyncio.Event()
+
+    async def embed(
+        self, texts: Sequence[str], priority: Priority, extra: ExtraFields = NO_EXTRA_FIELDS
+    ) -> EmbeddingResult:
+        assert self.opened == self.closed + 1, "it is not loaded"
+        self.asked.set()
+        await self.may_answer.wait()
+        assert self.opened == self.closed + 1, "it was let go while it answers"
+        return await super().embed(texts, priority, extra)
+
+
+class Model:
+    """One that takes a place while it is loaded."""
+
+    def __init__(self, places: Places) -> None:
+        self.inner = Opened()
+        self.engine = OnDemandEmbedding("m", self.inner, check=lambda: None, places=places, retry_seconds=0)
+
+    async def ask(self) -> None:
+        async with asyncio.timeout(60):
+            assert (await self.engine.embed(["a"], "query")).tokens == 1
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        return self.inner.opened, self.inner.closed
+
+
+async def test_the_one_that_was_asked_longest_ago_is_let_go_and_loaded_again_by_its_next_call() -> None:
+    places = Places(2)
+    first, second, third = models = [Model(places) for _ in range(3)]
+    for model in (first, second, first, third):
+        await model.ask()
+    assert [model.engine.is_loaded for model in models] == [True, False, True]
+    assert second.counts == (1, 1)
+    await second.engine.probe()
+    assert not second.engine.is_loaded, "a probe does not load it"
+    await second.ask()
+    assert [model.engine.is_loaded for model in models] == [False, True, True]
+    assert [model.counts for model in models] == [(1, 1), (2, 1), (1, 0)]
+
+
+async def test_it_is_not_let_go_while_it_answers_and_calls_that_come_meanwhile_are_answered_after() -> None:
+    places = Places(1)
+    first, second = Model(places), Model(places)
+    first.inner.may_answer.clear()
+    answering = asyncio.create_task(first.ask())
+    await first.inner.asked.wait()
+    other = asyncio.create_task(second.ask())
+    await asyncio.sleep(0.05)
+    assert (first.counts, second.counts) == ((1, 0), (0, 0))
+    later = asyncio.create_task(first.ask())
+    first.inner.may_answer.set()
+    await asyncio.gather(answering, other, later)
+    assert (first.counts, second.counts) == ((2, 1), (1, 1))
+
+
+async def test_who_is_being_loaded_answers_those_who_wait_before_it_is_let_go() -> None:
+    places = Places(1)
+    models = [Model(places) for _ in range(4)]
+    await asyncio.gather(*(model.ask() for model in models for _ in range(3)))
+    assert [model.engine.is_loaded for model in models] == [False, False, False, True]
+    assert [model.counts for model in models] == [(1, 1), (1, 1), (1, 1), (1, 0)]
+
+
+async def test_a_call_that_takes_too_long_does_not_keep_the_place_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference.engines.wrappers.on_demand.ENDING_SECONDS", 0.01)
+    places = Places(1)
+    first, second = Model(places), Model(places)
+    first.inner.may_answer.clear()
+    hanging = asyncio.create_task(first.ask())
+    await first.inner.asked.wait()
+    await second.ask()
+    assert first.counts == (1, 1)
+    hanging.cancel()
+
+
+async def test_one_that_fails_to_load_or_is_closed_gives_its_place_back() -> None:
+    places = Places(1)
+    first, second = Model(places), Model(places)
+    first.inner.failure = RuntimeError("odd")
+    with pytest.raises(ModelNotReady):
+        await first.engine.load()
+    assert first.counts == (1, 1), "what it may have taken is freed"
+    first.inner.failure = None
+    await second.ask()
+    await first.ask()
+    assert second.counts == (1, 1)
+    await first.engine.close()
+    await second.ask()
+    assert (first.counts, second.counts) == ((2, 2), (2, 1)), "nobody had to be let go"
