@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from services.inference.tests.heads import encoded
+from services.inference.tests.projections import projection
 
 from inference.bootstrap import MIGRATIONS
 from inference.catalog.identity import Identity
@@ -13,6 +15,7 @@ from inference.declarations.entry import read_entry
 from inference.declarations.repository import DeclarationRepository, Vectors
 from inference.declarations.vectors import NamesOfVectors
 from inference.errors import CannotLoad, EmbeddingModelFixed
+from inference.serving.served_model import Declaration, ServedModel
 from servicekit.core.clock import SystemClock
 from servicekit.sql.database import Database
 from servicekit.sql.migrations import migrate
@@ -126,3 +129,25 @@ async def test_a_digest_that_takes_too_long_leaves_the_place_to_tell(
     moved = FOLDER | {"source": {"path": "/models/elsewhere"}}
     assert await _refused(tmp_path, Vectors(FOLDER, "sha256:a"), moved, "sha256:a")
     assert not await _refused(tmp_path, Vectors(FOLDER, "sha256:a"), FOLDER, "sha256:a")
+
+
+async def test_a_projection_that_is_removed_as_it_came_is_remembered_by_its_digest(tmp_path: Path) -> None:
+    def identify(model: Model) -> Identity:
+        return Identity(f"sha256:{hash(model.model_dump_json())}")
+
+    def moved(by: float) -> Model:
+        learnt = projection(up=encoded([0.0, by]))
+        entry = {"kind": "embedding", "engine": "projection", "max_input_tokens": 16, "dimensions": 2}
+        return read_entry("more", entry | {"source": {"projection": learnt}})
+
+    database = Database.open(None, tmp_path, "inference")
+    await migrate(database, MIGRATIONS)
+    repository = DeclarationRepository(database, SystemClock())
+    served: ServedModel[Any] = ServedModel(Declaration(moved(1.0)), object())
+    served.has_answered = True
+    remembered = NamesOfVectors(repository, identify)
+    await remembered.remember([served])
+    noted = await repository.vectors("more")
+    await database.close()
+    assert noted is not None
+    assert noted.digest == identify(moved(1.0)).digest != identify(moved(2.0)).digest

@@ -51,11 +51,12 @@ class NamesOfVectors:
         for served in models:
             if served.model.kind != "embedding" or not served.has_answered:
                 continue
-            left_out = {"name", "default", "price", "limits"}
+            left_out, digest = {"name", "default", "price", "limits"}, served.identity.digest
             if isinstance(served.model.source, ProjectionSource | LoraSource):
                 left_out.add("source")  # a hundred kilobytes, which the digest stands for
+                digest = digest or await asyncio.to_thread(self._digest, served.model)  # removed as it came
             entry = served.model.model_dump(mode="json", exclude_unset=True, exclude=left_out)
-            vectors = Vectors(entry, served.identity.digest)
+            vectors = Vectors(entry, digest)
             if self._noted.get(served.name) != vectors:
                 await self._repository.remember(served.name, vectors)
                 self._noted[served.name] = vectors
