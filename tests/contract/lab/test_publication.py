@@ -87,6 +87,7 @@ def learnt(job: str = "ftjob_1", content: bytes = CONTENT, **changes: Any) -> Le
         "model": "words",
         "suffix": "triage",
         "method": "classification",
+        "settings": {},
         "training_set": "tickets",
         "training_version": 3,
         "result": result,

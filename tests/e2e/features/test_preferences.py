@@ -25,7 +25,7 @@ TOPICS = (
 ASKS = "Whom do I ask about my {}?"
 ENDS = [".", ",", "!", "?", "\n"]
 """Of answers here, which are whole and short: what a limit of tokens cuts is in no export."""
-HYPERPARAMETERS = {"n_epochs": 1, "batch_size": 4, "learning_rate_multiplier": 10.0}
+HYPERPARAMETERS = {"n_epochs": 1, "batch_size": 4, "learning_rate_multiplier": 5.0}
 
 
 def ask(openai: OpenAI, model: str, topic: str, **options: Any) -> ChatCompletion:

@@ -305,6 +305,7 @@ def query_values(victim: Victim) -> dict[str, tuple[str, ...]]:
         "question_set": (QUESTIONS,),
         "with": (victim.evaluation,),
         "measure": ("answer_found", "succeeded"),
+        "by": ("target", "version"),
         "metric": ("support", "error_rate"),
         "after": (victim.tuning, f"{victim.tuning}.1"),
     }
