@@ -74,8 +74,13 @@ def test_a_source_that_is_cited_twice_at_the_same_place_is_listed_once(serve: Se
 
 @pytest.mark.parametrize(
     ("report", "warned"),
-    [({}, False), ({"grounded": False}, True), ({"grounded": False, "abstained": True}, False)],
-    ids=["supported", "unsupported", "no answer"],
+    [
+        ({}, False),
+        ({"grounded": False}, True),
+        ({"grounded": False, "abstained": True}, False),
+        ({"grounded": False, "answer_kind": "extractive"}, False),
+    ],
+    ids=["supported", "unsupported", "no answer", "goodbye"],
 )
 def test_an_answer_with_unsupported_sentences_is_told_of(serve: Serve, report: dict[str, Any], warned: bool) -> None:
     serve(by_path(completions=answer(**report)))

@@ -119,7 +119,9 @@ def _print_citations(session: Session, answer: Answer) -> None:
         session.out.print(Text.assemble(f"{note.marker} ", (note.title, "bold"), f" ({_place(note)})"))
         session.write(f"    “{_shortened(note.quote)}”")
     report = answer.report
-    if report is not None and not report.abstained and not report.grounded:
+    if report is None or report.abstained or report.grounded:
+        return
+    if report.answer_kind == "generated":  # else quotes, or "You are welcome."
         session.notes.print("Not every sentence is supported by a source.", style="yellow")
 
 
