@@ -147,6 +147,25 @@ def test_what_failed_or_is_the_same_is_not_compared_and_a_set_s_questions_are_ta
     http.delete(f"/v1/question-sets/{name}").raise_for_status()
 
 
+AT_ONCE = """new MutationObserver((_, self) => {
+  if (!document.querySelector('article[aria-label="Two answers"]')) return;
+  self.disconnect();
+  dispatchEvent(new KeyboardEvent("keydown", { key: "1" }));
+}).observe(document.body, { childList: true, subtree: true })"""
+"""Presses a key between the drawing of two answers and their first picture."""
+
+
+def test_a_key_pressed_as_two_answers_appear_is_a_choice(
+    page: Any, home: RunningHome, targets: dict[str, str], judge: dict[str, str]
+) -> None:
+    _sign_in(page, home, judge["secret"])
+    page.goto(f"{home.base_url}/console/#/reviews/compare?first={targets['brief']}&second={targets['polite']}")
+    page.get_by_role("form", name="Compare").wait_for()
+    page.evaluate(AT_ONCE)
+    _begin(page, targets["brief"], targets["polite"], QUESTIONS[:1])
+    page.get_by_role("article", name="Two answers").get_by_text("A was better.").wait_for()
+
+
 def test_a_key_whose_answers_are_not_on_record_hears_that_a_choice_counts_nowhere(
     page: Any, home: RunningHome, http: httpx2.Client
 ) -> None:

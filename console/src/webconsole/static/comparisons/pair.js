@@ -1,9 +1,9 @@
 // Two answers as A and B, and the choice between them. Nothing that is drawn says whose they are before it is made.
-import { html, useEffect, useLayoutEffect, useRef, useSignal } from "../app/html.js";
+import { html, useLayoutEffect, useRef, useSignal } from "../app/html.js";
 import { compare, rate } from "../feedback/said.js";
 import { Answer } from "../parts/answer.js";
 import { counted, duration } from "../parts/format.js";
-import { focused } from "../parts/keys.js";
+import { focused, useKeys } from "../parts/keys.js";
 import { say } from "../parts/notice.js";
 import { Sources } from "../parts/sources.js";
 
@@ -35,15 +35,10 @@ export function Pair({ asked: { question, answers, hindrance }, isLast, again, n
   useLayoutEffect(() => {
     if (isOpen) box.current?.focus(); // a key that is pressed now is a choice
   }, []);
-  useEffect(() => {
-    const onKey = (/** @type {KeyboardEvent} */ event) => {
-      const isTyping = /** @type {Element} */ (event.target).matches?.("input, textarea, select");
-      const choice = CHOICES.find(([, , key]) => key === event.key)?.[0];
-      if (choice && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) choose(choice);
-    };
-    if (isOpen) addEventListener("keydown", onKey);
-    return () => removeEventListener("keydown", onKey);
-  }, [isOpen]);
+  useKeys(({ key: pressed }) => {
+    const choice = CHOICES.find(([, , key]) => key === pressed)?.[0];
+    if (choice) choose(choice);
+  }, isOpen);
   return html`
     <article class="turn" aria-label="Two answers" tabindex="-1" ref=${box}>
       <h2 class="question">${question}</h2>

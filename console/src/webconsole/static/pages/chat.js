@@ -6,6 +6,7 @@ import { Answer } from "../parts/answer.js";
 import { collections, lookForCollections, models, readModels, unknownBecause } from "../parts/collections.js";
 import { ask, clear, current, isAsking, open as openThread, stop, turns, withSources } from "../chat/conversation.js";
 import { counted } from "../parts/format.js";
+import { useSlash } from "../parts/keys.js";
 import { say } from "../parts/notice.js";
 import { Sources } from "../parts/sources.js";
 import { Thumbs } from "../feedback/thumbs.js";
@@ -229,17 +230,7 @@ function Composer({ model, target, chosen, used, names }) {
   useLayoutEffect(() => {
     if (document.activeElement === document.body) box.current?.focus();
   }, []);
-  useEffect(() => {
-    const onKey = (/** @type {KeyboardEvent} */ event) => {
-      const typing = /** @type {Element} */ (event.target).matches?.("input, textarea, select");
-      if (event.key === "/" && !typing) {
-        event.preventDefault();
-        box.current?.focus();
-      }
-    };
-    addEventListener("keydown", onKey);
-    return () => removeEventListener("keydown", onKey);
-  }, []);
+  useSlash(box);
 
   /** @param {Event} event */
   function submit(event) {
