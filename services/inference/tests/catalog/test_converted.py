@@ -94,7 +94,7 @@ def test_all_that_is_made_is_on_the_disk_before_it_is_in_place(
     tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced, target = list[Path](), tmp_path / "m"
-    monkeypatch.setattr(converted, "_sync", lambda path: None if target.exists() else synced.append(path))
+    monkeypatch.setattr(converted, "sync", lambda path: None if target.exists() else synced.append(path))
     convert_once(target, source, copy)
     assert {path.name for path in synced} == {"deep", "model", STAMP}
 

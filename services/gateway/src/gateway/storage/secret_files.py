@@ -6,12 +6,14 @@ import os
 import secrets
 from pathlib import Path
 
+from servicekit.core.durable import sync, to_disk
+
 
 def write_whole(path: Path, content: bytes, mode: int) -> None:
     """Replace the file in one step; a reader sees the old content or the new."""
     temporary = _temporary(path, content, mode)
     temporary.replace(path)
-    _sync_folder(path.parent)
+    sync(path.parent)
 
 
 def write_first(path: Path, content: bytes, mode: int) -> bytes:
@@ -19,7 +21,7 @@ def write_first(path: Path, content: bytes, mode: int) -> bytes:
     temporary = _temporary(path, content, mode)
     try:
         path.hardlink_to(temporary)
-        _sync_folder(path.parent)
+        sync(path.parent)
     except FileExistsError:
         pass
     finally:
@@ -34,14 +36,5 @@ def _temporary(path: Path, content: bytes, mode: int) -> Path:
     with os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, mode)  # whatever the umask
         file.write(content)
-        file.flush()
-        os.fsync(descriptor)
+        to_disk(file)
     return temporary
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

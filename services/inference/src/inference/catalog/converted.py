@@ -24,6 +24,7 @@ from safetensors import SafetensorError
 from inference.catalog.e5_file import NotE5, convert_e5
 from inference.catalog.packages import package_folder
 from inference.errors import CannotLoad, FileInvalid
+from servicekit.core.durable import sync
 
 Convert = Callable[[Path, Path], None]
 """Of a file, into an empty folder."""
@@ -71,7 +72,7 @@ def convert_once(target: Path, source: Path, convert: Convert) -> bool:
             making.chmod(0o755)
             for path in making.rglob("*"):
                 path.chmod(0o755 if path.is_dir() else 0o644)
-                _sync(path)
+                sync(path)
             _put_in_place(making, target)
         finally:
             shutil.rmtree(making, ignore_errors=True)
@@ -89,14 +90,6 @@ def _alone_in(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _is_current(target: Path, stamp: dict[str, object]) -> bool:
     try:
         return bool(json.loads((target / STAMP).read_text(encoding="utf-8")) == stamp)
@@ -110,7 +103,7 @@ def _put_in_place(made: Path, target: Path) -> None:
         target.rename(outdated / "old")
         shutil.rmtree(outdated, ignore_errors=True)
     made.rename(target)
-    _sync(target.parent)
+    sync(target.parent)
 
 
 def main() -> int:

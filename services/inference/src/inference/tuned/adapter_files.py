@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import os
 import re
 import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import IO
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,6 +22,7 @@ from inference.engines.openai.adapter import Adapter
 from inference.errors import CannotLoad, FileChanged
 from inference.serving.served_model import Declaration
 from inference.tuned.peft import delete_peft, write_peft
+from servicekit.core.durable import to_disk
 from servicekit.core.errors import ServiceError
 from servicekit.core.identifiers import new_id
 
@@ -122,7 +121,7 @@ class AdapterFiles:
                 async for piece in self._pieces(tenant, source.job):
                     seen.update(piece)
                     await asyncio.to_thread(written.write, piece)
-                await asyncio.to_thread(_to_disk, written)
+                await asyncio.to_thread(to_disk, written)
             if seen.hexdigest() != source.sha256:
                 raise CannotLoad(f"what the tuning job {source.job} has learnt is gone. Publish that job again")
             await asyncio.to_thread(part.replace, file)
@@ -160,11 +159,6 @@ def _are_old(before: float, places: Iterable[Path]) -> bool:
             if place.stat().st_mtime >= before:
                 return False
     return True
-
-
-def _to_disk(written: IO[bytes]) -> None:
-    written.flush()
-    os.fsync(written.fileno())
 
 
 def _is_whole(file: Path, digest: str) -> bool:

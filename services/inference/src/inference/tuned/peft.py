@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from pathlib import Path
@@ -16,6 +15,7 @@ from safetensors import SafetensorError, TensorSpec, safe_open, serialize_file
 
 from inference.catalog.gguf_header import GgufHeader, read_tensors
 from inference.errors import CannotLoad, FileInvalid
+from servicekit.core.durable import sync
 from servicekit.core.identifiers import new_id
 
 PROJECTIONS = {
@@ -46,7 +46,7 @@ def write_peft(adapter: Path, folder: Path) -> None:
         _make(part)
         _write(adapter, part)
         part.rename(folder)
-        _to_disk(folder.parent)
+        sync(folder.parent)
     except (KeyError, ValueError, TypeError) as error:
         raise FileInvalid(
             f"what was learnt is no adapter that vLLM could load: {error!r}. Publish that job again"
@@ -88,14 +88,6 @@ def _make(folder: Path) -> None:
             each.chmod(ENTERABLE)
 
 
-def _to_disk(place: Path) -> None:
-    opened = os.open(place, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
-
-
 def _write(adapter: Path, folder: Path) -> None:
     header, tensors = read_tensors(adapter)
     found = dict(_renamed(header, name, values) for name, values in tensors.items())
@@ -109,8 +101,8 @@ def _write(adapter: Path, folder: Path) -> None:
     (folder / CONFIG).write_text(text, encoding="utf-8")
     for file in (folder / WEIGHTS, folder / CONFIG):
         file.chmod(READABLE)
-        _to_disk(file)
-    _to_disk(folder)
+        sync(file)
+    sync(folder)
 
 
 def _config(rank: int, alpha: float, tensors: dict[str, NDArray[np.float32]]) -> dict[str, Any]:

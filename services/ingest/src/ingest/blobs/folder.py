@@ -22,6 +22,7 @@ import structlog
 from ingest.blobs.memory import Locked
 from ingest.errors import BlobBusy, BlobMissing
 from ingest.ports import Kept
+from servicekit.core.durable import sync, to_disk
 
 log = structlog.get_logger(__name__)
 PIECE = 256 * 1024
@@ -133,7 +134,7 @@ class FolderBlobs:
 
     def _put(self, path: Path, source: BinaryIO) -> None:
         if path.is_file():
-            _sync_folder(path.parent)  # whoever put it may not have come to that yet
+            sync(path.parent)  # whoever put it may not have come to that yet
             return
         created = [folder for folder in (path.parent, path.parent.parent, self._root) if not folder.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -142,19 +143,18 @@ class FolderBlobs:
             with temporary.open("xb") as file:
                 source.seek(0)
                 shutil.copyfileobj(source, file, PIECE)
-                file.flush()
-                os.fsync(file.fileno())
+                to_disk(file)
             temporary.rename(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
         for folder in {path.parent, *(folder.parent for folder in created)}:
-            _sync_folder(folder)
+            sync(folder)
 
     def _remove_tenant(self, folder: Path) -> None:
         if folder.is_dir():
             folder.rename(self._root / f"{GONE}{secrets.token_hex(8)}")
-            _sync_folder(self._root)
+            sync(self._root)
         for gone in self._root.glob(f"{GONE}*"):  # also what was cut off here before
             shutil.rmtree(gone, ignore_errors=True)
 
@@ -195,11 +195,3 @@ def _lock(descriptor: int, how: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from servicekit.core.durable import to_disk
+
 NAME = "checkpoint.pt"
 
 
@@ -38,8 +40,7 @@ def save(folder: Path, state: State, parts: Mapping[str, Any]) -> None:
     try:
         with part.open("wb") as file:
             torch.save({"state": {name: getattr(state, name) for name in State.__slots__}, **parts}, file)
-            file.flush()
-            os.fsync(file.fileno())
+            to_disk(file)
         part.replace(folder / NAME)
     except RuntimeError as error:  # torch's own way to say that a write failed
         raise OSError(*_reason(folder, error)) from error

@@ -11,11 +11,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 from urllib.parse import quote
 
 from contracts.models.tuning import DIGEST_HEADER, MODEL_HEADER
 from lab.tuning.errors import TrainingFailed
+from servicekit.core.durable import sync, to_disk
 from servicekit.core.errors import is_disk_full
 from servicekit.core.identifiers import new_id
 from servicekit.peers.client import Peer, PeerMalformed
@@ -88,7 +89,7 @@ class Bases:
                 async for piece in pieces:  # type: ignore[attr-defined]
                     seen.update(piece)
                     await asyncio.to_thread(written.write, piece)
-                await asyncio.to_thread(_to_disk, written)
+                await asyncio.to_thread(to_disk, written)
             if seen.hexdigest() != file.stem:
                 raise PeerMalformed(self.inference.name)
             await asyncio.to_thread(_put, part, file)
@@ -128,19 +129,10 @@ def _is_whole(file: Path) -> bool:
     return False
 
 
-def _to_disk(written: IO[bytes]) -> None:
-    written.flush()
-    os.fsync(written.fileno())
-
-
 def _put(part: Path, file: Path) -> None:
     """In its place, also after a power cut."""
     part.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(file.parent)
 
 
 def _path(model: str, what: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.models.catalog import InputType, ModelInfo
 from lab.tuning.errors import VectorsUnfit
+from servicekit.core.durable import to_disk
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,5 +89,4 @@ def append(file: Path, rows: bytes) -> None:
     """Behind those that are there; on the disk before any note says so."""
     with file.open("ab") as written:
         written.write(rows)
-        written.flush()
-        os.fsync(written.fileno())
+        to_disk(written)

@@ -25,6 +25,7 @@ from retriever.errors import GenerationMissing, VectorStoreLocked
 from retriever.stores.edge import options as edge_options
 from retriever.stores.points import INTEGER_FIELDS, KEYWORD_FIELDS, MAX_NUMBER_INDEXES
 from servicekit.core.disk import DiskRoom
+from servicekit.core.durable import sync, to_disk
 
 _ALWAYS_THERE = frozenset((*KEYWORD_FIELDS, *INTEGER_FIELDS))
 EMPTY_BYTES = 16 * 1024 * 1024
@@ -178,8 +179,7 @@ class Shards:
         draft = fresh.folder / f"{_WHOLE}-draft"
         with draft.open("w") as file:
             json.dump({"indexed": fresh.indexed}, file)
-            file.flush()
-            os.fsync(file.fileno())
+            to_disk(file)
         draft.rename(fresh.folder / _WHOLE)
         try:
             sync(fresh.folder)
@@ -309,12 +309,3 @@ def sync_tree(folder: Path) -> None:
 
 def _number(folder: Path) -> int:
     return int(folder.name.partition("@")[2] or 0)
-
-
-def sync(folder: Path) -> None:
-    """A rename is on disk only once its folder is."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
