@@ -54,16 +54,19 @@ def test_answers_are_learnt_and_the_adapter_has_a_pair_for_every_projection(tmp_
         assert (tensors[f"{name}.lora_a"], tensors[f"{name}.lora_b"]) == ([4, inputs], [outputs, 4])
 
 
-def test_an_interrupted_job_comes_to_the_same_loss_and_the_same_adapter(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("killed_after", "left", "judged"), [(6, [4, 5, 6, 7, 8, 9], [6, 9]), (9, [], [9])])
+def test_an_interrupted_job_comes_to_the_same_loss_and_the_same_adapter(
+    tmp_path: Path, killed_after: int, left: list[int], judged: list[int]
+) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     run(whole, tiny.write_job(whole, n_epochs=3), Heard())
     job = tiny.write_job(broken, n_epochs=3)
     with pytest.raises(KeyboardInterrupt):
-        run(broken, job, Heard(killed_after=6))
+        run(broken, job, Heard(killed_after=killed_after))
     again = Heard()
     run(broken, job, again)
-    steps = [one["step"] for one in again.of("step")]
-    assert steps == [4, 5, 6, 7, 8, 9]
+    assert [one["step"] for one in again.of("step")] == left
+    assert [one["step"] for one in again.of("checkpoint")] == judged
     one, other = result(whole), result(broken)
     assert (one["before"], one["after"], one["tokens"]) == (other["before"], other["after"], other["tokens"])
     assert one["figures"]["train_loss"] == other["figures"]["train_loss"]

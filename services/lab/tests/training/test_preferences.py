@@ -62,7 +62,7 @@ def test_what_is_read_to_judge_pairs_by_counts_as_what_is_learnt(tmp_path: Path)
     train, held_out, general = (sum(map(tokens_of, examples[name])) for name in ("train", "held_out", "general"))
     looks = sum("valid_reward_margin" in one["figures"] for one in heard.of("step"))
     assert looks > 0
-    assert result(folder)["tokens"] == train * (1 + 2) + held_out * (2 + 2 + looks) + general * 2
+    assert result(folder)["tokens"] == train * (1 + 2) + held_out * (2 + 1 + looks) + general * 2
 
 
 def test_pairs_that_are_read_before_the_first_step_are_told_then(

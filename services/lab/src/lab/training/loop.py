@@ -183,10 +183,10 @@ class Training:
 
     @classmethod
     def reads(cls, examples: Examples, epochs: int) -> int:
-        """Tokens of all passes: what is held out is read after each epoch, before the first, and at the end; the
-        general before and at the end."""
+        """Tokens of all passes: what is held out is read after each epoch and before the first; the general before and
+        at the end."""
         train, held_out, general = (sum(map(tokens_of, examples[name])) for name in ("train", "held_out", "general"))
-        return train * epochs + held_out * (epochs + 2) + general * 2
+        return train * epochs + held_out * (epochs + 1) + general * 2
 
     def run(self) -> None:
         """From the last checkpoint to the result. What was read until it could not go on is told, too."""
@@ -207,8 +207,8 @@ class Training:
             ends_epoch = (step + 1) % self._plan.an_epoch == 0
             if (step + 1) % every == 0 or step + 1 == steps:
                 self._tell_step()
-            if ends_epoch:
-                self._end_epoch()
+            if ends_epoch and step + 1 < steps:
+                self._end_epoch(self._judge()[1])
             if ends_epoch or time.monotonic() - saved > SAVE_SECONDS:
                 self._save()
                 saved = time.monotonic()
@@ -322,21 +322,20 @@ class Training:
             "train_loss": self._state.loss,
             **self._step_figures(),
             "tokens_per_second": round(speed, 1),
-            "learning_rate": self._rate_now(),
+            "learning_rate": float(self._optimizer.param_groups[0]["lr"]),
         }
         self._tell(
             "step", step=self._state.step, steps=len(self._plan.batches), tokens=self._state.tokens, figures=figures
         )
 
-    def _rate_now(self) -> float:
-        return float(self._optimizer.param_groups[0]["lr"])
-
-    def _end_epoch(self) -> None:
-        figures = {"train_loss": self._state.loss, **self._judge()[1]}
-        self._tell("checkpoint", step=self._state.step, figures=figures)
+    def _end_epoch(self, valid: Figures) -> None:
+        self._tell("checkpoint", step=self._state.step, figures={"train_loss": self._state.loss, **valid})
 
     def _finish(self) -> None:
-        (after, valid), general = self._judge(), self._losses(self._general)
+        """The last epoch's end, whose state is saved: a process that is killed while it judges learns nothing again."""
+        after, valid = self._judge()
+        self._end_epoch(valid)
+        general = self._losses(self._general)
         if not self._ranks.is_first:
             return
         write_adapter(self._folder / "adapter.gguf", self._lora, self._alpha, *self._heads)

@@ -149,4 +149,5 @@ class QuestionTraining(Training):
         remove_matrices(self._lora)
         put_matrices(self._encoder, matrices)
         after, valid = self._judge()
+        self._end_epoch(valid)
         self._write_result(after, {}, valid, {"matrices": matrices})
