@@ -77,8 +77,8 @@ class InferenceSettings(ServiceSettings, SqlSettings):
     of which INFERENCE_LORA_ENCODERS_AT_ONCE are loaded; the others take next to none."""
     lora_encoders_at_once: Annotated[int, Field(ge=1, le=1000)] = 2
     """Encoders of embedding models by LoRA (`engine: lora`) that are loaded at once, of all tenants; each takes as
-    much memory as that of the embedding model that it was learnt on. For another one, the one that was asked longest
-    ago is let go, and loaded again by its next question."""
+    much memory as that of the embedding model that it was learnt on. For another one, one is let go
+    that nobody has asked for 30 seconds, else one of the tenant that has the most; its next question loads it again."""
     vllm_adapters_dir: Path | None = None
     """Folder of what tuning jobs have learnt for models on vLLM, which must see it under the same path: a volume that
     both mount. Nothing is deleted there but what inference wrote. Empty means `vllm-adapters` in INFERENCE_DATA_DIR,

@@ -46,6 +46,7 @@ class EncoderEngines:
                 self._batched(model, encoder, liveness),
                 check=lambda: self.sources.check(self._below(name)),
                 places=self.places,
+                tenant=model.tenant,
             )
             return composed.lora(model, self.models, inner)
         if isinstance(source, ScriptSource):

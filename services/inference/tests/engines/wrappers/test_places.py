@@ -7,7 +7,7 @@ import pytest
 from services.inference.tests.engines.wrappers.test_on_demand import Inner
 
 from inference.engines.wrappers.on_demand import OnDemandEmbedding
-from inference.engines.wrappers.places import Places
+from inference.engines.wrappers.places import IDLE_SECONDS, Places
 from inference.errors import ModelNotReady
 from inference.protocol.engines import NO_EXTRA_FIELDS, EmbeddingResult, ExtraFields, Priority
 
@@ -35,9 +35,11 @@ class Opened(Inner):
 class Model:
     """One that takes a place while it is loaded."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, tenant: str = "acme") -> None:
         self.inner = Opened()
-        self.engine = OnDemandEmbedding("m", self.inner, check=lambda: None, places=places, retry_seconds=0)
+        self.engine = OnDemandEmbedding(
+            "m", self.inner, check=lambda: None, places=places, tenant=tenant, retry_seconds=0
+        )
 
     async def ask(self) -> None:
         async with asyncio.timeout(60):
@@ -60,6 +62,34 @@ async def test_the_one_that_was_asked_longest_ago_is_let_go_and_loaded_again_by_
     await second.ask()
     assert [model.engine.is_loaded for model in models] == [False, True, True]
     assert [model.counts for model in models] == [(1, 1), (2, 1), (1, 0)]
+
+
+async def test_a_tenant_that_asks_three_by_turns_lets_its_own_go_and_nobody_elses() -> None:
+    places, three = Places(2), range(3)
+    other, theirs = Model(places, "other"), [Model(places) for _ in three]
+    for turn in range(4):
+        for model in theirs:
+            await model.ask()
+        await other.ask()
+        assert other.counts == (1, 0), turn
+    assert [model.engine.is_loaded for model in theirs] == [False, False, True]
+
+
+async def test_one_that_nobody_asks_for_a_while_is_anybodys_until_it_is_asked_again() -> None:
+    now = [0.0]
+    places = Places(2, lambda: now[0])
+    other, first, second = Model(places, "other"), Model(places), Model(places)
+    await other.ask()
+    await first.ask()
+    now[0] += IDLE_SECONDS - 1
+    await second.ask()
+    assert [one.engine.is_loaded for one in (other, first, second)] == [True, False, True]
+    now[0] += 1
+    await first.ask()
+    assert [one.engine.is_loaded for one in (other, first, second)] == [False, True, True]
+    await other.ask()
+    assert [one.engine.is_loaded for one in (other, first, second)] == [True, True, False]
+    assert other.counts == (2, 1)
 
 
 async def test_it_is_not_let_go_while_it_answers_and_calls_that_come_meanwhile_are_answered_after() -> None:

@@ -77,12 +77,14 @@ class OnDemandEmbedding:
         *,
         check: Callable[[], None],
         places: Places | None = None,
+        tenant: str | None = None,
         loading_seconds: float = LOADING_SECONDS,
         retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         """`check` raises `CannotLoad` where the model can't be had at all; it blocks. Without `places` it stays once it
-        is loaded; with them `inner` is closed and opened again."""
+        is loaded; with them, of which those of a `tenant` are shared, `inner` is closed and opened again."""
         self._model = model
+        self.tenant = tenant
         self._inner = inner
         self._check = check
         self._places = places
