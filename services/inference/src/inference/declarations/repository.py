@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from contracts.models.catalog import ModelDeclaration
+from inference.declarations import matrices
 from inference.declarations.tables import CHANGES, DEFAULTS, MODELS, PREVIOUS, VECTORS
 from inference.errors import ModelNotFound, TooManyModels
 from inference.tuned.errors import TooManyTunedModels, TunedNameTaken
@@ -71,6 +72,7 @@ class DeclarationRepository:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._matrices = matrices.KnownMatrices()
 
     async def number(self) -> int:
         """Of the last change."""
@@ -81,9 +83,10 @@ class DeclarationRepository:
 
         def read(connection: Connection) -> Declared:
             number = _number(connection)
-            rows = connection.execute(select(MODELS).order_by(MODELS.c.created_at, MODELS.c.name)).mappings()
+            rows = connection.execute(select(MODELS).order_by(MODELS.c.created_at, MODELS.c.name)).mappings().all()
+            entries = self._matrices.joined(connection, [_without_previous(row["declaration"]) for row in rows])
             models = tuple(
-                AddedModel(row["name"], _without_previous(row["declaration"]), row["created_at"]) for row in rows
+                AddedModel(row["name"], entry, row["created_at"]) for row, entry in zip(rows, entries, strict=True)
             )
             chosen = {row["kind"]: row["model"] for row in connection.execute(select(DEFAULTS)).mappings()}
             return Declared(number, models, chosen)
@@ -109,11 +112,13 @@ class DeclarationRepository:
             _raise_number(connection)
             check(_vectors(connection, name))
             _check_owner(connection, name, publisher)
-            if _is_new(connection, name):
-                row = {"name": name, "declaration": entry, "created_at": self._clock.now()}
+            is_new, kept = _is_new(connection, name), matrices.keep(connection, entry)
+            if is_new:
+                row = {"name": name, "declaration": kept, "created_at": self._clock.now()}
                 connection.execute(insert(MODELS).values(row))
             else:
-                _replace(connection, name, entry)
+                _replace(connection, name, kept)
+                matrices.delete_unused(connection)
             kind = declaration.kind
             elsewhere = (DEFAULTS.c.model == name) & (DEFAULTS.c.kind != kind)
             connection.execute(delete(DEFAULTS).where(elsewhere))
@@ -143,6 +148,7 @@ class DeclarationRepository:
             if gone is None:
                 raise ModelNotFound(name, "")
             connection.execute(delete(DEFAULTS).where(DEFAULTS.c.model == name))
+            matrices.delete_unused(connection)
 
         await self._database.write(remove)
 
@@ -157,6 +163,7 @@ class DeclarationRepository:
                 _raise_number(connection)
             for name, entry in touched:
                 _take_out(connection, name, entry, job)
+            matrices.delete_unused(connection)
 
         await self._database.write(remove)
 
@@ -185,6 +192,7 @@ class DeclarationRepository:
             if names:
                 _raise_number(connection)
                 connection.execute(delete(MODELS).where(MODELS.c.name.in_(names)))
+                matrices.delete_unused(connection)
 
         await self._database.write(remove)
 

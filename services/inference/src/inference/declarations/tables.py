@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import JSON, Column, Integer, LargeBinary, MetaData, String, Table, Text
 
 from servicekit.sql.database import UtcTime
 
@@ -54,3 +54,11 @@ ADAPTER_PIECES = Table(
     Column("created_at", UtcTime, nullable=False),
 )
 """What tuning jobs have learnt, in pieces of a megabyte: here, so that each replica has it though the lab is away."""
+
+MATRICES = Table(
+    "matrices",
+    metadata,
+    Column("digest", String(71), primary_key=True),
+    Column("content", Text, nullable=False),
+)
+"""Matrices of declarations, as JSON: a declaration has their digest in their place."""

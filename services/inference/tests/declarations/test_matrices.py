@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from services.inference.tests.projections import lora
+from sqlalchemy import insert, select
+
+from contracts.models.catalog import ModelDeclaration
+from inference.bootstrap import MIGRATIONS
+from inference.declarations.repository import DeclarationRepository, Publisher
+from inference.declarations.tables import MATRICES, MODELS
+from servicekit.core.clock import ManualClock
+from servicekit.sql.database import Database, rows_of
+from servicekit.sql.migrations import migrate
+
+NAME = "words+acme.lora"
+
+
+class Kept:
+    """A repository, and what its tables have."""
+
+    def __init__(self, database: Database) -> None:
+        self.database, self.repository = database, DeclarationRepository(database, ManualClock())
+
+    async def declare(self, name: str = NAME, job: str = "ftjob_1", rank: str = "AAAA") -> None:
+        """What a job has learnt, of matrices that `rank` tells from others."""
+        body = entry(rank) | {"tenant": "acme", "tuned": {"job": job, "stage": "published"}}
+        await self.repository.put(
+            name, ModelDeclaration.model_validate(body), lambda _: None, publisher=Publisher("acme", 20)
+        )
+
+    async def matrices(self) -> dict[str, Any]:
+        """Those that are declared, by the name of the model."""
+        return {one.name: one.entry["source"]["lora"]["matrices"] for one in (await self.repository.read()).models}
+
+    async def count(self) -> int:
+        return len(await self.database.read(rows_of(select(MATRICES.c.digest))))
+
+
+def entry(up: str) -> dict[str, Any]:
+    learnt = lora(matrices={"layer.1": {"down": "AAAA", "up": up}, "layer.0": {"down": up, "up": up}})
+    return {"kind": "embedding", "engine": "lora", "source": {"lora": learnt}, "dimensions": 2}
+
+
+@pytest.fixture
+async def kept(tmp_path: Path) -> AsyncIterator[Kept]:
+    database = Database.open(None, tmp_path, "inference")
+    await migrate(database, MIGRATIONS)
+    yield Kept(database)
+    await database.close()
+
+
+async def test_they_are_read_once_and_come_as_they_were_declared_in_their_order(kept: Kept) -> None:
+    await kept.declare()
+    rows = await kept.database.read(rows_of(select(MODELS.c.declaration)))
+    assert "AAAA" not in str(rows), "a change reads none of them"
+    first = await kept.matrices()
+    assert list(first[NAME].items()) == list(entry("AAAA")["source"]["lora"]["matrices"].items())
+    await kept.declare("words+acme.other", "ftjob_2", "BBBB")
+    second = await kept.matrices()
+    assert second[NAME] is first[NAME]
+    assert second["words+acme.other"]["layer.0"]["up"] == "BBBB"
+    again = await DeclarationRepository(kept.database, ManualClock()).read()
+    assert [one.entry["source"]["lora"]["matrices"] for one in again.models] == [*second.values()], "after a restart"
+
+
+async def test_those_of_no_declaration_are_gone_and_those_of_one_that_comes_back_are_kept(kept: Kept) -> None:
+    await kept.declare()
+    await kept.declare("words+acme.same", "ftjob_2")
+    assert await kept.count() == 1
+    await kept.declare(job="ftjob_3", rank="BBBB")
+    assert await kept.count() == 2
+    await kept.repository.delete_tuned("acme", "ftjob_2")
+    assert await kept.count() == 2, "one of them may come back"
+    await kept.repository.delete_tuned("acme", "ftjob_3")
+    assert (await kept.matrices())[NAME]["layer.0"]["up"] == "AAAA"
+    assert await kept.count() == 1
+    await kept.repository.delete(NAME, "acme")
+    assert await kept.count() == 0
+
+
+async def test_a_row_of_an_earlier_release_is_read_with_the_matrices_that_are_in_it(kept: Kept) -> None:
+    async with kept.database.write() as connection:
+        row = {"name": NAME, "declaration": entry("CCCC"), "created_at": ManualClock().now()}
+        await connection.execute(insert(MODELS).values(row))
+    assert (await kept.matrices())[NAME]["layer.0"]["up"] == "CCCC"
+    await kept.declare("words+acme.other", "ftjob_2")
+    assert (await kept.matrices())[NAME]["layer.0"]["up"] == "CCCC"
+    assert await kept.count() == 1
