@@ -118,7 +118,7 @@ async def _search(call: McpCall) -> dict[str, Any]:
     names = ("collection", "document_id", "revision", "title", "page", "start", "end", "score", "text")
     hits = [{name: getattr(hit, name) for name in names} for hit in reply.hits]
     return content_result(
-        "\n\n".join(f"[{label(hit['title'])}] {sanitise_shaped(hit['text'])}" for hit in hits) or "Nothing was found.",
+        "\n\n".join(f"[{_shown(hit['title'])}] {sanitise_shaped(hit['text'])}" for hit in hits) or "Nothing was found.",
         {"hits": hits},
     )
 
@@ -138,7 +138,7 @@ async def _ask(call: McpCall) -> dict[str, Any]:
         whole = await collect(stream)
     message = whole.choices[0].message
     cited = [one.model_dump(mode="json") for one in message.annotations or ()]
-    sources = "".join(f"\n{one['marker']} {one['title']}: “{sanitise(one['quote'])}”" for one in cited)
+    sources = "".join(f"\n{one['marker']} {_shown(one['title'])}: “{sanitise(one['quote'])}”" for one in cited)
     found = whole.groundwork
     report = found.model_dump(mode="json", exclude_none=True, exclude=set(REPORTED)) if found else {}
     content = {"id": whole.id, "answer": message.content, "citations": cited, **report}
@@ -146,6 +146,11 @@ async def _ask(call: McpCall) -> dict[str, Any]:
     if found and call.reports:
         result[META] = found.model_dump(mode="json", include=set(REPORTED))
     return result
+
+
+def _shown(title: str) -> str:
+    """A title within a text: an address in it is code, where beside one, as data, it stays as it is."""
+    return sanitise(label(title))
 
 
 async def _chosen(call: McpCall) -> list[str]:
