@@ -103,22 +103,27 @@ class BackupFile:
         """Read all of it; raises `BackupDamaged` unless it is whole."""
         checks: dict[str, PartWriter] = {}
         ended: set[str] = set()
+        whole: About | None = None
         with self._opened() as tar:
             for entry in tar:
                 service, _, name = entry.name.partition("/")
+                if whole is not None:
+                    raise BackupDamaged(f"'{entry.name}' stands behind its end")
                 if not entry.isreg():
                     raise BackupDamaged(f"'{entry.name}' in it is no plain file")
                 if entry.name == ABOUT:
-                    return self._about(_content(tar, entry), ended)
-                if service in ended:
+                    whole = self._about(_content(tar, entry), ended)
+                elif service in ended:
                     raise BackupDamaged(f"'{entry.name}' stands behind the end of its part")
-                if name == END:
+                elif name == END:
                     if checks.setdefault(service, PartWriter(service)).vouched() != _content(tar, entry):
                         raise BackupDamaged(f"the part of {service} is not what was written")
                     ended.add(service)
                 else:
                     checks.setdefault(service, PartWriter(service)).count(name, _digest(tar, entry))
-        raise BackupDamaged("it ends too early")
+        if whole is None:
+            raise BackupDamaged("it ends too early")
+        return whole
 
     def members(self, prefix: str) -> Iterator[tuple[str, IO[bytes]]]:
         """The members whose names begin so, without that; each is to be read before the next one is asked for."""
