@@ -216,6 +216,17 @@ async def test_a_check_that_was_interrupted_is_made_again_and_leaves_no_candidat
     assert (len(checked.works), checked.checks) == (1, 2)
 
 
+async def test_a_candidate_of_a_worker_that_was_killed_goes_where_a_later_one_is_refused(
+    bench: Bench, checked: CheckedMethod
+) -> None:
+    await bench.save()
+    made = await bench.start(suffix="support")
+    bench.publisher.served["smollm2+acme.try1"] = made.id
+    bench.publisher.raises = Refused(NotPublished(code="model_not_loaded", message="It does not answer."))
+    await bench.work()
+    assert ((await bench.get(made.id)).fine_tuned_model, bench.publisher.served) == (None, {})
+
+
 async def test_what_ended_before_it_was_looked_at_is_not_published_by_hand(
     bench: Bench, checked: CheckedMethod, clock: ManualClock
 ) -> None:

@@ -177,18 +177,14 @@ class TuningJobs(JobKind[LeasedJob]):
         learnt = Learnt(job.row, partial(repository.pieces, job.store.database, job.id))
         try:
             await self._check_parity(job, learnt)
+            checked = is_checked(self.methods[job.row["method"]], job.row["settings"])
+            why = parity_gate(job.row["result"], is_checked=checked) or quality_gate(job.row)
+            name = None if why else await _to_its_end(self._declare(job, learnt, "published"))
         except Refused as refused:
-            return await self._succeed(job, None, refused.why)
-        checked = is_checked(self.methods[job.row["method"]], job.row["settings"])
-        why = parity_gate(job.row["result"], is_checked=checked) or quality_gate(job.row)
-        if why is not None:
-            await self._unpublish(job)  # of the candidate something may be left
+            name, why = None, refused.why
+        if name is None:
+            await self._unpublish(job)  # what attempts before this one declared may be left, candidates, too
             return await self._succeed(job, None, why)
-        try:
-            name = await _to_its_end(self._declare(job, learnt, "published"))
-        except Refused as refused:
-            await self._unpublish(job)  # an attempt before this one may have published it
-            return await self._succeed(job, None, refused.why)
         try:
             await self._succeed(job, name, None)
         except LeaseLost:
