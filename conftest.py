@@ -96,11 +96,14 @@ OPENED_ONCE = re.compile(r'scope="module"')
 
 @cache
 def _shared_by(file: str) -> str | None:
-    """What tests of a file share with one another, or with those of other files; nothing where each is alone."""
+    """What tests of a file share with one another, or with those of their folder's other files; nothing where each is
+    alone. One home for all folders would have one process at work while the others have nothing left to do."""
     text = (Path(__file__).parent / file).read_text()
     if file.startswith("tests/e2e/"):
         homes = [name for name, uses in SHARED_HOMES.items() if uses.search(text)]
-        return file if OWN_HOME.search(text) or not homes else homes[0]
+        if OWN_HOME.search(text) or not homes:
+            return file
+        return f"home of {Path(file).parent.name}" if homes == ["home"] else homes[0]
     return file if file.startswith("tests/integration/") or OPENED_ONCE.search(text) else None
 
 

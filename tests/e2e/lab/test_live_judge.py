@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
-from tests.e2e.features.test_evaluations import groundwork
+from tests.e2e.lab.test_evaluations import groundwork
 from tests.support.home.stack import RunningHome
 from tests.support.ingest.peers import until
 
