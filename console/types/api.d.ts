@@ -1507,7 +1507,13 @@ declare namespace Api {
     type: "read_document";
   };
   type ReadingHyperparameters = {
+    batch_size?: "auto" | number;
+    form?: "correction" | "lora";
     l2?: "auto" | number;
+    learning_rate_multiplier?: "auto" | number;
+    n_epochs?: "auto" | number;
+    rank?: number;
+    schedule?: "cosine" | "linear" | "constant";
   };
   type ReadingMethod = {
     collection?: string | null;

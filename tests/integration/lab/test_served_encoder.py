@@ -153,7 +153,7 @@ async def test_encoders_that_are_no_usual_ones_are_refused_and_few_files_are_kep
     assert list((tmp_path / "none").iterdir()) == []
 
 
-def _learn(folder: Path, *, killed_after: int | None = None) -> list[dict[str, Any]]:
+def learn_in_a_process(folder: Path, *, killed_after: int | None = None) -> list[dict[str, Any]]:
     """What the process says, until its end or until it is killed once it has said so many steps."""
     command = [sys.executable, "-m", "lab.training", str(folder)]
     said: list[dict[str, Any]] = []
@@ -172,9 +172,9 @@ def test_a_process_that_is_killed_goes_on_to_the_same_loss_and_counts_once(tmp_p
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     for folder in (whole, killed):
         (folder / "job.json").write_text(json.dumps(write_job(folder, n_epochs=30)))
-    _learn(whole)
-    first = _learn(killed, killed_after=12)
-    again = _learn(killed)
+    learn_in_a_process(whole)
+    first = learn_in_a_process(killed, killed_after=12)
+    again = learn_in_a_process(killed)
     assert not [one for one in first if one["event"] == "step" and one["step"] == 90], "it was killed in the middle"
     assert next(one["step"] for one in again if one["event"] == "step") > 9
     one, other = (json.loads((folder / "result.json").read_text()) for folder in (whole, killed))

@@ -47,6 +47,7 @@ from inference.engines.scripted.chat import ScriptedChat
 from inference.engines.scripted.reading import ScriptedReading
 from inference.engines.scripted.vectors import ScriptedRank
 from inference.engines.sentence_transformers.cross_encoder import CrossEncoderRank
+from inference.engines.sentence_transformers.pairs import PAIR_TOKENS
 from inference.engines.sentence_transformers.reading import FolderReading
 from inference.engines.wrappers.checked_calls import CheckedCalls
 from inference.engines.wrappers.checked_schema import CheckedSchema
@@ -78,8 +79,6 @@ log = structlog.get_logger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
 LLAMA_SLOTS = 4
 """Conversations that llama.cpp answers at once unless the models file says otherwise."""
-PAIR_TOKENS = 512
-"""What a model of rerank or reading reads of a pair unless the models file says otherwise."""
 LLAMA_RESTART_SECONDS = 20.0
 """How long calls wait for a process of llama.cpp that is being started again."""
 
@@ -304,7 +303,7 @@ class _EngineFactory:
         if isinstance(source, ScriptSource):
             return ScriptedRank(model.max_input_tokens or PAIR_TOKENS)
         if isinstance(source, CorrectionSource):
-            return composed.corrected_rank(model, self._models)
+            return composed.corrected_rank(model, self._models, self._encoders.reading(model, self._pairs(model)))
         return CrossEncoderRank(**self._pairs(model))
 
     def _reading(self, model: Model) -> ReadingEngine:
@@ -314,7 +313,7 @@ class _EngineFactory:
         if isinstance(source, ChatSource):
             return composed.judge(model, self._models)
         if isinstance(source, CorrectionSource):
-            return composed.correction(model, self._models)
+            return composed.correction(model, self._models, self._encoders.reading(model, self._pairs(model)))
         return FolderReading(**self._pairs(model))
 
     def _pairs(self, model: Model) -> dict[str, Any]:

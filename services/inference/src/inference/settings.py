@@ -73,12 +73,12 @@ class InferenceSettings(ServiceSettings, SqlSettings):
     """How often it is looked whether another replica added or removed a model."""
     tuned_models_per_tenant: Annotated[int, Field(ge=0)] = 20
     """Most models of one tenant that its tuning jobs have published. A chat model that is asked is a process with its
-    own memory, and sleeps when nobody asks it; an embedding model by LoRA has an encoder of its own in this process,
+    own memory, and sleeps when nobody asks it; what LoRA has learnt of an encoder has one of its own in this process,
     of which INFERENCE_LORA_ENCODERS_AT_ONCE are loaded; the others take next to none."""
     lora_encoders_at_once: Annotated[int, Field(ge=1, le=1000)] = 2
-    """Encoders of embedding models by LoRA (`engine: lora`) that are loaded at once, of all tenants; each takes as
-    much memory as that of the embedding model that it was learnt on. For another one, one is let go
-    that nobody has asked for 30 seconds, else one of the tenant that has the most; its next question loads it again."""
+    """Encoders of embedding, reading and rerank models by LoRA that are loaded at once, of all tenants; each takes as
+    much memory as that of the model that it was learnt on. For another one, one is let go that nobody has asked for 30
+    seconds, else one of the tenant that has the most; its next question loads it again."""
     vllm_adapters_dir: Path | None = None
     """Folder of what tuning jobs have learnt for models on vLLM, which must see it under the same path: a volume that
     both mount. Nothing is deleted there but what inference wrote. Empty means `vllm-adapters` in INFERENCE_DATA_DIR,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from services.inference.tests.corrections import correction
 from services.inference.tests.projections import lora
 from sqlalchemy import insert, select
 
@@ -90,3 +91,17 @@ async def test_a_row_of_an_earlier_release_is_read_with_the_matrices_that_are_in
     await kept.declare("words+acme.other", "ftjob_2")
     assert (await kept.matrices())[NAME]["layer.0"]["up"] == "CCCC"
     assert await kept.count() == 1
+
+
+async def test_those_that_are_a_part_of_a_correction_are_rows_of_their_own_too(kept: Kept) -> None:
+    learnt = {"rank": 1, "matrices": entry("AAAA")["source"]["lora"]["matrices"]}
+    source = {"correction": correction(lora=learnt)}
+    body = {"kind": "rerank", "engine": "correction", "source": source}
+    await kept.repository.put("reader+order", ModelDeclaration.model_validate(body), lambda _: None)
+    (row,) = await kept.database.read(rows_of(select(MODELS.c.declaration)))
+    assert row["declaration"]["source"]["correction"]["lora"]["matrices"].startswith("sha256:")
+    (found,) = (await kept.repository.read()).models
+    assert found.entry["source"] == source
+    assert list(found.entry["source"]["correction"]["lora"]["matrices"]) == ["layer.1", "layer.0"]
+    await kept.repository.delete("reader+order", None)
+    assert await kept.count() == 0

@@ -65,7 +65,18 @@ class ClassificationMethod(Request):
     hyperparameters: ClassificationHyperparameters = Field(default_factory=ClassificationHyperparameters)
 
 
-class EmbeddingHyperparameters(Request):
+class LoraHyperparameters(Request):
+    """Of small matrices beside each layer of an encoder, for methods of which that is a form among others (`lora`)."""
+
+    n_epochs: Auto | Annotated[int, Field(ge=1, le=50)] = "auto"
+    """This and all that no other form has are of `lora`."""
+    batch_size: Auto | Annotated[int, Field(ge=1, le=64)] = "auto"
+    learning_rate_multiplier: Auto | Annotated[float, Field(gt=0, le=100)] = "auto"
+    rank: Annotated[int, Field(ge=1, le=32)] = 8
+    schedule: Schedule = "cosine"
+
+
+class EmbeddingHyperparameters(LoraHyperparameters):
     """Of what moves the vectors of questions (`projection`), or how they are read (`lora`)."""
 
     form: Literal["projection", "lora"] = "projection"
@@ -73,12 +84,6 @@ class EmbeddingHyperparameters(Request):
     (LoRA), with which questions are read by a copy of it."""
     l2: Auto | Annotated[float, Field(gt=0, le=1_000_000)] = "auto"
     """Of `projection`: how much it is held back: the more, the less questions are moved."""
-    n_epochs: Auto | Annotated[int, Field(ge=1, le=50)] = "auto"
-    """This and all below are of `lora`."""
-    batch_size: Auto | Annotated[int, Field(ge=1, le=64)] = "auto"
-    learning_rate_multiplier: Auto | Annotated[float, Field(gt=0, le=100)] = "auto"
-    rank: Annotated[int, Field(ge=1, le=32)] = 8
-    schedule: Schedule = "cosine"
 
 
 class EmbeddingMethod(Request):
@@ -89,11 +94,14 @@ class EmbeddingMethod(Request):
     hyperparameters: EmbeddingHyperparameters = Field(default_factory=EmbeddingHyperparameters)
 
 
-class ReadingHyperparameters(Request):
-    """Of what corrects a reading model's chances."""
+class ReadingHyperparameters(LoraHyperparameters):
+    """Of what corrects a reading model's chances (`correction`), or also of how its encoder reads (`lora`)."""
 
+    form: Literal["correction", "lora"] = "correction"
+    """What is learnt: a correction of its chances, in seconds, or with one small matrices beside each layer of its
+    encoder (LoRA), with which passages are read by a copy of it."""
     l2: Auto | Annotated[float, Field(gt=0, le=1_000_000)] = "auto"
-    """How much it is held back: the more, the nearer to the model's own chances."""
+    """Of `correction`: how much it is held back: the more, the nearer to the model's own chances."""
 
 
 class ReadingMethod(Request):

@@ -13,6 +13,8 @@ from contracts.models.catalog import ModelInfo
 from contracts.models.tuning import DIGEST_HEADER, MODEL_HEADER, MOST_PIECES, JobId, Suffix, TunedModel
 from inference.api.access import Deps
 from inference.errors import ModelNotFound
+from inference.protocol.engines import Engine
+from inference.serving.served_model import ServedModel
 from inference.tuned.weights import weights_of
 from servicekit.auth.delegation import Caller, check_tenant_admin, require
 from servicekit.web.router import Router
@@ -25,18 +27,16 @@ Number = Annotated[int, Path(ge=0, lt=MOST_PIECES)]
 
 @router.get("/v1/models/{model}/weights", response_class=FileResponse)
 async def get_weights(
-    model: str, caller: Tuner, deps: Deps, kind: Literal["chat", "embedding"] = "chat"
+    model: str, caller: Tuner, deps: Deps, kind: Literal["chat", "embedding", "reading"] = "chat"
 ) -> FileResponse:
-    """The GGUF file that a chat model is served from, or the encoder of an embedding model, which a key that may use
-    the model may have tuned."""
+    """The GGUF file that a chat model is served from, or the encoder of an embedding or a reading model, which a key
+    that may use the model may have tuned."""
     visible = deps.models.visible_to(caller.tenant)
-    served = visible.chat(model) if kind == "chat" else visible.embedding(model)
+    find = {"chat": visible.chat, "embedding": visible.embedding, "reading": visible.reading}[kind]
+    served: ServedModel[Engine] = find(model)
     if not caller.delegation.allows_model(served.name):
         raise ModelNotFound(model, kind)
-    if kind == "chat":
-        found = await weights_of(visible.chat(model))
-    else:
-        found = await deps.encoders.of(visible.embedding(model))
+    found = await (weights_of(served) if kind == "chat" else deps.encoders.of(served))
     headers = {DIGEST_HEADER: found.digest, MODEL_HEADER: served.name}
     return FileResponse(found.path, headers=headers, media_type="application/octet-stream")
 

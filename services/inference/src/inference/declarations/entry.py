@@ -19,7 +19,7 @@ MOST_BYTES_OF_LEARNT = {
     "head": MOST_BYTES + heads.MOST_BYTES,
     "projection": MOST_BYTES + 2 * projections.MOST_BYTES,
     "lora": MOST_BYTES + MOST_MATRICES_BYTES,
-    "correction": MOST_BYTES + corrections.MOST_BYTES,
+    "correction": MOST_BYTES + corrections.MOST_BYTES + MOST_MATRICES_BYTES,
 }
 """Of one that holds what was learnt, by its engine."""
 FORMED = {

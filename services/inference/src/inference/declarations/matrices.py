@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, insert, select
 from inference.declarations.tables import MATRICES, MODELS, PREVIOUS
 
 FIELD = "matrices"
-"""In what a source holds, by whichever name."""
+"""In what a source holds, or in a part of it, by whichever name."""
 Entry = Mapping[str, Any]
 Matrices = Mapping[str, Any]
 
@@ -38,15 +38,17 @@ class KnownMatrices:
 
 def keep(connection: Connection, entry: Entry) -> Entry:
     """The entry with digests in place of its matrices, which are kept by them."""
-    found = {form: held[FIELD] for form, held in _holders(entry) if isinstance(held[FIELD], Mapping)}
-    source = dict(entry["source"]) if found else {}
-    for form, matrices in found.items():
-        content = json.dumps(matrices, separators=(",", ":"))  # in their order, which digests are of
+
+    def kept(found: Any) -> Any:
+        if not isinstance(found, Mapping):
+            return found
+        content = json.dumps(found, separators=(",", ":"))  # in their order, which digests are of
         digest = f"sha256:{hashlib.sha256(content.encode()).hexdigest()}"
         if connection.execute(select(MATRICES.c.digest).where(MATRICES.c.digest == digest)).first() is None:
             connection.execute(insert(MATRICES).values(digest=digest, content=content))
-        source[form] = {**source[form], FIELD: digest}
-    return {**entry, "source": source} if found else entry
+        return digest
+
+    return _changed(entry, kept)
 
 
 def delete_unused(connection: Connection) -> None:
@@ -60,22 +62,31 @@ def delete_unused(connection: Connection) -> None:
         connection.execute(delete(MATRICES).where(MATRICES.c.digest.in_(unused)))
 
 
-def _holders(entry: Entry) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """What an entry's source holds that has matrices, by its name."""
-    source = entry.get("source")
-    for form, held in source.items() if isinstance(source, Mapping) else ():
-        if isinstance(held, Mapping) and FIELD in held:
-            yield form, held
-
-
 def _digests(entry: Entry) -> list[str]:
-    return [held[FIELD] for _, held in _holders(entry) if isinstance(held[FIELD], str)]
+    found: list[str] = []
+
+    def note(digest: Any) -> Any:
+        if isinstance(digest, str):
+            found.append(digest)
+        return digest
+
+    _changed(entry, note)
+    return found
 
 
 def _with(entry: Entry, matrices: Mapping[str, Matrices]) -> Entry:
-    changed = {
-        form: {**held, FIELD: matrices[held[FIELD]]}
-        for form, held in _holders(entry)
-        if isinstance(held[FIELD], str) and held[FIELD] in matrices
-    }
-    return {**entry, "source": {**entry["source"], **changed}} if changed else entry
+    return _changed(entry, lambda found: matrices.get(found, found) if isinstance(found, str) else found)
+
+
+def _changed(entry: Entry, change: Callable[[Any], Any]) -> Entry:
+    """With others in place of the matrices that its source holds, in what was learnt or in a part of that."""
+    source = entry.get("source")
+    if not isinstance(source, Mapping):
+        return entry
+    return {**entry, "source": {form: _below(held, change) for form, held in source.items()}}
+
+
+def _below(held: Any, change: Callable[[Any], Any]) -> Any:
+    if not isinstance(held, Mapping):
+        return held
+    return {name: change(part) if name == FIELD else _below(part, change) for name, part in held.items()}

@@ -208,6 +208,10 @@ class FeatureReading(Protocol):
         ...
 
 
+class FeatureEngine(Engine, FeatureReading, Protocol):
+    """An engine of which nothing but that is asked."""
+
+
 @runtime_checkable
 class ClassificationEngine(Engine, Protocol):
     """Says which of its own labels texts have. A text's scores do not depend on the texts beside it."""

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from contracts.models.catalog import EmbeddingRequest, InputType
+from inference.catalog.learnt.corrections import Correction
 from inference.catalog.learnt.heads import read_head
 from inference.catalog.models_file import Model
 from inference.catalog.sources import ChatSource, CorrectionSource, HeadSource, LoraSource, PathSource, ProjectionSource
@@ -25,6 +26,7 @@ from inference.protocol.engines import (
     EmbeddingEngine,
     EmbeddingResult,
     ExtraFields,
+    FeatureEngine,
     FeatureReading,
     Priority,
     ReadingEngine,
@@ -78,16 +80,19 @@ def lora(model: Model, served: Served, inner: EmbeddingEngine) -> EmbeddingEngin
     return LoraEmbedding(model.name, model.source.lora, reads, lambda name: _projected(served().embedding(name)), inner)
 
 
-def correction(model: Model, served: Served) -> ReadingEngine:
-    """A reading model's readings, with corrected chances."""
-    assert isinstance(model.source, CorrectionSource)
-    return CorrectedReading(model.name, model.source.correction, lambda name: _corrected(served().reading(name)))
+def correction(model: Model, served: Served, inner: FeatureEngine | None) -> ReadingEngine:
+    """A reading model's readings, with corrected chances, or with those of an encoder of their own."""
+    return CorrectedReading(*_correcting(model, served), inner)
 
 
-def corrected_rank(model: Model, served: Served) -> RerankEngine:
-    """A ranking by a reading model's corrected chances."""
+def corrected_rank(model: Model, served: Served, inner: FeatureEngine | None) -> RerankEngine:
+    """A ranking by such chances."""
+    return CorrectedRank(*_correcting(model, served), inner)
+
+
+def _correcting(model: Model, served: Served) -> tuple[str, Correction, Callable[[str], Corrected]]:
     assert isinstance(model.source, CorrectionSource)
-    return CorrectedRank(model.name, model.source.correction, lambda name: _corrected(served().reading(name)))
+    return model.name, model.source.correction, lambda name: _corrected(served().reading(name))
 
 
 def _corrected(served: ServedModel[ReadingEngine]) -> Corrected:
@@ -97,6 +102,7 @@ def _corrected(served: ServedModel[ReadingEngine]) -> Corrected:
         served.version.digest,
         engine.reads(),
         engine.read_features if isinstance(engine, FeatureReading) and has_features else None,
+        engine.read,
         engine.entail,
         served.probe,
         engine.tokenizer,

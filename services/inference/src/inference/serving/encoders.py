@@ -1,22 +1,24 @@
-"""Embedding engines whose encoders run in this process: a model folder's, one with what was learnt beside its layers,
-or a scripted one."""
+"""Engines whose encoders run in this process: an embedding model folder's, a scripted one, or one of an embedding or a
+reading model with what was learnt beside its layers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from inference.catalog.learnt.lora import Lora
 from inference.catalog.model_folders import ModelSources
 from inference.catalog.models_file import Model
-from inference.catalog.sources import LoraSource, ScriptSource
+from inference.catalog.sources import CorrectionSource, LoraSource, ScriptSource
 from inference.engines.batched.embedding import BatchedEmbedding
 from inference.engines.batched.worker_pool import WorkerPoolLimits
 from inference.engines.scripted.vectors import ScriptedEncoder
 from inference.engines.sentence_transformers.models import SentenceEncoder
-from inference.engines.wrappers.on_demand import OnDemandEmbedding
+from inference.engines.sentence_transformers.reading import FolderReading
+from inference.engines.wrappers.on_demand import OnDemandEmbedding, OnDemandReading
 from inference.engines.wrappers.places import Places
 from inference.errors import CannotLoad
 from inference.protocol.engines import EmbeddingEngine, Encoder
@@ -39,12 +41,12 @@ class EncoderEngines:
         """The engine that a declaration asks for."""
         source = model.source
         if isinstance(source, LoraSource):
-            name = source.lora.embedding_model
-            encoder = self._encoder(model, lambda: self.sources.folder(self._below(name)), source.lora)
+            below = partial(self._below, "embedding", source.lora.embedding_model)
+            encoder = self._encoder(model, lambda: self.sources.folder(below()), source.lora)
             inner = OnDemandEmbedding(
                 model.name,
                 self._batched(model, encoder, liveness),
-                check=lambda: self.sources.check(self._below(name)),
+                check=lambda: self.sources.check(below()),
                 places=self.places,
                 tenant=model.tenant,
             )
@@ -54,11 +56,28 @@ class EncoderEngines:
             return self._batched(model, scripted, liveness)
         return self._batched(model, self._encoder(model, lambda: self.sources.folder(model)), liveness)
 
-    def _below(self, name: str) -> Model:
-        """The declaration of the embedding model that something was learnt on; raises `CannotLoad`."""
-        model = self.models().embedding(name).model
+    def reading(self, model: Model, options: Mapping[str, Any]) -> OnDemandReading | None:
+        """The encoder of a correction that has learnt beside its layers, too, else none; `options` are those of
+        `FolderReading`."""
+        source = model.source
+        if not isinstance(source, CorrectionSource) or source.correction.lora is None:
+            return None
+        below = partial(self._below, "reading", source.correction.reading_model)
+        chosen = {**options, "locate": lambda: self.sources.folder(below()), "lora": source.correction.lora}
+        return OnDemandReading(
+            model.name,
+            FolderReading(**chosen),
+            check=lambda: self.sources.check(below()),
+            places=self.places,
+            tenant=model.tenant,
+        )
+
+    def _below(self, kind: Literal["embedding", "reading"], name: str) -> Model:
+        """The declaration of the model that something was learnt on; raises `CannotLoad`."""
+        models = self.models()
+        model = models.embedding(name).model if kind == "embedding" else models.reading(name).model
         if model.engine != "sentence-transformers":
-            raise CannotLoad(f"its embedding model {name} has no encoder here: it is of engine {model.engine}")
+            raise CannotLoad(f"its {kind} model {name} has no encoder here: it is of engine {model.engine}")
         return model
 
     def _encoder(self, model: Model, locate: Callable[[], Path], lora: Lora | None = None) -> SentenceEncoder:

@@ -23,11 +23,17 @@ class EncoderNotTunable(InvalidRequest):
 
     code = "model_not_tunable"
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, kind: str = "embedding") -> None:
+        if kind == "reading":
+            takes, others = "of Groundwork's own form, such as the packaged one", "what one such sees"
+        else:
+            takes, others = (
+                "of engine sentence-transformers whose folder has one encoder and its pooling",
+                "the vectors of any",
+            )
         super().__init__(
-            f"The embedding model '{model[:128]}' can't be tuned by 'lora': that takes one of engine "
-            "sentence-transformers whose folder has one encoder and its pooling. Leave 'form' out, which learns on the "
-            "vectors of any.",
+            f"The {kind} model '{model[:128]}' can't be tuned by 'lora': that takes one {takes}. Leave 'form' out, "
+            f"which learns on {others}.",
             param="model",
         )
 

@@ -26,6 +26,9 @@ def _origin(digest: str | None = None, *, width: int = 2, has_features: bool = T
         rows = [[1.0 if "late" in one else 0.0, *[7.0] * (width - 1)] for one in passages]
         return FeatureResult(ReadingResult(readings, 9, 1), np.array(rows, dtype=np.float32))
 
+    async def read(question: str, passages: Sequence[str], priority: Priority) -> ReadingResult[PassageReading]:
+        return (await features(question, passages, priority)).result
+
     async def entail(pairs: Sequence[Pair], priority: Priority) -> ReadingResult[PairReading]:
         return ReadingResult(tuple(PairReading.of(0.9, 0.0) for _ in pairs), 4)
 
@@ -37,6 +40,7 @@ def _origin(digest: str | None = None, *, width: int = 2, has_features: bool = T
         digest,
         reads,
         features if has_features else None,
+        read,
         entail,
         probe,
         lambda: b"tokens",
@@ -90,6 +94,59 @@ async def test_a_ranking_is_by_the_corrected_chances_and_takes_no_fields_that_it
     assert (ranked.tokens, ranked.truncated, engine.tokenizer()) == (9, 1, b"tokens")
     with pytest.raises(InvalidRequest):
         await engine.rank("When?", ["a lamp"], {"temperature": 1})
+
+
+class Encoder:
+    """A `FeatureEngine` that finds every passage likely and late."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+
+    async def open(self) -> None:
+        self.log.append("open")
+
+    async def close(self) -> None:
+        self.log.append("close")
+
+    async def probe(self) -> None:
+        self.log.append("probe")
+
+    def tokenizer(self) -> bytes | None:
+        return b"its own"
+
+    def tokens(self) -> None:
+        return None
+
+    def has_features(self) -> bool:
+        return True
+
+    async def read_features(self, question: str, passages: Sequence[str], priority: Priority) -> FeatureResult:
+        self.log.append(f"{priority}: {question}")
+        readings = tuple(PassageReading(answers=0.5) for _ in passages)
+        return FeatureResult(ReadingResult(readings, 5), np.array([[1.0, 7.0]] * len(passages), dtype=np.float32))
+
+
+async def test_an_encoder_of_its_own_gives_the_chances_and_the_reading_model_all_else() -> None:
+    given, encoder = Correction.model_validate(correction(scale=2.0, offset=-1.0)), Encoder()
+    engine = CorrectedReading("reader+manuals", given, lambda _: _origin(), encoder)
+    result = await engine.read("When?", ["sure", "a lamp"], "bulk")
+    assert [one.answers for one in result.readings] == pytest.approx([0.5, 0.5])
+    assert [(one.span, one.relevance) for one in result.readings] == [(SPAN, 0.3)] * 2
+    assert (result.tokens, engine.tokenizer()) == (9 + 5, b"tokens")
+    ranking = CorrectedRank("reader+manuals", given, lambda _: _origin(), encoder)
+    assert (await ranking.rank("Who?", ["sure"])).tokens == 5, "the reading model itself reads nothing"
+    await engine.probe()
+    await engine.close()
+    assert encoder.log == ["bulk: When?", "query: Who?", "probe", "close"]
+
+
+async def test_an_encoder_of_its_own_is_not_asked_where_the_reading_model_is_another_one_now() -> None:
+    given, encoder = Correction.model_validate(correction(reading_digest=TRAINED)), Encoder()
+    engine = CorrectedReading("reader+manuals", given, lambda _: _origin(OTHER), encoder)
+    for asked in (engine.read("x", ["y"]), engine.probe()):
+        with pytest.raises(CorrectionUnusable, match="Learn it again"):
+            await asked
+    assert encoder.log == []
 
 
 @pytest.mark.parametrize(

@@ -88,9 +88,9 @@ def _runner(job: Mapping[str, Any]) -> Callable[[Path, Mapping[str, Any], Callab
     """What learns; only a chat model needs torch."""
     method = job.get("method")
     if job.get("form") == "lora":
-        from lab.training.encoders import embedding
+        from lab.training.encoders import embedding, reading
 
-        return embedding.run
+        return embedding.run if method == "embedding" else reading.run
     if method in ("embedding", "reading", "rerank"):
         for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
             os.putenv(name, str(job["threads"]))  # read by numpy's libraries when they are loaded

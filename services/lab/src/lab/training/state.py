@@ -29,7 +29,8 @@ class State:
     loss: float = 0.0
     """Of the last step."""
     reference: dict[str, list[float]] = field(default_factory=dict)
-    """Of each pair, by its key, the log-probabilities of its two answers before anything was learnt."""
+    """Before anything was learnt, by its key: of each pair the log-probabilities of its two answers, of a question the
+    log odds of its passages."""
     data: str = ""
     """Digest of the examples that it learnt from and is judged by."""
 

@@ -27,7 +27,7 @@ IN_USE_SECONDS = 3600.0
 """What was asked for within this may not be opened yet by the job that it is for: it stays, whatever the number."""
 ORPHANED_SECONDS = 900.0
 """A download that wrote nothing for so long died with its process: each piece of a living one comes in 120 s."""
-SUFFIXES = {"chat": ".gguf", "embedding": ".safetensors"}
+SUFFIXES = {"chat": ".gguf", "embedding": ".safetensors", "reading": ".safetensors"}
 """Of files, by the kind of model."""
 _PART = "part"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -54,7 +54,7 @@ class Bases:
     seconds: float = 120.0
 
     async def get(
-        self, model: str, token: Callable[[], Awaitable[str]], kind: Literal["chat", "embedding"] = "chat"
+        self, model: str, token: Callable[[], Awaitable[str]], kind: Literal["chat", "embedding", "reading"] = "chat"
     ) -> Base:
         """A model's; raises what inference says where it is none that can be tuned."""
         right = await token()

@@ -77,13 +77,13 @@ class MatricesTooLarge(InvalidRequest):
 
     code = "artifact_too_large"
 
-    def __init__(self, model: str, rank: int, most: int) -> None:
+    def __init__(self, method: str, model: str, rank: int, most: int) -> None:
         """`most` is the largest rank that is served, 0 where none is."""
         choose = f"a 'rank' of at most {most}" if most else "a smaller model, or leave out 'form'"
         super().__init__(
             f"Matrices of rank {rank} beside the layers of '{model[:100]}' are larger than what can be served. Choose "
             f"{choose}.",
-            param="method.embedding.hyperparameters.rank",
+            param=f"method.{method}.hyperparameters.rank",
         )
 
 
@@ -169,10 +169,10 @@ class FormUnfit(InvalidRequest):
 
     code = "hyperparameters_unfit"
 
-    def __init__(self, name: str, form: str) -> None:
+    def __init__(self, method: str, name: str, form: str) -> None:
         super().__init__(
             f"'{name}' is of 'form': '{form}'. Leave it out, or choose that form.",
-            param=f"method.embedding.hyperparameters.{name}",
+            param=f"method.{method}.hyperparameters.{name}",
         )
 
 

@@ -32,9 +32,10 @@ _INSIDE = {"classification": "head", "embedding": "projection", "reading": "corr
 """By kind, what stands in the declaration itself."""
 
 
-def _inside(row: Mapping[str, Any]) -> str | None:
+def inside_of(row: Mapping[str, Any]) -> str | None:
+    """The part of the declaration that has all that a job learnt; none of what comes in pieces."""
     kind = row["result"].get("kind")
-    return "lora" if is_lora(row["settings"]) else _INSIDE.get(kind)
+    return "lora" if kind == "embedding" and is_lora(row["settings"]) else _INSIDE.get(kind)
 
 
 Token = Callable[[], Awaitable[str]]
@@ -136,7 +137,7 @@ class InferencePublisher:
 
     async def _put(self, learnt: Learnt, token: Token, stage: Stage) -> ModelInfo:
         body, job = learnt.declaration().model_copy(update={"stage": stage}), learnt.row["id"]
-        if (part := _inside(learnt.row)) is not None:
+        if (part := inside_of(learnt.row)) is not None:
             whole = json.loads(b"".join([piece async for piece in learnt.pieces()]))
             changes = {part: whole, **({"corrects": "rerank"} if learnt.row["result"]["kind"] == "rerank" else {})}
             body = body.model_copy(update=changes)

@@ -43,8 +43,8 @@ def methods_of(settings: LabSettings, inference: Peer, bases: Bases, documents: 
         Dpo(bases, limits),
         Classification(inference),
         Embedding(inference, documents, limits, bases),
-        Reading(inference, documents, limits),
-        Rerank(inference, documents, limits),
+        Reading(inference, documents, limits, bases),
+        Rerank(inference, documents, limits, bases),
     )
     return {method.name: method for method in known}
 

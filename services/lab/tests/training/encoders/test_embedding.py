@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ WIDTH, COUNT = 32, 24
 SETTINGS = {"n_epochs": 4, "batch_size": 8, "learning_rate_multiplier": 10.0, "rank": 4, "schedule": "constant"}
 
 
-def write_encoder(folder: Path) -> Path:
-    """A BERT of random weights that reads bytes."""
+def write_encoder(folder: Path, head: Mapping[str, torch.Tensor] | None = None) -> Path:
+    """A BERT of random weights that reads bytes, with a reading model's head where one is given."""
     folder.mkdir(parents=True, exist_ok=True)
     tokens = tiny.write_tokenizer(folder / "tokenizer.json")
     torch.manual_seed(1)
@@ -38,6 +39,7 @@ def write_encoder(folder: Path) -> Path:
         initializer_range=0.3,
     )
     state = {name: value.clone() for name, value in BertModel(config).state_dict().items()}
+    state |= {f"head.{name}": value for name, value in (head or {}).items()}
     about = {"config": config.to_dict(), "pooling": "mean", "limit": 64, "prefix": "ask: "}
     save_file(state, folder / "encoder.safetensors", {"encoder": json.dumps(about)})
     return folder / "encoder.safetensors"
@@ -114,7 +116,7 @@ def test_the_vectors_that_the_verdict_was_of_are_those_of_what_was_learnt(tmp_pa
     about = {name: job[name] for name in ("method", "form", "weights", "threads")}
     run(
         tmp_path,
-        {**about, "said": ["What is 1?", "Longer: what is 2?"], "matrices": result(tmp_path)["matrices"]},
+        {**about, "said": ["What is 1?", "Longer: what is 2?"], "artifact": result(tmp_path)},
         Heard(),
     )
     found = json.loads((tmp_path / "parity.json").read_text())

@@ -311,8 +311,10 @@ async def test_what_was_read_to_judge_by_comes_behind_what_was_embedded(tmp_path
 
 async def test_matrices_of_the_largest_rank_that_is_served_are_not_refused(tmp_path: Path) -> None:
     work = _work(tmp_path, Said(), **_settings(form="lora", rank=18))
-    await check_rank(work, Encoders(tmp_path, 384, 12), MODEL)
-    await check_rank(_work(tmp_path, Said(), **_settings(form="lora", rank=32)), Encoders(tmp_path, 384, 6), MODEL)
+    await check_rank(work, Encoders(tmp_path, 384, 12), MODEL, "embedding")
+    await check_rank(
+        _work(tmp_path, Said(), **_settings(form="lora", rank=32)), Encoders(tmp_path, 384, 6), MODEL, "embedding"
+    )
 
 
 def test_only_what_an_encoder_learnt_is_looked_at_as_it_is_served() -> None:

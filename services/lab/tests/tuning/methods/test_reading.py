@@ -17,6 +17,7 @@ from contracts.improvement.question_sets import QuestionRecord
 from contracts.improvement.tuning import FineTuningCreate
 from contracts.models.catalog import ModelInfo, RerankReply, RerankResult
 from contracts.models.reading import PassageReading, ReadingReply, ReadingUsage
+from lab.tuning.bases import Bases
 from lab.tuning.errors import (
     BaseReplaced,
     CollectionUnnamed,
@@ -34,6 +35,7 @@ from servicekit.core.errors import PeerError
 
 DIGEST = f"sha256:{'a' * 64}"
 COUNT, WIDTH, FOUND = 48, 6, READS.found
+NO_BASES = Bases(None, Path())  # type: ignore[arg-type]
 CREATE: dict[str, Any] = {"model": "reader", "training_file": "set:q", "method": {"type": "reading"}}
 MODEL = ModelInfo(id="reader", kind="reading", digest=DIGEST)
 
@@ -126,7 +128,7 @@ def _work(folder: Path, said: Said, questions: Sequence[QuestionRecord] | None =
 
 
 async def _train(work: Work, inference: Inference | None = None, library: Library | None = None) -> Trained:
-    method = Reading(inference or Inference(), library or _library(), Limits(1, 1, 300.0))  # type: ignore[arg-type]
+    method = Reading(inference or Inference(), library or _library(), Limits(1, 1, 300.0), NO_BASES)  # type: ignore[arg-type]
     return await method.train(work)
 
 
@@ -221,7 +223,7 @@ async def test_what_is_served_is_held_to_what_the_correction_makes_of_the_featur
     work = replace(_work(tmp_path, said), known_tokens=100)
     trained = await _train(work)
     inference = Inference(tuned=json.loads(trained.artifact), wrong=wrong)
-    method = Reading(inference, _library(), Limits(1, 1, 300.0))  # type: ignore[arg-type]
+    method = Reading(inference, _library(), Limits(1, 1, 300.0), NO_BASES)  # type: ignore[arg-type]
     found = await method.served_agreement(work, "reader+try", work.held_out[:8], trained.artifact)
     assert found.base == {one.id: 1.0 for one in work.held_out[:8]}
     assert found.tuned == {one.id: tuned for one in work.held_out[:8]}
@@ -300,7 +302,7 @@ async def test_a_model_that_is_replaced_while_it_is_learnt_on_ends_the_job(tmp_p
 
 
 def test_hyperparameters_of_another_method_are_refused_and_its_own_taken() -> None:
-    method = Reading(Inference(), Library(), Limits(1, 1, 1.0))  # type: ignore[arg-type]
+    method = Reading(Inference(), Library(), Limits(1, 1, 1.0), NO_BASES)  # type: ignore[arg-type]
     assert method.settings(FineTuningCreate.model_validate(CREATE)) == {"collection": None, "l2": AUTO_L2}
     own = {"type": "reading", "reading": {"collection": "manuals", "hyperparameters": {"l2": 5}}}
     chosen = method.settings(FineTuningCreate.model_validate({**CREATE, "method": own}))

@@ -8,11 +8,20 @@ from typing import Any
 import pytest
 from services.lab.tests.generation.asking import Library
 from services.lab.tests.tuning.methods.test_classification import Said
-from services.lab.tests.tuning.methods.test_reading import COUNT, CREATE, DIGEST, Inference, _question, _texts, _work
+from services.lab.tests.tuning.methods.test_reading import (
+    COUNT,
+    CREATE,
+    DIGEST,
+    NO_BASES,
+    Inference,
+    _question,
+    _texts,
+    _work,
+)
 
 from contracts.improvement.tuning import FineTuningCreate
 from contracts.retrieval.search import Hit, SearchOptions
-from lab.tuning.errors import HyperparametersUnfit, TooFewExamples
+from lab.tuning.errors import FormUnfit, HyperparametersUnfit, TooFewExamples
 from lab.tuning.method import Trained, Work
 from lab.tuning.methods.process import Limits
 from lab.tuning.methods.rerank import AUTO_L2, RANKS, Rerank
@@ -29,7 +38,7 @@ class Misled(Library):
 
 
 def _method(inference: Inference | None = None) -> Rerank:
-    return Rerank(inference or Inference(), Misled(texts=_texts()), Limits(1, 1, 300.0))  # type: ignore[arg-type]
+    return Rerank(inference or Inference(), Misled(texts=_texts()), Limits(1, 1, 300.0), NO_BASES)  # type: ignore[arg-type]
 
 
 async def _train(work: Work, inference: Inference | None = None) -> Trained:
@@ -83,5 +92,12 @@ def test_settings_are_those_of_the_method_alone() -> None:
     assert settings(method={"type": "rerank"}) == {"collection": None, "l2": AUTO_L2}
     chosen = {"collection": "handbook", "hyperparameters": {"l2": 5}}
     assert settings(method={"type": "rerank", "rerank": chosen}) == {"collection": "handbook", "l2": 5.0}
+    lora = settings(method={"type": "rerank", "rerank": {"hyperparameters": {"form": "lora", "rank": 4}}})
+    usual = {"n_epochs": 2, "batch_size": 8, "learning_rate_multiplier": 1.0, "schedule": "cosine"}
+    assert lora == {"collection": None, "form": "lora", "rank": 4, **usual}
+    for name, given in (("rank", {"rank": 4}), ("l2", {"form": "lora", "l2": 30})):
+        with pytest.raises(FormUnfit, match=f"'{name}' is of 'form'") as refused:
+            settings(method={"type": "rerank", "rerank": {"hyperparameters": given}})
+        assert refused.value.param == f"method.rerank.hyperparameters.{name}"
     with pytest.raises(HyperparametersUnfit):
         settings(hyperparameters={"n_epochs": 2})

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from services.lab.tests.generation.asking import Library
-from services.lab.tests.tuning.methods.test_reading import Inference
+from services.lab.tests.tuning.methods.test_reading import NO_BASES, Inference
 
 from contracts.improvement.question_sets import QuestionRecord
 from contracts.retrieval.search import Hit
@@ -35,7 +35,7 @@ def test_a_passage_of_the_document_with_the_answer_s_words_answers() -> None:
 
 def test_a_passage_answers_by_an_address_that_is_masked_for_models_that_learn_words() -> None:
     asked = _question(question="Where to, says jo@acme.example?", answers=["hr@acme.example"])
-    method = Reading(Inference(), Library(), Limits(1, 1, 1.0))  # type: ignore[arg-type]
+    method = Reading(Inference(), Library(), Limits(1, 1, 1.0), NO_BASES)  # type: ignore[arg-type]
     (masked,) = mask_questions([asked], method.learns_answers).questions
     assert masked.question == "Where to, says [email]?"
     assert answers_it(masked, _hit(text="Write to hr@acme.example."))

@@ -1,7 +1,7 @@
 """Corrections: what is added to a reading model's log odds that a passage answers, by what it has seen in both.
 
-With the model's log odds z and its features x, those are z · scale + x · weights + offset. Plain numbers, which run
-nothing.
+With the model's log odds z and its features x, those are z · scale + x · weights + offset. Both may be those of its
+encoder with something learnt beside its layers (`lora`). Plain numbers, which run nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from inference.catalog.learnt.lora import Matrices
 
 MOST_BYTES = 64 * 1024
 """Of the weights as base64: 12,288 features."""
@@ -35,6 +37,8 @@ class Correction(BaseModel):
     """One for each feature, as base64 of little-endian float32."""
     scale: Number = 1.0
     offset: Number = 0.0
+    lora: Matrices | None = None
+    """What was learnt beside the layers of that model's encoder, which has read what is corrected."""
 
     def vector(self) -> NDArray[np.float32]:
         """The weights; raises `ValueError`."""
@@ -43,7 +47,8 @@ class Correction(BaseModel):
     @property
     def digest(self) -> str:
         """`sha256:…` of all of it, with what it was learnt on."""
-        return f"sha256:{hashlib.sha256(self.model_dump_json().encode()).hexdigest()}"
+        without = {"lora"} if self.lora is None else None  # as before there was one
+        return f"sha256:{hashlib.sha256(self.model_dump_json(exclude=without).encode()).hexdigest()}"
 
     @model_validator(mode="after")
     def _is_whole(self) -> Correction:

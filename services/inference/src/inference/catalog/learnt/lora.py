@@ -1,5 +1,6 @@
-"""Small matrices beside the layers of an embedding model's encoder (LoRA), with which it reads questions; passages stay
-as the embedding model gives them. Plain numbers, which run nothing.
+"""Small matrices beside the layers of a model's encoder (LoRA). With those of an embedding model it reads questions,
+and passages stay as the model gives them; with those of a reading model, pairs of both. Plain numbers, which run
+nothing.
 
 A layer's weight W becomes W + up · down, once, when the encoder is loaded.
 """
@@ -46,6 +47,28 @@ class Beside(BaseModel):
         return changed
 
 
+Rank = Annotated[int, Field(ge=1, le=64)]
+ByLayer = Annotated[
+    Mapping[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.]{1,200}$")], Beside],
+    Field(min_length=1, max_length=MOST_LAYERS),
+]
+"""By the name of the layer in the encoder."""
+
+
+class Matrices(BaseModel):
+    """What is learnt beside the layers of an encoder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rank: Rank
+    matrices: ByLayer
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Matrices:
+        _check(self)
+        return self
+
+
 class Lora(BaseModel):
     """What one collection's questions taught the encoder of one embedding model."""
 
@@ -56,12 +79,8 @@ class Lora(BaseModel):
     embedding_digest: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
     """That model's `digest` then."""
     dimensions: Annotated[int, Field(ge=1, le=16_384)]
-    rank: Annotated[int, Field(ge=1, le=64)]
-    matrices: Annotated[
-        Mapping[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.]{1,200}$")], Beside],
-        Field(min_length=1, max_length=MOST_LAYERS),
-    ]
-    """By the name of the layer in the encoder."""
+    rank: Rank
+    matrices: ByLayer
 
     @property
     def digest(self) -> str:
@@ -72,14 +91,19 @@ class Lora(BaseModel):
     def _is_whole(self) -> Lora:
         if self.embedding_model == "default":
             raise ValueError("embedding_model: name the model itself, since the default may be another one later")
-        if sum(len(one.down) + len(one.up) for one in self.matrices.values()) > MOST_MATRICES_BYTES:
-            raise ValueError(f"matrices: they are longer than {MOST_MATRICES_BYTES:,} bytes. Choose a smaller rank")
-        for name, one in self.matrices.items():
-            try:
-                one.change(self.rank)
-            except (ValueError, binascii.Error):
-                raise ValueError(
-                    f"matrices.{name}: base64 of little-endian float16 from -1e4 to 1e4 is wanted, rank × inputs and "
-                    "outputs × rank of them"
-                ) from None
+        _check(self)
         return self
+
+
+def _check(learnt: Matrices | Lora) -> None:
+    """Raise `ValueError` where they are too many, or none."""
+    if sum(len(one.down) + len(one.up) for one in learnt.matrices.values()) > MOST_MATRICES_BYTES:
+        raise ValueError(f"matrices: they are longer than {MOST_MATRICES_BYTES:,} bytes. Choose a smaller rank")
+    for name, one in learnt.matrices.items():
+        try:
+            one.change(learnt.rank)
+        except (ValueError, binascii.Error):
+            raise ValueError(
+                f"matrices.{name}: base64 of little-endian float16 from -1e4 to 1e4 is wanted, rank × inputs and "
+                "outputs × rank of them"
+            ) from None

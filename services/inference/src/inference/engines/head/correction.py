@@ -1,5 +1,6 @@
 """Reading, or ranking, by a correction of a reading model that is served beside it: its chances that passages answer
-are others."""
+are others. What was learnt beside the layers of its encoder, too, has an encoder of its own to give chances; it takes
+memory from its first question on."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from inference.errors import ModelNotFound, ModelNotReady
 from inference.protocol.engines import (
     NO_EXTRA_FIELDS,
     ExtraFields,
+    FeatureEngine,
     FeatureResult,
     Pair,
     Priority,
@@ -40,6 +42,7 @@ class Corrected:
     reads: frozenset[Reads]
     features: Features | None
     """None for a model that gives none: it is a server's, a judge, or another correction."""
+    read: Callable[[str, Sequence[str], Priority], Awaitable[ReadingResult[PassageReading]]]
     entail: Callable[[Sequence[Pair], Priority], Awaitable[ReadingResult[PairReading]]]
     probe: Callable[[], Awaitable[None]]
     tokenizer: Callable[[], bytes | None]
@@ -48,10 +51,13 @@ class Corrected:
 
 class _OverReading:
     """What both engines have. `find` gives the reading model of a name, and raises `ModelNotFound`. Its queue is that
-    model's."""
+    model's, or that of `inner`: the encoder of its own, where it has one."""
 
-    def __init__(self, name: str, correction: Correction, find: Callable[[str], Corrected]) -> None:
+    def __init__(
+        self, name: str, correction: Correction, find: Callable[[str], Corrected], inner: FeatureEngine | None = None
+    ) -> None:
         self._name = name
+        self._inner = inner
         self._correction = correction
         self._find = find
         self._weights = correction.vector().astype(np.float64)
@@ -60,13 +66,18 @@ class _OverReading:
         """Nothing to load."""
 
     async def close(self) -> None:
-        """Nothing to free."""
+        """Stop the work of its own encoder."""
+        if self._inner is not None:
+            await self._inner.close()
 
     async def probe(self) -> None:
-        """Raise unless its reading model answers, is the one that it was learnt on, and gives features."""
+        """Raise unless its reading model answers, is the one that it was learnt on, and gives features; and its own
+        encoder, where it is loaded, answers, too."""
         found = self._origin()
         self._features_of(found)
         await found.probe()
+        if self._inner is not None:
+            await self._inner.probe()
 
     def tokenizer(self) -> bytes | None:
         """The reading model's."""
@@ -79,9 +90,10 @@ class _OverReading:
     async def _chances(
         self, question: str, passages: Sequence[str], priority: Priority
     ) -> tuple[ReadingResult[PassageReading], list[float]]:
-        """What the reading model says, and the corrected chances; raises `CorrectionUnusable` where it is another one
-        now."""
-        found = await self._features_of(self._origin())(question, passages, priority)
+        """What the reading model says, or the encoder of its own, and the corrected chances; raises
+        `CorrectionUnusable` where it is another one now."""
+        features = self._features_of(self._origin())
+        found = await (features if self._inner is None else self._inner.read_features)(question, passages, priority)
         if found.features.shape[1] != len(self._weights):
             raise self._unusable(
                 f"it was learnt on {len(self._weights)} features, and its reading model has {found.features.shape[1]}"
@@ -127,8 +139,14 @@ class CorrectedReading(_OverReading):
     async def read(
         self, question: str, passages: Sequence[str], priority: Priority = "query"
     ) -> ReadingResult[PassageReading]:
-        """Its readings with the corrected chance that each answers; raises `CorrectionUnusable`."""
+        """Its readings with the corrected chance that each answers; raises `CorrectionUnusable`.
+
+        An encoder of its own has learnt those chances alone: where the answer stands is the reading model's still.
+        """
         result, chances = await self._chances(question, passages, priority)
+        if self._inner is not None:
+            own = await self._origin().read(question, passages, priority)
+            result = replace(own, tokens=own.tokens + result.tokens)
         readings = [
             one.model_copy(update={"answers": chance}) for one, chance in zip(result.readings, chances, strict=True)
         ]

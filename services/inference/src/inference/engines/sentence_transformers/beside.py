@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from inference.catalog.learnt.lora import Lora
+from inference.catalog.learnt.lora import Lora, Matrices
 from inference.errors import CannotLoad
 
 
-def merge(module: Any, lora: Lora, torch: Any) -> None:
+def merge(module: Any, lora: Lora | Matrices, torch: Any) -> None:
     """Add all of it to the weights of an encoder in float32; raises `CannotLoad` where it fits another one."""
     with torch.no_grad():
         for name, one in lora.matrices.items():

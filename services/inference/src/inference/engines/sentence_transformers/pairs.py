@@ -32,6 +32,8 @@ T_co = TypeVar("T_co", covariant=True)
 MOST_OFF = 0.02
 """How far a score, from 0 to 1, may move in bfloat16."""
 PAIRS_AT_ONCE = 8
+PAIR_TOKENS = 512
+"""What a model of rerank or reading reads of a pair unless the models file says otherwise."""
 
 
 class PairModel(Protocol[T_co]):
@@ -87,7 +89,8 @@ class PairEngine(ABC, Generic[T]):
         self._counter: Any = None
         self._tokenizer: bytes | None = None
         self._tokens = FileTokens(lambda: self._tokenizer or b"")
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"pairs-{model}")
+        self._thread: ThreadPoolExecutor | None = None
+        """None before it is opened, and once it is closed."""
         self._liveness = Liveness(
             model,
             ask=lambda: self.work([("ready?", "yes")]),
@@ -106,13 +109,17 @@ class PairEngine(ABC, Generic[T]):
 
     async def open(self) -> None:
         """Load, then compute one pair."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._open)
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"pairs-{self.name}")
+        await self._in_thread(self._open)
         await self.probe()
 
     async def close(self) -> None:
-        """End the thread after the pairs that it is at."""
+        """End the thread after the pairs that it is at, and free the model; it may be opened again."""
         await self._liveness.close()
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        if self._thread is not None:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+        self._thread = self.model = self._counter = None
 
     async def probe(self) -> None:
         """Raise unless it computes."""
@@ -132,17 +139,17 @@ class PairEngine(ABC, Generic[T]):
         if self.model is None:
             raise ModelNotReady(self.name, "it is not loaded")
         bulk = bulk or caller_is_bulk()
-        loop, tokens = asyncio.get_running_loop(), sum(map(len, map("".join, pairs))) // CHARACTERS_A_TOKEN
+        model, tokens = self.model, sum(map(len, map("".join, pairs))) // CHARACTERS_A_TOKEN
         values: dict[int, T] = {}
         release = await self._admission.enter(tokens, bulk=bulk)
         try:
-            lengths = await loop.run_in_executor(self._thread, self._lengths, pairs)
+            lengths = await self._in_thread(self._lengths, self._counter, pairs)
             order = sorted(range(len(pairs)), key=lengths.__getitem__)  # those of a length share a batch
             for start in range(0, len(pairs), PAIRS_AT_ONCE):
                 if bulk:
                     release = await self._admission.give_way(release, tokens)
                 part = order[start : start + PAIRS_AT_ONCE]
-                made = await loop.run_in_executor(self._thread, self.model.compute, [pairs[each] for each in part])
+                made = await self._in_thread(model.compute, [pairs[each] for each in part])
                 values.update(zip(part, made, strict=True))
                 self._liveness.record_progress()
         finally:
@@ -152,6 +159,12 @@ class PairEngine(ABC, Generic[T]):
             TRUNCATED.labels(self.name).inc(truncated)
         read = sum(min(length, self.limit) for length in lengths)
         return Computed(tuple(values[each] for each in range(len(pairs))), read, truncated)
+
+    async def _in_thread(self, call: Callable[..., Any], *given: Any) -> Any:
+        """Raises `ModelNotReady` where it was closed meanwhile."""
+        if self._thread is None:
+            raise ModelNotReady(self.name, "it is shutting down")
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *given)
 
     def _open(self) -> None:
         folder = self._locate()  # first: importing takes seconds
@@ -177,5 +190,6 @@ class PairEngine(ABC, Generic[T]):
         values = self.model.compute([(CHECKED[0], text) for text in CHECKED])
         return [score for value in values for score in self.scores(value)]
 
-    def _lengths(self, pairs: Sequence[Pair]) -> list[int]:
-        return [len(encoding.ids) for encoding in self._counter.encode_batch(list(pairs))]
+    @staticmethod
+    def _lengths(counter: Any, pairs: Sequence[Pair]) -> list[int]:
+        return [len(encoding.ids) for encoding in counter.encode_batch(list(pairs))]

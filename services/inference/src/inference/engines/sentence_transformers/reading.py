@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from contracts.models.reading import PairReading, PassageReading, Reads, Span
+from inference.catalog.learnt.lora import Matrices
+from inference.engines.sentence_transformers.beside import merge
 from inference.engines.sentence_transformers.pairs import Computed, PairEngine
 from inference.engines.sentence_transformers.reading_models import PairOutput, ReadingModel, open_reading
 from inference.protocol.engines import FeatureResult, Pair, Priority, ReadingResult
+from inference.queueing.admission import Admission
 
 
 class FolderReading(PairEngine[PairOutput]):
     """A `ReadingEngine` over a folder: what it reads is what its head was trained for."""
+
+    def __init__(
+        self,
+        model: str,
+        locate: Callable[[], Path],
+        admission: Admission,
+        *,
+        lora: Matrices | None = None,
+        **options: Any,
+    ) -> None:
+        """As `PairEngine`; `lora` becomes a part of the encoder."""
+        super().__init__(model, locate, admission, **options)
+        self._lora = lora
 
     def reads(self) -> frozenset[Reads]:
         """By the folder's files."""
@@ -50,7 +66,10 @@ class FolderReading(PairEngine[PairOutput]):
 
     def load(self, folder: Path, torch: Any) -> ReadingModel:
         """In float32."""
-        return open_reading(folder, torch, self.limit)
+        opened = open_reading(folder, torch, self.limit)
+        if self._lora is not None:
+            merge(opened.module, self._lora, torch)
+        return opened
 
     def scores(self, value: PairOutput) -> Sequence[float]:
         """All chances that it gives."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,9 @@ class ReadingModel:
     sentence_first: bool = False
     """Whether it was trained on pairs of sentence and premise, in that order."""
     has_features: bool = False
+    head: Mapping[str, Any] | None = None
+    """Of our own form, what makes the odds that a passage answers of the features: `mix` and `answers`, each with
+    weight and bias."""
 
     def compute(self, pairs: Sequence[Pair]) -> list[PairOutput]:
         """By one pass over the batch."""
@@ -175,7 +178,15 @@ def _own(folder: Path, torch: Any, limit: int) -> ReadingModel:
         raise CannotLoad(f"{config.weights} does not fit its encoder: {error}") from None
     tokenizer = _tokenizer(place, encoder.config, limit, config.max_tokens)
     reads: frozenset[Reads] = frozenset(("answers", "spans", "relevance", "support", "contradiction"))
-    return ReadingModel(encoder, tokenizer, place, limit, reads, forward, sentence_first=True, has_features=True)
+    head = _head_of_answers(given, config.temperatures.get("answers", 1.0))
+    made = ReadingModel(encoder, tokenizer, place, limit, reads, forward, sentence_first=True, has_features=True)
+    return replace(made, head=head)
+
+
+def _head_of_answers(given: Mapping[str, Any], temperature: float) -> Mapping[str, Any]:
+    """Its last layer is divided by its temperature."""
+    parts = {f"mix.{part}": given[f"mix.0.{part}"] for part in ("weight", "bias")}
+    return parts | {f"answers.{part}": given[f"answers.{part}"] / temperature for part in ("weight", "bias")}
 
 
 def apply_changes(encoder: Any, given: Mapping[str, Any], torch: Any) -> None:

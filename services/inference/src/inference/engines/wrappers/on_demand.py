@@ -1,17 +1,27 @@
-"""An embedding engine that takes memory from its first call on: what nobody asks for costs nothing."""
+"""Engines that take memory from their first call on: what nobody asks for costs nothing."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Generic, TypeVar
 
 import structlog
 
 from inference.engines.wrappers.places import Places
 from inference.errors import CannotLoad, ModelBusy, ModelNotReady
-from inference.protocol.engines import NO_EXTRA_FIELDS, EmbeddingEngine, EmbeddingResult, ExtraFields, Priority
+from inference.protocol.engines import (
+    NO_EXTRA_FIELDS,
+    EmbeddingEngine,
+    EmbeddingResult,
+    Engine,
+    ExtraFields,
+    FeatureEngine,
+    FeatureResult,
+    Priority,
+)
 from inference.protocol.prefixes import Prefixes
 from inference.protocol.tokens import TokenCodec
 
@@ -64,8 +74,11 @@ class _Round:
             await asyncio.wait_for(self._idle.wait(), ENDING_SECONDS)
 
 
-class OnDemandEmbedding:
-    """An `EmbeddingEngine` whose inner one is opened by the first call; calls that come meanwhile wait for it.
+AnyInner = TypeVar("AnyInner", bound=Engine)
+
+
+class OnDemand(Generic[AnyInner]):
+    """An engine whose inner one is opened by the first call; calls that come meanwhile wait for it.
 
     Where places are few, it is let go for another and opened anew by its next call.
     """
@@ -73,7 +86,7 @@ class OnDemandEmbedding:
     def __init__(
         self,
         model: str,
-        inner: EmbeddingEngine,
+        inner: AnyInner,
         *,
         check: Callable[[], None],
         places: Places | None = None,
@@ -133,24 +146,19 @@ class OnDemandEmbedding:
         """The inner engine's."""
         return self._inner.tokens()
 
-    def prefixes(self) -> Prefixes:
-        """The inner engine's."""
-        return self._inner.prefixes()
-
-    async def embed(
-        self, texts: Sequence[str], priority: Priority, extra: ExtraFields = NO_EXTRA_FIELDS
-    ) -> EmbeddingResult:
-        """The inner engine's vectors; raises `ModelNotReady` where loading fails, or takes too long for a caller."""
-        now = self._to_use()
-        with now.call():
-            await self._loaded(now)
-            return await self._inner.embed(texts, priority, extra)
-
     async def load(self) -> None:
         """Return when it is loaded, once for all who wait; raises `ModelNotReady` or `ModelBusy`."""
+        async with self._use():
+            pass
+
+    @contextlib.asynccontextmanager
+    async def _use(self) -> AsyncIterator[None]:
+        """A call of it, once it is loaded; raises `ModelNotReady` where loading fails, or takes too long for a
+        caller."""
         now = self._to_use()
         with now.call():
             await self._loaded(now)
+            yield
 
     def _to_use(self) -> _Round:
         """What a call is a part of: a new one where the last failed some time ago."""
@@ -206,3 +214,31 @@ class OnDemandEmbedding:
         if isinstance(error, CannotLoad):
             return ModelNotReady(self._model, f"it failed to load: {error}", self._retry_seconds, error.code)
         return ModelNotReady(self._model, "it failed to load; inference's log says why", self._retry_seconds)
+
+
+class OnDemandEmbedding(OnDemand[EmbeddingEngine]):
+    """An `EmbeddingEngine`."""
+
+    def prefixes(self) -> Prefixes:
+        """The inner engine's."""
+        return self._inner.prefixes()
+
+    async def embed(
+        self, texts: Sequence[str], priority: Priority, extra: ExtraFields = NO_EXTRA_FIELDS
+    ) -> EmbeddingResult:
+        """The inner engine's vectors; raises as `load`."""
+        async with self._use():
+            return await self._inner.embed(texts, priority, extra)
+
+
+class OnDemandReading(OnDemand[FeatureEngine]):
+    """A `FeatureReading`."""
+
+    def has_features(self) -> bool:
+        """Nothing else is had of it."""
+        return True
+
+    async def read_features(self, question: str, passages: Sequence[str], priority: Priority) -> FeatureResult:
+        """The inner engine's; raises as `load`."""
+        async with self._use():
+            return await self._inner.read_features(question, passages, priority)

@@ -7,7 +7,6 @@ beside each linear layer of the encoder (LoRA), in batches, from where an earlie
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,21 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lab.training.encoders.model import (
-    Encoder,
-    Matrices,
-    add_matrices,
-    load_encoder,
-    put_matrices,
-    remove_matrices,
-    write_matrices,
-)
+from lab.training.encoders.model import Encoder, load_encoder, put_matrices
+from lab.training.encoders.training import TOKENIZER, EncoderTraining
 from lab.training.frozen.projection import TEMPERATURE, Vectors, ndcg
-from lab.training.loop import Plan, Tell, Training, check_size, digest_of
-from lab.training.ranks import Ranks
-from lab.training.state import State
+from lab.training.loop import Tell, check_size
 
-TOKENIZER = "tokenizer.json"
 AT_ONCE = 64
 """Questions that are read together where nothing is learnt from them."""
 
@@ -71,7 +60,7 @@ def _encode(folder: Path, encoder: Encoder, job: Mapping[str, Any]) -> None:
     """`parity.json`: the vectors of the texts before and after."""
     ids = [encoder.ids(text) for text in job["said"]]
     found = {"base": _vectors(encoder, ids).tolist()}
-    put_matrices(encoder, job["matrices"])
+    put_matrices(encoder, job["artifact"]["matrices"])
     found["tuned"] = _vectors(encoder, ids).tolist()
     (folder / "parity.json").write_text(json.dumps(found, allow_nan=False), encoding="utf-8")
 
@@ -93,27 +82,18 @@ def _vectors(
     return placed
 
 
-class QuestionTraining(Training):
+class QuestionTraining(EncoderTraining):
     """One job's encoder, and where it is."""
 
     def __init__(self, folder: Path, job: Mapping[str, Any], tell: Tell, encoder: Encoder) -> None:
-        self._folder, self._tell, self._ranks = folder, tell, Ranks()
-        self._settings = settings = job["settings"]
-        self._encoder = encoder
         vectors = np.fromfile(folder / job["vectors"], dtype="<f4").reshape(-1, job["dimensions"])
         self._chunks = vectors[: len(job["owners"])]
         self._passages = torch.from_numpy(self._chunks)
         self._owners = np.array(job["owners"])
         self._grades = [{int(document): grade for document, grade in one["grades"].items()} for one in job["held_out"]]
-        self._train = [Asked(one["id"], encoder.ids(one["question"]), one["chunks"]) for one in job["train"]]
-        self._held_out = [Asked(one["id"], encoder.ids(one["question"]), ()) for one in job["held_out"]]
-        self._general: Sequence[Any] = ()
-        self._plan = Plan.of(self._train, settings["n_epochs"], settings["batch_size"], job["seed"])
-        self._lora = dict(add_matrices(encoder, settings["rank"], job["seed"]))
-        self._learnt = [parameter for one in self._lora.values() for parameter in (one.a, one.b)]
-        self._optimizer = torch.optim.AdamW(self._learnt, lr=0.0, weight_decay=0.0)
-        self._state = State(data=digest_of(job))
-        self._emitted_at = -math.inf
+        train = [Asked(one["id"], encoder.ids(one["question"]), one["chunks"]) for one in job["train"]]
+        held_out = [Asked(one["id"], encoder.ids(one["question"]), ()) for one in job["held_out"]]
+        super().__init__(folder, job, tell, {"train": train, "held_out": held_out, "general": ()}, encoder)
 
     def reads_altogether(self) -> int:
         """Tokens, as `Training.reads`."""
@@ -144,10 +124,8 @@ class QuestionTraining(Training):
         return by_question, {"valid_ndcg": sum(found) / len(found)}
 
     def _finish(self) -> None:
-        """Judged as it will be served: in half precision."""
-        matrices: Matrices = write_matrices(self._lora)
-        remove_matrices(self._lora)
-        put_matrices(self._encoder, matrices)
+        """Judged as it will be served."""
+        matrices = self._settle()
         after, valid = self._judge()
         self._end_epoch(valid)
         self._write_result(after, {}, valid, {"matrices": matrices})

@@ -106,9 +106,9 @@ def run(folder: Path, job: Mapping[str, Any], tell: Tell) -> None:
 
     learnt = learn(every.of(job["train"]), job["l2"], job["steps"], hear)
     held_out = every.of(job["held_out"])
-    judge = _ranked if job["method"] == "rerank" else _read_better
-    before, after, figures = judge(job, held_out, learnt)
-    general_before, general_after, general = _in_general(job, every, learnt)
+    before, after, figures = judged(job, held_out, learnt.corrected(held_out))
+    others = every.of(job["general"])
+    general_before, general_after, general = judged_in_general(job, others, learnt.corrected(others))
     result = {
         "weights": base64.b64encode(learnt.weights.astype("<f4").tobytes()).decode(),
         "scale": learnt.scale,
@@ -122,9 +122,14 @@ def run(folder: Path, job: Mapping[str, Any], tell: Tell) -> None:
     (folder / "result.json").write_text(json.dumps(result, allow_nan=False), encoding="utf-8")
 
 
-def _read_better(job: Mapping[str, Any], held_out: Read, learnt: Correction) -> Judged:
+def judged(job: Mapping[str, Any], held_out: Read, after: Array) -> Judged:
+    """What the method of a job is judged by, of what is held out with its odds before, and those after."""
+    return (_ranked if job["method"] == "rerank" else _read_better)(job, held_out, after)
+
+
+def _read_better(job: Mapping[str, Any], held_out: Read, after: Array) -> Judged:
     """By how surely what answers is told from what does not."""
-    before, after = held_out.odds, learnt.corrected(held_out)
+    before = held_out.odds
     (first, auc_before), (second, auc) = separation(before, held_out), separation(after, held_out)
     figures = {
         "auc_before": auc_before,
@@ -135,27 +140,26 @@ def _read_better(job: Mapping[str, Any], held_out: Read, learnt: Correction) -> 
     return _by_id(job, "held_out", first), _by_id(job, "held_out", second), figures
 
 
-def _ranked(job: Mapping[str, Any], held_out: Read, learnt: Correction) -> Judged:
+def _ranked(job: Mapping[str, Any], held_out: Read, after: Array) -> Judged:
     """By the order of what searches find, against what they give without a rerank model."""
     found = [Found.of(job["ranked"][number]) for number in job["held_out"]]
     places = [np.flatnonzero(held_out.questions == number) for number in range(len(found))]
-    ways = {"before": held_out.odds, "": chances_of(learnt.corrected(held_out))}
     first = [one.ndcg(one.scores) for one in found]
     plain, second = (
-        [one.ndcg(one.mixed(odds[rows])) for one, rows in zip(found, places, strict=True)] for odds in ways.values()
+        [one.ndcg(one.mixed(said[rows])) for one, rows in zip(found, places, strict=True)]
+        for said in (held_out.odds, chances_of(after))
     )
     figures = {"ndcg_untuned": float(np.mean(plain)), "weight": WEIGHT}
     return _by_id(job, "held_out", first), _by_id(job, "held_out", second), figures
 
 
-def _in_general(job: Mapping[str, Any], every: Read, learnt: Correction) -> Judged:
+def judged_in_general(job: Mapping[str, Any], general: Read, after: Array) -> Judged:
     """What it does to other questions; nothing where there are too few to tell."""
     if len(job["general"]) < LEAST_GENERAL:
         return {}, {}, {}
-    general = every.of(job["general"])
     judge = order if job["method"] == "rerank" else separation
-    (first, before), (second, after) = (judge(odds, general) for odds in (general.odds, learnt.corrected(general)))
-    figures = {"general_auc_before": before, "general_auc": after}
+    (first, auc_before), (second, auc) = (judge(odds, general) for odds in (general.odds, after))
+    figures = {"general_auc_before": auc_before, "general_auc": auc}
     return _by_id(job, "general", first), _by_id(job, "general", second), figures
 
 

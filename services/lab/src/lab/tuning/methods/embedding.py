@@ -17,23 +17,14 @@ from contracts.improvement.tuning import FineTuningCreate
 from contracts.models.catalog import InputType, ModelInfo
 from lab.evaluations.documents import Documents
 from lab.tuning.bases import Bases
-from lab.tuning.errors import CollectionUnfit, FormUnfit, VectorsUnfit
+from lab.tuning.errors import CollectionUnfit, VectorsUnfit
 from lab.tuning.gates.parity import Agreement
 from lab.tuning.method import Trained, Work
-from lab.tuning.methods.lora import (
-    OF_LORA,
-    alike,
-    check_rank,
-    is_lora,
-    lora_job,
-    lora_settings,
-    steps_of,
-    trained_vectors,
-)
-from lab.tuning.methods.process import Limits, disk_watched, learn, note_base, settings_of
+from lab.tuning.methods.lora import alike, by_trainer, check_rank, formed_settings, is_lora, lora_job, steps_of
+from lab.tuning.methods.process import Limits, disk_watched, learn, note_base, read_json
 from lab.tuning.sources.collection import Chunks, CollectionReader
 from lab.tuning.sources.examples import Example, asked, collection_of, examples_of
-from lab.tuning.sources.vector_file import VECTORS, Read, append, begin, name_of, note, unit_rows
+from lab.tuning.sources.vector_file import KEY, VECTORS, Read, append, begin, name_of, note, unit_rows
 from lab.tuning.sources.vectors import TextVectors
 from servicekit.core.errors import PeerError
 from servicekit.peers.client import Peer
@@ -61,12 +52,7 @@ class Embedding:
 
     def settings(self, wanted: FineTuningCreate) -> dict[str, Any]:
         """As `Method` says; raises `HyperparametersUnfit`."""
-        chosen = wanted.method.embedding.hyperparameters
-        if chosen.form == "lora":
-            return {"collection": wanted.method.embedding.collection, "form": "lora", **lora_settings(wanted)}
-        if others := sorted(chosen.model_fields_set & OF_LORA):
-            raise FormUnfit(others[0], "lora")
-        return settings_of(wanted, wanted.method.embedding, AUTO_L2)
+        return formed_settings(wanted, self.name, wanted.method.embedding, AUTO_L2)
 
     def teaches(self, question: QuestionRecord) -> bool:
         """One that names a document which answers it."""
@@ -81,7 +67,7 @@ class Embedding:
         reader = CollectionReader(self.documents, collection, work.token)
         await self._check_bound(work, model, reader)
         if is_lora(work.settings):
-            await check_rank(work, self.bases, model)
+            await check_rank(work, self.bases, model, self.name)
         chunks = await reader.chunks()
         train, held_out = await asyncio.to_thread(examples_of, work, chunks, collection)
         await work.report.say(
@@ -97,7 +83,8 @@ class Embedding:
             tokens = await self._embed(work, model, texts, later)
             job = {**_job(work, self.limits, model, chunks, train, held_out), "steps": later}
             if is_lora(work.settings):
-                job |= await lora_job(work, self.bases, self.limits, model)
+                name = (await asyncio.to_thread(read_json, work.folder / KEY))["name"]
+                job |= {**await lora_job(work, self.bases, self.limits, model, name), "general": []}
             result = await learn(work, self.limits, job, sum(map(len, texts.values())), tokens)
         await note_base(work, await vectors.model(work))  # it may be another one after minutes
         return _trained(model, chunks, result, tokens, work.settings)
@@ -114,7 +101,7 @@ class Embedding:
         model, texts = await vectors.model(work), {one.id: asked(one) for one in questions}
         await note_base(work, model)
         with disk_watched():
-            wanted = await trained_vectors(work, self.bases, self.limits, model, list(texts.values()), artifact)
+            wanted = await by_trainer(work, self.bases, self.limits, model, list(texts.values()), artifact)
         shares, spent = {}, work.known_tokens
         for which, name in (("base", model.id), ("tuned", candidate)):
             served = model.model_copy(update={"id": name, "asymmetric": True})

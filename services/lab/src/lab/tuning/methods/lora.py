@@ -8,26 +8,25 @@ import math
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from contracts.improvement.tuning import FineTuningCreate
+from contracts.improvement.tuning import EmbeddingMethod, FineTuningCreate, ReadingMethod
 from contracts.models.catalog import ModelInfo
 from contracts.models.tuning import MOST_MATRICES_BYTES
 from lab.tuning.bases import Bases
 from lab.tuning.child import run_child
 from lab.tuning.errors import FormUnfit, HyperparametersUnfit, MatricesTooLarge
 from lab.tuning.method import Work
-from lab.tuning.methods.process import MODULE, Limits, read_json, write_json
-from lab.tuning.sources.vector_file import KEY
+from lab.tuning.methods.process import MODULE, Limits, read_json, settings_of, write_json
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-AUTO = {"n_epochs": 3, "batch_size": 16, "learning_rate_multiplier": 1.0}
+AUTO: Mapping[str, float] = {"n_epochs": 3, "batch_size": 16, "learning_rate_multiplier": 1.0}
 OF_LORA = frozenset((*AUTO, "rank", "schedule"))
 NEEDS = ("torch", "transformers", "safetensors", "tokenizers")
-_NO_LAYERS = ("embeddings", "pooler.", "relative_attention_bias")
+_NO_LAYERS = ("embeddings", "pooler.", "relative_attention_bias", "head.")
 """Parts of names of an encoder's matrices that are no layers, or make no vector."""
 LEAST_COSINE = 0.99
 """Between a served question and the trainer's: bfloat16 comes to .999 and more."""
@@ -38,15 +37,27 @@ def is_lora(settings: Mapping[str, Any]) -> bool:
     return settings.get("form") == "lora"
 
 
-def lora_settings(wanted: FineTuningCreate) -> dict[str, Any]:
-    """With values in place of `auto`; raises `HyperparametersUnfit` or `FormUnfit`."""
-    chosen = wanted.method.embedding.hyperparameters
+def formed_settings(
+    wanted: FineTuningCreate,
+    name: str,
+    chosen: EmbeddingMethod | ReadingMethod,
+    l2: float,
+    auto: Mapping[str, float] = AUTO,
+) -> dict[str, Any]:
+    """Of the method of that name, by the form that is chosen, with values in place of `auto`: `l2` of the usual form,
+    others of `lora`. Raises `HyperparametersUnfit` or `FormUnfit`."""
+    given = chosen.hyperparameters
+    if given.form != "lora":
+        if others := sorted(given.model_fields_set & OF_LORA):
+            raise FormUnfit(name, others[0], "lora")
+        return settings_of(wanted, chosen, l2)
     if wanted.hyperparameters is not None:
         raise HyperparametersUnfit
-    if "l2" in chosen.model_fields_set:
-        raise FormUnfit("l2", "projection")
-    said = chosen.model_dump(include=set(OF_LORA))
-    return {name: AUTO[name] if value == "auto" else value for name, value in said.items()}
+    if "l2" in given.model_fields_set:
+        raise FormUnfit(name, "l2", type(given).model_fields["form"].default)
+    said = given.model_dump(include=set(OF_LORA))
+    settings = {each: auto[each] if value == "auto" else value for each, value in said.items()}
+    return {"collection": chosen.collection, "form": "lora", **settings}
 
 
 def needs_of(settings: Mapping[str, Any]) -> Sequence[str]:
@@ -54,14 +65,15 @@ def needs_of(settings: Mapping[str, Any]) -> Sequence[str]:
     return NEEDS if is_lora(settings) else ()
 
 
-async def check_rank(work: Work, bases: Bases, model: ModelInfo) -> None:
-    """Before anything is embedded: raises `MatricesTooLarge` where what would be learnt could not be served."""
-    base = await bases.get(model.id, work.token, "embedding")
+async def check_rank(work: Work, bases: Bases, model: ModelInfo, method: str) -> None:
+    """Before anything is embedded or searched: raises `MatricesTooLarge` where what would be learnt could not be
+    served."""
+    base = await bases.get(model.id, work.token, _kind(model))
     layers, rank = await asyncio.to_thread(layers_of, base.weights), int(work.settings["rank"])
     fitting = (one for one in range(rank, 0, -1) if matrices_bytes(layers, one) <= MOST_MATRICES_BYTES)
     most = next(fitting, 0)
     if most < rank:
-        raise MatricesTooLarge(model.id, rank, most)
+        raise MatricesTooLarge(method, model.id, rank, most)
 
 
 def layers_of(weights: Path) -> Sequence[tuple[int, int]]:
@@ -82,18 +94,16 @@ def matrices_bytes(layers: Sequence[tuple[int, int]], rank: int) -> int:
     return sum(4 * math.ceil(2 * rank * width / 3) for layer in layers for width in layer)
 
 
-async def lora_job(work: Work, bases: Bases, limits: Limits, model: ModelInfo) -> dict[str, Any]:
-    """What the process must know beside what the method gives it; raises what inference says of the model."""
-    about = await _encoder(work, bases, model)
-    key = await asyncio.to_thread((work.folder / KEY).read_text, encoding="utf-8")
+async def lora_job(work: Work, bases: Bases, limits: Limits, model: ModelInfo, seen: str) -> dict[str, Any]:
+    """What the process must know beside what the method gives it, where `seen` names the texts that it learns from;
+    raises what inference says of the model."""
     return {
-        **about,
-        "base": f"{model.digest} {json.loads(key)['name']}",
+        **await _encoder(work, bases, model),
+        "base": f"{model.digest} {seen}",
         "seed": work.seed,
         "settings": dict(work.settings),
         "most_tokens": limits.most_tokens,
         "threads": limits.threads,
-        "general": [],
     }
 
 
@@ -103,12 +113,12 @@ def steps_of(settings: Mapping[str, Any], examples: int) -> int:
     return epochs * math.ceil(examples / a_batch)
 
 
-async def trained_vectors(
-    work: Work, bases: Bases, limits: Limits, model: ModelInfo, texts: Sequence[str], artifact: bytes
+async def by_trainer(
+    work: Work, bases: Bases, limits: Limits, model: ModelInfo, texts: Sequence[Any], artifact: bytes
 ) -> dict[str, Any]:
-    """By the trainer, of its base and of what was learnt."""
+    """What it makes of texts, of its base and of what was learnt."""
     job = {**await _encoder(work, bases, model), "threads": limits.threads, "said": list(texts)}
-    job["matrices"] = json.loads(artifact)["matrices"]
+    job["artifact"] = json.loads(artifact)
 
     async def hear(said: Mapping[str, Any]) -> None:
         """A sign of life."""
@@ -119,9 +129,13 @@ async def trained_vectors(
 
 
 async def _encoder(work: Work, bases: Bases, model: ModelInfo) -> dict[str, Any]:
-    base = await bases.get(model.id, work.token, "embedding")
+    base = await bases.get(model.id, work.token, _kind(model))
     await asyncio.to_thread(_put_tokenizer, work, base.tokenizer)
-    return {"method": "embedding", "form": "lora", "weights": str(base.weights)}
+    return {"method": _kind(model), "form": "lora", "weights": str(base.weights)}
+
+
+def _kind(model: ModelInfo) -> Literal["embedding", "reading"]:
+    return "reading" if model.kind == "reading" else "embedding"
 
 
 def _put_tokenizer(work: Work, content: bytes) -> None:

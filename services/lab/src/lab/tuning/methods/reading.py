@@ -1,25 +1,28 @@
 """`reading`: a reading model learns which passages of a collection answer its questions; its own weights stay.
 
-What it sees in the passages that a search finds comes from inference, in bulk and uncharged; the learning is a process
-of its own, `python -m lab.training`. numpy is imported when something is learnt: an idle lab does without it.
+What it sees in the passages that a search finds comes from inference, in bulk and uncharged; by `lora` the process that
+learns reads them itself, `python -m lab.training`. numpy is imported when something is learnt: an idle lab does without
+it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from contracts.improvement.question_sets import QuestionRecord
 from contracts.improvement.tuning import FineTuningCreate
 from contracts.models.catalog import ModelInfo, ModelKind
 from lab.evaluations.documents import Documents
+from lab.tuning.bases import Bases
 from lab.tuning.data import LEAST_HELD_OUT, LEAST_TRAIN
 from lab.tuning.errors import TooFewExamples
 from lab.tuning.gates.parity import Agreement
 from lab.tuning.method import Trained, Work
-from lab.tuning.methods.process import Limits, disk_watched, learn, note_base, settings_of
+from lab.tuning.methods.lora import by_trainer, check_rank, formed_settings, is_lora, lora_job, steps_of
+from lab.tuning.methods.process import Limits, disk_watched, learn, note_base
 from lab.tuning.sources.examples import collection_of
 from lab.tuning.sources.passages import (
     Lookup,
@@ -30,7 +33,7 @@ from lab.tuning.sources.passages import (
     teaches_reading,
     text_of,
 )
-from lab.tuning.sources.readings import ROWS, Readings
+from lab.tuning.sources.readings import ROWS, Readings, name_of
 from servicekit.peers.client import Peer
 
 AUTO_L2 = 300.0
@@ -39,6 +42,11 @@ STEPS = 60
 """Of the learning, behind those of searching and reading."""
 TOLERANCE = 0.01
 """By how much a served chance may be another than the trainer's."""
+LORA_TOLERANCE = 0.02
+"""And by `lora`, where the trainer reads in float32: what bfloat16 may move of a chance where it serves."""
+AUTO_LORA = {"n_epochs": 2, "batch_size": 8, "learning_rate_multiplier": 1.0}
+MOST_BESIDE = 8
+"""Passages of a question that are learnt from by `lora`: those that answer, and the first others."""
 READS = Lookup(
     found=8,
     most_learnt=1000,
@@ -48,6 +56,12 @@ READS = Lookup(
 """As many passages as an answer looks at, as it has them read."""
 
 
+Parts = tuple[Sequence[Searched], Sequence[Searched], Sequence[Searched]]
+"""To learn from, held out, and general."""
+Wanted = tuple[Searched, list[float], list[float], int]
+"""A question with its passages, the chances of its base and of what was learnt, and the tokens that were read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """As `Method` says."""
@@ -55,6 +69,7 @@ class Reading:
     inference: Peer
     documents: Documents
     limits: Limits
+    bases: Bases
     name: str = "reading"
     kind: ModelKind = "reading"
     needs: Sequence[str] = ()
@@ -64,33 +79,84 @@ class Reading:
     lookup: Lookup = READS
 
     def settings(self, wanted: FineTuningCreate) -> dict[str, Any]:
-        """As `Method` says; raises `HyperparametersUnfit`."""
-        return settings_of(wanted, wanted.method.reading, AUTO_L2)
+        """As `Method` says; raises `HyperparametersUnfit` or `FormUnfit`."""
+        return formed_settings(wanted, self.name, wanted.method.reading, AUTO_L2, AUTO_LORA)
 
     def teaches(self, question: QuestionRecord) -> bool:
         """One that says what is right and where it stands, or that nothing answers."""
         return teaches_reading(question)
 
     async def train(self, work: Work) -> Trained:
-        """As `Method` says; raises `NotAReadingModel`, `CollectionUnnamed` or `TooFewExamples`."""
+        """As `Method` says; raises `NotAReadingModel`, `CollectionUnnamed` or `TooFewExamples`; by `lora`
+        `MatricesTooLarge`, or what inference says of the model."""
         readings = Readings(self.inference)
         model = await readings.model(work)
         await note_base(work, model)
         collection = work.settings["collection"] or collection_of([*work.train, *work.held_out], self.name)
         general = beside_each_other(work.general, "answers")
         with disk_watched():
-            checked = await readings.check(work, model)
+            checked = await self._check_model(work, model)
             train, held_out = await PassageSearch(self.documents, collection, self.lookup).search(work)
             _check(train, held_out)
             await work.report.say(_words(work, train, held_out, collection))
-            every = [*train, *held_out, *general]
-            tokens, width = await readings.keep(work, model, every, checked, STEPS)
-            job = {**self._job(work, width, every), "train": list(range(len(train)))}
-            job["held_out"] = list(range(len(train), len(train) + len(held_out)))
-            job["general"] = list(range(len(train) + len(held_out), len(every)))
-            result = await learn(work, self.limits, job, len(every) + len(job["answers"]), tokens)
+            learns = self._learn_beside if is_lora(work.settings) else self._learn
+            result, tokens = await learns(work, model, (train, held_out, general), checked)
         await note_base(work, await readings.model(work))  # it may be another one after minutes
         return self._trained(model, result, tokens)
+
+    async def _check_model(self, work: Work, model: ModelInfo) -> int:
+        """Before any search is charged; the tokens that this took."""
+        if not is_lora(work.settings):
+            return await Readings(self.inference).check(work, model)
+        await check_rank(work, self.bases, model, self.name)
+        return 0
+
+    async def _learn(self, work: Work, model: ModelInfo, parts: Parts, checked: int) -> tuple[dict[str, Any], int]:
+        """What the process has learnt, and the tokens that were read for it."""
+        every = [one for part in parts for one in part]
+        tokens, width = await Readings(self.inference).keep(work, model, every, checked, STEPS)
+        job = {
+            **self._common(parts),
+            "vectors": ROWS,
+            "width": width,
+            "threads": self.limits.threads,
+            "steps": STEPS,
+            "l2": work.settings["l2"],
+            "questions": [number for number, one in enumerate(every) for _ in one.texts],
+            "answers": [answers for one in every for answers in one.answers],
+        }
+        return await learn(work, self.limits, job, len(every) + len(job["answers"]), tokens), tokens
+
+    async def _learn_beside(
+        self, work: Work, model: ModelInfo, parts: Parts, checked: int
+    ) -> tuple[dict[str, Any], int]:
+        """The same by `lora`: the process reads itself."""
+        train, held_out, general = parts
+        every = [*(_nearest(one) for one in train), *held_out, *general]
+        job = {
+            **await lora_job(work, self.bases, self.limits, model, name_of(model, every)),
+            **self._common(parts),
+            "steps": steps_of(work.settings, len(train)),
+            "l2": AUTO_L2,
+            "head_steps": STEPS,
+            "read": [{"question": one.question, "texts": one.texts, "answers": one.answers} for one in every],
+        }
+        searched = min(len(work.train), self.lookup.most_learnt) + len(work.held_out)
+        result = await learn(work, self.limits, job, searched, checked)
+        return result, checked + result["tokens"]
+
+    def _common(self, parts: Parts) -> dict[str, Any]:
+        """Of both forms; `train` and the others are numbers of questions."""
+        every, at = [one for part in parts for one in part], 0
+        job = {"method": self.name, "ids": [one.id for one in every], **self._judging(every)}
+        for which, part in zip(("train", "held_out", "general"), parts, strict=True):
+            job[which] = list(range(at, at + len(part)))
+            at += len(part)
+        return job
+
+    def _judging(self, every: Sequence[Searched]) -> dict[str, Any]:
+        """What is judged by beside."""
+        return {}
 
     def checks(self, settings: Mapping[str, Any]) -> bool:
         """All of them."""
@@ -99,38 +165,44 @@ class Reading:
     async def served_agreement(
         self, work: Work, candidate: str, questions: Sequence[QuestionRecord], artifact: bytes
     ) -> Agreement:
-        """As `ServedCheck` says: whether what is served gives the chances that the correction makes of the features.
-        Its base is asked for its own twice, which differ by what is computed beside each other."""
-        from lab.training.frozen.correction import correction_of
-
-        readings, correction = Readings(self.inference), correction_of(json.loads(artifact))
+        """As `ServedCheck` says: whether what is served gives the chances that the correction makes of the features,
+        or by `lora` those of the trainer's encoder. Its base is asked for its own, too, which differ by what is
+        computed beside each other, or by the precision."""
+        readings, asked = Readings(self.inference), beside_each_other(questions, "questions")
         model = await readings.model(work)
         await note_base(work, model)
         base: dict[str, float] = {}
         tuned: dict[str, float] = {}
-        spent = work.known_tokens
-        for one in beside_each_other(questions, "questions"):
-            found, read = await readings.features(work, model, one)
+        spent, beside = work.known_tokens, is_lora(work.settings)
+        most = LORA_TOLERANCE if beside else TOLERANCE
+        wanted = (self._by_trainer if beside else self._by_features)(work, model, asked, artifact)
+        async for one, plain, learnt, read in wanted:
             again, read_again = await readings.chances(work, model.id, "reading", one)
             served, read_served = await readings.chances(work, candidate, self.kind, one)
             spent += read + read_again + read_served
             await work.report.read(spent)
-            base[one.id] = _alike(found[:, 0].tolist(), again)
-            tuned[one.id] = _alike(correction.chances(found).tolist(), served)
+            base[one.id] = _alike(plain, again, most)
+            tuned[one.id] = _alike(learnt, served, most)
         return Agreement(base, tuned)
 
-    def _job(self, work: Work, width: int, every: Sequence[Searched]) -> dict[str, Any]:
-        return {
-            "method": self.name,
-            "vectors": ROWS,
-            "width": width,
-            "threads": self.limits.threads,
-            "steps": STEPS,
-            "l2": work.settings["l2"],
-            "ids": [one.id for one in every],
-            "questions": [number for number, one in enumerate(every) for _ in one.texts],
-            "answers": [answers for one in every for answers in one.answers],
-        }
+    async def _by_features(
+        self, work: Work, model: ModelInfo, asked: Sequence[Searched], artifact: bytes
+    ) -> AsyncIterator[Wanted]:
+        from lab.training.frozen.correction import correction_of
+
+        correction = correction_of(json.loads(artifact))
+        for one in asked:
+            found, read = await Readings(self.inference).features(work, model, one)
+            yield one, found[:, 0].tolist(), correction.chances(found).tolist(), read
+
+    async def _by_trainer(
+        self, work: Work, model: ModelInfo, asked: Sequence[Searched], artifact: bytes
+    ) -> AsyncIterator[Wanted]:
+        texts = [{"question": one.question, "texts": one.texts} for one in asked]
+        with disk_watched():
+            found = await by_trainer(work, self.bases, self.limits, model, texts, artifact)
+        for one, plain, learnt in zip(asked, found["base"], found["tuned"], strict=True):
+            yield one, plain, learnt, 0
 
     def _trained(self, model: ModelInfo, result: Mapping[str, Any], tokens: int) -> Trained:
         correction = {
@@ -139,6 +211,7 @@ class Reading:
             "weights": result["weights"],
             "scale": result["scale"],
             "offset": result["offset"],
+            **({"lora": result["lora"]} if "lora" in result else {}),
         }
         return Trained(
             artifact=json.dumps(correction).encode(),
@@ -154,9 +227,15 @@ class Reading:
         )
 
 
-def _alike(wanted: Sequence[float], found: Sequence[float]) -> float:
+def _nearest(one: Searched) -> Searched:
+    """With as many passages as are learnt from: those that answer, then the first others."""
+    order = sorted(range(len(one.texts)), key=lambda at: (not one.answers[at], at))[:MOST_BESIDE]
+    return replace(one, texts=[one.texts[at] for at in order], answers=[one.answers[at] for at in order])
+
+
+def _alike(wanted: Sequence[float], found: Sequence[float], most: float) -> float:
     """The share of chances that are the same."""
-    right = [abs(one - other) <= TOLERANCE for one, other in zip(wanted, found, strict=True)]
+    right = [abs(one - other) <= most for one, other in zip(wanted, found, strict=True)]
     return sum(right) / len(right)
 
 

@@ -14,9 +14,8 @@ from contracts.improvement.question_sets import QuestionRecord
 from contracts.improvement.tuning import FineTuningCreate
 from contracts.models.catalog import ModelKind
 from contracts.retrieval.search import Hit
-from lab.tuning.method import Work
-from lab.tuning.methods.process import settings_of
-from lab.tuning.methods.reading import Reading
+from lab.tuning.methods.lora import formed_settings
+from lab.tuning.methods.reading import AUTO_LORA, Reading
 from lab.tuning.sources.passages import Lookup, Searched, answers_it, grade_of
 
 AUTO_L2 = 300.0
@@ -43,18 +42,17 @@ class Rerank(Reading):
     lookup: Lookup = RANKS
 
     def settings(self, wanted: FineTuningCreate) -> dict[str, Any]:
-        """As `Method` says; raises `HyperparametersUnfit`."""
-        return settings_of(wanted, wanted.method.rerank, AUTO_L2)
+        """As `Method` says; raises `HyperparametersUnfit` or `FormUnfit`."""
+        return formed_settings(wanted, self.name, wanted.method.rerank, AUTO_L2, AUTO_LORA)
 
     def teaches(self, question: QuestionRecord) -> bool:
         """One that names a document which answers it."""
         return question.answerable is not False and any(question.documents.values())
 
-    def _job(self, work: Work, width: int, every: Sequence[Searched]) -> dict[str, Any]:
+    def _judging(self, every: Sequence[Searched]) -> dict[str, Any]:
         return {
-            **super(Rerank, self)._job(work, width, every),  # slots make another class of this one
             "ranked": [
                 {"scores": one.scores, "documents": one.documents, "grades": one.grades, "ideal": one.ideal}
                 for one in every
-            ],
+            ]
         }

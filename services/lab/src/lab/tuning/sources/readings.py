@@ -116,7 +116,7 @@ class Readings:
     ) -> tuple[int, int]:
         """Have all rows in the job's folder, from where an earlier attempt was; the tokens that were read, with those
         of the check, and the numbers of a row. `more` steps come behind these."""
-        name = await asyncio.to_thread(_name_of, model, searched)
+        name = await asyncio.to_thread(name_of, model, searched)
         done, width, tokens = await asyncio.to_thread(_begin, work.folder, name, searched)
         passages = sum(len(one.texts) for one in searched[:done])
         total = len(searched) + sum(len(one.texts) for one in searched) + more
@@ -132,7 +132,7 @@ class Readings:
         return tokens + checked, width
 
 
-def _name_of(model: ModelInfo, searched: Sequence[Searched]) -> str:
+def name_of(model: ModelInfo, searched: Sequence[Searched]) -> str:
     """Of what this model says of these questions' passages."""
     seen = hashlib.sha256(f"{model.id} {model.digest}".encode())
     for one in searched:
