@@ -15,10 +15,11 @@ UPLOADS, RUNS = 40, 8
 COLLECTION = "power"
 AGENT = {
     "model": "default",
-    "instructions": "Answer in one short sentence.",
+    "instructions": "Write long stories.",
     "tools": [],
     "limits": {"steps": 2, "tokens": 400},
 }
+"""Its runs last for seconds on any machine, so that some are under way until the last container is killed."""
 
 
 @dataclass
@@ -73,7 +74,7 @@ class PowerLoad:
     def _start_runs(self) -> None:
         for number in range(RUNS):
             thread = self.client.threads.create()
-            self.runs.append(self.client.runs.start(thread.id, "reader", f"Say hello to visitor {number}."))
+            self.runs.append(self.client.runs.start(thread.id, "reader", f"Write a story about {number} ships."))
 
     def _search(self) -> None:
         while not self.over.is_set():
