@@ -58,7 +58,7 @@ async def test_a_classification_reserves_its_inputs_and_its_labels(installation:
     installation.inference.answers("/v1/classify", {"results": []})
     await _classify(installation, **BY_LABELS)
     (row,) = await installation.rows()
-    assert (row["embedding_tokens"], row["estimated"]) == (6, True)
+    assert (row["embedding_tokens"], row["estimated"]) == (14, True)
 
 
 async def test_without_labels_the_default_is_a_classification_model_and_with_them_an_embedding_model(

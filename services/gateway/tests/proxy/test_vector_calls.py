@@ -102,7 +102,14 @@ async def test_what_tells_no_usage_is_billed_as_it_was_let_in(installation: Inst
     installation.inference.answers("/v1/embeddings", answer)
     assert (await _embed(installation, {"model": "e", "input": "hello"})).pieces == [answer]
     (row,) = await installation.rows()
-    assert (row["embedding_tokens"], row["cost_nano_usd"], row["estimated"]) == (2, 2000, True)
+    assert (row["embedding_tokens"], row["cost_nano_usd"], row["estimated"]) == (4, 4000, True)
+
+
+async def test_many_short_texts_are_reserved_with_their_marks(installation: Installation) -> None:
+    installation.inference.answers("/v1/embeddings", {"data": []})
+    await _embed(installation, {"model": "e", "input": ["a"] * 2048})
+    (row,) = await installation.rows()
+    assert (row["embedding_tokens"], row["estimated"]) == (3 * 2048, True)
 
 
 async def test_work_that_took_too_long_was_done_and_is_paid_for(installation: Installation) -> None:
@@ -110,7 +117,7 @@ async def test_work_that_took_too_long_was_done_and_is_paid_for(installation: In
     with pytest.raises(UpstreamTimeout):
         await _embed(installation, {"model": "e", "input": "hello"})
     (row,) = await installation.rows()
-    assert (row["status"], row["embedding_tokens"], row["estimated"]) == (504, 2, True)
+    assert (row["status"], row["embedding_tokens"], row["estimated"]) == (504, 4, True)
 
 
 @pytest.mark.parametrize("usage", [{"total_tokens": 9}, {"prompt_tokens": 9}, {"total_tokens": 9, "prompt_tokens": 4}])
@@ -125,7 +132,7 @@ async def test_a_rerank_reserves_the_query_once_for_each_document(installation: 
     installation.inference.answers("/v1/rerank", {"results": []})
     await _rerank(installation, query="abc", documents=["abcabc", "abc"])
     (row,) = await installation.rows()
-    assert (row["prompt_tokens"], row["estimated"]) == (5, True)
+    assert (row["prompt_tokens"], row["estimated"]) == (9, True)
 
 
 async def test_a_search_is_charged_for_its_query_and_its_rerank_and_metadata_that_looks_like_usage_is_none(
@@ -200,7 +207,7 @@ async def _read(installation: Installation, **more: Any) -> Caller:
     [
         ({"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13}, (9, 4), 17_000, False),
         ({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0, "cached": 2}, (0, 0), 0, False),
-        ({}, (7, 3 * JUDGEMENT_TOKENS), 607_000, True),
+        ({}, (15, 3 * JUDGEMENT_TOKENS), 615_000, True),
     ],
 )
 async def test_a_reading_is_charged_by_what_was_read_and_written_and_what_was_known_is_free(
@@ -221,4 +228,4 @@ async def test_a_reader_that_writes_for_nothing_is_reckoned_to_write_nothing(ins
     installation.inference.answers("/v1/reading", {"model": "reads"})
     await _read(installation)
     (row,) = await installation.rows()
-    assert (row["prompt_tokens"], row["completion_tokens"]) == (5, 0)
+    assert (row["prompt_tokens"], row["completion_tokens"]) == (9, 0)

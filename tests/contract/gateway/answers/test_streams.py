@@ -125,7 +125,7 @@ async def test_embeddings_whose_usage_is_nonsense_are_billed_as_they_were_reserv
     answer = await gateway.call("POST", "/v1/embeddings", json={"model": "mini", "input": "a lie"})
     assert answer.status == 200
     (row,) = await gateway.usage_rows(1)
-    assert (row["embedding_tokens"], row["estimated"], row["cost_nano_usd"]) == (2, True, 2000)
+    assert (row["embedding_tokens"], row["estimated"], row["cost_nano_usd"]) == (4, True, 4000)
 
 
 async def test_a_client_that_leaves_while_texts_are_embedded_is_billed_for_them(gateway: RunningGateway) -> None:

@@ -15,6 +15,8 @@ from gateway.models.cost import MOST_TOKENS, cost_nano_usd, sum_costs
 BYTES_A_TOKEN = 3
 """Text of most kinds and languages has more bytes a token than this, so that an estimate is rather too high."""
 
+MARKS = 2
+"""Tokens that an encoder reads beside each text: where it begins and ends."""
 PICTURES = frozenset(("image_url", "input_image", "image"))
 """Types of parts that are pictures."""
 MOST_ANSWERS = 1000
@@ -27,6 +29,11 @@ of each."""
 def tokens_of(*texts: str) -> int:
     """About how many tokens texts have."""
     return sum(tokens_in(len(text.encode())) for text in texts)
+
+
+def encoded_tokens_of(*texts: str) -> int:
+    """The same as an encoder reads each, alone or as one of a pair: many short texts are more than their letters."""
+    return tokens_of(*texts) + MARKS * len(texts)
 
 
 def tokens_in(text_bytes: int) -> int:

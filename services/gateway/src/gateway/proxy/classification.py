@@ -15,7 +15,7 @@ from contracts.models.classification import (
 )
 from gateway.auth.tokens import MODELS
 from gateway.dependencies import Dependencies
-from gateway.limits.max_usage import tokens_of
+from gateway.limits.max_usage import encoded_tokens_of, tokens_of
 from gateway.limits.reservations import MaxUsage
 from gateway.models.cost import cost_nano_usd
 from gateway.models.errors import RulesUnusable
@@ -62,7 +62,8 @@ async def _classified(
     texts, labels = request.texts(), request.label_texts().values()
     is_embedded = model.kind == "embedding" or model.embedding_model is not None
     written = 0 if is_embedded else JUDGEMENT_TOKENS * len(texts)
-    await deps.reserve(exchange, call, MaxUsage.of_model(works, tokens_of(*texts, *labels), written))
+    reckoned = encoded_tokens_of if is_embedded else tokens_of
+    await deps.reserve(exchange, call, MaxUsage.of_model(works, reckoned(*texts, *labels), written))
     named = request.model_copy(update={"model": model.id})
     seconds = deps.settings.call_timeout_seconds
     reply = await ask(exchange, deps, call, deps.peers.inference, "/v1/classify", MODELS, named, seconds)

@@ -22,7 +22,7 @@ from gateway.auth.errors import CollectionNotAllowed, NotYours
 from gateway.auth.tokens import MODELS, SEARCH, Audiences
 from gateway.dependencies import Dependencies
 from gateway.guardrails.screen import Asked, Screen
-from gateway.limits.max_usage import search_max_usage, tokens_of
+from gateway.limits.max_usage import encoded_tokens_of, search_max_usage, tokens_of
 from gateway.limits.reservations import MaxUsage
 from gateway.models.catalog import Models
 from gateway.models.cost import cost_nano_usd
@@ -65,7 +65,7 @@ async def embed(exchange: Exchange, deps: Dependencies, call: MeteredCall, *, pu
         texts = await texts_of_tokens(exchange, deps, call, model, tokens, "input")
         request = request.model_copy(update={"input": texts})
     request = await screened(exchange, call, request, len(body))
-    max_usage = MaxUsage.of_model(models.worker(model), tokens_of(*request.texts()))
+    max_usage = MaxUsage.of_model(models.worker(model), encoded_tokens_of(*request.texts()))
     is_bulk = not public and request.priority == "bulk"
     await deps.reserve(exchange, call, replace(max_usage, bulk=True) if is_bulk else max_usage)
     changes: dict[str, Any] = {"model": model.id, **({"priority": "query"} if public else {})}
@@ -88,7 +88,7 @@ async def rerank(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> N
         request.model, "rerank", call.principal
     )
     call.model = model.id
-    read = tokens_of(*request.documents) + len(request.documents) * tokens_of(request.query)
+    read = encoded_tokens_of(*request.documents) + len(request.documents) * tokens_of(request.query)
     await deps.reserve(exchange, call, MaxUsage.of_model(model, read))
     named = request.model_copy(update={"model": model.id})
     seconds = deps.settings.call_timeout_seconds
@@ -108,7 +108,7 @@ async def read(exchange: Exchange, deps: Dependencies, call: MeteredCall) -> Non
     model = (await deps.catalog.models(call.principal.tenant, request.model)).resolve(request.model, "reading", None)
     call.model = model.id
     pairs = [text for pair in request.pairs for text in (pair.premise, pair.sentence)]
-    tokens = tokens_of(*request.passages, *pairs) + len(request.passages) * tokens_of(request.question or "")
+    tokens = encoded_tokens_of(*request.passages, *pairs) + len(request.passages) * tokens_of(request.question or "")
     may_write = model.price is None or model.price.completion_usd_per_million
     written = JUDGEMENT_TOKENS * (len(request.passages) + len(request.pairs)) if may_write else 0
     await deps.reserve(exchange, call, MaxUsage.of_model(model, tokens, written))
