@@ -88,8 +88,8 @@ chaos-usage: setup-dev ## calls, answers and runs in chaos on two gateways: ever
 chaos-feedback: setup-dev ## kill gateways while people rate answers (KILLS=25, SEED=1)
 	@KILLS=$${KILLS:-25} $(BIN)/pytest -q -s tests/chaos/test_feedback_chaos.py
 
-chaos-lab: setup-dev ## kill labs while evaluations ask, questions are made and sets are saved (QUESTIONS=1000, KILLS=5, SEED)
-	@QUESTIONS=$${QUESTIONS:-1000} KILLS=$${KILLS:-5} $(BIN)/pytest -q -s tests/chaos/test_evaluation_chaos.py tests/chaos/test_generation_chaos.py tests/chaos/test_lab_chaos.py
+chaos-lab: setup-dev ## kill labs while evaluations ask, questions are made, models are judged and sets are saved (QUESTIONS=1000, KILLS=5, SEED)
+	@QUESTIONS=$${QUESTIONS:-1000} KILLS=$${KILLS:-5} $(BIN)/pytest -q -s tests/chaos/test_evaluation_chaos.py tests/chaos/test_generation_chaos.py tests/chaos/test_tuning_chaos.py tests/chaos/test_lab_chaos.py
 
 chaos-restarts: setup-dev ## restart every service in turn under load: nothing may fail or be lost (ROLLS=1)
 	@$(BIN)/pytest -q -s tests/chaos/test_rolling_restart.py
