@@ -66,6 +66,12 @@ def citation(**fields: Any) -> dict[str, Any]:
     return hit(**{"marker": "[1]", "quote": "q", "index": 0, "url_citation": link, **fields})
 
 
+def test_a_table_that_is_quoted_has_its_rows_below_one_another(serve: Serve) -> None:
+    serve(by_path(completions=answer(citation(quote="Day | Open\nMonday  | closed\n\nSaturday | 10:00"))))
+    lines = output("ask", "when?", "-c", "c").splitlines()
+    assert lines[3:] == ["    “Day | Open", "     Monday | closed", "     Saturday | 10:00”"]
+
+
 def test_a_source_that_is_cited_twice_at_the_same_place_is_listed_once(serve: Serve) -> None:
     serve(by_path(completions=answer(citation(), citation(index=2), citation(start=9, page=3))))
     lines = output("ask", "why?", "-c", "c").splitlines()

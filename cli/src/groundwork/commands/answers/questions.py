@@ -147,5 +147,7 @@ def _place(note: Annotation) -> str:
 
 
 def _shortened(text: str) -> str:
-    flat = " ".join(text.split())
+    """Within one line, or the lines of a table below one another: run together they would be other rows."""
+    lines = [line for line in (" ".join(line.split()) for line in text.splitlines()) if line]
+    flat = ("\n     " if any(" | " in line for line in lines) else " ").join(lines)
     return flat if len(flat) <= QUOTE_CHARACTERS else flat[: QUOTE_CHARACTERS - 1] + "…"
