@@ -84,6 +84,8 @@ def test_any_tar_reads_it(backup: Callable[[bytes], BackupFile]) -> None:
         (PartWriter("words").member("rows", b"one\n") + about("1", MADE_AT, ["words"]), "it lacks the part of words"),
         (WHOLE + framed("words/more", b"late") + END, "'words/more' stands behind the end of its part"),
         (WHOLE + END[:-1024] + framed("words/more", b"late"), "'words/more' stands behind its end"),
+        (WHOLE + END + framed("words/more", b"late"), "something stands behind its end"),
+        (WHOLE + END + b"x", "something stands behind its end"),
         (WHOLE + PartWriter("words").end() + END, "'words/end.json' stands behind the end of its part"),
         (WHOLE + framed("backup.json", b"{}"), "backup.json can't be read"),
         (WHOLE + framed("backup.json", END[512:].partition(b"\0")[0].replace(FORMAT.encode(), b"other")), "'other'"),

@@ -104,6 +104,7 @@ class BackupFile:
         checks: dict[str, PartWriter] = {}
         ended: set[str] = set()
         whole: About | None = None
+        length = 0
         with self._opened() as tar:
             for entry in tar:
                 service, _, name = entry.name.partition("/")
@@ -113,6 +114,7 @@ class BackupFile:
                     raise BackupDamaged(f"'{entry.name}' in it is no plain file")
                 if entry.name == ABOUT:
                     whole = self._about(_content(tar, entry), ended)
+                    length = entry.offset_data + entry.size + len(_padding(entry.size)) + len(END_OF_TAR)
                 elif service in ended:
                     raise BackupDamaged(f"'{entry.name}' stands behind the end of its part")
                 elif name == END:
@@ -123,6 +125,8 @@ class BackupFile:
                     checks.setdefault(service, PartWriter(service)).count(name, _digest(tar, entry))
         if whole is None:
             raise BackupDamaged("it ends too early")
+        if self.path.stat().st_size > length:
+            raise BackupDamaged("something stands behind its end")
         return whole
 
     def members(self, prefix: str) -> Iterator[tuple[str, IO[bytes]]]:
