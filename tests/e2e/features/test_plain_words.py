@@ -144,3 +144,9 @@ def test_who_asks_for_all_of_a_table_gets_all_rows(http: httpx2.Client, handbook
 
 def test_who_goes_hears_a_farewell(http: httpx2.Client, handbook: Collection) -> None:
     assert _content(_ask(http, "ok bye")) == "Goodbye."
+
+
+def test_what_everybody_gets_is_said_before_what_some_may_add(http: httpx2.Client, handbook: Collection) -> None:
+    content = _content(_ask(http, "how many days of holiday do I get?"))
+    assert "27 days" in content
+    assert "5 extra days" not in content.partition("27 days")[0]

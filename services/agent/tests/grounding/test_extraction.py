@@ -192,3 +192,32 @@ CONTENTS = "Workout modes ........ 17\nMeasuring blood pressure ........ 19"
 )
 def test_a_line_that_answers_is_no_furniture(question: str, text: str, first: str) -> None:
     assert shown(question, hit(text))[0] == first
+
+
+def test_a_rule_is_said_before_what_only_adds_to_it() -> None:
+    bought = hit("Once a year you may buy 5 extra days of leave.", "leave", start=400)
+    rule = hit("Employees get 27 days of leave a year.", "leave", rank=1)
+    extra, general = passages([bought, rule])
+    near = [Scored(one, (0.0,) * 13, score) for one, score in ((extra, 9.0), (general, 8.8))]
+    asked = Question("how many days of leave do I get?")
+    assert [one.text for one in extract(asked, near, [extra, general])] == [general.text, extra.text]
+    more = Question("how many extra days of leave can I buy?")
+    assert extract(more, near, [extra, general])[0].text == extra.text
+
+
+def test_in_place_of_a_reference_stands_what_its_chunk_says() -> None:
+    band = hit(
+        "The band Halden was founded in Oslo in 1998.\n\n"
+        '"Halden founded in Oslo". Archived from the original on 4 April 2008.',
+        "band",
+    )
+    other = hit("The club Halden was founded by fishermen.", "club", rank=1)
+    said, reference, club = passages([band, other])[0], passages([band])[-1], passages([other])[0]
+    ranked = [Scored(one, (0.0,) * 13, score) for one, score in ((reference, 9.0), (club, 6.0), (said, 1.0))]
+    texts = [one.text for one in extract(Question("where was Halden founded?"), ranked, [said, reference, club])]
+    assert texts[0] == said.text
+
+
+def test_items_of_something_else_add_nothing_to_the_item_of_what_is_named() -> None:
+    hours = hit("# Training\n\n- Monday: no training\n- Tuesday, 18:00: beginners\n- Thursday, 18:30: eights")
+    assert shown("When is the training for beginners?", hours) == ["Training – Tuesday, 18:00: beginners"]

@@ -159,3 +159,11 @@ def test_no_row_is_chosen_by_its_figures(question: str, cells: str) -> None:
     rows = "\n".join(f"Row {at} | {cell}" for at, cell in enumerate(cells.split()))
     head = "Bikes, cities, parcels, disks, countries, plans\n\nName | Bags, price, temperature, capacity, population"
     assert listed(question, hit(f"{head}\n{rows}\nTotal | 9999", "table")) == []
+
+
+def test_a_table_of_just_what_is_asked_for_comes_before_sentences_about_it() -> None:
+    text = (
+        "You can pause a plan.\n\n# Plans\n\nWith a plan you get socks.\n\n| Plan | Price |\n|---|---|\n| Trail | 9 |"
+    )
+    shop = hit(f"{text}\n| Family | 24 |", "shop")
+    assert [row.split(" | ")[0] for row in listed("which plans do you have", shop)] == ["| Trail", "| Family"]

@@ -91,3 +91,11 @@ def test_a_number_is_read_as_the_range_in_which_it_lies(question: str, read: str
     assert in_words_of_best(asked, named_rows_first(asked, _ranked(ORDERS))) == read
     assert in_words_of_best(asked, _ranked(PARTS)) == question
     assert in_words_of_best(asked, []) == question
+
+
+def test_an_item_that_says_what_it_is_about_is_found_by_that() -> None:
+    days = hit("# Training\n\n- Monday: no training\n- Tuesday, 18:00: beginners\n- Rest: none", "days")
+    ranked = [Scored(one, (), score) for one, score in zip(passages([days])[1:], (1.0, 3.0, 2.0), strict=True)]
+    ordered = named_rows_first(Question("is there training on mondays?"), ranked[1:] + ranked[:1])
+    assert ordered[0].passage.text == "Monday: no training"
+    assert ordered[0].score == 3.0

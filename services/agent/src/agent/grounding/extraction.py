@@ -19,8 +19,9 @@ from agent.grounding.conflicts import contradicts
 from agent.questions.question import Question
 from agent.relevance.passages import Passage, readable
 from agent.relevance.ranking import Scored, coverage, term_weights
+from agent.relevance.rows import is_named
 from agent.sanitisation.sanitiser import sanitise
-from agent.text.furniture import are_contents, is_furniture, is_link
+from agent.text.furniture import are_contents, is_furniture, is_link, leads_elsewhere
 from agent.text.ranges import within
 from agent.text.words import form_set
 
@@ -48,6 +49,11 @@ LEANS_BACK = re.compile(
 )
 
 
+_ADDS = re.compile(
+    r"\b(?:extra|additional(?:ly)?|on top|bonus|exceptions?|exceptionally|except|unless|zusätzlich\w*|ausnahm\w*|außer"
+    r"|en plus|supplémentaires?|sauf|adicional(?:es)?|excepto|salvo)\b",
+    re.IGNORECASE,
+)
 _VERDICT = re.compile(r"^(?:yes|no|ja|nein)\W*$", re.IGNORECASE)
 _NUMBERING = re.compile(r"^(?:\d+(?:\.\d+)*|[A-Z])[.)]?\s+")
 
@@ -77,7 +83,7 @@ def extract(question: Question, ranked: Sequence[Scored], found: Sequence[Passag
         if passage not in shown:
             shown.append(passage)
     order = {id(passage): place for place, passage in enumerate(found)}
-    leading = shown[0].hit if shown else None
+    leading = _general(question, shown).hit if shown else None
     ordered = sorted(shown, key=lambda passage: (passage.hit is not leading, order.get(id(passage), 0)))
     return [_extract_of(passage, question, _before(passage, found) in shown) for passage in ordered]
 
@@ -87,9 +93,23 @@ def extract_list(question: Question, listed: Sequence[Passage]) -> list[Extract]
     return [replace(_extract_of(passage, question, led=True), own_line=True) for passage in listed[:MAX_LISTED]]
 
 
+def _general(question: Question, shown: Sequence[Passage]) -> Passage:
+    """The passage to begin with: the first one, or, where that only adds to a rule or makes an exception to it, another
+    one of its document that does not: "27 days" is said before "5 extra days"."""
+    first = shown[0]
+    if not _ADDS.search(first.text) or _ADDS.search(question.text):
+        return first
+    rules = (one for one in shown if _of_one_document(one, first) and not _ADDS.search(one.text))
+    return next((one for one in rules if question.suits(one.text)), first)
+
+
+def _of_one_document(one: Passage, other: Passage) -> bool:
+    return (one.hit.collection, one.hit.document_id) == (other.hit.collection, other.hit.document_id)
+
+
 def _choose(question: Question, ranked: Sequence[Scored], found: Sequence[Passage], evenness: float) -> list[Passage]:
     beside = _beside_the_text(question, ranked, found)
-    ranked = [one for one in ranked if id(one.passage) not in beside]
+    ranked = _without(beside, question, ranked)
     chosen: list[Passage] = []
     held = 0.0
     for one, chance in zip(ranked, _chances(ranked, evenness), strict=True):
@@ -165,7 +185,8 @@ def _of_another(question: Question, passage: Passage, first: Passage) -> bool:
     its number in a narrower range, or what lacks the name that the question and the first passage have.
     """
     beside = _beside(passage, first)
-    if beside and first.unit.kind == "row":
+    listed = passage.hit is first.hit and passage.unit.heading == first.unit.heading and is_named(passage)
+    if (beside and first.unit.kind == "row") or (listed and first.unit.kind == "item" and is_named(first)):
         if any(within(term.value, first.ranges) and within(term.value, passage.ranges) for term in question.terms):
             return True
         asked = [term for term in question.focus if not term.forms.isdisjoint(first.forms)]
@@ -227,6 +248,25 @@ def _beside_the_text(question: Question, ranked: Sequence[Scored], found: Sequen
         entries = ((one, other) for one, other in pairwise(found) if one.hit is other.hit)
         lines |= {id(line) for pair in entries if are_contents(pair[0].text, pair[1].text) for line in pair}
     return lines if any(id(one.passage) not in lines for one in ranked) else set()
+
+
+def _without(beside: set[int], question: Question, ranked: Sequence[Scored]) -> list[Scored]:
+    """The passages without lines beside the text. Where the best is a reference or a link, what its chunk says best of
+    the question's subject takes its place."""
+    left = [one for one in ranked if id(one.passage) not in beside]
+    if not left or left[0] is ranked[0] or not leads_elsewhere(ranked[0].passage.text):
+        return left
+    near = (one for one in left if one.passage.hit is ranked[0].passage.hit and _says_of(question, one.passage))
+    instead = next(near, None)
+    if instead is None:
+        return left
+    return [replace(instead, score=ranked[0].score), *(one for one in left if one is not instead)]
+
+
+def _says_of(question: Question, passage: Passage) -> bool:
+    """Whether a line of text has a word of the question's subject itself."""
+    text = passage.unit.kind not in ("heading", "question")
+    return text and any(not term.forms.isdisjoint(passage.forms) for term in question.focus)
 
 
 def _best_if_link(ranked: Sequence[Scored]) -> list[Passage]:

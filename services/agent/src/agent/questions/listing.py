@@ -11,13 +11,18 @@ from agent.text.words import Term, form_set, is_generic
 _LINKS = r"(?!(?:on|in|of|for|at|by|with|to|from|about|under|after|before|during|and|or)\b)"
 _NO_LIST = r"(?!(?:thoughts|odds|news|chances|means|pros|cons|views|feelings|politics|whereabouts)\b)"
 _PLURAL = rf"(?:{_LINKS}[\w-]+ ){{0,3}}?{_LINKS}{_NO_LIST}[\w-]*[^\W_s]s"
+_EXIST = (
+    r"are (?:there|available|offered|supported|possible|accepted|sold)|exist"
+    r"|(?:do|does) (?:the |your )?(?!i\b)\w+ (?:have(?! to\b)|offer|sell|do|take|accept|support)"
+    r"|can (?:i|we|you) (?:choose|get|book|buy|rent|have)"
+)
+"""What is asked of all of a kind."""
 _ALL = re.compile(
     r"^(?:(?:please|can you|could you|bitte|kannst du)\s+)*(?:"
     r"(?:list|enumerate)\b(?! of\b)"
     r"|(?:name|show(?: me)?|give me|tell me|what are|which are) (?:all|each|every)\b"
     r"|(?:give me |show me )?(?:a |the )?(?:full |complete |whole )?list of\b"
-    r"|(?:what|which) " + _PLURAL + r" (?:are there|are available|are offered|do you (?:have|offer|sell|do|take|accept)"
-    r"|do we have|does (?:it|he|she|\w+) (?:have|offer)|can i (?:choose|get|book|buy|rent))\b"
+    r"|(?:what|which) " + _PLURAL + r"(?: of [\w-]+(?: [\w-]+)?)? (?:" + _EXIST + r")\b"
     r"|(?:liste|nenne?|zähle?|zeige?)(?: mir)? (?:alle|sämtliche|jede[nrs]?)\b|liste\b"
     r"|welche [\w-]+ (?:gibt es|habt ihr|haben sie)"
     r"|(?:liste|énumère|donne(?:-moi)?|montre(?:-moi)?) (?:tous|toutes)\b"

@@ -34,23 +34,33 @@ def asked_list(question: Question, ranked: Sequence[Scored], found: Sequence[Pas
 
 def _named(question: Question, ranked: Sequence[Scored], found: Sequence[Passage]) -> List:
     """The parts that have the words of the question which do not name the list, of the best list that some name. No
-    sentence ranks before it, and where the question may ask for something else, nothing is said before its parts."""
+    sentence ranks before it, unless it is a list of just what is asked for, and where the question may ask for
+    something else, nothing is said before its parts."""
     wanted = named_by(question)
     places = {id(one.passage): place for place, one in enumerate(ranked)}
     sentence = min(
         (places[id(one.passage)] for one in ranked if one.passage.unit.kind == "sentence" and not _leads(one.passage)),
         default=len(ranked),
     )
-    fitting: list[tuple[int, List]] = []
+    fitting: list[tuple[int, bool, List]] = []
     for each in filter(_enumerates, lists(found)):
         names = _names_of(each)
         special = [term for term in wanted if term.forms.isdisjoint(names)]
         having = [one for one in each if all(not term.forms.isdisjoint(one.forms) for term in special)]
         if having and _is_of(question, wanted, each):
             place = min(places.get(id(passage), len(ranked)) for passage in having)
-            fitting.append((place, having))
-    place, best = min(fitting, key=lambda one: one[0], default=(0, []))
-    return best if place <= sentence else []
+            fitting.append((place, _is_of_all(wanted, each), having))
+    place, sure, best = min(fitting, key=lambda one: (not one[1], one[0]), default=(0, False, []))
+    return best if sure or place <= sentence else []
+
+
+def _is_of_all(wanted: Sequence[Term], each: List) -> bool:
+    """Whether a list says by all words, in the name of its first column or the line that leads to it, that its parts
+    are what is asked for."""
+    first = each[0]
+    columns = [label for label in first.labels if any(map(str.isalpha, label))]
+    names = form_set(columns[0] if columns else _lead_of(each))
+    return all(not term.forms.isdisjoint(names) for term in wanted)
 
 
 def _leads(passage: Passage) -> bool:

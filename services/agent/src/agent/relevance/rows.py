@@ -13,6 +13,8 @@ from agent.text.ranges import amount, ranges, within
 from agent.text.sentences import cells
 from agent.text.words import form_set, with_amounts
 
+_LABEL = re.compile(r"(?P<name>[^\n:]{1,40}(?::\d\d[^\n:]{0,20})?): \S")
+"""What an item is about, which may be an hour."""
 _CURRENCY = r"(?:[$€£¥] ?|\b(?:EUR|USD|GBP|CHF) )"
 _UNIT = r"(?: ?(?:[€$£¥]|(?:euros?|dollars?|pounds?|EUR|USD|GBP|CHF)\b))"
 
@@ -21,10 +23,13 @@ def named_rows_first(question: Question, ranked: Sequence[Scored]) -> list[Score
     """The passages in their order, but of a table a row that is named by all words of the question that name another
     one, and by more, and lacks none of the words that this one has in any cell, comes before that: they change
     places, and scores. "Team" is asked for, and not "Starter"."""
-    tables: dict[tuple[int, int], list[int]] = {}
+    tables: dict[tuple[int, object], list[int]] = {}
     for place, one in enumerate(ranked):
-        if one.passage.unit.kind == "row":
-            tables.setdefault((id(one.passage.hit), one.passage.unit.block), []).append(place)
+        if is_named(one.passage):
+            unit = one.passage.unit
+            tables.setdefault((id(one.passage.hit), unit.block if unit.kind == "row" else unit.heading), []).append(
+                place
+            )
     ordered = list(ranked)
     for places in tables.values():
         for place, row in zip(places, _by_names(question, [ranked[place] for place in places]), strict=True):
@@ -64,9 +69,16 @@ def _by_names(question: Question, rows: list[Scored]) -> list[Scored]:
     return ordered
 
 
+def is_named(passage: Passage) -> bool:
+    """Whether a passage is a row, or an item of a list that says first what it is about: "Monday: no training"."""
+    return passage.unit.kind == "row" or (passage.unit.kind == "item" and _LABEL.match(passage.text) is not None)
+
+
 def _naming_cell(row: Passage) -> str:
     """The cell that names a row: its first one with a letter, as what stands before that counts or numbers the rows.
     Further cells say something of what is named."""
+    if label := _LABEL.match(row.text) if row.unit.kind == "item" else None:
+        return label["name"]
     return next((cell for cell in cells(row.text) if any(map(str.isalpha, cell))), "")
 
 

@@ -28,7 +28,12 @@ def is_furniture(text: str) -> bool:
     """Whether a line is a numbered entry of a table of contents, a reference to another publication, or mostly a
     link."""
     entry = _entry(text)
-    return (entry is not None and entry["number"] is not None) or _REFERENCE.search(text) is not None or is_link(text)
+    return (entry is not None and entry["number"] is not None) or leads_elsewhere(text)
+
+
+def leads_elsewhere(text: str) -> bool:
+    """Whether a line is a reference to another publication, or mostly a link."""
+    return _REFERENCE.search(text) is not None or is_link(text)
 
 
 def is_link(text: str) -> bool:
