@@ -11,7 +11,7 @@ from servicekit.core.errors import ServiceError
     [
         (errors.NotTunable("m"), 400, "model_not_tunable", "one GGUF file"),
         (errors.EncoderNotTunable("m"), 400, "model_not_tunable", "Leave 'form' out"),
-        (errors.EncoderNotTunable("m", "reading"), 400, "model_not_tunable", "The reading model 'm' can't"),
+        (errors.EncoderNotTunable("m", "reading"), 400, "model_not_tunable", "Choose one such, as the packaged one is"),
         (errors.TunedNameTaken("m+s"), 409, "model_name_taken", "another suffix"),
         (errors.TooManyTunedModels(3), 409, "too_many_tuned_models", "has 3 tuned models"),
         (errors.ParentReplaced("m"), 409, "base_model_replaced", "Start another job"),

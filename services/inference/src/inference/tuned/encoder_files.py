@@ -49,7 +49,8 @@ class EncoderFiles:
         if (digest := served.version.digest) is None:
             raise EncoderNotTunable(served.name, served.model.kind)
         prefix = served.prefixes.of("query")
-        name = hashlib.sha256(f"{digest} {prefix}".encode()).hexdigest()
+        limit = served.model.max_input_tokens
+        name = hashlib.sha256(f"{digest} {limit} {prefix}".encode()).hexdigest()  # all that the file holds
         async with self._making:
             return await asyncio.to_thread(self._file, served.model, self._folder / f"{name}.safetensors", prefix)
 

@@ -25,15 +25,12 @@ class EncoderNotTunable(InvalidRequest):
 
     def __init__(self, model: str, kind: str = "embedding") -> None:
         if kind == "reading":
-            takes, others = "of Groundwork's own form, such as the packaged one", "what one such sees"
+            takes, instead = "of Groundwork's own form", "Choose one such, as the packaged one is"
         else:
-            takes, others = (
-                "of engine sentence-transformers whose folder has one encoder and its pooling",
-                "the vectors of any",
-            )
+            takes = "of engine sentence-transformers whose folder has one encoder and its pooling"
+            instead = "Leave 'form' out, which learns on the vectors of any"
         super().__init__(
-            f"The {kind} model '{model[:128]}' can't be tuned by 'lora': that takes one {takes}. Leave 'form' out, "
-            f"which learns on {others}.",
+            f"The {kind} model '{model[:128]}' can't be tuned by 'lora': that takes one {takes}. {instead}.",
             param="model",
         )
 

@@ -28,7 +28,10 @@ def test_what_was_learnt_beside_an_encoder_s_layers_is_of_its_digest_which_is_as
     plain = Correction.model_validate(correction(0.5, -2.0))
     before = '{"reading_model":"reader","reading_digest":null,"weights":"AAAAPwAAAMA=","scale":1.0,"offset":0.0}'
     assert plain.digest == f"sha256:{hashlib.sha256(before.encode()).hexdigest()}"
-    beside = [Correction.model_validate(correction(0.5, -2.0, lora={"rank": 1, "matrices": one})) for one in LAYERS]
+    beside = [
+        Correction.model_validate(correction(0.5, -2.0, reading_digest=DIGEST, lora={"rank": 1, "matrices": one}))
+        for one in LAYERS
+    ]
     assert len({plain.digest, *(one.digest for one in beside)}) == 3
 
 
@@ -37,6 +40,7 @@ def test_what_was_learnt_beside_an_encoder_s_layers_is_of_its_digest_which_is_as
     [
         ({"lora": {"rank": 2, "matrices": {"a": {"down": half(1, 2, 3), "up": half(1, 2)}}}}, "rank × inputs"),
         ({"lora": {"rank": 1, "matrices": {}}}, "at least 1 item"),
+        ({"lora": {"rank": 1, "matrices": LAYERS[0]}}, "Give its digest"),
         ({"weights": "no base64!"}, "base64 of little-endian float32 is wanted"),
         ({"weights": encoded([float("nan")])}, "all numbers must be finite"),
         ({"weights": encoded([2e6])}, "all numbers must be finite"),

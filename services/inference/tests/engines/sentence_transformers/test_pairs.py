@@ -73,7 +73,7 @@ async def test_scores_come_in_the_order_of_the_documents_and_what_is_too_long_is
     documents = ["the price", "days " * 40, "price", "the price and days"]
     ranked = await ranker.rank("the price", documents)
     assert ranked.scores == (1.0, 0.0, 0.5, 1.0)
-    lengths = ranker._lengths([("the price", document) for document in documents])
+    lengths = ranker._lengths(ranker._counter, [("the price", document) for document in documents])
     assert (ranked.truncated, ranked.tokens) == (1, sum(lengths) - lengths[1] + LIMIT)
     assert await ranker.rank("the", []) == RankingResult((), 0, 0)
     await ranker.close()

@@ -54,6 +54,8 @@ class Correction(BaseModel):
     def _is_whole(self) -> Correction:
         if self.reading_model == "default":
             raise ValueError("reading_model: name the model itself, since the default may be another one later")
+        if self.lora is not None and self.reading_digest is None:
+            raise ValueError("reading_digest: matrices are of the layers of one encoder alone. Give its digest")
         try:
             weights = self.vector()
         except (ValueError, binascii.Error):

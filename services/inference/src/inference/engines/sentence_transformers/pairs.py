@@ -117,6 +117,7 @@ class PairEngine(ABC, Generic[T]):
     async def close(self) -> None:
         """End the thread after the pairs that it is at, and free the model; it may be opened again."""
         await self._liveness.close()
+        self._liveness.invalidate()  # opened again it has to show anew that it computes
         if self._thread is not None:
             self._thread.shutdown(wait=False, cancel_futures=True)
         self._thread = self.model = self._counter = None
