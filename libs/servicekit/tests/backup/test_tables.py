@@ -144,7 +144,33 @@ async def test_of_rows_that_have_bytes_only_a_few_are_in_memory_at_once(
 
     monkeypatch.setattr(Transaction, "batches", seen)
     await _part(old)
-    assert (sum(most), max(most)) == (40, tables.ROWS_OF_BYTES_AT_ONCE)
+    assert (sum(most), max(most)) == (40, tables.LARGE_ROWS_AT_ONCE)
+
+
+@pytest.mark.parametrize(("length", "batches"), [(2_000_000, [4] * 10), (10, [4, 8, 16, 12])])
+async def test_of_long_texts_few_are_in_memory_at_once_and_of_short_ones_soon_many(
+    old: Database, monkeypatch: pytest.MonkeyPatch, length: int, batches: list[int]
+) -> None:
+    await _write(old, "CREATE TABLE texts (id INTEGER PRIMARY KEY, content TEXT NOT NULL)")
+    await _write(
+        old,
+        f"""INSERT INTO texts (content) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
+        WHERE i < 40) SELECT hex(zeroblob({length // 2})) FROM n""",
+    )
+    seen: list[int] = []
+    plain = Transaction.batches
+
+    async def counted(self: Transaction, query: Any, size: Any) -> AsyncIterator[Any]:
+        async for rows in plain(self, query, size):
+            if "content" in rows[0]:
+                seen.append(len(rows))
+            yield rows
+
+    monkeypatch.setattr(Transaction, "batches", counted)
+    async with old.snapshot() as connection:
+        async for _ in dump(connection, PartWriter("words")):
+            pass
+    assert seen == batches
 
 
 async def test_what_is_left_out_is_left_out(old: Database, scripts: Path) -> None:

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import JSON, Connection, LargeBinary, MetaData, Table, insert, inspect, select, text
+from sqlalchemy import JSON, Connection, LargeBinary, MetaData, String, Table, insert, inspect, select, text
 
 from servicekit.backup.file import PartWriter, lines
 from servicekit.sql.database import Database
@@ -26,8 +26,8 @@ VERSIONS = "alembic_version"
 MEMBER_BYTES = 1_000_000
 """About so much is in memory at once."""
 ROWS_AT_ONCE = 500
-ROWS_OF_BYTES_AT_ONCE = 4
-"""Of tables with columns of bytes, each of which may be as large as a member."""
+LARGE_ROWS_AT_ONCE = 4
+"""Of tables with columns of bytes or long texts, each of which may be larger than a member."""
 Row = dict[str, Any]
 Change = Callable[[str, Row], Row | None]
 """A table's name and a row of it to the row that is restored, or null for none."""
@@ -85,11 +85,11 @@ async def dump(connection: Transaction, part: PartWriter, without: Iterable[str]
     for table in tables:
         if table.name in left_out:
             continue
-        number, size, rows = 0, 0, list[Row]()
-        async for found in connection.batches(select(table), _rows_at_once(table)):
+        number, size, rows, at_once = 0, 0, list[Row](), _RowsAtOnce(table)
+        async for found in connection.batches(select(table), at_once.now):
             for row in found:
                 rows.append(_plain(dict(row)))
-                size += len(str(rows[-1]))
+                size += at_once.note(len(str(rows[-1])))
                 if size > MEMBER_BYTES:
                     yield part.member(f"sql/{table.name}/{number:06}.jsonl", lines(rows))
                     number, size, rows = number + 1, 0, []
@@ -165,8 +165,27 @@ def _reflected(connection: Connection) -> list[Table]:
     return metadata.sorted_tables
 
 
-def _rows_at_once(table: Table) -> int:
-    return ROWS_OF_BYTES_AT_ONCE if _binary(table) else ROWS_AT_ONCE
+class _RowsAtOnce:
+    """How many rows of a table are read at once: few where they may be large, and more while they turn out small."""
+
+    def __init__(self, table: Table) -> None:
+        long = (JSON, String)  # without a length
+        is_long = any(isinstance(one.type, long) and getattr(one.type, "length", None) is None for one in table.columns)
+        self._number = LARGE_ROWS_AT_ONCE if is_long or _binary(table) else ROWS_AT_ONCE
+        self._may_grow = not _binary(table)
+        self._largest = 0
+
+    def now(self) -> int:
+        """Of the next batch, by the largest row of the last."""
+        if self._may_grow and self._largest:
+            fitting = max(LARGE_ROWS_AT_ONCE, MEMBER_BYTES // self._largest)
+            self._number, self._largest = min(2 * self._number, ROWS_AT_ONCE, fitting), 0
+        return self._number
+
+    def note(self, size: int) -> int:
+        """A row's size."""
+        self._largest = max(self._largest, size)
+        return size
 
 
 def _binary(table: Table) -> list[str]:
