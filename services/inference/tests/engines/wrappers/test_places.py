@@ -141,3 +141,78 @@ async def test_one_that_fails_to_load_or_is_closed_gives_its_place_back() -> Non
     await first.engine.close()
     await second.ask()
     assert (first.counts, second.counts) == ((2, 2), (2, 1)), "nobody had to be let go"
+
+
+async def test_one_that_answers_is_not_let_go_where_another_answers_nobody() -> None:
+    places = Places(2)
+    busy, quiet, third = Model(places), Model(places, "other"), Model(places, "third")
+    busy.inner.may_answer.clear()
+    answering = asyncio.create_task(busy.ask())
+    await busy.inner.asked.wait()
+    await quiet.ask()
+    await third.ask()
+    assert (busy.counts, quiet.counts, third.counts) == ((1, 0), (1, 1), (1, 0))
+    busy.inner.may_answer.set()
+    await answering
+
+
+async def test_a_tenant_that_waits_for_a_call_of_its_own_keeps_no_other_waiting() -> None:
+    places = Places(2)
+    busy, second = (Model(places) for _ in range(2))
+    other, others = (Model(places, "other") for _ in range(2))
+    busy.inner.may_answer.clear()
+    answering = asyncio.create_task(busy.ask())
+    await busy.inner.asked.wait()
+    await other.ask()
+    waiting = asyncio.create_task(second.ask())
+    await asyncio.sleep(0.05)
+    await others.ask()
+    assert (second.counts, other.counts, others.counts) == ((0, 0), (1, 1), (1, 0))
+    again = asyncio.create_task(busy.ask())
+    await asyncio.sleep(0.05)
+    assert busy.counts == (1, 0), "its next call waits until it has been let go"
+    busy.inner.may_answer.set()
+    await asyncio.gather(answering, waiting, again)
+    assert (busy.counts, second.counts, others.counts) == ((2, 1), (1, 1), (1, 0))
+
+
+async def test_idle_is_one_that_has_answered_nobody_for_a_while_and_answers_nobody_now() -> None:
+    now = [0.0]
+    places = Places(2, lambda: now[0])
+    long, first, second = Model(places, "other"), Model(places), Model(places)
+    long.inner.may_answer.clear()
+    answering = asyncio.create_task(long.ask())
+    await long.inner.asked.wait()
+    now[0] += IDLE_SECONDS
+    await first.ask()
+    await second.ask()
+    assert [one.engine.is_loaded for one in (long, first, second)] == [True, False, True], "it answers"
+    now[0] += IDLE_SECONDS
+    long.inner.may_answer.set()
+    await answering
+    await second.ask()
+    await first.ask()
+    assert [one.engine.is_loaded for one in (long, first, second)] == [True, True, False], "it has just answered"
+    assert long.counts == (1, 0)
+
+
+async def test_many_of_a_tenant_that_wait_do_not_stand_before_anothers_one() -> None:
+    places = Places(1)
+    order: list[str] = []
+
+    async def ask(name: str, model: Model) -> None:
+        await model.ask()
+        order.append(name)
+
+    first = Model(places)
+    first.inner.may_answer.clear()
+    asking = [asyncio.create_task(ask("acme", first))]
+    await first.inner.asked.wait()
+    asking += [asyncio.create_task(ask("acme", Model(places))) for _ in range(20)]
+    await asyncio.sleep(0.05)
+    asking.append(asyncio.create_task(ask("other", Model(places, "other"))))
+    await asyncio.sleep(0.05)
+    first.inner.may_answer.set()
+    await asyncio.gather(*asking)
+    assert order.index("other") <= 2, order
+    assert len(order) == 22

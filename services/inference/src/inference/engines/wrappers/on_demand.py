@@ -51,6 +51,10 @@ class _Round:
         task = self.loading
         return task is not None and task.done() and not task.cancelled() and task.exception() is None
 
+    @property
+    def is_answering(self) -> bool:
+        return bool(self._calls) or (self.loading is not None and not self.loading.done())
+
     @contextlib.contextmanager
     def call(self) -> Iterator[None]:
         self._calls += 1
@@ -111,6 +115,11 @@ class OnDemand(Generic[AnyInner]):
         """Whether it takes memory and answers."""
         return self._round.is_loaded
 
+    @property
+    def is_answering(self) -> bool:
+        """Whether calls of it go on, or it is being loaded."""
+        return self._round.is_answering
+
     async def open(self) -> None:
         """See that the model is there, without loading it."""
         await asyncio.to_thread(self._check)
@@ -156,18 +165,24 @@ class OnDemand(Generic[AnyInner]):
         """A call of it, once it is loaded; raises `ModelNotReady` where loading fails, or takes too long for a
         caller."""
         now = self._to_use()
-        with now.call():
-            await self._loaded(now)
-            yield
+        try:
+            with now.call():
+                await self._loaded(now)
+                yield
+        finally:
+            self._note_use()
 
     def _to_use(self) -> _Round:
         """What a call is a part of: a new one where the last failed some time ago."""
         now = self._round
         if self.failure is not None and time.monotonic() - now.failed_at > self._retry_seconds:
             now = self._round = _Round()
+        self._note_use()
+        return now
+
+    def _note_use(self) -> None:
         if self._places is not None:
             self._places.asked(self)
-        return now
 
     async def _loaded(self, now: _Round) -> None:
         if now.is_loaded:
