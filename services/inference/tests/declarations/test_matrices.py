@@ -1,18 +1,26 @@
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from services.inference.tests.corrections import correction
 from services.inference.tests.projections import lora
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, Engine, delete, event, insert, select
+from sqlalchemy.exc import OperationalError
 
 from contracts.models.catalog import ModelDeclaration
 from inference.bootstrap import MIGRATIONS
+from inference.declarations.matrices import require_whole
 from inference.declarations.repository import DeclarationRepository, Publisher
 from inference.declarations.tables import MATRICES, MODELS
+from inference.errors import DeclarationInvalid
 from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database, rows_of
 from servicekit.sql.migrations import migrate
@@ -105,3 +113,75 @@ async def test_those_that_are_a_part_of_a_correction_are_rows_of_their_own_too(k
     assert list(found.entry["source"]["correction"]["lora"]["matrices"]) == ["layer.1", "layer.0"]
     await kept.repository.delete("reader+order", None)
     assert await kept.count() == 0
+
+
+async def test_rows_and_their_matrices_are_read_as_of_one_moment(kept: Kept) -> None:
+    await kept.declare()
+    taken: list[str] = []
+
+    def take_away(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if "FROM matrices" in statement and not taken:
+            taken.append(statement)
+            with closing(sqlite3.connect(kept.database.sqlite_file or "")) as other, other:
+                other.execute("DELETE FROM models")
+                other.execute("DELETE FROM matrices")
+
+    event.listen(Engine, "before_cursor_execute", take_away)
+    try:
+        assert (await kept.matrices())[NAME]["layer.0"]["up"] == "AAAA"
+    finally:
+        event.remove(Engine, "before_cursor_execute", take_away)
+    assert taken
+    assert (await kept.repository.read()).models == ()
+
+
+async def test_an_entry_whose_matrices_are_not_there_says_so_until_they_are(kept: Kept) -> None:
+    await kept.declare()
+    await kept.declare("words+acme.other", "ftjob_2", "BBBB")
+    digest = f"{(await _row(kept))['source']['lora']['matrices']}"
+    await kept.database.write(
+        lambda connection: connection.execute(delete(MATRICES).where(MATRICES.c.digest == digest))
+    )
+    missing, whole = (await kept.repository.read()).models
+    with pytest.raises(
+        DeclarationInvalid, match=rf"its matrices \({digest}\) are not in the database; publish it again"
+    ):
+        require_whole(missing.entry)
+    require_whole(whole.entry)
+    await kept.declare()
+    require_whole((await kept.repository.read()).models[0].entry)
+
+
+async def test_a_job_that_has_published_nothing_takes_nothing_away(kept: Kept) -> None:
+    row = {"digest": "sha256:under-way", "content": "{}"}  # of a declaration that is not committed
+    await kept.database.write(lambda connection: connection.execute(insert(MATRICES).values(row)))
+    await kept.repository.delete_tuned("acme", "ftjob_1")
+    assert await kept.count() == 1
+    await kept.declare()
+    await kept.repository.delete_tuned("acme", "ftjob_1")
+    assert await kept.count() == 0
+
+
+async def test_a_downgrade_puts_them_back_into_their_rows_and_into_those_that_may_come_back(kept: Kept) -> None:
+    await kept.declare()
+    await kept.declare(job="ftjob_2", rank="BBBB")
+    await kept.database.write(_downgrade)
+    row = await _row(kept)
+    assert row["source"]["lora"] == entry("BBBB")["source"]["lora"]
+    assert row["previous"]["source"]["lora"] == entry("AAAA")["source"]["lora"]
+    assert list(row["source"]["lora"]["matrices"]) == ["layer.1", "layer.0"]
+    tables = select(MATRICES.c.digest)
+    with pytest.raises(OperationalError, match="no such table"):
+        await kept.database.read(rows_of(tables))
+
+
+async def _row(kept: Kept) -> dict[str, Any]:
+    (row,) = await kept.database.read(rows_of(select(MODELS.c.declaration).where(MODELS.c.name == NAME)))
+    declaration: dict[str, Any] = row["declaration"]
+    return declaration
+
+
+def _downgrade(connection: Connection) -> None:
+    revision = ScriptDirectory(str(MIGRATIONS)).get_revision("0005")
+    with Operations.context(MigrationContext.configure(connection)):
+        revision.module.downgrade()

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select
 
 from inference.declarations.tables import MATRICES, MODELS, PREVIOUS
+from inference.errors import DeclarationInvalid
 
 FIELD = "matrices"
 """In what a source holds, or in a part of it, by whichever name."""
@@ -49,6 +50,12 @@ def keep(connection: Connection, entry: Entry) -> Entry:
         return digest
 
     return _changed(entry, kept)
+
+
+def require_whole(entry: Entry) -> None:
+    """Raise `DeclarationInvalid` for an entry that was joined while matrices of it were not there."""
+    if missing := _digests(entry):
+        raise DeclarationInvalid("source", f"its matrices ({missing[0]}) are not in the database; publish it again")
 
 
 def delete_unused(connection: Connection) -> None:

@@ -91,7 +91,8 @@ class DeclarationRepository:
             chosen = {row["kind"]: row["model"] for row in connection.execute(select(DEFAULTS)).mappings()}
             return Declared(number, models, chosen)
 
-        return await self._database.read(read)
+        async with self._database.snapshot() as transaction:
+            return await transaction.run(read)
 
     async def put(
         self,
@@ -159,8 +160,9 @@ class DeclarationRepository:
         def remove(connection: Connection) -> None:
             own = [(name, entry) for name, entry in _entries(connection) if entry.get("tenant") == tenant]
             touched = [(name, entry) for name, entry in own if job is None or job in _jobs_of(entry)]
-            if touched:
-                _raise_number(connection)
+            if not touched:
+                return
+            _raise_number(connection)
             for name, entry in touched:
                 _take_out(connection, name, entry, job)
             matrices.delete_unused(connection)

@@ -17,6 +17,7 @@ from inference.catalog.prices import with_list_price
 from inference.catalog.sources import Declared as Source
 from inference.catalog.sources import UpstreamSource
 from inference.declarations.entry import MOST_BYTES, MOST_BYTES_OF_LEARNT, read_entry
+from inference.declarations.matrices import require_whole
 from inference.declarations.repository import (
     AddedModel,
     DeclarationRepository,
@@ -251,6 +252,7 @@ class DeclaredModels:
         known = self._models.get(row.name)
         if known is None or known[0] != row.entry:
             try:
+                require_whole(row.entry)
                 model = read_entry(row.name, row.entry)
             except DeclarationInvalid as error:
                 log.error("an added model can't be used any more", model=row.name, why=error.message)
