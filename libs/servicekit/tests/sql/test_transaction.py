@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -71,6 +72,7 @@ async def test_what_a_snapshot_streams_is_not_held_in_memory(database: Database)
     counted = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
     many = text(f"{counted} SELECT i, hex(randomblob(1000)) FROM n")
     async with database.snapshot() as connection:
+        gc.collect()  # else garbage of other tests is looked through, and finalised, meanwhile
         tracemalloc.start()
         rows = 0
         async for batch in connection.batches(many, 500):
