@@ -221,3 +221,8 @@ def test_in_place_of_a_reference_stands_what_its_chunk_says() -> None:
 def test_items_of_something_else_add_nothing_to_the_item_of_what_is_named() -> None:
     hours = hit("# Training\n\n- Monday: no training\n- Tuesday, 18:00: beginners\n- Thursday, 18:30: eights")
     assert shown("When is the training for beginners?", hours) == ["Training – Tuesday, 18:00: beginners"]
+
+
+def test_what_denies_the_question_in_its_own_words_says_something() -> None:
+    hours = hit("# Week\n\n- Monday: no training\n- Tuesday, 18:00: beginners\n- Thursday, 18:30: eights")
+    assert shown("is there training on mondays?", hours)[0].endswith("Monday: no training")

@@ -167,3 +167,8 @@ def test_a_table_of_just_what_is_asked_for_comes_before_sentences_about_it() -> 
     )
     shop = hit(f"{text}\n| Family | 24 |", "shop")
     assert [row.split(" | ")[0] for row in listed("which plans do you have", shop)] == ["| Trail", "| Family"]
+
+
+def test_a_list_right_below_the_name_of_what_is_asked_for_is_of_that() -> None:
+    text = "Supported output formats\n\n- JSON\n- CSV\n\nUse the output formats that are supported by your calendar."
+    assert listed("which output formats are supported", hit(text, "readme")) == ["JSON", "CSV"]

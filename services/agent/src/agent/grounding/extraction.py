@@ -21,6 +21,7 @@ from agent.relevance.passages import Passage, readable
 from agent.relevance.ranking import Scored, coverage, term_weights
 from agent.relevance.rows import is_named
 from agent.sanitisation.sanitiser import sanitise
+from agent.text.denials import is_negated
 from agent.text.furniture import are_contents, is_furniture, is_link, leads_elsewhere
 from agent.text.ranges import within
 from agent.text.words import form_set
@@ -234,7 +235,9 @@ def _needs(passage: Passage, before: Passage, question: Question) -> bool:
 
 
 def _says_nothing(passage: Passage, question: Question) -> bool:
-    """Whether it only repeats the question or the title, as a page header does."""
+    """Whether it only repeats the question or the title, as a page header does; "no training" denies it."""
+    if passage.unit.kind == "item" and is_negated(passage.text) and not is_negated(question.text):
+        return False
     return passage.forms <= question.forms | form_set(passage.hit.title) | form_set("page")
 
 

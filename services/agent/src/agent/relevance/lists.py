@@ -55,11 +55,11 @@ def _named(question: Question, ranked: Sequence[Scored], found: Sequence[Passage
 
 
 def _is_of_all(wanted: Sequence[Term], each: List) -> bool:
-    """Whether a list says by all words, in the name of its first column or the line that leads to it, that its parts
-    are what is asked for."""
+    """Whether a list says by all words, in the name of its first column or in what it stands right below, that its
+    parts are what is asked for."""
     first = each[0]
     columns = [label for label in first.labels if any(map(str.isalpha, label))]
-    names = form_set(columns[0] if columns else _lead_of(each))
+    names = form_set(columns[0] if columns else _name_of(each) if _is_led(each) else "")
     return all(not term.forms.isdisjoint(names) for term in wanted)
 
 
@@ -91,7 +91,7 @@ def _is_led(each: List) -> bool:
         return bool(first.labels)
     marker = _MARKER.search(first.hit.text[: first.unit.start])
     before = first.hit.text[: marker.start() if marker else first.unit.start].rstrip()
-    units = split(before)
+    units = [unit for unit in split(first.hit.text) if unit.end <= len(before)]  # a heading is one above something
     if not units:
         return first.hit.start == 0
     return units[-1].kind == "heading" or before.endswith(":")
