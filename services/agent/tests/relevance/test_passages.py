@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from agent.relevance.passages import passages, plain, readable
 from agent.testing.scripted_answers import hit
 
@@ -26,3 +28,15 @@ def test_neighbours_are_known_for_what_a_sentence_refers_to() -> None:
 
 def test_markup_and_line_breaks_are_no_words() -> None:
     assert plain("## A **bold**\n`word`") == "A bold word"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("set TIDE_CACHE or call __init__ of _private", "set TIDE_CACHE or call __init__ of _private"),
+        ("_Never_ leave it, __not even once__.", "Never leave it, not even once."),
+        ("**Bold** and `my_name` and *soft*", "Bold and my_name and soft"),
+    ],
+)
+def test_underscores_of_names_stay_and_those_around_words_go(text: str, shown: str) -> None:
+    assert plain(text) == shown

@@ -158,3 +158,8 @@ def test_sentences_end_and_begin_by_the_marks_of_their_language(said: list[str])
 )
 def test_dots_that_lead_to_a_figure_end_no_sentence(text: str, expected: list[str]) -> None:
     assert [text[unit.start : unit.end] for unit in split(text)] == expected
+
+
+def test_a_line_of_a_program_is_no_heading() -> None:
+    text = "Settings\n\nRETRIES = 3\n\nPython 3.10 or newer is needed for all of this to work."
+    assert [unit.kind for unit in split(text)] == ["heading", "sentence", "sentence"]

@@ -14,7 +14,11 @@ from agent.text.words import form_set
 from contracts.retrieval.search import Hit
 
 _SPACE = re.compile(r"\s+")
-_MARKS = re.compile(r"^[#>\s]+|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}(?=\W|$)")
+_MARKS = re.compile(r"^[#>\s]+|[*`]{1,3}(?=\S)|(?<=\S)[*`]{1,3}(?=\W|$)")
+_UNDERLINED = re.compile(
+    r"(?<![\w`])(?:__(?=\S)([^_\n]{1,100} [^_\n]{1,100})(?<=\S)__|_(?=\S)([^_\n]{1,200})(?<=\S)_)(?![\w`])"
+)
+"""Words between underscores; others are of names, as in `TIDE_CACHE` and `__init__`."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ class Passage:
 
 def plain(text: str) -> str:
     """Running text: white space single, Markdown's emphasis and heading marks gone."""
-    return _SPACE.sub(" ", _MARKS.sub("", text)).strip()
+    return _SPACE.sub(" ", _MARKS.sub("", _UNDERLINED.sub(r"\1\2", text))).strip()
 
 
 def readable(passage: Passage) -> str:

@@ -20,6 +20,8 @@ QUESTION_MARKS = ("?", "？", "؟")
 _RULE = re.compile(r"[\s|:=_*~+-]{3,}$")
 _ITEM = re.compile(r"\s*(?:[-*•–‣▪●]|\d{1,2}[.)]|[a-z][.)]|\(\d{1,2}\)|\[[ xX]?\])\s+")
 _NUMBERED = re.compile(r"\s*(?:\d{1,2}(?:\.\d{1,2}){0,3}\.?|[A-Z]\.)\s+[A-Z]")
+_ASSIGNMENT = re.compile(r"[^\s=]{1,100} ?[:+]?= ?[^\s=]")
+"""`RETRIES = 3` in a program or a file of settings."""
 _CELL_GAP = re.compile(r"\t|\S {2,}\S|\s\|\s")
 _TERMINAL = re.compile(r"[.!?…:;。！？：；؟۔।][\"'”’“»«）」』)\]*_]*$")
 _BOUNDARY = re.compile(
@@ -163,6 +165,7 @@ def _is_heading(lines: list[_Line], at: int, width: int) -> bool:
         len(line) > 90
         or (_TERMINAL.search(line) and not line.endswith(QUESTION_MARKS))
         or (_ITEM.match(line + " ") and not line[0].isdigit())
+        or _ASSIGNMENT.match(line)
     ):
         return False
     apart = at == 0 or lines[at - 1].blank
