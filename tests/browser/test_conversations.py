@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -46,6 +47,20 @@ KEPT_AND_LEFT = f"""async (address) => {{
 
 def _said(page: Any) -> list[str]:
     return [" ".join(text.split()) for text in page.locator(".turn .answer").all_text_contents()]
+
+
+def test_a_conversation_is_saved_as_a_file_with_its_sources(signed_in: Any, handbook: Collection) -> None:
+    page = signed_in
+    page.reload()
+    choose(page, "handbook")
+    ask(page, QUESTION)
+    page.wait_for_function("() => location.hash.startsWith('#/chat/thread_')")
+    with page.expect_download() as saved:
+        page.locator(".threads li:has(a[aria-current])").get_by_role("button", name="Export").click()
+    assert saved.value.suggested_filename.endswith(".md")
+    text = Path(saved.value.path()).read_text()
+    assert f"## {QUESTION}" in text
+    assert "[1] Leave Policy: “" in text
 
 
 def test_a_conversation_goes_on_in_another_browser_is_renamed_and_deleted(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
+import httpx2
 import pytest
 from tests.browser.visitor import faults
 from tests.support.home.stack import RunningHome
@@ -53,3 +55,32 @@ def test_settings_are_tried_and_the_better_one_is_applied_by_a_click_and_undone_
     assert not faults(page)
     page.get_by_role("link", name="All evaluations").click()
     page.locator("tr[data-sweep]").get_by_role("link", name="parts").wait_for()
+
+
+@pytest.fixture
+def others(http: httpx2.Client) -> Iterator[list[str]]:
+    """Two rerank models, between which there is a choice."""
+    names = [f"order-{uuid4().hex[:6]}" for _ in range(2)]
+    for name in names:
+        body = {"kind": "rerank", "engine": "scripted", "max_input_tokens": 256, "source": {}}
+        http.put(f"/v1/models/{name}", json=body).raise_for_status()
+    yield names
+    for name in names:
+        http.delete(f"/v1/models/{name}").raise_for_status()
+
+
+def test_rerank_models_are_tried_by_their_boxes(signed_in: Any, filled: RunningHome, others: list[str]) -> None:
+    page = signed_in
+    page.goto(f"{filled.base_url}/console/#/evaluations/sweep?set=places")
+    form = page.get_by_role("form", name="Try search settings")
+    form.get_by_label("Collection").select_option("parts")
+    form.get_by_label(f"reranked by {others[0]}").check()
+    form.get_by_role("button", name="Start").click()
+    page.get_by_role("heading", name="Search settings of parts").wait_for()
+    sweeps = filled.client.sweeps
+    (sweep,) = sweeps.list()
+    tried = {(one.settings.rerank, one.settings.rerank_model) for one in sweeps.get(sweep.id).candidates}
+    sweeps.cancel(sweep.id)
+    sweeps.wait(sweep.id, timeout=SECONDS)
+    assert (True, others[0]) in tried
+    assert others[1] not in {name for _, name in tried}

@@ -3,7 +3,6 @@ import { addressOf, go } from "../app/router.js";
 import { html, useEffect, useSignal } from "../app/html.js";
 import { may } from "../app/session.js";
 import { clear, current, turns, withSources } from "./conversation.js";
-import { download } from "../parts/download.js";
 import { counted } from "../parts/format.js";
 import { focused } from "../parts/keys.js";
 import { say } from "../parts/notice.js";
@@ -82,15 +81,15 @@ function Actions({ thread }) {
   return html`
     <p class="actions">
       <button class="quiet" onClick=${() => (doing.value = "rename")}>Rename</button>
-      <button class="quiet" onClick=${() => exported(String(metadata.title))}>Export</button>
+      <button class="quiet" onClick=${() => exported(String(metadata.title)).catch(say)}>Export</button>
       <button class="quiet" onClick=${() => (doing.value = "delete")}>Delete</button>
     </p>
   `;
 }
 
 /** Save what is seen as a text file, each answer with its sources. @param {string} title */
-function exported(title) {
+async function exported(title) {
   const parts = turns.value.map((turn) => `## ${turn.question}\n\n${withSources(turn)}\n`);
   const name = title.replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 60) || "conversation";
-  download(`${name}.md`, "text/markdown", `# ${title}\n\n${parts.join("\n")}`);
+  (await import("../parts/download.js")).download(`${name}.md`, "text/markdown", `# ${title}\n\n${parts.join("\n")}`);
 }

@@ -37,8 +37,8 @@ export function Pair({ asked: { question, answers, hindrance }, isLast, again, n
   }, []);
   useKeys(({ key: pressed }) => {
     const choice = CHOICES.find(([, , key]) => key === pressed)?.[0];
-    if (choice) choose(choice);
-  }, isOpen);
+    if (choice && isOpen) choose(choice);
+  });
   return html`
     <article class="turn" aria-label="Two answers" tabindex="-1" ref=${box}>
       <h2 class="question">${question}</h2>

@@ -1,20 +1,17 @@
 // Keys that work everywhere on a page.
-import { useLayoutEffect, useRef } from "../app/html.js";
+import { useLayoutEffect } from "../app/html.js";
 
-/** Keys that a page answers unless somebody is writing, from the moment it is drawn on: one that is pressed before the
- * browser has painted is one of the page, too. @param {(event: KeyboardEvent) => void} onKey @param {boolean} [isOn] */
-export function useKeys(onKey, isOn = true) {
-  const newest = useRef(onKey);
-  newest.current = onKey;
+/** Keys of a page, from when it is drawn on, before it is painted, unless somebody is writing.
+ * @param {(event: KeyboardEvent) => void} onKey */
+export function useKeys(onKey) {
   useLayoutEffect(() => {
-    if (!isOn) return;
     const listen = (/** @type {KeyboardEvent} */ event) => {
       const isTyping = /** @type {Element} */ (event.target).matches?.("input, textarea, select");
-      if (!isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) newest.current(event);
+      if (!isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) onKey(event);
     };
     addEventListener("keydown", listen);
     return () => removeEventListener("keydown", listen);
-  }, [isOn]);
+  });
 }
 
 /** `/` goes to a box, unless somebody is writing. @param {{ current: HTMLElement | null }} box */

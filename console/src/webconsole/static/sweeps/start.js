@@ -14,16 +14,21 @@ const OF_ANSWERS = new Set(["answer_found", "answer_f1"]);
 /** @param {{ sets: Api.QuestionSet[] }} props */
 export function StartSweep({ sets }) {
   const collections = useSignal(/** @type {string[]} */ ([]));
-  const models = useSignal(/** @type {string[]} */ ([]));
+  const models = useSignal(/** @type {Api.ModelInfo[]} */ ([]));
   const set = useSignal(route.value.query.get("set") ?? sets[0]?.name ?? "");
   const problem = useSignal("");
   const busy = useSignal(false);
   useEffect(() => void call("GET", ["collections"], { query: { limit: 200 } }).then(({ data }) => void (collections.value = data.map(({ name }) => name)), say), []);
-  useEffect(() => void call("GET", ["models"]).then(({ data }) => void (models.value = data.filter(({ kind }) => kind === "embedding").map(({ id }) => id)), say), []);
+  useEffect(() => void call("GET", ["models"]).then(({ data }) => void (models.value = data), say), []);
   if (!may("evaluations:write")) return html`<p class="hint">This key may not start sweeps: that needs the scope “evaluations:write”.</p>`;
   if (!sets.length) return html`<p class="hint">Make a question set first: its questions say which settings are better.</p>`;
   const chosen = sets.find(({ name }) => name === set.value) ?? sets[0];
   const splits = Object.entries(chosen.splits);
+  /** A box for each model of a kind, where there is a choice. @param {Api.ModelInfo["kind"]} kind @param {string} by */
+  const boxes = (kind, by) => {
+    const those = models.value.filter((one) => one.kind === kind);
+    return those.length > 1 && those.map(({ id }) => html`<label><input type="checkbox" name=${`${kind}_model`} value=${id} /> ${by} by ${id}</label>`);
+  };
 
   /** @param {SubmitEvent} event */
   async function submit(event) {
@@ -54,8 +59,9 @@ export function StartSweep({ sets }) {
         ${MODES.map(([mode, words]) => html`<label><input type="checkbox" name="mode" value=${mode} defaultChecked=${true} /> ${words}</label>`)}
         <label><input type="checkbox" name="rerank" value="no" defaultChecked=${true} /> not reranked</label>
         <label><input type="checkbox" name="rerank" value="yes" /> reranked</label>
+        ${boxes("rerank", "reranked")}
         <label>Chunk sizes in tokens <input name="chunk_size" pattern="[0-9]+( *, *[0-9]+)*" placeholder="as it is; or 200, 400" title="Numbers with commas between them, such as 200, 400" /></label>
-        ${models.value.length > 1 && models.value.map((one) => html`<label><input type="checkbox" name="embedding_model" value=${one} /> embedded by ${one}</label>`)}
+        ${boxes("embedding", "embedded")}
         <p class="hint">Each chunk size and model is tried in an index of its own, one after the other, which embeds all documents once more. The collection is searched as it is meanwhile.</p>
       </fieldset>
       <fieldset class="limits"><legend>What decides</legend>
@@ -74,7 +80,8 @@ function bodyOf(form) {
   const modes = /** @type {("hybrid" | "dense" | "sparse")[]} */ (form.getAll("mode"));
   const reranks = form.getAll("rerank").map((one) => one === "yes");
   const sizes = text("chunk_size").split(",").filter((one) => one.trim()).map(Number);
-  const models = form.getAll("embedding_model").map(String);
+  const [models, rerankers] = [form.getAll("embedding_model").map(String), form.getAll("rerank_model").map(String)];
+  if (rerankers.length && !reranks.includes(true)) reranks.push(true); // who names one wants it
   const measure = /** @type {Api.TrialCreate["measure"]} */ (text("measure"));
   return {
     collection: text("collection"),
@@ -84,6 +91,7 @@ function bodyOf(form) {
     settings: {
       ...(modes.length && { mode: modes }), ...(reranks.length && { rerank: reranks }),
       ...(sizes.length && { chunk_size: sizes }), ...(models.length && { embedding_model: models }),
+      ...(rerankers.length && { rerank_model: rerankers }),
     },
     measure,
     answers: form.get("answers") === "on" || OF_ANSWERS.has(text("measure")),
