@@ -14,6 +14,8 @@ from tests.support.ingest.peers import until
 from contracts.retrieval.collections import Collection
 
 QUESTION = "How many days of paid holiday does a full-time employee get per year?"
+ASKED = "How many days of paid annual leave does a full-time employee receive per calendar year?"
+"""In no other test, whose answers to it would be on record, too."""
 QUEUED = 100
 """Ratings that are read at once to be queued."""
 LISTED = 50
@@ -66,10 +68,10 @@ def test_what_was_rated_down_is_queued_judged_and_exported(
     page = signed_in
     page.reload()
     choose(page, "handbook")
-    ask(page, QUESTION)
+    ask(page, ASKED)
     page.get_by_role("button", name="Good answer").wait_for()
-    until(lambda: http.get("/v1/records", params={"q": QUESTION}).json()["data"], "the answer on record")
-    answer_id = http.get("/v1/records", params={"q": QUESTION}).json()["data"][0]["id"]
+    until(lambda: http.get("/v1/records", params={"q": ASKED}).json()["data"], "the answer on record")
+    answer_id = http.get("/v1/records", params={"q": ASKED}).json()["data"][0]["id"]
     for number in (None, *range(QUEUED)):  # what nobody recorded is newer, and more than is read at once
         said = {"answer_id": f"chatcmpl_away{number}" if number is not None else answer_id, "rating": "down"}
         http.post("/v1/feedback", json={**said, "user": "ann"}).raise_for_status()
@@ -78,14 +80,14 @@ def test_what_was_rated_down_is_queued_judged_and_exported(
     feedback.get_by_role("button", name="Show older ones").click()
     feedback.get_by_text(f"chatcmpl_away{QUEUED - LISTED - 1}", exact=True).wait_for()
     feedback.get_by_role("button", name="Show older ones").click()
-    link = feedback.get_by_role("link", name=QUESTION).first
+    link = feedback.get_by_role("link", name=ASKED).first
     link.wait_for()
     assert link.get_attribute("href").endswith(f"/records/{answer_id}")
     page.get_by_role("button", name="Queue what was rated down").click()
     page.get_by_text("1 answer added").wait_for()
     page.get_by_role("button", name="Take the next answer").click()
     judged = page.get_by_role("article", name="An answer to judge")
-    judged.get_by_role("heading", name=QUESTION).wait_for()
+    judged.get_by_role("heading", name=ASKED).wait_for()
     judged.locator(".marker").first.click()
     page.locator("aside mark").wait_for()
     judged.get_by_role("button", name="Correct").click()
