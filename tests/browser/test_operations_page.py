@@ -113,6 +113,30 @@ def test_a_document_that_nobody_named_is_told_from_others_by_how_its_id_begins(
     assert job.document_id not in cell.text_content()
 
 
+TYPED_AT_ONCE = """new MutationObserver((_, self) => {
+  const box = document.querySelector('form.editor [name="requests_per_minute"]');
+  if (!box) return;
+  self.disconnect();
+  box.value = "30";
+}).observe(document.body, { childList: true, subtree: true })"""
+"""Fills a form between its drawing and its first picture."""
+
+
+def test_what_is_typed_as_a_form_appears_is_a_change(signed_in: Any, http: httpx2.Client) -> None:
+    page = signed_in
+    key = http.post("/v1/keys", json={"name": "quick", "tenant": "default", "scopes": ["chat"]}).json()
+    _open(page, "Keys")
+    row = page.locator(f'[data-key="{key["id"]}"]')
+    row.wait_for()
+    page.evaluate(TYPED_AT_ONCE)
+    row.get_by_role("button", name="Change").click()
+    form = page.get_by_role("form", name="Change quick")
+    form.get_by_role("button", name="Save").click()
+    form.wait_for(state="detached")
+    assert http.get(f"/v1/keys/{key['id']}").json()["limits"]["requests_per_minute"] == 30
+    http.delete(f"/v1/keys/{key['id']}").raise_for_status()
+
+
 def test_a_key_is_made_shown_once_used_and_revoked_and_the_log_has_it(
     signed_in: Any, home: RunningHome, http: httpx2.Client
 ) -> None:

@@ -1,6 +1,6 @@
 // A key, new or changed: whose it is, what it may do, and within which bounds.
 import { call, me } from "../api/client.js";
-import { html, useEffect, useRef, useSignal } from "../app/html.js";
+import { html, useLayoutEffect, useRef, useSignal } from "../app/html.js";
 import { focused } from "../parts/keys.js";
 import { Bounds, NAME, NAMED, boundsIn, changesOf, numberIn, textIn } from "./bounds.js";
 
@@ -21,7 +21,7 @@ const RECORDS = [["", "as its tenant has it"], ["full", "with their words"], ["m
 export function KeyForm({ row, tenant, saved, cancel }) {
   const form = useRef(/** @type {HTMLFormElement | null} */ (null));
   const before = useRef(/** @type {FormData | null} */ (null));
-  useEffect(() => void (before.current = new FormData(/** @type {HTMLFormElement} */ (form.current))), []);
+  useLayoutEffect(() => void (before.current = new FormData(/** @type {HTMLFormElement} */ (form.current))), []);
   const problem = useSignal("");
   const busy = useSignal(false);
   /** @param {SubmitEvent} event */

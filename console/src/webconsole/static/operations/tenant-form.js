@@ -1,6 +1,6 @@
 // A tenant, new or changed: the limits and budgets of all of its keys together, and what is kept of their answers.
 import { call } from "../api/client.js";
-import { html, useEffect, useRef, useSignal } from "../app/html.js";
+import { html, useLayoutEffect, useRef, useSignal } from "../app/html.js";
 import { askBeforeLeaving } from "../app/leaving.js";
 import { focused } from "../parts/keys.js";
 import { Bounds, NAME, NAMED, boundsIn, changesOf, numberIn, textIn } from "./bounds.js";
@@ -18,7 +18,7 @@ export function TenantForm({ row, saved, cancel }) {
   const problem = useSignal("");
   const busy = useSignal(false);
   const read = () => valuesOf(new FormData(/** @type {HTMLFormElement} */ (form.current)));
-  useEffect(() => {
+  useLayoutEffect(() => {
     before.current = read();
     return askBeforeLeaving(() => isChanged.current);
   }, []);
