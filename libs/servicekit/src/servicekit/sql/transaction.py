@@ -5,15 +5,28 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, TypeVarTuple, cast, overload
 
-from sqlalchemy import Connection, CursorResult, Dialect, Executable, MappingResult, RowMapping
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Dialect,
+    Executable,
+    MappingResult,
+    RowMapping,
+    SelectBase,
+    column,
+    text,
+)
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
 T = TypeVar("T")
 P = ParamSpec("P")
 Ts = TypeVarTuple("Ts")
+_NUMBERS = count()
+"""Of cursors: another one's statements, which a driver prepares, are of other columns."""
 Values = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 """Parameters of a statement, or of each of its executions."""
 
@@ -82,12 +95,33 @@ class Transaction:
     async def batches(self, query: Executable, size: int | Callable[[], int]) -> AsyncGenerator[Sequence[RowMapping]]:
         """The rows of a query, so many at once, read as they are taken; how many may be said before each batch."""
         next_size = size if callable(size) else lambda: size
+        if self.dialect.name == "postgresql" and isinstance(query, SelectBase):
+            cursor = await self._hop(partial(_Cursor, query=query))
+            while rows := await self._hop(partial(cursor.fetch, size=next_size())):
+                yield rows
+            return
         result = await self._hop(partial(_streamed, query=query, size=next_size()))
         try:
             while rows := await self._hop(lambda _: result.fetchmany(next_size())):
                 yield rows
         finally:
             await self._hop(lambda _: result.close())
+
+
+class _Cursor:
+    """A query's rows as they are fetched, no more than are asked for: asyncpg's own way to stream reads 50 at least,
+    which took 230 MB for rows of 4 MB. It ends with its transaction."""
+
+    def __init__(self, connection: Connection, query: SelectBase) -> None:
+        self._name = f"rows_{next(_NUMBERS)}"
+        self._columns = [column(str(one.key), one.type) for one in query.selected_columns]
+        given = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+        connection.exec_driver_sql(f"DECLARE {self._name} NO SCROLL CURSOR FOR {given}")
+
+    def fetch(self, connection: Connection, size: int) -> Sequence[RowMapping]:
+        """The next rows; none at the end."""
+        fetched = text(f"FETCH {size} FROM {self._name}").columns(*self._columns)
+        return connection.execute(fetched).mappings().fetchall()
 
 
 def _executed(connection: Connection, statement: Executable, values: Values) -> CursorResult[Any]:
