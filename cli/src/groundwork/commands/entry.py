@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,8 @@ from groundwork.commands.answers import (
     records,
     tuning,
 )
+from groundwork.commands.api_words import in_commands
+from groundwork.commands.collection_choice import list_collections
 from groundwork.commands.documents import collections, evaluation, ingest, reindex
 from groundwork.commands.installation import (
     backups,
@@ -63,7 +66,7 @@ class _OneSentence(TyperGroup):
         try:
             return super().invoke(ctx)
         except (GroundworkError, ValidationError, UnicodeError) as error:
-            _complain(_sentence(error))
+            _complain(_sentence(error, ctx.find_object(Session)))
         except ModuleNotFoundError as error:
             does, extra = _EXTRAS.get((error.name or "").split(".")[0], ("", ""))
             if not extra:
@@ -141,7 +144,7 @@ def options(
     context.obj = Session(settings)
 
 
-def _sentence(error: GroundworkError | ValidationError | UnicodeError) -> str:
+def _sentence(error: GroundworkError | ValidationError | UnicodeError, session: Session | None) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}."
@@ -151,9 +154,17 @@ def _sentence(error: GroundworkError | ValidationError | UnicodeError) -> str:
     if isinstance(error, UnicodeError):
         return f"What was read is no UTF-8 text ({error}). Write it in UTF-8."
     if not isinstance(error, ApiError):
-        return str(error)
+        return in_commands(str(error))
     wait = f" Try again in {error.retry_after:.0f} s." if error.retry_after else ""
-    return f"{error.message}{wait} [{error.code}, request {error.request_id or 'unknown'}]"
+    return f"{_advice(error, session)}{wait} [{error.code}, request {error.request_id or 'unknown'}]"
+
+
+def _advice(error: ApiError, session: Session | None) -> str:
+    """The message in this command line's words; of a collection that is not there, with those that are."""
+    if error.code == "collection_not_found" and session is not None:
+        with suppress(GroundworkError), session.client() as client:
+            return f"{error.message.partition('. GET ')[0].rstrip('.')}. {list_collections(client)}"
+    return in_commands(error.message)
 
 
 def _complain(sentence: str) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import httpx2
 import pytest
-from cli.tests.server import Recorder, Serve, by_path, collection, page
+from cli.tests.server import Recorder, Serve, by_path, collection, document, page
 from cli.tests.terminal import output, run, sentence
 
 from contracts.retrieval.collections import VectorOptions
@@ -82,3 +82,12 @@ def test_options_that_say_nothing_change_nothing() -> None:
 def test_a_size_that_no_chunk_can_have_is_named() -> None:
     with pytest.raises(CollectionUnusable, match=r"max_tokens: .*16"):
         chunking_of("fixed", 1, 0)
+
+
+def test_documents_are_listed_with_the_ids_that_other_commands_take(serve: Serve) -> None:
+    serve(by_path(documents=page(document("ready"), document("failed", id="doc-2", source="b.md"))))
+    assert [line.split() for line in output("collection", "documents", "c").splitlines()] == [
+        ["id", "source", "title", "status"],
+        ["doc-1", "a.md", "A", "title", "ready"],
+        ["doc-2", "b.md", "A", "title", "failed"],
+    ]

@@ -15,6 +15,7 @@ from contracts.agents.runs import Decision, PendingToolCall, Run, RunEvent
 from groundwork.client import Groundwork
 from groundwork.client.deadlines import AWAY_SECONDS
 from groundwork.commands.answers.definitions import read_definition, sendable
+from groundwork.commands.api_words import in_commands
 from groundwork.commands.session import Session, session_of
 from groundwork.errors import ApiError, GroundworkError
 
@@ -263,4 +264,4 @@ def _summary(session: Session, run: Run) -> None:
     how = f"{run.status}{f' ({run.limit})' if run.limit else ''}"
     session.notes.print(f"{how}: {run.steps} steps, {run.tool_calls} tool calls, {run.usage.total_tokens} tokens{cost}")
     if run.error is not None:
-        session.notes.print(f"{run.error.message} [{run.error.code}]", style="red", soft_wrap=True)
+        session.notes.print(f"{in_commands(run.error.message)} [{run.error.code}]", style="red", soft_wrap=True)

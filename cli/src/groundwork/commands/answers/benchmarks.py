@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from groundwork.commands.api_words import in_commands
 from groundwork.commands.result_files import check_files, write_result
 from groundwork.commands.session import Session, progress_bar, session_of
 
@@ -76,4 +77,4 @@ def _print(session: Session, reports: Sequence[BenchmarkReport]) -> None:
     for report in reports:
         if report.failed:
             words = f"{report.file.name}: {len(report.failed)} of {len(report.scored)} got no answer"
-            session.notes.print(f"{words}: {report.failed[0].error}", style="yellow")
+            session.notes.print(f"{words}: {in_commands(report.failed[0].error or '')}", style="yellow")

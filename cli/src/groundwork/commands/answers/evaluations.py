@@ -13,6 +13,7 @@ from contracts.improvement.evaluations import AskedJudge, Evaluation, Evaluation
 from groundwork.commands.answers import monitors, sweeps
 from groundwork.commands.answers.prompts import typed
 from groundwork.commands.answers.question_sets import set_reference
+from groundwork.commands.api_words import in_commands
 from groundwork.commands.session import Session, session_of
 from groundwork.errors import GroundworkError
 
@@ -214,7 +215,7 @@ def _show(session: Session, found: Evaluation) -> None:
         f"{found.done} of {found.questions}, {found.failed} without an answer"
     )
     if found.error is not None:
-        session.out.print(found.error.message)
+        session.out.print(in_commands(found.error.message))
     if not found.figures:
         return
     table = Table(box=None, pad_edge=False)

@@ -11,6 +11,7 @@ import typer
 
 from contracts.improvement.question_generation import GeneratedQuestion, Generation
 from groundwork.commands.answers.question_sets import commands
+from groundwork.commands.api_words import in_commands
 from groundwork.commands.session import Session, session_of
 from groundwork.errors import QuestionsInvalid
 
@@ -137,7 +138,7 @@ def _show(session: Session, run: Generation) -> None:
     for reason, count in sorted(run.dropped.items(), key=lambda one: -one[1]):
         session.out.print(f"dropped: {count} {reason}")
     if run.error is not None:
-        session.notes.print(run.error.message)
+        session.notes.print(in_commands(run.error.message))
     if run.version is not None:
         session.out.print(f"saved as version {run.version} of {run.question_set}")
 

@@ -12,9 +12,13 @@ from contracts.models.chat import AnswerOptions
 from contracts.models.citations import Annotation
 from contracts.retrieval.search import Hit, SearchMode
 from groundwork.client import Answer, TextDelta
+from groundwork.commands.collection_choice import choose_collections
 from groundwork.commands.session import Session, session_of
 
 QUOTE_CHARACTERS = 300
+Collection = Annotated[
+    str | None, typer.Option("--collection", "-c", help="Where; the only collection there is, if just one is.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +32,7 @@ def register(app: typer.Typer) -> None:
 def search(
     context: typer.Context,
     query: Annotated[str, typer.Argument(help="What to look for.")],
-    collection: Annotated[str, typer.Option("--collection", "-c", help="Where to look.")],
+    collection: Collection = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="How many chunks to show.")] = 5,
     mode: Annotated[
         SearchMode | None, typer.Option(help="By meaning, by words, or both; as the collection says by default.")
@@ -37,28 +41,31 @@ def search(
     """Find the chunks that fit a query best."""
     session = session_of(context)
     with session.client() as client:
-        reply = client.search(collection, query, limit=limit, mode=mode)
+        (where,) = choose_collections(session, client, [] if collection is None else [collection])
+        reply = client.search(where, query, limit=limit, mode=mode)
     for number, hit in enumerate(reply.hits, start=1):
         _print_hit(session, number, hit)
     if reply.degraded:
         session.notes.print(f"Answered without: {', '.join(reply.degraded)}.", style="yellow")
     if not reply.hits:
-        session.notes.print(f"Nothing in '{collection}' fits.")
+        session.notes.print(f"Nothing in '{where}' fits.")
 
 
 def ask(
     context: typer.Context,
     question: Annotated[str, typer.Argument(help="The question.")],
     collection: Annotated[
-        list[str], typer.Option("--collection", "-c", help="Where to look for the answer; may be repeated.")
-    ],
+        list[str] | None,
+        typer.Option("--collection", "-c", help="Where to look for the answer; may be repeated. The only one, if one."),
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Chat model that words the answer.")] = None,
 ) -> None:
     """Answer a question from documents, as it is written, then list what each citation quotes."""
     session = session_of(context)
     answer = None
     with session.client() as client:
-        for event in client.ask_stream(collection, question, AnswerOptions(model=model)):
+        where = choose_collections(session, client, collection or [])
+        for event in client.ask_stream(where, question, AnswerOptions(model=model)):
             if isinstance(event, TextDelta):
                 session.write(event.text, end="")
             else:
@@ -71,7 +78,7 @@ def ask(
 def summary(
     context: typer.Context,
     document: Annotated[str, typer.Argument(help="The document's id.")],
-    collection: Annotated[str, typer.Option("--collection", "-c", help="Where it is.")],
+    collection: Collection = None,
     sentences: Annotated[
         int | None, typer.Option("--sentences", "-n", min=1, max=12, help="How many; else by its length.")
     ] = None,
@@ -82,7 +89,8 @@ def summary(
     """Sum a document up, with where in it each sentence stands."""
     session = session_of(context)
     with session.client() as client:
-        made = client.documents.summary(collection, document, sentences=sentences, model=model)
+        (where,) = choose_collections(session, client, [] if collection is None else [collection])
+        made = client.documents.summary(where, document, sentences=sentences, model=model)
     session.out.print(Text(made.title, "bold"))
     session.write(made.content)
     session.out.print()

@@ -13,6 +13,7 @@ from contracts.improvement.sweeps import Trial, TrialCandidate
 from groundwork.client import Groundwork
 from groundwork.commands.answers.prompts import typed
 from groundwork.commands.answers.question_sets import set_reference
+from groundwork.commands.api_words import in_commands
 from groundwork.commands.session import Session, session_of
 from groundwork.errors import GroundworkError
 
@@ -169,7 +170,7 @@ def _say_applied(session: Session, found: Trial) -> None:
 def _once_reindexed(found: Trial) -> str:
     """Of one whose index is on its way."""
     job = None if found.applied is None else found.applied.job
-    return "" if job is None else f" once its reindex {job} is done (GET /v1/jobs/{job})"
+    return "" if job is None else f" once its reindex {job} is done (`groundwork collection list` shows it)"
 
 
 def _show(session: Session, found: Trial) -> None:
@@ -178,7 +179,7 @@ def _show(session: Session, found: Trial) -> None:
         f"{found.done} of at most {found.questions}"
     )
     if found.error is not None:
-        session.out.print(found.error.message)
+        session.out.print(in_commands(found.error.message))
     session.out.print(_table(found))
     session.notes.print(
         f"On the {found.choose_questions} questions that choose; differences are to what serves. p accounts for all "
@@ -189,7 +190,7 @@ def _show(session: Session, found: Trial) -> None:
         for what, count in one.degraded.items():
             session.notes.print(f"{one.words}: {count} searches went without something: {what}.", style="yellow")
         if one.error is not None:
-            session.notes.print(f"{one.words}: {one.error.message}", style="yellow")
+            session.notes.print(f"{one.words}: {in_commands(one.error.message)}", style="yellow")
     if found.verdict:
         session.out.print(found.verdict)
     if found.may_apply:

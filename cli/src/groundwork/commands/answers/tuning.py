@@ -10,6 +10,7 @@ import typer
 
 from contracts.improvement.tuning import FineTuningJob
 from groundwork.commands.answers.question_sets import SetArgument, set_reference
+from groundwork.commands.api_words import in_commands
 from groundwork.commands.session import Session, session_of
 
 commands = typer.Typer(name="tune", no_args_is_help=True, help="Tuning: models that learn from question sets.")
@@ -149,9 +150,9 @@ def _show(session: Session, one: FineTuningJob) -> None:
         "verdict": report.words,
         "in general": report.general,
         "served as": one.fine_tuned_model,
-        "not served": None if report.not_published is None else report.not_published.message,
+        "not served": None if report.not_published is None else in_commands(report.not_published.message),
         "artifact": report.artifact,
-        "error": None if one.error is None else f"{one.error.message} [{one.error.code}]",
+        "error": None if one.error is None else f"{in_commands(one.error.message)} [{one.error.code}]",
     }
     for name, value in rows.items():
         if value is not None:

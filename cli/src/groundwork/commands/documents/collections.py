@@ -38,7 +38,7 @@ class CollectionUnusable(GroundworkError):
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
     group = typer.Typer(no_args_is_help=True, help="Make, list and delete collections.")
-    for command, name in ((create, "create"), (show, "list"), (delete, "delete")):
+    for command, name in ((create, "create"), (show, "list"), (documents, "documents"), (delete, "delete")):
         group.command(name)(command)
     app.add_typer(group, name="collection")
 
@@ -89,6 +89,17 @@ def show(context: typer.Context) -> None:
             numbers = (str(one.documents), str(one.chunks))
             about = (one.embedding_model, one.language, _vectors(one.vectors), one.index.state, _why(one))
             table.add_row(one.name, *numbers, *about)
+    session.out.print(table)
+
+
+def documents(context: typer.Context, name: Name) -> None:
+    """List a collection's documents, with the id by which other commands name them."""
+    session, table = session_of(context), Table(box=None)
+    for heading in ("id", "source", "title", "status"):
+        table.add_column(heading)
+    with session.client() as client:
+        for one in client.documents.list(name):
+            table.add_row(one.id, one.source, one.title, one.status)
     session.out.print(table)
 
 

@@ -13,6 +13,7 @@ from extraction.formats.catalog import media_type_of
 from groundwork.client import Groundwork
 from groundwork.client.transfers.bulk import Batch, ingest_files
 from groundwork.client.transfers.files import Found, find_files
+from groundwork.commands.api_words import in_commands
 from groundwork.commands.documents.watch import watch_folder
 from groundwork.commands.session import Session, session_of
 
@@ -103,7 +104,7 @@ def _show(bars: Progress, batch: Batch) -> None:
 
 def _summarise(session: Session, collection: str, batch: Batch) -> None:
     for state in batch.failed:
-        session.notes.print(f"failed {state.file}: {state.failure or ''}", style="red")
+        session.notes.print(f"failed {state.file}: {in_commands(state.failure or '')}", style="red")
     ready = sum(state.ready for state in batch.states)
     unchanged = sum(state.unchanged for state in batch.states)
     details = [f"{unchanged} unchanged"] if unchanged else []

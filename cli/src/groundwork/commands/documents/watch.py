@@ -13,6 +13,7 @@ from rich.text import Text
 
 from groundwork.client.transfers.files import NoSuchFile
 from groundwork.client.transfers.folder_watch import FolderWatch, Happening
+from groundwork.commands.api_words import in_commands
 from groundwork.commands.session import Session
 from groundwork.errors import GroundworkError
 
@@ -53,7 +54,7 @@ def _folder(paths: list[str]) -> Path:
 def _show(session: Session, it: Happening) -> None:
     path = it.path.encode("utf-8", "replace").decode()
     word = (f"{it.what:<8}", _COLOURS.get(it.what, ""))
-    session.out.print(Text.assemble(word, f" {path}", f"  {it.detail}" if it.detail else ""))
+    session.out.print(Text.assemble(word, f" {path}", f"  {in_commands(it.detail)}" if it.detail else ""))
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from contracts.models.pulls import Pull
 from groundwork.client import Groundwork
 from groundwork.client.model_sources import Kind
 from groundwork.client.pulls import pull_from
+from groundwork.commands.api_words import in_commands
 from groundwork.commands.session import Session, session_of
 from groundwork.errors import GroundworkError
 
@@ -57,7 +58,9 @@ def pulls(
         return
     table = Table("id", "model", "status", "bytes", "of", "why", box=None, pad_edge=False)
     for pull in found:
-        why = pull.error.message if pull.error else f"waits for {pull.waiting_on}" if pull.waiting_on else ""
+        why = (
+            in_commands(pull.error.message) if pull.error else f"waits for {pull.waiting_on}" if pull.waiting_on else ""
+        )
         table.add_row(pull.id, pull.model, pull.status, f"{pull.bytes_done:,}", f"{pull.bytes_total or 0:,}", why)
     session.out.print(table)
 

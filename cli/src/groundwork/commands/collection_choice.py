@@ -1,0 +1,56 @@
+"""Which collection a command means, and which there are where it named none or one that is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+from contracts.core.base import NAME
+from groundwork.client import Groundwork
+from groundwork.commands.session import Session
+from groundwork.errors import ApiError, GroundworkError
+
+LISTED = 20
+"""So many names are listed; `groundwork collection list` has the rest."""
+
+
+class CollectionUnclear(GroundworkError):
+    """No collection was named, and there is not just one; or nothing could have that name."""
+
+
+def choose_collections(session: Session, client: Groundwork, named: Sequence[str]) -> list[str]:
+    """Those that were named; without any, the only one that the key may use, which is said.
+
+    Raises `CollectionUnclear` with what there is.
+    """
+    for name in named:
+        if not NAME.fullmatch(name):
+            raise CollectionUnclear(f"There is no collection '{name}'. {list_collections(client)}")
+    if named:
+        return list(named)
+    try:
+        names = _first_names(client)
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        raise CollectionUnclear("Say which collection: -c NAME. This key may not list them.") from None
+    if len(names) != 1:
+        raise CollectionUnclear(f"Say which collection: -c NAME. {_listed(names)}" if names else _listed(names))
+    session.notes.print(f"In '{names[0]}', the only collection.", style="dim")
+    return names
+
+
+def list_collections(client: Groundwork) -> str:
+    """A sentence that names the collections that the key may use, or says how to make the first; raises `ApiError`."""
+    return _listed(_first_names(client))
+
+
+def _first_names(client: Groundwork) -> list[str]:
+    return [one.name for one in islice(client.collections.list(), LISTED + 1)]
+
+
+def _listed(names: Sequence[str]) -> str:
+    if not names:
+        return "There is no collection yet; `groundwork ingest FILE… -c NAME` makes one from documents."
+    more = ", …" if len(names) > LISTED else ""
+    return f"There are: {', '.join(names[:LISTED])}{more} (`groundwork collection list`)."
