@@ -9,12 +9,24 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import yaml
 from examples.agents import approvals, budgets, cancel, replay
 from tests.support.agent.running import RunningAgents, running_agents
 
 from agent.testing.scripted_agents import Turn
 from groundwork.client import Groundwork
+from inference.engines.logits_processors import LogitsProcessors
+from inference.requests.generation_request import GenerationRequest, Sampling
+from inference.tool_calls.calls import read_tools
 
+ACCOUNTANT = Path(__file__).parents[3] / "examples" / "agents" / "accountant.yaml"
+ARGUMENTS = {
+    "plan": {"steps": [{"step": "Find the rule.", "status": "open"}]},
+    "calculator": {"expression": "3 * 140"},
+    "current_time": {},
+    "search_documents": {"query": "nights"},
+    "read_document": {"collection": "handbook", "document_id": "travel"},
+}
 SUM = Turn("Let me see.", [("calculator", {"expression": "6*7"})])
 
 
@@ -70,3 +82,25 @@ async def test_the_command_saves_runs_and_replays_agents(agents: RunningAgents, 
     code, _, notes = await command("run", "helper", "What is 6*7?")
     assert code == 1
     assert "waits for approval" in notes
+
+
+async def test_the_accountant_of_the_examples_runs_and_a_packaged_model_can_call_each_of_its_tools(
+    agents: RunningAgents,
+) -> None:
+    """A schema that guided decoding can't follow would be refused by every model that inference runs itself."""
+    agents.takes("Claims end at 120 a night.")
+    with Groundwork(agents.gateway.url, agents.key) as client:
+        await asyncio.to_thread(client.agents.save, "accountant", yaml.safe_load(ACCOUNTANT.read_text()))
+        thread = await asyncio.to_thread(client.threads.create)
+        run = await asyncio.to_thread(client.runs.start, thread.id, "accountant", "May I claim 3 nights at 140?")
+        events = await asyncio.to_thread(lambda: list(client.runs.events(thread.id, run.id)))
+    assert events[-1].type == "run.completed"
+    tools = agents.model.requests[0].tools or []
+    names = {"plan", "calculator", "current_time", "search_documents", "read_document"}
+    assert {tool["function"]["name"] for tool in tools} == names
+    for tool in tools:
+        called = read_tools({"tools": [tool], "tool_choice": "required"})
+        guide = LogitsProcessors.for_bytes().create(GenerationRequest((), None, 1, (), Sampling(), None, called))
+        assert guide is not None
+        written = json.dumps({"name": tool["function"]["name"], "arguments": ARGUMENTS[tool["function"]["name"]]})
+        assert guide.fits(list(written.encode())), written
