@@ -22,24 +22,39 @@ def _tests() -> Iterator[tuple[str, ast.AST]]:
                 yield name, ast.parse(file.read_text())
 
 
-def _bounds(node: ast.AST) -> Iterator[float]:
-    """Seconds that a call waits at the longest, where it says so by a number."""
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+def _numbers(tree: ast.AST) -> dict[str, float]:
+    """Names that a module gives to numbers, with those."""
+    return {
+        target.id: node.value.value
+        for node in ast.iter_child_nodes(tree)
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name) and isinstance(node.value.value, int | float)
+    }
+
+
+def _bounds(node: ast.AST, numbers: dict[str, float]) -> Iterator[float]:
+    """Seconds that a call waits at the longest, where it says so by a number or by one's name."""
+    if not isinstance(node, ast.Call):
         return
+    called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     given = [keyword.value for keyword in node.keywords if keyword.arg == "timeout"]
-    given += node.args[:1] if node.func.attr == "timeout" else []
-    given += node.args[1:2] if node.func.attr == "wait_for" else []
+    given += node.args[:1] if called in ("timeout", "wait") else []
+    given += node.args[1:2] if called == "wait_for" else []
     for each in given:
         if isinstance(each, ast.Constant) and isinstance(each.value, int | float):
             yield each.value
+        elif isinstance(each, ast.Name) and each.id in numbers:
+            yield numbers[each.id]
 
 
 def test_what_only_bounds_a_hang_is_a_minute_at_least() -> None:
     short = [
         f"{name}:{node.lineno} {seconds:g} s"  # type: ignore[attr-defined]
         for name, tree in _tests()
+        for numbers in (_numbers(tree),)
         for node in ast.walk(tree)
-        for seconds in _bounds(node)
+        for seconds in _bounds(node, numbers)
         if 1 < seconds < LEAST
     ]
     assert not short, "a busy machine takes longer: wait for a minute, or for an event"

@@ -15,7 +15,7 @@ from contracts.retrieval.collections import Collection
 
 def _chunks_embedded(home: RunningHome) -> float:
     name = "groundwork_retriever_chunks_indexed_total"
-    with urlopen(f"http://127.0.0.1:{home.state.ports['retriever']}/metrics", timeout=30) as reply:
+    with urlopen(f"http://127.0.0.1:{home.state.ports['retriever']}/metrics", timeout=60) as reply:
         lines = reply.read().decode().splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f'{name}{{source="embedded"'))
 

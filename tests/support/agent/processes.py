@@ -118,7 +118,7 @@ class Fleet:
         raise AssertionError(f"{name} did not start")
 
     def client(self) -> Groundwork:
-        return Groundwork(self.base_url, (self.folder / "admin.key").read_text(), timeout=20)
+        return Groundwork(self.base_url, (self.folder / "admin.key").read_text(), timeout=60)
 
     def close(self) -> None:
         for process in self.processes.values():
@@ -145,12 +145,12 @@ def standing(apps: dict[str, FastAPI], ports: dict[str, int]) -> Iterator[None]:
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
     thread.start()
-    assert ready.wait(30)
+    assert ready.wait(60)
     try:
         yield
     finally:
         loop.call_soon_threadsafe(ending.set)
-        thread.join(15)
+        thread.join(60)
         loop.close()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 ROOT = Path(__file__).resolve().parents[3]
-STOPPING_SECONDS = 20.0
+STOPPING_SECONDS = 60.0
 GENTLE = 0.2
 """The share of ends that are a SIGTERM."""
 

@@ -17,7 +17,7 @@ from servicekit.jobs.cancellation import request_cancel, revoke
 from servicekit.jobs.leases import LeaseLost
 from servicekit.sql.database import Database
 
-SECONDS = 20.0
+SECONDS = 60.0
 """Longest that a test waits for what must happen."""
 
 

@@ -22,7 +22,7 @@ from servicekit.jobs.outcomes import Yielding
 from servicekit.jobs.worker import Chore, Worker
 from servicekit.sql.database import Database
 
-SECONDS = 20.0
+SECONDS = 60.0
 """Longest that a test waits for what must happen."""
 
 

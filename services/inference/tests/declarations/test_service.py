@@ -159,10 +159,10 @@ def test_a_stream_under_way_ends_on_the_model_that_was_removed(start: Any, decla
 
     reader = threading.Thread(target=read)
     reader.start()
-    assert began.wait(30)
+    assert began.wait(60)
     assert remove(app, "slow").status_code == 204
     assert app.post("/v1/chat/completions", ask() | {"model": "slow"}).status_code == 404
-    reader.join(30)
+    reader.join(60)
     assert events("".join(said))[-1] == "[DONE]"
 
 

@@ -13,8 +13,11 @@ from contracts.improvement.evaluations import EvaluationTarget
 from contracts.improvement.question_sets import QuestionRecord
 from lab.evaluations.measures import Said
 from lab.evaluations.target import Answered
+from lab.sweeps import jobs
 from lab.tables import SWEEPS
 from servicekit.core.clock import ManualClock
+from servicekit.jobs import notifier
+from servicekit.jobs.notifier import Subscription
 
 
 async def test_the_best_of_all_combinations_is_confirmed_on_questions_that_did_not_choose_it(
@@ -150,7 +153,19 @@ async def test_a_winner_that_fails_more_questions_is_not_applied(bench: TrialBen
     )
 
 
-async def test_questions_that_were_answered_meanwhile_forgive_earlier_attempts(bench: TrialBench) -> None:
+async def test_questions_that_were_answered_meanwhile_forgive_earlier_attempts(
+    bench: TrialBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, pause = asyncio.Event(), 0.123  # of nobody else's waits
+
+    class Looking(Subscription):
+        async def wait(self, seconds: float) -> bool:
+            if seconds == pause:
+                looked.set()
+            return await super().wait(seconds)
+
+    monkeypatch.setattr(notifier, "Subscription", Looking)
+    monkeypatch.setattr(jobs, "LOOK_SECONDS", pause)
     await bench.save(40)
     await bench.start()
 
@@ -165,7 +180,7 @@ async def test_questions_that_were_answered_meanwhile_forgive_earlier_attempts(b
     database = bench.opened.sweeps.store.database
     async with asyncio.timeout(60):
         await bench.target.began.wait()
-        await asyncio.sleep(0.5)  # it has looked at the evaluation once
+        await looked.wait()  # when nothing was answered
         await database.write(lambda one: one.execute(update(SWEEPS).values(failed_attempts=3)))
         bench.target.open.set()
         while True:
