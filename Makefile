@@ -96,10 +96,11 @@ chaos-restarts: setup-dev ## restart every service in turn under load: nothing m
 
 .PHONY: train-reader
 # Memory is kept, not given back between steps: a third of the time.
-train-reader: setup-dev ## train the packaged reading model anew (DATA=folder, STEPS=7400, START=packed folder); goes on where it was stopped
+train-reader: setup-dev ## train the packaged reading model anew (DATA=folder, STEPS=7400, START=packed folder; ENCODER=folder: another one, to compare); goes on where it was stopped
 	@MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
-		$(BIN)/python -m research.reader.train $${DATA:+--data $$DATA} $${STEPS:+--steps $$STEPS} $${START:+--start $$START}
-	@$(BIN)/python -m research.reader.pack $${DATA:+--data $$DATA}
+		$(BIN)/python -m research.reader.train $${DATA:+--data $$DATA} $${STEPS:+--steps $$STEPS} $${START:+--start $$START} \
+		$${ENCODER:+--encoder $$ENCODER --work .groundwork/reader-compared}
+	@test -n "$$ENCODER" || $(BIN)/python -m research.reader.pack $${DATA:+--data $$DATA}
 
 .PHONY: wheels
 wheels: ## download all that building the images needs into a folder, for builds without an index (FOLDER=wheels)

