@@ -152,3 +152,14 @@ def _as_another_thread_draws() -> None:
 @given(st.builds(_as_another_thread_draws))
 def test_a_property_holds_whatever_other_threads_draw(drawn: None) -> None:
     assert drawn is None
+
+
+def test_what_starts_without_looking_for_garbage_looks_for_it_once_it_serves() -> None:
+    starts = [path for path in CODE if path.name == "__main__.py" and "services" in path.parts]
+    without = [path for path in starts if "gc.disable()" in path.read_text()]
+    assert len(without) >= len(SERVICES)
+    assert not [
+        path
+        for path in without
+        if not re.search(r"^\s+(serve\(|keep_garbage_cheap\(\)|gc\.enable\(\))", path.read_text(), re.M)
+    ]

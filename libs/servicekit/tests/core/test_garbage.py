@@ -14,6 +14,7 @@ def as_before() -> Iterator[None]:
     before = gc.get_threshold()
     yield
     gc.unfreeze()
+    gc.enable()
     gc.set_threshold(*before)
 
 
@@ -40,3 +41,9 @@ def test_garbage_that_comes_later_is_found_all_the_same() -> None:
     kept = [[] for _ in range(2 * YOUNG)]  # type: list[list[object]]
     assert circle() is None
     assert kept
+
+
+def test_a_process_that_started_without_looking_for_garbage_looks_for_it() -> None:
+    gc.disable()
+    keep_garbage_cheap()
+    assert gc.isenabled()

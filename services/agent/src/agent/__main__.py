@@ -1,5 +1,10 @@
 """`python -m agent`."""
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # what is imported is no garbage: `serve` looks for it again
+
 from agent.bootstrap import create_app
 from agent.dependencies import Dependencies
 from agent.settings import AgentSettings

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # what is imported is no garbage: `serve` looks for it again
+
 from inference.bootstrap import create_app
 from inference.settings import InferenceSettings
 from servicekit.telemetry.logs import configure_logging

@@ -1,5 +1,10 @@
 """`python -m lab`."""
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # what is imported is no garbage: `serve` looks for it again
+
 from lab.bootstrap import create_app
 from lab.settings import LabSettings
 from servicekit.telemetry.logs import configure_logging

@@ -15,7 +15,11 @@ hangs on garbage, such as large bodies, for longer."""
 
 
 def keep_garbage_cheap() -> None:
-    """To be called once a service is built: what is there now is never looked through again."""
+    """To be called once a service is built: what is there now is never looked through again.
+
+    Processes start without looking for garbage (`gc.disable()` before they import): from here on they do.
+    """
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(YOUNG)
