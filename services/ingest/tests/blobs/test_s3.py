@@ -87,11 +87,11 @@ async def test_bytes_that_are_not_those_that_were_put_are_not_lent(
 async def test_a_removal_of_which_nobody_knows_whether_it_was_done_holds_the_bytes(
     blobs: S3Blobs, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blob_claims, "WAIT_SECONDS", 0.2)
     bucket.objects[NAME] = CONTENT
     bucket.failing["delete_object"] = [ReadTimeoutError(endpoint_url="http://s3.test")]
     with pytest.raises(BlobStoreAway):
         await blobs.remove_unless(KEY, unwanted)
+    monkeypatch.setattr(blob_claims, "WAIT_SECONDS", 0.2)
     with pytest.raises(BlobBusy):
         async with blobs.keeping(KEY):
             pass
