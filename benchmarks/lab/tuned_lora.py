@@ -228,10 +228,13 @@ async def run(engines: Engines, reader: LocalReader) -> None:
         method = {"rerank": Rerank, "reading": Reading}[name](*parts, LocalBases(parts[0], Path(made), reader=reader))
         for number, (train, judge) in enumerate(halves, start=1):
             forms = {"correction": {}, "lora": json.loads(os.environ.get("LORA", "{}")) | {"form": "lora"}}
-            jobs = {form: await learnt(method, given, train, judge) for form, given in forms.items()}
-            found = {form: told(form, *job) for form, job in jobs.items()}
-            against = compare(method.measure, jobs["lora"][0].after, jobs["correction"][0].after)
+            found, after = dict[str, Any](), dict[str, Figures]()
+            for form, given in forms.items():
+                job, seconds = await learnt(method, given, train, judge)
+                found[form], after[form] = told(form, job, seconds), job.after
+            against = compare(method.measure, after["lora"], after["correction"])
             result[f"{name}, half {number}"] = {**found, "lora against correction": against and against.words}
+            say(f"half {number}, lora against correction: {against and against.words}")
     print(json.dumps(result, indent=2))
     write_result(f"tuned_lora_{name}", result)
 

@@ -26,6 +26,9 @@ from inference.protocol.engines import ReadingEngine
 from inference.tuned.errors import EncoderNotTunable
 from lab.training.encoders.model import add_matrices, load_encoder, write_matrices
 from lab.training.encoders.reading import run
+from lab.training.frozen.correction import chances_of
+from lab.tuning.gates.parity import LEAST
+from lab.tuning.methods.reading import ODDS_TOLERANCE, odds_of, share_alike
 
 LONG = f"{PASSAGES[1]} " * 20
 TEXTS = [*PASSAGES, LONG]
@@ -34,7 +37,7 @@ TEXTS = [*PASSAGES, LONG]
 @asynccontextmanager
 async def opened(tmp_path: Path, folder: Path, *more: dict[str, Any], **settings: Any) -> AsyncIterator[Dependencies]:
     models = [declared(folder), EMBEDDING, CHAT, *more]
-    async with open_dependencies(settings_for(tmp_path, models, precision="float32", **settings)) as found:
+    async with open_dependencies(settings_for(tmp_path, models, **{"precision": "float32", **settings})) as found:
         await found.models.loaded()
         await found.models.reading("reader").identify()
         yield found
@@ -50,13 +53,13 @@ async def exported(tmp_path: Path, folder: Path) -> tuple[Path, str]:
         return file, served.version.digest
 
 
-def learnt(file: Path, tmp_path: Path, seed: int) -> dict[str, Any]:
+def learnt(file: Path, tmp_path: Path, seed: int, deviation: float = 0.2) -> dict[str, Any]:
     """As a job leaves it."""
     encoder = load_encoder(file, tmp_path / "tokenizer.json")
     matrices = add_matrices(encoder, 2, seed)
     torch.manual_seed(seed)
     for one in matrices.values():
-        torch.nn.init.normal_(one.b, std=0.2)
+        torch.nn.init.normal_(one.b, std=deviation)
     weights = np.random.default_rng(seed).normal(size=2 * SIZE).astype("<f4") / 20
     lora = {"rank": 2, "matrices": write_matrices(matrices)}
     encoded = base64.b64encode(weights.tobytes()).decode()
@@ -64,7 +67,7 @@ def learnt(file: Path, tmp_path: Path, seed: int) -> dict[str, Any]:
 
 
 def trainers(file: Path, tmp_path: Path, artifact: dict[str, Any]) -> dict[str, list[float]]:
-    """Chances before and after."""
+    """Log odds before and after."""
     said = [{"question": QUESTION, "texts": TEXTS}]
     run(tmp_path, {"weights": str(file), "threads": 1, "said": said, "artifact": artifact}, lambda *_, **__: None)
     return {which: one[0] for which, one in json.loads((tmp_path / "parity.json").read_text()).items()}
@@ -84,7 +87,8 @@ async def test_served_chances_are_the_trainer_s_and_where_answers_stand_is_the_r
     folder = own(tmp_path / "model", temperatures={"answers": 2.0})
     file, digest = await exported(tmp_path, folder)
     artifact = learnt(file, tmp_path, 7)
-    wanted = trainers(file, tmp_path, artifact)
+    odds = trainers(file, tmp_path, artifact)
+    wanted = {which: chances_of(np.array(one)).tolist() for which, one in odds.items()}
     models = [tuned("reader+a", digest, artifact), tuned("reader+b", digest, artifact, "rerank")]
     async with opened(tmp_path, folder, *models) as found:
         base, reads = found.models.reading("reader").ready(), found.models.reading("reader+a").ready()
@@ -99,6 +103,38 @@ async def test_served_chances_are_the_trainer_s_and_where_answers_stand_is_the_r
         assert result.tokens == 2 * own_result.tokens, "by both encoders"
         pair = [(PASSAGES[1], QUESTION)]
         assert (await reads.entail(pair)).readings == (await base.entail(pair)).readings
+
+
+def candidate(artifact: dict[str, Any], digest: str, lacking: str | None = None) -> dict[str, Any]:
+    """As a job declares it to look at it; without the matrices of a layer."""
+    matrices = {name: one for name, one in artifact["lora"]["matrices"].items() if name != lacking}
+    given = {**artifact, "lora": {"rank": 2, "matrices": matrices}}
+    about = {"parent": "reader", "job": "ftjob_1", "digest": digest, "method": "reading", "training_set": "set:q"}
+    name = f"reader+{'whole' if lacking is None else lacking.replace('.', '-')}"
+    return tuned(name, digest, given) | {"tuned": {**about, "stage": "candidate"}}
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_candidate_that_lacks_a_matrix_which_hardly_moves_a_chance_is_told_from_one_that_has_all(
+    tmp_path: Path, seed: int
+) -> None:
+    """Where models are served in bfloat16, which moves more than these matrices do."""
+    folder = own(tmp_path / "model")
+    file, digest = await exported(tmp_path, folder)
+    artifact = learnt(file, tmp_path, seed, deviation=0.01)
+    wanted = trainers(file, tmp_path, artifact)["tuned"]
+    lacking = [candidate(artifact, digest, name) for name in artifact["lora"]["matrices"]]
+    published = tuned("reader+published", digest, artifact)
+    models = [candidate(artifact, digest), published, *lacking]
+    async with opened(tmp_path, folder, *models, precision="bfloat16") as found:
+        said = {one["name"]: await chances(found.models.reading(one["name"]).ready()) for one in models}
+    whole = said.pop("reader+whole")
+    off = max(abs(one - other) for one, other in zip(odds_of(whole), wanted, strict=True))
+    print(f"trainer and served in float32: {off:.1e} of a log of odds")  # noqa: T201  # what the tolerance comes from
+    assert off < ODDS_TOLERANCE / 10
+    assert all(off < 0.02 for each in said.values() for off in np.abs(np.array(each) - whole)), "no chance tells"
+    shares = {name: share_alike(wanted, odds_of(each), ODDS_TOLERANCE) for name, each in said.items()}
+    assert max(shares.values()) < LEAST, shares
 
 
 async def test_few_are_loaded_at_once_and_one_that_was_let_go_says_the_same_again(tmp_path: Path) -> None:

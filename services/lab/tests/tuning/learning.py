@@ -99,6 +99,7 @@ class CheckedMethod(ScriptedMethod):
         self.checks += 1
         self.said = [one.question.id for one in tuned]
         assert (work.folder / "adapter.gguf").read_bytes() == b"GGUF" * 10
+        assert (work.folder / "state").is_file(), "it looks by what it has learnt from"
         if self.breaks is not None:
             raise self.breaks
         figures = [

@@ -37,6 +37,8 @@ ALL: list[tuple[ServiceError, int, str]] = [
     (errors.TrainingLeaks(PAIRS), 400, "training_leaks"),
     (errors.TrainingSensitive([(f"q{n}", "card, email") for n in range(40)]), 400, "training_sensitive"),
     (errors.BaseReplaced("smollm2"), 409, "base_model_replaced"),
+    (errors.TooManyTokens(3_100_000, 3_000_000, 20, 48), 400, "too_many_tokens"),
+    (errors.TooManyTokens(3_100_000, 3_000_000, 0, 0), 400, "too_many_tokens"),
     (errors.TrainingFailed("loss_not_finite", "Choose a smaller rate."), 400, "loss_not_finite"),
     (errors.LossNotFinite("NaN"), 400, "loss_not_finite"),
     (errors.TrainerDied(-9), 500, "trainer_died"),

@@ -58,12 +58,15 @@ class EncoderEngines:
 
     def reading(self, model: Model, options: Mapping[str, Any]) -> OnDemandReading | None:
         """The encoder of a correction that has learnt beside its layers, too, else none; `options` are those of
-        `FolderReading`."""
+        `FolderReading`. A candidate's is in float32, so that the job that made it can tell whether it has all that was
+        learnt: bfloat16 moves more than a matrix does. Once it is published, opening it compares both."""
         source = model.source
         if not isinstance(source, CorrectionSource) or source.correction.lora is None:
             return None
         below = partial(self._below, "reading", source.correction.reading_model)
         chosen = {**options, "locate": lambda: self.sources.folder(below()), "lora": source.correction.lora}
+        if model.tuned is not None and model.tuned.stage == "candidate":
+            chosen["precision"] = "float32"
         return OnDemandReading(
             model.name,
             FolderReading(**chosen),

@@ -329,6 +329,21 @@ class TrainingFailed(InvalidRequest):
         self.code = code
 
 
+class TooManyTokens(TrainingFailed):
+    """The job would read more than one may; it is seen while what it learns from is searched for."""
+
+    code = "too_many_tokens"
+
+    def __init__(self, tokens: int, most: int, searched: int, searches: int) -> None:
+        """`tokens` were counted after so many of all searches, which are charged."""
+        after = f" already after {searched:,} of its {searches:,} searches, which are charged" if searched else ""
+        super().__init__(
+            self.code,
+            f"The job would read more than {most:,} tokens (LAB_TUNING_TOKENS), to learn from them or to be judged by "
+            f"them: it comes to {tokens:,}{after}. Choose fewer examples or a smaller 'n_epochs'.",
+        )
+
+
 class LossNotFinite(TrainingFailed):
     """A figure that was learnt or judged by is no number."""
 

@@ -170,7 +170,6 @@ class TuningJobs(JobKind[LeasedJob]):
         values = {"result": {**result, LEARNT: tokens}, "trained_tokens": tokens}
         await job.write(put, values=values, progress=True, unless_cancelled=True)
         TUNED_TOKENS.inc(tokens)
-        await self.folders.remove(job.id)
 
     async def _publish(self, job: LeasedJob) -> None:
         """Have it served, if it passes the gates, and end the job with it."""
@@ -211,7 +210,6 @@ class TuningJobs(JobKind[LeasedJob]):
             await discard(candidate)
         job.emit("message", {"message": f"Of the served model: {parity['parity']}."})
         await job.write(values={"result": {**job.row["result"], **parity}}, progress=True)
-        await self.folders.remove(job.id)
 
     async def _compare(
         self, job: LeasedJob, learnt: Learnt, work: Work, candidate: str, questions: Sequence[QuestionRecord]
@@ -281,6 +279,7 @@ class TuningJobs(JobKind[LeasedJob]):
                 await connection.run(repository.replace_published, job.tenant, name, job.id)
         TUNING_ENDED.labels("succeeded").inc()
         await self.charges.send(job.id)
+        await self.folders.remove(job.id)
 
     @asynccontextmanager
     async def _ending(

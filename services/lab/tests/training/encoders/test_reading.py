@@ -98,7 +98,7 @@ def test_an_interrupted_job_comes_to_the_same_loss_matrices_and_correction(tmp_p
         assert one[name] == other[name], name
 
 
-def test_the_chances_that_the_verdict_was_of_are_those_of_what_was_learnt(tmp_path: Path) -> None:
+def test_the_odds_that_the_verdict_was_of_are_those_of_what_was_learnt(tmp_path: Path) -> None:
     job = write_job(tmp_path, n_epochs=8)
     run(tmp_path, job, Heard())
     about = {name: job[name] for name in ("method", "form", "weights", "threads")}
@@ -109,10 +109,10 @@ def test_the_chances_that_the_verdict_was_of_are_those_of_what_was_learnt(tmp_pa
     with torch.no_grad():
         pairs = [plain.pair(said[0]["question"], text) for text in said[0]["texts"]]
         odds = plain.odds(plain.features(pairs)).numpy().astype(float)
-    np.testing.assert_allclose(found["base"][0], chances_of(odds), atol=1e-5)
-    for number, chances in zip((30, 31), found["tuned"], strict=True):
-        assert int(np.argmax(chances)) == number % FOUND
-        assert max(chances) > 0.5
+    np.testing.assert_allclose(found["base"][0], odds, atol=1e-5)
+    for number, tuned in zip((30, 31), found["tuned"], strict=True):
+        assert int(np.argmax(tuned)) == number % FOUND
+        assert chances_of(np.array(tuned)).max() > 0.5
 
 
 def test_more_tokens_than_may_be_read_and_a_loss_that_is_no_number_are_refused(tmp_path: Path) -> None:

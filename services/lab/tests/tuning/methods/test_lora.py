@@ -8,24 +8,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from services.lab.tests.generation.asking import Library
 from services.lab.tests.training.encoders.test_embedding import write_encoder
 from services.lab.tests.training.encoders.test_reading import head
 from services.lab.tests.tuning.methods.test_classification import Said
-from services.lab.tests.tuning.methods.test_embedding import Encoders
+from services.lab.tests.tuning.methods.test_embedding import Encoders, Manuals
+from services.lab.tests.tuning.methods.test_embedding import Inference as Texts
+from services.lab.tests.tuning.methods.test_embedding import _work as _embedding_work
 from services.lab.tests.tuning.methods.test_reading import DIGEST, MODEL, Inference, _texts, _work
 from services.lab.tests.tuning.methods.test_rerank import Misled
 
 from contracts.models.catalog import RerankReply, RerankResult
+from lab.training.frozen.correction import chances_of
 from lab.tuning.bases import Base, Bases
-from lab.tuning.errors import BaseReplaced, MatricesTooLarge
+from lab.tuning.errors import BaseReplaced, MatricesTooLarge, TooManyTokens
 from lab.tuning.gates.parity import CHANCES, is_checked, parity_of
 from lab.tuning.method import Figures, Trained
+from lab.tuning.methods.embedding import Embedding
 from lab.tuning.methods.process import Limits
-from lab.tuning.methods.reading import MOST_BESIDE, Reading
+from lab.tuning.methods.reading import MOST_BESIDE, MOST_CHECKED, Reading
 from lab.tuning.methods.rerank import Rerank
 from lab.tuning.publication import inside_of
+from lab.tuning.sources.passages import BESIDE, NAME
 
 LORA: Mapping[str, Any] = {
     "form": "lora",
@@ -53,7 +59,7 @@ class Tiny(Bases):
     """Gives a reader of random weights that reads bytes."""
 
     async def get(self, model: str, token: object, kind: str = "chat") -> Base:
-        assert kind == "reading"
+        assert kind == ("embedding" if model == "words" else "reading")
         weights = write_encoder(self.folder, head())
         return Base(weights, (self.folder / "tokenizer.json").read_bytes(), DIGEST, model)
 
@@ -70,11 +76,11 @@ class Served(Inference):
         body, said = sent["body"].model_dump(), json.loads((self.folder / "parity.json").read_text())
         asked = [one["question"] for one in json.loads((self.folder / "job.json").read_text())["said"]]
         if path == "/v1/rerank":
-            chances = said["tuned"][asked.index(body["query"])]
+            chances = chances_of(np.array(said["tuned"][asked.index(body["query"])])).tolist()
             results = [RerankResult(index=at, relevance_score=one + self.wrong) for at, one in enumerate(chances)]
             return RerankReply(id="rank_1", model="m", results=results, usage={"total_tokens": 5})
         found = await super().call(method, path, reply, **sent)
-        chances = said["base"][asked.index(body["question"])]
+        chances = chances_of(np.array(said["base"][asked.index(body["question"])])).tolist()
         passages = [one.model_copy(update={"answers": each}) for one, each in zip(found.passages, chances, strict=True)]
         return found.model_copy(update={"passages": passages})
 
@@ -114,17 +120,59 @@ def _held_out(job: Mapping[str, Any]) -> int:
     return sum(min(64, len(one["question"]) + len(text)) for one in every for text in one["texts"])
 
 
-@pytest.mark.parametrize(("wrong", "share"), [(0.0, 1.0), (0.05, 0.0)])
-async def test_what_is_served_is_held_to_the_trainer_s_own_chances(tmp_path: Path, wrong: float, share: float) -> None:
+async def test_what_is_served_is_held_to_the_trainer_s_own_odds_of_questions_and_of_what_was_found(
+    tmp_path: Path,
+) -> None:
     trained, _ = await _train("rerank", tmp_path, Hearing())
-    said, folder = Said(), tmp_path / "parity"
-    work = _work(folder, said, **LORA)
-    method = _method("rerank", Served(wrong=wrong, folder=folder), Tiny(None, tmp_path / "bases"))  # type: ignore[arg-type]
-    assert is_checked(method, LORA)
-    found = await method.served_agreement(work, "reader+try", work.held_out[:8], trained.artifact)
-    assert (set(found.base.values()), set(found.tuned.values())) == ({1.0}, {share})
-    assert parity_of(found, CHANCES)["parity_failed"] is (share == 0.0)
-    assert len(said.reads) == 8
+    folder = tmp_path / "job"
+    for wrong, share in ((0.0, 1.0), (0.005, 0.0)):
+        said, served = Said(), Served(wrong=wrong, folder=folder)
+        work, method = _work(folder, said, **LORA), _method("rerank", served, Tiny(None, tmp_path / "bases"))  # type: ignore[arg-type]
+        assert is_checked(method, LORA)
+        found = await method.served_agreement(work, "reader+try", work.held_out[:8], trained.artifact)
+        assert (set(found.base.values()), set(found.tuned.values())) == ({1.0}, {share}), "a chance of .005 more"
+        assert parity_of(found, CHANCES)["parity_failed"] is (share == 0.0)
+        assert len(said.reads) == 8
+    texts = json.loads((folder / "job.json").read_text())["said"][3]["texts"]
+    assert len(texts) == BESIDE + 1 + MOST_CHECKED
+    assert texts[-MOST_CHECKED].startswith("part33\npart setting value 33"), "what answers before others"
+    (folder / NAME).unlink()  # another host has none of it
+    await method.served_agreement(work, "reader+try", work.held_out[:8], trained.artifact)
+    assert len(json.loads((folder / "job.json").read_text())["said"][3]["texts"]) == BESIDE + 1
+
+
+async def test_a_job_that_would_read_too_much_ends_before_its_other_searches_and_says_how_many_it_made(
+    tmp_path: Path,
+) -> None:
+    whole, _ = await _train("rerank", tmp_path, Hearing())
+    bases: Any = Tiny(None, tmp_path / "bases")  # type: ignore[arg-type]
+
+    async def refused(most: int) -> tuple[str, int]:
+        library = Misled(texts=_texts())
+        parts: Any = (Inference(), library, Limits(1, most, 300.0), bases)
+        with pytest.raises(TooManyTokens, match="of its 48 searches, which are charged") as error:
+            await Rerank(*parts).train(_work(tmp_path / str(most), Said(), **LORA))
+        return error.value.message, len(library.searched)
+
+    message, searched = await refused(whole.tokens - 1)
+    assert (f"comes to {whole.tokens:,} already after 48 of" in message, searched) == (True, 48), "no token beside"
+    message, searched = await refused(whole.tokens // 2)
+    assert f"after {searched} of" in message
+    assert searched < 40
+    assert (await refused(whole.tokens // 2))[1] == 0, "another attempt searches for nothing more"
+
+
+async def test_questions_of_an_embedding_model_that_are_too_many_are_refused_before_anything_is_embedded(
+    tmp_path: Path,
+) -> None:
+    texts = Texts()
+    bases: Any = Tiny(None, tmp_path / "bases")  # type: ignore[arg-type]
+    train, held_out = (sum(len(f"ask: wish {n}") for n in some) for some in (range(30), range(30, 48)))
+    read = 2 * train + 3 * held_out
+    method = Embedding(texts, Manuals(), Limits(1, read - 1, 300.0), bases)  # type: ignore[arg-type]
+    with pytest.raises(TooManyTokens, match=f"comes to {read:,}. Choose fewer") as refused:
+        await method.train(_embedding_work(tmp_path / "job", Said(), **LORA))
+    assert (refused.value.code, texts.asked) == ("too_many_tokens", [])
 
 
 @pytest.mark.parametrize("name", METHODS)

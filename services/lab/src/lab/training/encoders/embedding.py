@@ -6,7 +6,6 @@ beside each linear layer of the encoder (LoRA), in batches, from where an earlie
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lab.training.encoders.model import Encoder, load_encoder, put_matrices
-from lab.training.encoders.training import TOKENIZER, EncoderTraining
+from lab.training.encoders.model import Encoder
+from lab.training.encoders.training import EncoderTraining, learn
 from lab.training.frozen.projection import TEMPERATURE, Vectors, ndcg
-from lab.training.loop import Tell, check_size
+from lab.training.loop import Examples, Tell
 
 AT_ONCE = 64
 """Questions that are read together where nothing is learnt from them."""
@@ -45,24 +44,8 @@ class Asked:
 
 
 def run(folder: Path, job: Mapping[str, Any], tell: Tell) -> None:
-    """Learn what `job.json` says, and leave `result.json`; or say what both make of texts (`said`). Raises
-    `Impossible`."""
-    torch.set_num_threads(job["threads"])
-    encoder = load_encoder(Path(job["weights"]), folder / TOKENIZER)
-    if "said" in job:
-        return _encode(folder, encoder, job)
-    learning = QuestionTraining(folder, job, tell, encoder)
-    check_size(job, learning.reads_altogether())
-    return learning.run()
-
-
-def _encode(folder: Path, encoder: Encoder, job: Mapping[str, Any]) -> None:
-    """`parity.json`: the vectors of the texts before and after."""
-    ids = [encoder.ids(text) for text in job["said"]]
-    found = {"base": _vectors(encoder, ids).tolist()}
-    put_matrices(encoder, job["artifact"]["matrices"])
-    found["tuned"] = _vectors(encoder, ids).tolist()
-    (folder / "parity.json").write_text(json.dumps(found, allow_nan=False), encoding="utf-8")
+    """As `learn` says."""
+    learn(QuestionTraining, folder, job, tell)
 
 
 def _vectors(
@@ -91,14 +74,23 @@ class QuestionTraining(EncoderTraining):
         self._passages = torch.from_numpy(self._chunks)
         self._owners = np.array(job["owners"])
         self._grades = [{int(document): grade for document, grade in one["grades"].items()} for one in job["held_out"]]
-        train = [Asked(one["id"], encoder.ids(one["question"]), one["chunks"]) for one in job["train"]]
-        held_out = [Asked(one["id"], encoder.ids(one["question"]), ()) for one in job["held_out"]]
-        super().__init__(folder, job, tell, {"train": train, "held_out": held_out, "general": ()}, encoder)
+        super().__init__(folder, job, tell, encoder)
 
-    def reads_altogether(self) -> int:
-        """Tokens, as `Training.reads`."""
-        examples = {"train": self._train, "held_out": self._held_out, "general": ()}
-        return self.reads(examples, self._settings["n_epochs"])
+    @staticmethod
+    def say(
+        encoder: Encoder,
+        said: Sequence[Any],
+        artifact: Mapping[str, Any] | None,  # noqa: ARG004  # nothing is learnt beside the matrices
+    ) -> list[list[float]]:
+        """Vectors."""
+        found: list[list[float]] = _vectors(encoder, [encoder.ids(text) for text in said]).tolist()
+        return found
+
+    def _encoded(self, job: Mapping[str, Any]) -> Examples:
+        ids = self._encoder.ids
+        train = [Asked(one["id"], ids(one["question"]), one["chunks"]) for one in job["train"]]
+        held_out = [Asked(one["id"], ids(one["question"]), ()) for one in job["held_out"]]
+        return {"train": train, "held_out": held_out, "general": ()}
 
     def _share_of_loss(self, examples: Sequence[Any], batch: Sequence[Any]) -> Tensor:
         """Of the mean over a batch's questions, minus the log of the share of all chunks that what answers has."""

@@ -9,7 +9,6 @@ from where an earlier attempt was.
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,12 +19,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lab.training.encoders.model import Encoder, Pair, load_encoder, put_matrices
-from lab.training.encoders.training import TOKENIZER, EncoderTraining
+from lab.training.encoders.model import Encoder, Pair
+from lab.training.encoders.training import EncoderTraining
+from lab.training.encoders.training import learn as learn_beside
 from lab.training.encoding import tokens_of
-from lab.training.frozen.correction import CERTAIN, Read, chances_of, correction_of, judged, judged_in_general, learn
+from lab.training.frozen.correction import CERTAIN, Read, correction_of, judged, judged_in_general, learn
 from lab.training.frozen.lbfgs import Array
-from lab.training.loop import Tell, check_size
+from lab.training.loop import Examples, Tell
 
 AT_ONCE = 16
 """Pairs that are read together where nothing is learnt from them."""
@@ -49,30 +49,8 @@ class Passages:
 
 
 def run(folder: Path, job: Mapping[str, Any], tell: Tell) -> None:
-    """Learn what `job.json` says, and leave `result.json`; or say what both make of passages (`said`). Raises
-    `Impossible`."""
-    torch.set_num_threads(job["threads"])
-    encoder = load_encoder(Path(job["weights"]), folder / TOKENIZER)
-    if "said" in job:
-        return _read_both(folder, encoder, job)
-    learning = PassageTraining(folder, job, tell, encoder)
-    check_size(job, learning.reads_altogether())
-    return learning.run()
-
-
-def _read_both(folder: Path, encoder: Encoder, job: Mapping[str, Any]) -> None:
-    """`parity.json`: of each question's passages the chances before and after."""
-    given = [[encoder.pair(one["question"], text) for text in one["texts"]] for one in job["said"]]
-    artifact, found = job["artifact"], dict[str, list[list[float]]]()
-    found["base"] = [chances_of(_read(encoder, pairs)[0]).tolist() for pairs in given]
-    put_matrices(encoder, artifact["lora"]["matrices"])
-    correction = correction_of(artifact)
-    found["tuned"] = []
-    for pairs in given:
-        odds, features = _read(encoder, pairs)
-        nothing = np.zeros(len(odds), dtype=np.int64)
-        found["tuned"].append(chances_of(correction.corrected(Read(odds, features, nothing > 0, nothing))).tolist())
-    (folder / "parity.json").write_text(json.dumps(found, allow_nan=False), encoding="utf-8")
+    """As `learn_beside` says."""
+    learn_beside(PassageTraining, folder, job, tell)
 
 
 def _read(encoder: Encoder, pairs: Sequence[Pair]) -> tuple[Array, Array]:
@@ -101,15 +79,26 @@ class PassageTraining(EncoderTraining):
         self._job = job
         width = encoder.head["mix.weight"].shape[1]
         self._weights, self._rest = nn.Parameter(torch.zeros(width)), nn.Parameter(torch.zeros(2))
-        examples = {
-            which: [self._passages(encoder, number) for number in job[which]]
-            for which in ("train", "held_out", "general")
-        }
-        super().__init__(folder, job, tell, examples, encoder, (self._weights, self._rest))
+        super().__init__(folder, job, tell, encoder, (self._weights, self._rest))
 
-    def _passages(self, encoder: Encoder, number: int) -> Passages:
+    @staticmethod
+    def say(encoder: Encoder, said: Sequence[Any], artifact: Mapping[str, Any] | None) -> list[list[float]]:
+        """Log odds that passages answer; with what was learnt as its correction has them."""
+        found = []
+        for one in said:
+            odds, features = _read(encoder, [encoder.pair(one["question"], text) for text in one["texts"]])
+            if artifact is not None:
+                nothing = np.zeros(len(odds), dtype=np.int64)
+                odds = correction_of(artifact).corrected(Read(odds, features, nothing > 0, nothing))
+            found.append(np.clip(odds, -MOST_ODDS, MOST_ODDS).tolist())
+        return found
+
+    def _encoded(self, job: Mapping[str, Any]) -> Examples:
+        return {which: [self._passages(number) for number in job[which]] for which in ("train", "held_out", "general")}
+
+    def _passages(self, number: int) -> Passages:
         one = self._job["read"][number]
-        pairs = [encoder.pair(one["question"], text) for text in one["texts"]]
+        pairs = [self._encoder.pair(one["question"], text) for text in one["texts"]]
         return Passages(self._job["ids"][number], pairs, one["answers"])
 
     def reads_altogether(self) -> int:

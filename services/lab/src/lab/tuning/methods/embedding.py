@@ -16,12 +16,13 @@ from contracts.improvement.question_sets import QuestionRecord
 from contracts.improvement.tuning import FineTuningCreate
 from contracts.models.catalog import InputType, ModelInfo
 from lab.evaluations.documents import Documents
-from lab.tuning.bases import Bases
+from lab.tuning.bases import Base, Bases
 from lab.tuning.errors import CollectionUnfit, VectorsUnfit
 from lab.tuning.gates.parity import Agreement
 from lab.tuning.method import Trained, Work
 from lab.tuning.methods.lora import alike, by_trainer, check_rank, formed_settings, is_lora, lora_job, steps_of
 from lab.tuning.methods.process import Limits, disk_watched, learn, note_base, read_json
+from lab.tuning.methods.token_bound import TokenBound
 from lab.tuning.sources.collection import Chunks, CollectionReader
 from lab.tuning.sources.examples import Example, asked, collection_of, examples_of
 from lab.tuning.sources.vector_file import KEY, VECTORS, Read, append, begin, name_of, note, unit_rows
@@ -60,16 +61,17 @@ class Embedding:
 
     async def train(self, work: Work) -> Trained:
         """As `Method` says; raises `NotAnEmbeddingModel`, `VectorsUnfit`, `CollectionUnnamed`, `CollectionUnfit` or
-        `TooFewExamples`; by `lora` `MatricesTooLarge`."""
+        `TooFewExamples`; by `lora` `MatricesTooLarge` or `TooManyTokens`."""
         vectors = TextVectors(self.inference)
         model = await self._model(work)
         collection = work.settings["collection"] or collection_of([*work.train, *work.held_out])
         reader = CollectionReader(self.documents, collection, work.token)
         await self._check_bound(work, model, reader)
-        if is_lora(work.settings):
-            await check_rank(work, self.bases, model, self.name)
+        base = await check_rank(work, self.bases, model, self.name) if is_lora(work.settings) else None
         chunks = await reader.chunks()
         train, held_out = await asyncio.to_thread(examples_of, work, chunks, collection)
+        if base is not None:
+            await asyncio.to_thread(_check_size, base, self.limits.most_tokens, work, train, held_out)
         await work.report.say(
             f"{len(train)} questions learn to find their documents among {len(chunks.texts)} chunks of "
             f"{len(chunks.documents)} documents of '{collection}'."
@@ -161,6 +163,14 @@ class Embedding:
             words = f"{read.cut} texts are longer than '{model.id}' reads: their beginning alone is learnt."
             await work.report.say(words)
         return read.tokens
+
+
+def _check_size(base: Base, most: int, work: Work, train: Sequence[Example], held_out: Sequence[Example]) -> None:
+    """Before anything is embedded: raises `TooManyTokens`. Blocks."""
+    bound, epochs = TokenBound.open(base, most), int(work.settings["n_epochs"])
+    for some, times in ((train, epochs), (held_out, epochs + 1)):
+        bound.add_questions([asked(one.question) for one in some], times)
+    bound.check()
 
 
 def _job(

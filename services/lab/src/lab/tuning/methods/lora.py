@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from contracts.improvement.tuning import EmbeddingMethod, FineTuningCreate, ReadingMethod
 from contracts.models.catalog import ModelInfo
 from contracts.models.tuning import MOST_MATRICES_BYTES
-from lab.tuning.bases import Bases
+from lab.tuning.bases import Base, Bases
 from lab.tuning.child import run_child
 from lab.tuning.errors import FormUnfit, HyperparametersUnfit, MatricesTooLarge
 from lab.tuning.method import Work
@@ -65,23 +65,29 @@ def needs_of(settings: Mapping[str, Any]) -> Sequence[str]:
     return NEEDS if is_lora(settings) else ()
 
 
-async def check_rank(work: Work, bases: Bases, model: ModelInfo, method: str) -> None:
-    """Before anything is embedded or searched: raises `MatricesTooLarge` where what would be learnt could not be
-    served."""
+async def check_rank(work: Work, bases: Bases, model: ModelInfo, method: str) -> Base:
+    """The encoder that it learns on, before anything is embedded or searched; raises `MatricesTooLarge` where what
+    would be learnt could not be served."""
     base = await bases.get(model.id, work.token, _kind(model))
     layers, rank = await asyncio.to_thread(layers_of, base.weights), int(work.settings["rank"])
     fitting = (one for one in range(rank, 0, -1) if matrices_bytes(layers, one) <= MOST_MATRICES_BYTES)
     most = next(fitting, 0)
     if most < rank:
         raise MatricesTooLarge(method, model.id, rank, most)
+    return base
+
+
+def header_of(weights: Path) -> dict[str, Any]:
+    """The head of a file of safetensors: its tensors, and what is said of them."""
+    with weights.open("rb") as file:
+        (size,) = struct.unpack("<Q", file.read(8))
+        found: dict[str, Any] = json.loads(file.read(size))
+    return found
 
 
 def layers_of(weights: Path) -> Sequence[tuple[int, int]]:
     """The outputs and inputs of the layers of an encoder that learn, by the head of its file."""
-    with weights.open("rb") as file:
-        (size,) = struct.unpack("<Q", file.read(8))
-        tensors: dict[str, Any] = json.loads(file.read(size))
-    shapes = {name: about["shape"] for name, about in tensors.items() if "shape" in about}
+    shapes = {name: about["shape"] for name, about in header_of(weights).items() if "shape" in about}
     return [
         (shape[0], shape[1])
         for name, shape in shapes.items()

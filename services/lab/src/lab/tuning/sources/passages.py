@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from contracts.improvement.question_sets import QuestionRecord
 from contracts.retrieval.search import Hit, SearchOptions
@@ -60,6 +60,14 @@ class Lookup:
     """As a search's `rerank`."""
 
 
+class Count(Protocol):
+    """Hears of each question's passages, whether they are learnt from, and how many of all searches were made; raises
+    where they are too many. Blocks."""
+
+    def __call__(self, one: Searched, searched: int, searches: int, *, is_learnt: bool) -> None:
+        """Of the one that was searched for last."""
+
+
 @dataclass(frozen=True, slots=True)
 class PassageSearch:
     """Searches as the job's key does; each search is charged to it."""
@@ -68,18 +76,23 @@ class PassageSearch:
     collection: str
     lookup: Lookup
 
-    async def search(self, work: Work) -> tuple[list[Searched], list[Searched]]:
+    async def search(self, work: Work, count: Count | None = None) -> tuple[list[Searched], list[Searched]]:
         """Of the questions to learn from, and of those held out, without those of which no search found what answers;
-        from where another attempt was."""
+        from where another attempt was. It goes no further than `count` lets it."""
         order = sorted(work.train, key=lambda one: hashlib.sha256(f"{work.seed} {one.id}".encode()).digest())
         chosen = order[: self.lookup.most_learnt]
         every = [*chosen, *work.held_out]
         total, file = len(every), work.folder / NAME
         found = await asyncio.to_thread(_begin, file, [one.id for one in every])
-        for number in range(len(found), total):
-            found.append(await self._search(work, number, every[number]))
-            await asyncio.to_thread(_append, file, found[-1])
-            await work.report.step(number + 1, total + self.lookup.found * total, 0, {})
+        before = len(found)
+        for number in range(total):
+            if number >= before:
+                found.append(await self._search(work, number, every[number]))
+                await asyncio.to_thread(_append, file, found[-1])
+                await work.report.step(number + 1, total + self.lookup.found * total, 0, {})
+            if count is not None:
+                is_learnt = number < len(chosen)
+                await asyncio.to_thread(count, found[number], max(number + 1, before), total, is_learnt=is_learnt)
         train, held_out = found[: len(chosen)], found[len(chosen) :]
         return [one for one in train if one.texts], [one for one in held_out if one.texts]
 
@@ -102,6 +115,14 @@ class PassageSearch:
             grades=[grade_of(question, hit) for hit in hits],
             ideal=sorted(question.documents.values(), reverse=True),
         )
+
+
+def kept_passages(folder: Path, ids: Collection[str]) -> dict[str, Searched]:
+    """Of held-out questions, what searches have found and is there still. Blocks."""
+    file = folder / NAME
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    found = (Searched(**json.loads(line)) for line in lines)
+    return {one.id: one for one in found if one.id in ids and one.texts}  # what is held out stands last
 
 
 def beside_each_other(questions: Sequence[QuestionRecord], what: Literal["answers", "questions"]) -> list[Searched]:
