@@ -30,6 +30,10 @@ CLAIMS = (
     "| Amount | Approver |\n|---|---|\n| up to EUR 400 | manager |\n| EUR 400 to EUR 2,500 | head |\n"
     "| above EUR 2,500 | CFO |"
 )
+DELIVERY = (
+    "| Order value | Standard |\n|---|---|\n| Orders up to 40 pounds | 4.50 pounds |\n"
+    "| Above 40 up to 100 pounds | 2.50 pounds |\n| Above 100 pounds | free |\n| Above 500 pounds | free, by express |"
+)
 MODELS = "| Product | Price |\n|---|---|\n| Bittern L4-10 | EUR 425 |\n| Bittern L4-30 | EUR 515 |"
 
 
@@ -60,6 +64,10 @@ def _ranked(*texts: str) -> list[Scored]:
         ("who approves a claim of 400", CLAIMS, "up to EUR 400"),
         ("who approves a claim of 1,900 euros", CLAIMS, "EUR 400 to EUR 2,500"),
         ("What does the Bittern L4-30 cost?", MODELS, "Bittern L4-30"),
+        ("how much is delivery of a 120 pound order", DELIVERY, "Above 100 pounds"),
+        ("how much is delivery for an order of 700 pounds", DELIVERY, "Above 500 pounds"),
+        ("how much is delivery for an order of 40 pounds", DELIVERY, "Orders up to 40 pounds"),
+        ("how much is delivery for an order of 50 pounds", DELIVERY, "Above 40 up to 100 pounds"),
     ],
 )
 def test_the_row_that_the_question_names_comes_before_its_neighbours(question: str, table: str, first: str) -> None:

@@ -84,27 +84,38 @@ def _naming_cell(row: Passage) -> str:
 
 def _brackets(question: Question, naming: Sequence[str]) -> list[frozenset[str]]:
     """For each row the question's numbers that lie in its range, and in no narrower one of another row: of "up to
-    5,000" and "up to 50,000" the second is meant by 12,000, and the first by 80."""
+    5,000" and "up to 50,000" the second is meant by 12,000, and the first by 80; of open ones the higher."""
     named = [ranges(cell) for cell in naming]
     found: list[set[str]] = [set() for _ in naming]
     for term in question.terms:
         fits = [
-            (min(high - low for low, high in those if low <= value <= high), at)
+            (min((high - low, -low) for low, high in those if low <= value <= high), at)
             for value in (amount(term.value),)
             for at, those in enumerate(named)
             if within(term.value, those)
         ]
-        if fits:
-            found[min(fits)[1]].add(term.text)
+        narrowest = min(fits, default=None)
+        for size, at in fits:
+            if narrowest is not None and size == narrowest[0]:
+                found[at].add(term.text)
     return [frozenset(one) for one in found]
 
 
 def _names(question: Question, row: Passage) -> frozenset[str]:
-    """The words of the question's subject in the cell that names a row."""
-    named = form_set(_naming_cell(row))
+    """The words of the question's subject in the cell that names a row, or in the name of its column."""
+    named = form_set(_naming_cell(row)) | _column_forms(row)
     return frozenset(term.text for term in question.focus if not term.exact.isdisjoint(named))
 
 
 def _holds(question: Question, row: Passage) -> frozenset[str]:
-    """The words of the question's subject in any of its cells."""
-    return frozenset(term.text for term in question.focus if not term.exact.isdisjoint(row.forms))
+    """The words of the question's subject in any of its cells, or in the name of the column that names it."""
+    held = row.forms | _column_forms(row)
+    return frozenset(term.text for term in question.focus if not term.exact.isdisjoint(held))
+
+
+def _column_forms(row: Passage) -> frozenset[str]:
+    """The words that all rows are named by: of "Order value", "Orders up to 40" and "Above 40" are both orders."""
+    parts, labels = cells(row.text) if row.unit.kind == "row" else [], row.labels
+    if len(parts) != len(labels):
+        return frozenset()
+    return form_set(next((label for label, cell in zip(labels, parts, strict=True) if any(map(str.isalpha, cell))), ""))
