@@ -99,7 +99,7 @@ chaos-restarts: setup-dev ## restart every service in turn under load: nothing m
 train-reader: setup-dev ## train the packaged reading model anew (DATA=folder, STEPS=7400, START=packed folder; ENCODER=folder: another one, to compare); goes on where it was stopped
 	@MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
 		$(BIN)/python -m research.reader.train $${DATA:+--data $$DATA} $${STEPS:+--steps $$STEPS} $${START:+--start $$START} \
-		$${ENCODER:+--encoder $$ENCODER --work .groundwork/reader-compared}
+		$${ENCODER:+--encoder $$ENCODER --work .groundwork/reader-compared/$$(basename $$ENCODER)}
 	@test -n "$$ENCODER" || $(BIN)/python -m research.reader.pack $${DATA:+--data $$DATA}
 
 .PHONY: wheels

@@ -221,6 +221,8 @@ def main() -> None:
         raise SystemExit(f"{given.data} has no folder training. Name the one that has it with DATA=…")
     if given.encoder is not None and not (given.encoder / "config.json").is_file():
         raise SystemExit(f"{given.encoder} is no folder of a model: it has no config.json. Name one with ENCODER=…")
+    if given.encoder is not None and given.start is not None:
+        raise SystemExit("START holds what the packaged encoder learnt, which no other can go on from. Leave it out.")
     given.work.mkdir(parents=True, exist_ok=True)
     train(given.data, given.work, given.steps, given.start, given.of_sets, given.encoder)
 
