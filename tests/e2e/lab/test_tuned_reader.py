@@ -68,15 +68,18 @@ def _questions(holding: dict[str, str], more: int = 0) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.parametrize(("suffix", "hyperparameters", "asked"), [(NOTICES, {"l2": 10}, HELD_OUT), ("lora", LORA, 3)])
 def test_which_notices_answer_is_learnt_and_answers_that_name_the_tuned_reader_are_judged_by_it(
-    home: RunningHome, http: httpx2.Client, notices: dict[str, str]
+    home: RunningHome, http: httpx2.Client, notices: dict[str, str], suffix: str, hyperparameters: Any, asked: int
 ) -> None:
-    client = home.client
-    saved = http.post("/v1/question-sets", json={"name": NOTICES, "items": _questions(notices)})
+    """By `lora`, which is published by hand, the first answer loads an encoder, and may be judged without it."""
+    client, model, has_encoder = home.client, f"reader+{suffix}", "form" in hyperparameters
+    saved = http.post("/v1/question-sets", json={"name": suffix, "items": _questions(notices)})
     assert saved.status_code == 201, saved.text
     started = client.tuning.start(
-        NOTICES, "reader", method="reading", collection=NOTICES, suffix=NOTICES, seed=7, hyperparameters={"l2": 10}
-    )
+        suffix, "reader", method="reading", collection=NOTICES, suffix=suffix, skip_leaks=True, seed=7,
+        hyperparameters=hyperparameters, publish=not has_encoder,
+    )  # fmt: skip
     job = client.tuning.wait(started.id, timeout=SECONDS)
     assert (job.status, job.error) == ("succeeded", None)
     report = job.groundwork
@@ -86,18 +89,30 @@ def test_which_notices_answer_is_learnt_and_answers_that_name_the_tuned_reader_a
     assert report.parity is not None
     assert report.parity.startswith("passed: 100.0% of the served chances are the trainer's")
     assert report.general is not None
-    assert (job.fine_tuned_model, report.not_published) == (MODEL, None)
-    until(lambda: MODEL in {one.id for one in client.models()}, "the tuned reader")
-    served = client.model(MODEL)
+    if has_encoder:
+        assert (report.not_published and report.not_published.code) == "publish_off"
+        job = client.tuning.publish(job.id)
+    assert (job.fine_tuned_model, job.groundwork.not_published) == (model, None)
+    until(lambda: model in {one.id for one in client.models()}, "the tuned reader")
+    served = client.model(model)
     assert (served.kind, served.parent, report.base) == ("reading", "reader", client.model("reader").digest)
-    options = AnswerOptions(reader=MODEL, include=["receipt"])
-    for number, thing in enumerate(THINGS[:HELD_OUT]):
+    options = AnswerOptions(reader=model, include=["receipt"])
+
+    def is_judged_by_it() -> bool:
+        answer = client.ask(NOTICES, "What is the price of a tool box?", options)
+        return answer.report is not None and answer.report.receipt is not None and not answer.report.receipt.degraded
+
+    until(is_judged_by_it, "an encoder of its own is loaded")
+    right = 0
+    for number, thing in enumerate(THINGS[:asked]):
         answer = client.ask(NOTICES, f"What is the price of a {thing}?", options)
-        told = re.findall(r"\d+ euros", answer.text)
-        assert told[:1] == [f"{_price(number)} euros"], f"the withdrawn price is told behind it, if at all: {told}"
         assert answer.report is not None
         assert answer.report.receipt is not None
         assert (answer.report.receipt.degraded, answer.report.receipt.tokens.reading > 0) == ([], True)
+        told = re.findall(r"\d+ euros", answer.text)
+        assert told[:1] in ([f"{_price(number)} euros"], []), f"the withdrawn price is told behind it: {told}"
+        right += bool(told)
+    assert right >= asked - has_encoder, "an encoder learns of twelve questions all but one"
     with pytest.raises(ApiError, match=r"reader\+nobody"):
         client.ask(NOTICES, "What is the price of a locker?", AnswerOptions(reader="reader+nobody"))
     client.tuning.delete(job.id)
