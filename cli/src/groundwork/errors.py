@@ -39,6 +39,15 @@ class Unreachable(GroundworkError):
     """No answer: nothing listens there, the connection broke, or the time ran out."""
 
 
+class NoSuchName(GroundworkError):
+    """Nothing can be called so: a call would go to another path, so it is not made."""
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(f"There is no {what} '{name}'.")
+        self.what = what
+        self.name = name
+
+
 class UnexpectedAnswer(GroundworkError):
     """The answer is not what the API's contract says; is something else listening there?"""
 

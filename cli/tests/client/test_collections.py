@@ -76,3 +76,10 @@ def test_a_reindex_says_only_what_is_to_be_otherwise_and_gives_its_job() -> None
     assert client_of(server).collections.reindex("c", vectors=wanted).id == "job-3"
     assert server.calls == ["POST /v1/collections/c/reindex"]
     assert server.body() == {"vectors": {"quantization": "scalar", "on_disk": False}}
+
+
+def test_what_no_collection_can_be_called_is_refused_by_the_server_where_one_is_made() -> None:
+    server = Recorder(error(422, "invalid_request", "name: so it can't be called."))
+    with client_of(server) as client, pytest.raises(ApiError, match="can't be called"):
+        client.collections.ensure("../models")
+    assert server.calls == ["POST /v1/collections"]

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import httpx2
 import pytest
-from cli.tests.server import client_of, error
+from cli.tests.server import Recorder, client_of, error
 
-from groundwork.client import ApiError, UnexpectedAnswer, Unreachable
+from groundwork.client import ApiError, Groundwork, NoSuchName, UnexpectedAnswer, Unreachable
 
 
 def test_an_envelope_becomes_an_error_with_all_its_facts() -> None:
@@ -56,3 +59,30 @@ def test_the_key_travels_in_the_authorization_header_only() -> None:
         client.models()
     assert seen[0].headers["Authorization"] == "Bearer gw-key"
     assert "gw-key" not in str(seen[0].url)
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "../models", "a/b"])
+@pytest.mark.parametrize(
+    ("what", "call"),
+    [
+        ("collection", lambda client, name: client.collections.delete(name)),
+        ("collection", lambda client, name: list(client.documents.list(name))),
+        ("document", lambda client, name: client.documents.delete("c", name)),
+        ("job", lambda client, name: client.jobs.get(name)),
+    ],
+)
+def test_a_name_never_leads_to_another_path(what: str, call: Callable[[Groundwork, str], Any], name: str) -> None:
+    server = Recorder()
+    with client_of(server) as client, pytest.raises(NoSuchName, match=f"There is no {what} '{name}'"):
+        call(client, name)
+    assert server.asked == []
+
+
+def test_a_models_name_has_slashes_and_leads_to_no_other_path() -> None:
+    server = Recorder(httpx2.Response(204), httpx2.Response(204))
+    with client_of(server) as client:
+        client.delete_model("hf/m")
+        client.delete_model("../keys")
+        with pytest.raises(NoSuchName):
+            client.delete_model("..")
+    assert server.calls == ["DELETE /v1/models/hf%2Fm", "DELETE /v1/models/..%2Fkeys"]

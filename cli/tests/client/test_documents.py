@@ -9,7 +9,7 @@ from cli.tests.server import Recorder, client_of, document, error, page
 
 from contracts.documents.documents import DocumentCreate
 from contracts.documents.jobs import Accepted
-from groundwork.client import ApiError
+from groundwork.client import ApiError, NoSuchName
 
 ACCEPTED = httpx2.Response(202, json={"document": document()})
 
@@ -82,8 +82,11 @@ def test_the_text_is_that_of_the_active_revision_unless_another_is_wanted() -> N
 
 def test_bytes_come_back_as_they_are_and_an_id_can_not_leave_its_place_in_the_path() -> None:
     server = Recorder(httpx2.Response(200, content=b"\x00\xff"))
-    assert client_of(server).documents.content("c", "a/../b") == b"\x00\xff"
-    assert server.calls == ["GET /v1/collections/c/documents/a%2F..%2Fb/content"]
+    with client_of(server) as client:
+        assert client.documents.content("c", "a..b") == b"\x00\xff"
+        with pytest.raises(NoSuchName, match="There is no document"):
+            client.documents.content("c", "a/../b")
+    assert server.calls == ["GET /v1/collections/c/documents/a..b/content"]
 
 
 def test_an_archive_that_is_refused_is_an_error_and_no_archive() -> None:

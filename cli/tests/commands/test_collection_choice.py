@@ -23,6 +23,16 @@ EVERY = {
     "backup": ["backup", "x", "x.zip"],
     "generate": ["questions", "generate", "s", "x"],
 }
+MORE = {
+    "records": ["records", "list", "-c", "x"],
+    "monitor": ["evaluation", "monitor", "add", "m", "--collection", "x"],
+    "tune": ["tune", "start", "s", "m", "--method", "rerank", "--collection", "x"],
+    "eval": ["eval", "x", "set:s"],
+    "sweep": ["eval", "sweep", "x", "s", "--set", "mode=hybrid"],
+    "sweeps": ["evaluation", "sweep", "list", "-c", "x"],
+}
+"""Those whose collection goes into what is asked, not into a path."""
+IMPOSSIBLE = ("a/b", "../models", "..", ".", "", "rag:a", "A b", "x. GET /v1/keys")
 
 
 def _server(*names: str, otherwise: httpx2.Response | None = None):  # type: ignore[no-untyped-def]
@@ -64,10 +74,26 @@ def test_without_a_name_and_not_just_one_collection_it_is_asked_for(
     assert sentence(*command) == said
 
 
-def test_a_name_that_no_collection_can_have_is_none(serve: Serve) -> None:
+@pytest.mark.parametrize("command", (EVERY | MORE).values(), ids=EVERY | MORE)
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_a_name_that_no_collection_can_have_is_none_and_goes_nowhere(
+    serve: Serve, command: list[str], name: str
+) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(f"{request.method} {request.url.path}")
+        return page(collection(name="a"), collection(name="b"))
+
+    serve(answer)
+    words = [name if word == "x" else word for word in command]
+    assert sentence(*words) == f"There is no collection '{name}'. {NAMED}"
+    assert asked == ["GET /v1/collections"]
+
+
+def test_one_of_several_names_that_no_collection_can_have_is_none(serve: Serve) -> None:
     serve(_server("a", "b"))
-    for name in ("rag:a", "", "A b"):
-        assert sentence("ask", "why?", "-c", "a", "-c", name) == f"There is no collection '{name}'. {NAMED}"
+    assert sentence("ask", "why?", "-c", "a", "-c", "") == f"There is no collection ''. {NAMED}"
 
 
 def test_many_collections_are_not_all_listed(serve: Serve) -> None:
@@ -77,14 +103,22 @@ def test_many_collections_are_not_all_listed(serve: Serve) -> None:
     assert "c20" not in said
 
 
-def test_a_key_that_may_not_list_collections_gets_what_the_server_said(serve: Serve) -> None:
+def _may_not_list(code: str):  # type: ignore[no-untyped-def]
     def answer(request: httpx2.Request) -> httpx2.Response:
         if request.url.path == "/v1/collections":
-            return error(403, "scope_missing", "Your key may not.")
+            return error(403, code, "Your key may not.")
         return error(404, "collection_not_found", UNKNOWN)
 
-    serve(answer)
-    assert sentence("ask", "why?", "-c", "x").startswith(
-        "There is no collection 'x'. `groundwork collection list` lists them; `groundwork collection create` makes one."
-    )
+    return answer
+
+
+def test_a_key_that_may_not_list_collections_is_advised_nothing_that_it_may_not(serve: Serve) -> None:
+    serve(_may_not_list("missing_scope"))
+    assert sentence("ask", "why?", "-c", "a/b") == "There is no collection 'a/b'."
+    assert sentence("ask", "why?", "-c", "x") == "There is no collection 'x'. [collection_not_found, request req-1]"
     assert sentence("ask", "why?") == "Say which collection: -c NAME. This key may not list them."
+
+
+def test_another_refusal_than_a_missing_scope_is_said_as_it_came(serve: Serve) -> None:
+    serve(_may_not_list("key_revoked"))
+    assert sentence("ask", "why?") == "Your key may not. [key_revoked, request req-1]"

@@ -38,6 +38,10 @@ SPARED = {"eval searches"}
 """It is what `eval` alone means."""
 
 
+def test_only_what_the_api_says_is_put_in_the_words_of_the_command_line() -> None:
+    assert "'x' GET /v1/keys '" in sentence("ingest", "x' GET /v1/keys ", "-c", "c")
+
+
 def test_the_readme_names_every_command() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     rows = [line.split(" | ")[0].replace("\\|", " ") for line in readme.splitlines() if line.startswith("| `")]

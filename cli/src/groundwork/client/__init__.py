@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from groundwork.client.answers import Answer, AnswerDone, AnswerEvent, TextDelta
 from groundwork.client.groundwork import Groundwork
-from groundwork.errors import ApiError, GroundworkError, JobFailed, UnexpectedAnswer, Unreachable, WaitTimeout
+from groundwork.errors import (
+    ApiError,
+    GroundworkError,
+    JobFailed,
+    NoSuchName,
+    UnexpectedAnswer,
+    Unreachable,
+    WaitTimeout,
+)
 
 __all__ = [
     "Answer",
@@ -14,6 +22,7 @@ __all__ = [
     "Groundwork",
     "GroundworkError",
     "JobFailed",
+    "NoSuchName",
     "TextDelta",
     "UnexpectedAnswer",
     "Unreachable",

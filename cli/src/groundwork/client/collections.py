@@ -17,7 +17,7 @@ from contracts.retrieval.collections import (
 from contracts.retrieval.reindex import ReindexRequest
 from contracts.retrieval.search import SearchMode
 from groundwork.client.connection import Connection
-from groundwork.errors import ApiError
+from groundwork.errors import ApiError, NoSuchName
 
 
 class Collections:
@@ -62,6 +62,8 @@ class Collections:
         """The collection of this name, made with the defaults if there is none yet."""
         try:
             return self.get(name)
+        except NoSuchName:
+            return self.create(name)  # the server says what names look like
         except ApiError as error:
             if error.status != 404:
                 raise

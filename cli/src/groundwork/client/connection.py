@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Any, TypeVar
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from contracts.core.errors import ErrorBody, ErrorEnvelope, ErrorType
 from contracts.core.pages import Page
 from contracts.operations.operation import Operation
-from groundwork.errors import ApiError, GroundworkError, UnexpectedAnswer, Unreachable
+from groundwork.errors import ApiError, GroundworkError, NoSuchName, UnexpectedAnswer, Unreachable
 
 Model = TypeVar("Model", bound=BaseModel)
 CONNECT_SECONDS = 5.0
@@ -76,7 +76,7 @@ class Connection:
         **options: Any,
     ) -> httpx2.Response:
         """One whole answer, whatever its status; raises `Unreachable` without one. A parameter of None is left out."""
-        path = operation.path_of(*values)
+        path = _path(operation, values)
         given = {name: value for name, value in (params or {}).items() if value is not None}
         with self._as_ours():
             response = self._http.request(
@@ -96,7 +96,7 @@ class Connection:
         self, operation: Operation[bytes], *values: str, into: IO[bytes], timeout: float | None = None, **options: Any
     ) -> None:
         """Write an answer's body to `into` as it comes; raises `ApiError` or `Unreachable`."""
-        path, limit = operation.path_of(*values), self._limit(timeout)
+        path, limit = _path(operation, values), self._limit(timeout)
         with self._as_ours(), self._http.stream(operation.method, path, timeout=limit, **options) as response:
             if response.status_code >= 400:
                 response.read()
@@ -126,7 +126,7 @@ class Connection:
         self, operation: Operation[Any], *values: str, timeout: float | None = None, **options: Any
     ) -> Iterator[Iterator[httpx2.ServerSentEvent]]:
         """The events of a stream, at most `timeout` seconds apart; an `event: error` in it is raised as `ApiError`."""
-        path, limit = operation.path_of(*values), self._limit(timeout)
+        path, limit = _path(operation, values), self._limit(timeout)
         with self._as_ours(), self._http.stream(operation.method, path, timeout=limit, **options) as response:
             self.reached = True
             if response.status_code >= 400:
@@ -166,6 +166,16 @@ class Connection:
             raise Unreachable(
                 f"The connection to {self.base_url} broke ({type(error).__name__}). Try again; its log may say more."
             ) from None
+
+
+def _path(operation: Operation[Any], values: Sequence[str]) -> str:
+    """The path with its values in place; raises `NoSuchName` for one that nothing can have, such as `..`."""
+    path = operation.path_of(*values)
+    for parameter, value in zip(operation.parameters, values, strict=True):
+        what, allowed = operation.parameter(parameter)
+        if not allowed.fullmatch(value) or value in (".", ".."):
+            raise NoSuchName(what, value)
+    return path
 
 
 def parse(kind: type[Model], response: httpx2.Response) -> Model:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Any
 
 from contracts.operations import administration, agents, documents, evaluations, feedback, models, prompts, tuning
@@ -45,27 +46,39 @@ COMMANDS: tuple[tuple[Operation[Any], str], ...] = (
 )
 """Calls that errors name, those of longer paths before those that would fit them too, and what does the same here."""
 
-_CALL = re.compile(r"`?\b(GET|POST|PUT|PATCH|DELETE) (/v1/[^\s`'\",;:()]*[^\s`'\",;:().])`?")
+_QUOTED = r"""(?<!\w)(?:'.*?'|".*?")(?!\w)"""
+_CALL = r"""(?P<call>(?:GET|POST|PUT|PATCH|DELETE) /v1/[^\s`]*[^\s`.,;:()'"])"""
+_WORDS = re.compile(
+    rf"{_QUOTED}|(?P<field>`groundwork\.model`)|(?P<tick>`|(?<!`)\b){_CALL}(?P=tick)(?=[.,;:()]*(?:\s|$))"
+)
+"""What is quoted is somebody's own and stays as it is; a call is a whole word, since ids may have any character."""
+
 _PARAMETER = re.compile(r"\\\{\w+\\\}")
 
 
 def in_commands(message: str) -> str:
-    """A message of the API with a command in place of each call that has one, and of a field that is an option."""
-    return _CALL.sub(_command, message).replace("`groundwork.model`", "`--model`")
+    """A message of the API with a command in place of each call that has one, and of a field that is an option.
+
+    Nothing is replaced inside quotes.
+    """
+    return _WORDS.sub(_command, message)
 
 
-def _command(call: re.Match[str]) -> str:
+def _command(found: re.Match[str]) -> str:
+    if found["field"]:
+        return "`--model`"
     for pattern, command in _PATTERNS:
-        found = pattern.fullmatch(f"{call[1]} {call[2]}")
-        if found is not None:
-            values = (value.strip("{}").upper() if "{" in value else value for value in found.groups())
+        call = pattern.fullmatch(found["call"] or "")
+        if call is not None:
+            values = (value[1:-1].upper() if value[0] == "{" else shlex.quote(value) for value in call.groups())
             return f"`groundwork {command.format(*values)}`"
-    return call[0]
+    return found[0]
 
 
 def _pattern(operation: Operation[Any]) -> re.Pattern[str]:
-    value = "(.+)" if operation.takes_slashes else "([^/]+)"
-    return re.compile(_PARAMETER.sub(lambda _: value, re.escape(operation.id)))
+    """Of its calls, each value as the contract has it, or the parameter itself."""
+    values = (rf"(\{{\w+\}}|{operation.parameter(name)[1].pattern})" for name in operation.parameters)
+    return re.compile(_PARAMETER.sub(lambda _: next(values), re.escape(operation.id)))
 
 
 _PATTERNS = [(_pattern(operation), command) for operation, command in COMMANDS]

@@ -8,14 +8,23 @@ from itertools import islice
 from contracts.core.base import NAME
 from groundwork.client import Groundwork
 from groundwork.commands.session import Session
-from groundwork.errors import ApiError, GroundworkError
+from groundwork.errors import ApiError, GroundworkError, NoSuchName
 
 LISTED = 20
 """So many names are listed; `groundwork collection list` has the rest."""
 
 
 class CollectionUnclear(GroundworkError):
-    """No collection was named, and there is not just one; or nothing could have that name."""
+    """No collection was named, and there is not just one."""
+
+
+def called(value: str | list[str] | None) -> str | list[str] | None:
+    """What an argument or option names, a collection or several; raises `NoSuchName` for what none can be called."""
+    names = [value] if isinstance(value, str) else value or []
+    for name in names:
+        if not NAME.fullmatch(name):
+            raise NoSuchName("collection", name)
+    return value
 
 
 def choose_collections(session: Session, client: Groundwork, named: Sequence[str]) -> list[str]:
@@ -23,21 +32,23 @@ def choose_collections(session: Session, client: Groundwork, named: Sequence[str
 
     Raises `CollectionUnclear` with what there is.
     """
-    for name in named:
-        if not NAME.fullmatch(name):
-            raise CollectionUnclear(f"There is no collection '{name}'. {list_collections(client)}")
     if named:
         return list(named)
     try:
         names = _first_names(client)
     except ApiError as error:
-        if error.status != 403:
+        if not may_not(error):
             raise
         raise CollectionUnclear("Say which collection: -c NAME. This key may not list them.") from None
     if len(names) != 1:
         raise CollectionUnclear(f"Say which collection: -c NAME. {_listed(names)}" if names else _listed(names))
     session.notes.print(f"In '{names[0]}', the only collection.", style="dim")
     return names
+
+
+def may_not(error: ApiError) -> bool:
+    """Whether the key has no scope for the call."""
+    return error.code == "missing_scope"
 
 
 def list_collections(client: Groundwork) -> str:

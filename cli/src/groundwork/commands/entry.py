@@ -39,7 +39,7 @@ from groundwork.commands.installation import (
     tenants,
 )
 from groundwork.commands.session import ERROR_STATUS, Session, console_for_notes
-from groundwork.errors import ApiError, GroundworkError
+from groundwork.errors import ApiError, GroundworkError, JobFailed, NoSuchName
 from groundwork.settings import CommandSettings
 
 SHOWN_CHARACTERS = 20
@@ -153,18 +153,29 @@ def _sentence(error: GroundworkError | ValidationError | UnicodeError, session: 
         return f"What was given has bytes or half characters that are no text ({lost}). Write it in UTF-8."
     if isinstance(error, UnicodeError):
         return f"What was read is no UTF-8 text ({error}). Write it in UTF-8."
-    if not isinstance(error, ApiError):
+    if isinstance(error, NoSuchName):
+        return _with_those_there(str(error), session) if error.what == "collection" else str(error)
+    if isinstance(error, JobFailed):
         return in_commands(str(error))
+    if not isinstance(error, ApiError):
+        return str(error)
     wait = f" Try again in {error.retry_after:.0f} s." if error.retry_after else ""
     return f"{_advice(error, session)}{wait} [{error.code}, request {error.request_id or 'unknown'}]"
 
 
 def _advice(error: ApiError, session: Session | None) -> str:
     """The message in this command line's words; of a collection that is not there, with those that are."""
-    if error.code == "collection_not_found" and session is not None:
-        with suppress(GroundworkError), session.client() as client:
-            return f"{error.message.partition('. GET ')[0].rstrip('.')}. {list_collections(client)}"
+    if error.code == "collection_not_found":
+        return _with_those_there(f"{(error.message.rpartition('. GET ')[0] or error.message).rstrip('.')}.", session)
     return in_commands(error.message)
+
+
+def _with_those_there(sentence: str, session: Session | None) -> str:
+    """That a collection is not there, and which are; alone where the key may not list them, or nothing answers."""
+    if session is not None:
+        with suppress(GroundworkError), session.client() as client:
+            return f"{sentence} {list_collections(client)}"
+    return sentence
 
 
 def _complain(sentence: str) -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from contracts.improvement.monitors import Monitor, MonitorFigure, MonitorVerdicts
 from contracts.models.experiments import JudgedMetric
+from groundwork.commands.collection_choice import called
 from groundwork.commands.session import session_of
 from groundwork.errors import GroundworkError
 
@@ -29,7 +30,7 @@ def add(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME")],
     model: Annotated[str | None, typer.Option(help="Only answers of it: a model, rag:, agent:, a route.")] = None,
-    collection: Annotated[str | None, typer.Option(help="Only answers from it.")] = None,
+    collection: Annotated[str | None, typer.Option(callback=called, help="Only answers from it.")] = None,
     percent: Annotated[str | None, typer.Option(help="Only so many in a hundred of them, drawn by their ids.")] = None,
     metric: Annotated[
         list[str] | None,

@@ -12,6 +12,7 @@ import typer
 from contracts.improvement.question_generation import GeneratedQuestion, Generation
 from groundwork.commands.answers.question_sets import commands
 from groundwork.commands.api_words import in_commands
+from groundwork.commands.collection_choice import called
 from groundwork.commands.session import Session, session_of
 from groundwork.errors import QuestionsInvalid
 
@@ -28,7 +29,7 @@ def register(app: typer.Typer) -> None:
 def generate(
     context: typer.Context,
     name: NameArgument,
-    collection: Annotated[str, typer.Argument(help="Whose documents are asked about.")],
+    collection: Annotated[str, typer.Argument(callback=called, help="Whose documents are asked about.")],
     count: Annotated[int, typer.Option(help="Most questions that the documents answer.")] = 50,
     near_misses: Annotated[
         int | None, typer.Option(help="Most questions that they do not answer; one for each five unless given.")

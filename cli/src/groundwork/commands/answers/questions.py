@@ -12,12 +12,13 @@ from contracts.models.chat import AnswerOptions
 from contracts.models.citations import Annotation
 from contracts.retrieval.search import Hit, SearchMode
 from groundwork.client import Answer, TextDelta
-from groundwork.commands.collection_choice import choose_collections
+from groundwork.commands.collection_choice import called, choose_collections
 from groundwork.commands.session import Session, session_of
 
 QUOTE_CHARACTERS = 300
 Collection = Annotated[
-    str | None, typer.Option("--collection", "-c", help="Where; the only collection there is, if just one is.")
+    str | None,
+    typer.Option("--collection", "-c", callback=called, help="Where; the only collection there is, if just one is."),
 ]
 
 
@@ -56,7 +57,12 @@ def ask(
     question: Annotated[str, typer.Argument(help="The question.")],
     collection: Annotated[
         list[str] | None,
-        typer.Option("--collection", "-c", help="Where to look for the answer; may be repeated. The only one, if one."),
+        typer.Option(
+            "--collection",
+            "-c",
+            callback=called,
+            help="Where to look for the answer; may be repeated. The only one, if one.",
+        ),
     ] = None,
     model: Annotated[str | None, typer.Option(help="Chat model that words the answer.")] = None,
 ) -> None:

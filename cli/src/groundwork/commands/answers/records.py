@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from groundwork.commands.collection_choice import called
 from groundwork.commands.session import session_of
 from groundwork.errors import GroundworkError
 
@@ -25,7 +26,9 @@ def register(app: typer.Typer) -> None:
 def show_all(
     context: typer.Context,
     words: Annotated[str | None, typer.Argument(help="Words of question or answer.", metavar="WORDS")] = None,
-    collection: Annotated[str | None, typer.Option("--collection", "-c", help="Answers from this one.")] = None,
+    collection: Annotated[
+        str | None, typer.Option("--collection", "-c", callback=called, help="Answers from this one.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="As it was asked for, or that worded the answer.")] = None,
     user: Annotated[str | None, typer.Option(help="OpenAI's `user`.")] = None,
     rating: Annotated[Literal["up", "down", "none"] | None, typer.Option(help="From feedback.")] = None,

@@ -14,6 +14,7 @@ from groundwork.client import Groundwork
 from groundwork.commands.answers.prompts import typed
 from groundwork.commands.answers.question_sets import set_reference
 from groundwork.commands.api_words import in_commands
+from groundwork.commands.collection_choice import called
 from groundwork.commands.session import Session, session_of
 from groundwork.errors import GroundworkError
 
@@ -41,7 +42,7 @@ def is_meant(words: Sequence[str]) -> bool:
 @commands.command()
 def start(
     context: typer.Context,
-    collection: Annotated[str, typer.Argument(help="The collection that is searched.")],
+    collection: Annotated[str, typer.Argument(callback=called, help="The collection that is searched.")],
     questions: Annotated[str, typer.Argument(metavar="SET", help="NAME or NAME@N of a question set on the server.")],
     setting: Annotated[list[str], typer.Option(SET, help=SETTINGS)],
     choose: Annotated[str | None, typer.Option(metavar="SPLIT", help="Its questions choose a winner.")] = None,
@@ -82,7 +83,9 @@ def start(
 @commands.command("list")
 def listed(
     context: typer.Context,
-    collection: Annotated[str | None, typer.Option("--collection", "-c", help="Only of this collection.")] = None,
+    collection: Annotated[
+        str | None, typer.Option("--collection", "-c", callback=called, help="Only of this collection.")
+    ] = None,
 ) -> None:
     """List sweeps, newest first."""
     session = session_of(context)

@@ -11,9 +11,11 @@ import typer
 from contracts.improvement.tuning import FineTuningJob
 from groundwork.commands.answers.question_sets import SetArgument, set_reference
 from groundwork.commands.api_words import in_commands
+from groundwork.commands.collection_choice import called
 from groundwork.commands.session import Session, session_of
 
 commands = typer.Typer(name="tune", no_args_is_help=True, help="Tuning: models that learn from question sets.")
+Collection = Annotated[str | None, typer.Option(callback=called, help="What embedding, reading and rerank learn from.")]
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As `groundwork tune list` shows it.")]
 
 
@@ -30,7 +32,7 @@ def start(
     method: Annotated[
         str, typer.Option(help="supervised, dpo, classification, embedding, reading, rerank.")
     ] = "supervised",
-    collection: Annotated[str | None, typer.Option(help="What embedding, reading and rerank learn from.")] = None,
+    collection: Collection = None,
     suffix: Annotated[str | None, typer.Option(help="What is learnt is served as MODEL+SUFFIX.")] = None,
     validation: Annotated[str | None, typer.Option(metavar="NAME[@N]", help="A question set to be judged by.")] = None,
     epochs: Annotated[int | None, typer.Option(help="How often each question is learnt.")] = None,

@@ -17,10 +17,11 @@ from contracts.retrieval.collections import (
     VectorOptions,
 )
 from contracts.retrieval.search import SearchMode
+from groundwork.commands.collection_choice import called
 from groundwork.commands.session import session_of
 from groundwork.errors import GroundworkError
 
-Name = Annotated[str, typer.Argument(help="The collection.", metavar="NAME")]
+Name = Annotated[str, typer.Argument(callback=called, help="The collection.", metavar="NAME")]
 ChunkingOption = Annotated[ChunkingStrategy | None, typer.Option("--chunking", help="How documents are cut.")]
 MaxTokens = Annotated[int | None, typer.Option("--max-tokens", help="With --chunking: size of a chunk in tokens.")]
 Overlap = Annotated[int, typer.Option("--overlap", help="With --chunking: tokens that neighbouring chunks share.")]
@@ -45,7 +46,7 @@ def register(app: typer.Typer) -> None:
 
 def create(
     context: typer.Context,
-    name: Name,
+    name: Annotated[str, typer.Argument(help="What it is called.", metavar="NAME")],
     description: Annotated[str, typer.Option(help="What is in it, for people and agents.")] = "",
     embedding_model: Annotated[
         str, typer.Option(help="The model that embeds it; `auto`: by its language, else that of its first document.")

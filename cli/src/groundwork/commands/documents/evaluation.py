@@ -18,6 +18,7 @@ from contracts.retrieval.search import SearchMode
 from groundwork.client import Groundwork
 from groundwork.commands.answers import benchmarks, sweeps
 from groundwork.commands.answers.question_sets import set_reference
+from groundwork.commands.collection_choice import called
 from groundwork.commands.result_files import CannotWrite, check_files, write_result
 from groundwork.commands.session import Session, progress_bar, session_of
 from groundwork.errors import GroundworkError, QuestionsInvalid
@@ -45,7 +46,8 @@ AllowMissing = Annotated[
     bool, typer.Option("--allow-missing", help="Count documents that the collection lacks as not found.")
 ]
 Against = Annotated[
-    str | None, typer.Option(help="Search this collection with the same documents, too, and compare the two.")
+    str | None,
+    typer.Option(callback=called, help="Search this collection with the same documents, too, and compare the two."),
 ]
 BaselineFile = Annotated[
     Path | None, typer.Option("--baseline", help="What an earlier --json wrote: say whether it is better now.")
@@ -93,7 +95,7 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(
     context: typer.Context,
-    collection: Annotated[str, typer.Argument(help="The collection to search.")],
+    collection: Annotated[str, typer.Argument(callback=called, help="The collection to search.")],
     questions: Questions,
     modes: Annotated[str, typer.Option(help="Which modes to measure, with commas between.")] = ",".join(MODES),
     rerank: Annotated[bool, typer.Option("--rerank", help="Measure reranked hybrid search, too.")] = False,

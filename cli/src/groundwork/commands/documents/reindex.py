@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from contracts.documents.jobs import Job
 from contracts.retrieval.collections import Collection
 from groundwork.client import Groundwork
+from groundwork.commands.collection_choice import called
 from groundwork.commands.documents.collections import (
     ChunkingOption,
     MaxTokens,
@@ -30,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 def reindex(
     context: typer.Context,
-    collection: Annotated[str, typer.Argument(help="The collection.")],
+    collection: Annotated[str, typer.Argument(callback=called, help="The collection.")],
     embedding_model: Annotated[
         str | None, typer.Option(help="The model that embeds it from now on; `default` for the current default.")
     ] = None,
