@@ -115,10 +115,7 @@ async def test_rows_come_back_as_they_were_on_the_newest_schema(old: Database, n
 async def test_large_tables_are_several_members_and_many_rows_go_in_some_at_a_time(
     old: Database, new: Database, scripts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await _write(
-        old,
-        MANY,
-    )
+    await _write(old, MANY)
     monkeypatch.setattr(tables, "MEMBER_BYTES", 500)
     monkeypatch.setattr(tables, "ROWS_AT_ONCE", 3)
     members = await _part(old)
@@ -129,48 +126,41 @@ async def test_large_tables_are_several_members_and_many_rows_go_in_some_at_a_ti
     assert await _rows(new, "notes") == await _rows(old, "notes")
 
 
-async def test_of_rows_that_have_bytes_only_a_few_are_in_memory_at_once(
-    old: Database, monkeypatch: pytest.MonkeyPatch
+SIZES = (
+    [(10, 40), (2_000_000, 3)],
+    [(10, 1200), (1_000_000, 3), (10, 40), (15_000, 120)],
+    [(200_000, 9), (1_900, 501)],
+)
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("kind", ["TEXT", "BLOB", "JSON"])
+async def test_no_batch_is_larger_than_a_member_whatever_the_order_of_sizes(
+    old: Database, monkeypatch: pytest.MonkeyPatch, sizes: list[tuple[int, int]], kind: str
 ) -> None:
-    await _write(old, MANY)
-    most: list[int] = []
+    await _write(old, f"CREATE TABLE large (id INTEGER PRIMARY KEY, content {kind})")
+    value = {"TEXT": "hex(zeroblob({}))", "BLOB": "zeroblob(2 * {})", "JSON": "'\"' || hex(zeroblob({})) || '\"'"}[kind]
+    for length, count in sizes:
+        await _write(
+            old,
+            f"""INSERT INTO large (content) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
+            WHERE i < {count}) SELECT {value.format(length // 2)} FROM n""",
+        )
+    await _write(old, "INSERT INTO large (content) VALUES (NULL)")
+    seen: list[list[int]] = []
     plain = Transaction.batches
 
-    async def seen(self: Transaction, query: Any, size: int) -> AsyncIterator[Any]:
-        async for rows in plain(self, query, size):
-            if "facts" in rows[0]:
-                most.append(len(rows))
-            yield rows
-
-    monkeypatch.setattr(Transaction, "batches", seen)
-    await _part(old)
-    assert (sum(most), max(most)) == (40, tables.LARGE_ROWS_AT_ONCE)
-
-
-@pytest.mark.parametrize(("length", "batches"), [(2_000_000, [4] * 10), (10, [4, 8, 16, 12])])
-async def test_of_long_texts_few_are_in_memory_at_once_and_of_short_ones_soon_many(
-    old: Database, monkeypatch: pytest.MonkeyPatch, length: int, batches: list[int]
-) -> None:
-    await _write(old, "CREATE TABLE texts (id INTEGER PRIMARY KEY, content TEXT NOT NULL)")
-    await _write(
-        old,
-        f"""INSERT INTO texts (content) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
-        WHERE i < 40) SELECT hex(zeroblob({length // 2})) FROM n""",
-    )
-    seen: list[int] = []
-    plain = Transaction.batches
-
-    async def counted(self: Transaction, query: Any, size: Any) -> AsyncIterator[Any]:
+    async def counted(self: Transaction, query: Any, size: int) -> AsyncIterator[Any]:
         async for rows in plain(self, query, size):
             if "content" in rows[0]:
-                seen.append(len(rows))
+                seen.append([len(row["content"] or "") for row in rows])
             yield rows
 
     monkeypatch.setattr(Transaction, "batches", counted)
-    async with old.snapshot() as connection:
-        async for _ in dump(connection, PartWriter("words")):
-            pass
-    assert seen == batches
+    await _part(old)
+    assert sum(map(len, seen)) == sum(count for _, count in sizes) + 1
+    assert all(sum(batch) <= tables.MEMBER_BYTES or len(batch) == 1 for batch in seen)
+    assert max(map(len, seen)) == min(tables.ROWS_AT_ONCE, 1 + sum(n for length, n in sizes if length <= 2000))
 
 
 async def test_what_is_left_out_is_left_out(old: Database, scripts: Path) -> None:

@@ -8,12 +8,30 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import JSON, Connection, LargeBinary, MetaData, String, Table, insert, inspect, select, text
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    MetaData,
+    RowMapping,
+    String,
+    Table,
+    Text,
+    cast,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+)
 
 from servicekit.backup.file import PartWriter, lines
 from servicekit.sql.database import Database
@@ -24,10 +42,8 @@ SCHEMA = "sql/schema.json"
 FACTS = "facts.json"
 VERSIONS = "alembic_version"
 MEMBER_BYTES = 1_000_000
-"""About so much is in memory at once."""
+"""About so much of what a table's texts, bytes and JSON take is read at once, and kept for a member, or one row."""
 ROWS_AT_ONCE = 500
-LARGE_ROWS_AT_ONCE = 4
-"""Of tables with columns of bytes or long texts, each of which may be larger than a member."""
 Row = dict[str, Any]
 Change = Callable[[str, Row], Row | None]
 """A table's name and a row of it to the row that is restored, or null for none."""
@@ -85,11 +101,11 @@ async def dump(connection: Transaction, part: PartWriter, without: Iterable[str]
     for table in tables:
         if table.name in left_out:
             continue
-        number, size, rows, at_once = 0, 0, list[Row](), _RowsAtOnce(table)
-        async for found in connection.batches(select(table), at_once.now):
+        number, size, rows = 0, 0, list[Row]()
+        async for found in _batches(connection, table):
             for row in found:
                 rows.append(_plain(dict(row)))
-                size += at_once.note(len(str(rows[-1])))
+                size += len(str(rows[-1]))
                 if size > MEMBER_BYTES:
                     yield part.member(f"sql/{table.name}/{number:06}.jsonl", lines(rows))
                     number, size, rows = number + 1, 0, []
@@ -165,27 +181,33 @@ def _reflected(connection: Connection) -> list[Table]:
     return metadata.sorted_tables
 
 
-class _RowsAtOnce:
-    """How many rows of a table are read at once: few where they may be large, and more while they turn out small."""
+async def _batches(connection: Transaction, table: Table) -> AsyncIterator[Sequence[RowMapping]]:
+    """A table's rows, the small ones first: no batch is larger than a member but for a row that is so alone.
 
-    def __init__(self, table: Table) -> None:
-        long = (JSON, String)  # without a length
-        is_long = any(isinstance(one.type, long) and getattr(one.type, "length", None) is None for one in table.columns)
-        self._number = LARGE_ROWS_AT_ONCE if is_long or _binary(table) else ROWS_AT_ONCE
-        self._may_grow = not _binary(table)
-        self._largest = 0
+    The database measures them, and is asked for each class of sizes by itself, with as many at once as then fit.
+    """
+    size = _size(connection, table)
+    if size is None:
+        async for batch in connection.batches(select(table), ROWS_AT_ONCE):
+            yield batch
+        return
+    above = -1
+    for at_once in sorted({max(1, ROWS_AT_ONCE // part) for part in (1, 10, 100, ROWS_AT_ONCE)}, reverse=True):
+        query, fitting = select(table).where(size > above), MEMBER_BYTES // at_once
+        query, above = (query.where(size <= fitting), fitting) if at_once > 1 else (query, above)
+        async for batch in connection.batches(query, at_once):
+            yield batch
 
-    def now(self) -> int:
-        """Of the next batch, by the largest row of the last."""
-        if self._may_grow and self._largest:
-            fitting = max(LARGE_ROWS_AT_ONCE, MEMBER_BYTES // self._largest)
-            self._number, self._largest = min(2 * self._number, ROWS_AT_ONCE, fitting), 0
-        return self._number
 
-    def note(self, size: int) -> int:
-        """A row's size."""
-        self._largest = max(self._largest, size)
-        return size
+def _size(connection: Transaction, table: Table) -> ColumnElement[int] | None:
+    """What a row's texts, bytes and JSON take, as the database counts it; none where a table has no such columns."""
+    length = func.octet_length if connection.dialect.name == "postgresql" else func.length
+    sizes: list[ColumnElement[int]] = [
+        func.coalesce(length(column if isinstance(column.type, LargeBinary) else cast(column, Text)), 0)
+        for column in table.columns
+        if isinstance(column.type, JSON | String | LargeBinary)
+    ]
+    return reduce(add, sizes) if sizes else None
 
 
 def _binary(table: Table) -> list[str]:

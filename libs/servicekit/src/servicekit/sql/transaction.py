@@ -92,17 +92,16 @@ class Transaction:
         """Execute one statement; its rows are read whole."""
         return await self._hop(partial(_executed, statement=statement, values=values))
 
-    async def batches(self, query: Executable, size: int | Callable[[], int]) -> AsyncGenerator[Sequence[RowMapping]]:
-        """The rows of a query, so many at once, read as they are taken; how many may be said before each batch."""
-        next_size = size if callable(size) else lambda: size
+    async def batches(self, query: Executable, size: int) -> AsyncGenerator[Sequence[RowMapping]]:
+        """The rows of a query, so many at once, read as they are taken."""
         if self.dialect.name == "postgresql" and isinstance(query, SelectBase):
             cursor = await self._hop(partial(_Cursor, query=query))
-            while rows := await self._hop(partial(cursor.fetch, size=next_size())):
+            while rows := await self._hop(partial(cursor.fetch, size=size)):
                 yield rows
             return
-        result = await self._hop(partial(_streamed, query=query, size=next_size()))
+        result = await self._hop(partial(_streamed, query=query, size=size))
         try:
-            while rows := await self._hop(lambda _: result.fetchmany(next_size())):
+            while rows := await self._hop(lambda _: result.fetchmany(size)):
                 yield rows
         finally:
             await self._hop(lambda _: result.close())
