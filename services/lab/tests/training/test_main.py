@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,11 @@ def _reached_by_nobody_else(process: subprocess.Popen[str]) -> bool:
     started = psutil.Process(process.pid)
     every = [started, *started.children(recursive=True)]
     assert len(every) == 3
-    opened = [one for each in every for one in each.net_connections() if not one.raddr]
+    with ExitStack() as stopped:
+        for each in every:  # else they may end while they are looked at
+            each.suspend()
+            stopped.callback(each.resume)
+        opened = [one for each in every for one in each.net_connections() if not one.raddr]
     return {one.laddr.ip for one in opened} <= {"127.0.0.1", "::1"}
 
 
