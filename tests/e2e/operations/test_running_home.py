@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -37,7 +38,10 @@ def test_every_process_is_alive_ready_and_measured(home: RunningHome, program: s
         assert Health.model_validate_json(ready.content).parts, "readiness exercises real parts"
         assert ready.status_code == 200
         metrics = home.inner_url("metrics") if program == "gateway" else home.inner_url(program)
-        assert "groundwork_" in http.get(f"{metrics}/metrics").text
+        measured = http.get(f"{metrics}/metrics").text
+        assert "groundwork_" in measured
+        (looked,) = re.findall(r'^python_gc_collections_total{generation="2"} (.+)$', measured, re.MULTILINE)
+        assert float(looked) >= 1, "it starts without looking for garbage, and looks for it once it serves"
 
 
 def test_health_is_open_and_says_nothing_secret(home: RunningHome) -> None:

@@ -6,13 +6,12 @@ import ctypes
 import gc
 import importlib
 import os
-import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Literal
 
 import structlog
+
+from servicekit.core.imports import quick_imports
 
 log = structlog.get_logger(__name__)
 Precision = Literal["auto", "bfloat16", "float32"]
@@ -43,33 +42,11 @@ def prepare() -> None:
 def import_engines() -> Any:
     """Import what both engines need and return torch. Seconds; call it off the event loop."""
     prepare()
-    collecting = gc.isenabled()
-    gc.disable()  # imports only add objects: a tenth faster without looking for garbage among them
-    try:
-        with warnings.catch_warnings(action="ignore"), _without_scipy():
-            modules = [importlib.import_module(name) for name in ENGINE_MODULES]
-    finally:
-        if collecting:
-            gc.enable()
+    with warnings.catch_warnings(action="ignore"), quick_imports():
+        modules = [importlib.import_module(name) for name in ENGINE_MODULES]
     modules[1].utils.logging.set_verbosity_error()
     modules[1].utils.logging.disable_progress_bar()
     return modules[0]
-
-
-@contextmanager
-def _without_scipy() -> Iterator[None]:
-    """Have transformers not find scipy, which it takes for the losses of image models alone: 36 MB and half a second.
-
-    What imports it afterwards gets it. A transformers that is there has looked for scipy, and must find it.
-    """
-    if "scipy" in sys.modules or "transformers" in sys.modules:
-        yield
-        return
-    sys.modules["scipy"] = None  # type: ignore[assignment]  # how the import system is told that a module is not there
-    try:
-        yield
-    finally:
-        del sys.modules["scipy"]
 
 
 def use_threads(torch: Any, count: int) -> None:

@@ -14,10 +14,11 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
+
+from servicekit.core.imports import quick_imports
 
 NICE = 10
 """So that who waits for an answer goes first, and the job is not starved."""
@@ -57,27 +58,18 @@ def prepare() -> None:
     os.putenv("OMP_WAIT_POLICY", "PASSIVE")
 
 
-@contextmanager
-def _quick_imports() -> Iterator[None]:
-    """A quarter less: what is imported is no garbage, and transformers takes scipy for losses of image models alone."""
-    gc.disable()
-    sys.modules["scipy"] = None  # type: ignore[assignment]  # how the import system is told that a module is not there
-    yield
-    gc.freeze()
-    gc.enable()
-
-
 def main(folder: Path) -> None:
     """Learn, or tell why not; what the disk refuses is a traceback on stderr, and may be tried again."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     prepare()
     try:
         # Not before: they load torch.
-        with _quick_imports():
+        with quick_imports():
             from lab.training.impossible import Impossible
 
             job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
             run = _runner(job)
+        gc.freeze()  # what is imported is no garbage
     except ImportError as error:
         fail("tuning_unavailable", f"{error}. Have the operator install 'groundwork-lab[tuning]' beside the lab.")
     try:
