@@ -95,7 +95,7 @@ def test_every_run_ends_rightly_and_does_nothing_twice(tmp_path: Path) -> None:
             for number in range(RUNS):
                 futures.append(pool.submit(start_and_follow, client, number))
                 if number * KILLS > (len(killed) + 2) * RUNS:  # kills and runs go along
-                    until = time.monotonic() + 30
+                    until = time.monotonic() + 60
                     while number * KILLS > (len(killed) + 2) * RUNS and time.monotonic() < until:
                         time.sleep(0.1)
             followed = [future.result(timeout=SECONDS) for future in futures]

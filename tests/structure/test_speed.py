@@ -35,17 +35,36 @@ def _numbers(tree: ast.AST) -> dict[str, float]:
 
 def _bounds(node: ast.AST, numbers: dict[str, float]) -> Iterator[float]:
     """Seconds that a call waits at the longest, where it says so by a number or by one's name."""
-    if not isinstance(node, ast.Call):
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and _is_clock(node.left):
+        given = [node.right]
+    elif isinstance(node, ast.Expr) and _called(node.value) == "join":  # what gives nothing: of a thread or process
+        given = node.value.args[:1]  # type: ignore[attr-defined]
+    elif isinstance(node, ast.Call):
+        given = _waits(node)
+    else:
         return
-    called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    given = [keyword.value for keyword in node.keywords if keyword.arg == "timeout"]
-    given += node.args[:1] if called in ("timeout", "wait") else []
-    given += node.args[1:2] if called == "wait_for" else []
     for each in given:
         if isinstance(each, ast.Constant) and isinstance(each.value, int | float):
             yield each.value
         elif isinstance(each, ast.Name) and each.id in numbers:
             yield numbers[each.id]
+
+
+def _called(node: ast.AST) -> str:
+    function = node.func if isinstance(node, ast.Call) else node
+    return function.attr if isinstance(function, ast.Attribute) else str(getattr(function, "id", ""))
+
+
+def _is_clock(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CLOCKS
+
+
+def _waits(node: ast.Call) -> list[ast.expr]:
+    """What a call says of how long it waits."""
+    called = _called(node)
+    given = [keyword.value for keyword in node.keywords if keyword.arg == "timeout"]
+    given += node.args[:1] if called in ("timeout", "wait", "result") else []
+    return given + (node.args[1:2] if called == "wait_for" else [])
 
 
 def test_what_only_bounds_a_hang_is_a_minute_at_least() -> None:
@@ -65,10 +84,7 @@ def _is_elapsed(node: ast.AST) -> bool:
     return (
         isinstance(node, ast.BinOp)
         and isinstance(node.op, ast.Sub)
-        and any(
-            isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute) and each.func.attr in CLOCKS
-            for each in ast.walk(node.left)
-        )
+        and any(_is_clock(each) for each in ast.walk(node.left))
     )
 
 

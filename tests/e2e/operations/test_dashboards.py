@@ -78,10 +78,11 @@ def _driven(load: Load, prometheus: Prometheus) -> dict[str, str]:
     while missing and time.monotonic() < until:
         number += 1
         load.round(number)
-        seen_until = time.monotonic() + 5
-        while missing and time.monotonic() < seen_until:
+        for _ in range(10):
             pause(0.5)
             missing = {title: expr for title, expr in _queries() if not prometheus.values(expr)}
+            if not missing:
+                break
     return missing
 
 

@@ -24,6 +24,8 @@ from servicekit.core.clock import ManualClock
 from servicekit.sql.database import Database
 
 DEADLINE = 60.0
+PASSED_TOO = 600.0
+"""A deadline of tests that move the clock by minutes."""
 
 
 class NeverDone(ScriptedAgent):
@@ -56,12 +58,13 @@ async def test_a_streamed_completion_waits_no_longer_than_it_may_also_once_words
     one, run, stream = await _completion(database, 60.0)
     working, clock = asyncio.create_task(one.work()), LoopClock()
     said = ""
-    with pytest.raises(CompletionTooSlow):
-        async for chunk in _with_silences(stream, 600):
-            said += _said(chunk)
-            if said:
-                clock.advance(61)
-    await working
+    async with asyncio.timeout(PASSED_TOO):
+        with pytest.raises(CompletionTooSlow):
+            async for chunk in _with_silences(stream, PASSED_TOO):
+                said += _said(chunk)
+                if said:
+                    clock.advance(61)
+        await working
     assert said == "Hello"  # the last word may yet grow
     assert (await one.shown(run)).status == "cancelled"
 
@@ -70,13 +73,14 @@ async def test_the_time_limit_of_a_completion_does_not_break_off_who_reads_it(da
     one, run, stream = await _completion(database, 60.0)
     working, clock = asyncio.create_task(one.work()), LoopClock()
     was_slow = False
-    with pytest.raises(CompletionTooSlow):
-        async for chunk in stream:
-            if _said(chunk) and not was_slow:
-                clock.advance(61)  # the reader takes longer over one chunk than the whole may take
-                await asyncio.sleep(0.01)  # for whoever waits for that
-                was_slow = True
-    await working
+    async with asyncio.timeout(PASSED_TOO):
+        with pytest.raises(CompletionTooSlow):
+            async for chunk in stream:
+                if _said(chunk) and not was_slow:
+                    clock.advance(61)  # the reader takes longer over one chunk than the whole may take
+                    await asyncio.sleep(0.01)  # for whoever waits for that
+                    was_slow = True
+        await working
     assert was_slow
     assert (await one.shown(run)).status == "cancelled"
 

@@ -36,7 +36,7 @@ def default_of(app: Any, kind: str) -> list[str]:
 
 
 def until(condition: Any) -> None:
-    pause, deadline = threading.Event(), time.monotonic() + 30
+    pause, deadline = threading.Event(), time.monotonic() + 60
     while time.monotonic() < deadline:
         if condition():
             return
