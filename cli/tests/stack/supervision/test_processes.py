@@ -14,14 +14,15 @@ from groundwork.stack.configuration.environment import RUN_MARK
 from groundwork.stack.home.folder import Home
 from groundwork.stack.supervision.processes import Memory, end, marked, memory, supervisor_of
 
-WAIT = "import sys; sys.stdin.read()"
-STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on', flush=True); input()"
+WAIT = "import sys; print('on', flush=True); sys.stdin.read()"
+STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {WAIT}"
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts Python with a program and arguments; all are ended afterwards."""
+    """Starts Python with a program and arguments, and waits until it runs: just after `exec` the system does not know
+    its arguments yet. All are ended afterwards."""
     with ExitStack() as started:
 
         def one(code: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -30,6 +31,8 @@ def start() -> Iterator[Start]:
             process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
             started.enter_context(process)
             started.callback(process.kill)
+            assert process.stdout is not None
+            assert process.stdout.readline() == "on\n"
             return process
 
         yield one
@@ -79,8 +82,6 @@ def test_processes_are_known_by_the_mark_of_their_start(start: Start) -> None:
 
 def test_who_does_not_end_when_asked_is_killed_and_counted(start: Start) -> None:
     gentle, stubborn = start(WAIT), start(STUBBORN)
-    assert stubborn.stdout is not None
-    assert stubborn.stdout.readline() == "on\n"
     assert end([psutil.Process(gentle.pid)], grace=60) == 0
     assert end([psutil.Process(stubborn.pid)], grace=0) == 1
     assert has_ended(gentle.pid)
