@@ -106,6 +106,27 @@ def test_of_rows_whose_ranges_hold_a_number_only_the_narrowest_is_shown() -> Non
     ]
 
 
+@pytest.mark.parametrize(
+    ("question", "best", "expected"),
+    [
+        ("who approves a claim of 3,000 euros", 2, ["above EUR 2,500"]),
+        ("who approves claims of 300 and of 3,000 euros", 2, ["up to EUR 400", "above EUR 2,500"]),
+    ],
+)
+def test_rows_are_shown_whose_ranges_hold_the_numbers_of_a_question(
+    question: str, best: int, expected: list[str]
+) -> None:
+    table = hit(
+        "| Claim | Approver |\n|---|---|\n| up to EUR 400 | manager |\n"
+        "| EUR 400 to EUR 2,500 | head |\n| above EUR 2,500 | director |"
+    )
+    rows = [one for one in passages([table]) if one.unit.kind == "row"]
+    near = [Scored(row, (0.0,) * 13, 9.0 if at == best else 8.5) for at, row in enumerate(rows)]
+    near.sort(key=lambda one: -one.score)
+    shown_rows = [one.text for one in extract(Question(question), near, rows)]
+    assert [row.removeprefix("Claim: ").partition(";")[0] for row in shown_rows] == expected
+
+
 def test_a_footer_below_an_answer_is_no_part_of_it() -> None:
     page = hit("### How do I close my account?\n\nUse Settings, Account, Close.\n\nHead of Support: Ines Carvalho.")
     found = passages([page])

@@ -183,12 +183,15 @@ def _beside(passage: Passage, first: Passage) -> bool:
 
 def _of_another(question: Question, passage: Passage, first: Passage) -> bool:
     """Whether a passage is about another thing of the same kind: a row beside the one that has the question's words, or
-    its number in a narrower range, or what lacks the name that the question and the first passage have.
+    has its number in its range while this one has another range and no further number of the question in it; or what
+    lacks the name that the question and the first passage have.
     """
     beside = _beside(passage, first)
     listed = passage.hit is first.hit and passage.unit.heading == first.unit.heading and is_named(passage)
     if (beside and first.unit.kind == "row") or (listed and first.unit.kind == "item" and is_named(first)):
-        if any(within(term.value, first.ranges) and within(term.value, passage.ranges) for term in question.terms):
+        beyond = [term for term in question.terms if not within(term.value, first.ranges)]
+        is_in_range = len(beyond) < len(question.terms) and passage.ranges
+        if is_in_range and not any(within(term.value, passage.ranges) for term in beyond):
             return True
         asked = [term for term in question.focus if not term.forms.isdisjoint(first.forms)]
         return any(term.forms.isdisjoint(passage.forms) for term in asked)
