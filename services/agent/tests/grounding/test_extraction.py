@@ -127,6 +127,16 @@ def test_rows_are_shown_whose_ranges_hold_the_numbers_of_a_question(
     assert [row.removeprefix("Claim: ").partition(";")[0] for row in shown_rows] == expected
 
 
+def test_a_number_in_a_column_that_names_no_row_leaves_no_row_out() -> None:
+    table = hit(
+        "| Boat | People | Price |\n|---|---|---|\n| Canoe boat | 2 to 6 people | EUR 9 |\n"
+        "| Rowing boat | 7 to 9 people | EUR 14 |"
+    )
+    rows = [one for one in passages([table]) if one.unit.kind == "row"]
+    near = [Scored(row, (0.0,) * 13, 9.0 - at / 10) for at, row in enumerate(rows)]
+    assert len(extract(Question("how much is a boat for 4 hours"), near, rows)) == 2
+
+
 def test_a_footer_below_an_answer_is_no_part_of_it() -> None:
     page = hit("### How do I close my account?\n\nUse Settings, Account, Close.\n\nHead of Support: Ines Carvalho.")
     found = passages([page])

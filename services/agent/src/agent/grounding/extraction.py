@@ -19,7 +19,7 @@ from agent.grounding.conflicts import contradicts
 from agent.questions.question import Question
 from agent.relevance.passages import Passage, readable
 from agent.relevance.ranking import Scored, coverage, term_weights
-from agent.relevance.rows import is_named
+from agent.relevance.rows import is_named, naming_ranges
 from agent.sanitisation.sanitiser import sanitise
 from agent.text.denials import is_negated
 from agent.text.furniture import are_contents, is_furniture, is_link, leads_elsewhere
@@ -183,15 +183,17 @@ def _beside(passage: Passage, first: Passage) -> bool:
 
 def _of_another(question: Question, passage: Passage, first: Passage) -> bool:
     """Whether a passage is about another thing of the same kind: a row beside the one that has the question's words, or
-    has its number in its range while this one has another range and no further number of the question in it; or what
-    lacks the name that the question and the first passage have.
+    its number in a narrower range, or is named by a range that has its number, while this one is named by a range
+    without any further number; or what lacks the name that the question and the first passage have.
     """
     beside = _beside(passage, first)
     listed = passage.hit is first.hit and passage.unit.heading == first.unit.heading and is_named(passage)
     if (beside and first.unit.kind == "row") or (listed and first.unit.kind == "item" and is_named(first)):
-        beyond = [term for term in question.terms if not within(term.value, first.ranges)]
-        is_in_range = len(beyond) < len(question.terms) and passage.ranges
-        if is_in_range and not any(within(term.value, passage.ranges) for term in beyond):
+        if any(within(term.value, first.ranges) and within(term.value, passage.ranges) for term in question.terms):
+            return True
+        named_by, other = naming_ranges(first), naming_ranges(passage)
+        beyond = [term for term in question.terms if not within(term.value, named_by)]
+        if other and len(beyond) < len(question.terms) and not any(within(term.value, other) for term in beyond):
             return True
         asked = [term for term in question.focus if not term.forms.isdisjoint(first.forms)]
         return any(term.forms.isdisjoint(passage.forms) for term in asked)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from agent.questions.question import Question
 from agent.relevance.passages import Passage
 from agent.relevance.ranking import Scored
-from agent.text.ranges import amount, ranges, within
+from agent.text.ranges import Range, amount, ranges, within
 from agent.text.sentences import cells
 from agent.text.words import form_set, with_amounts
 
@@ -72,6 +72,11 @@ def _by_names(question: Question, rows: list[Scored]) -> list[Scored]:
 def is_named(passage: Passage) -> bool:
     """Whether a passage is a row, or an item of a list that says first what it is about: "Monday: no training"."""
     return passage.unit.kind == "row" or (passage.unit.kind == "item" and _LABEL.match(passage.text) is not None)
+
+
+def naming_ranges(row: Passage) -> list[Range]:
+    """The ranges in the cell that names a row, or in an item's name."""
+    return ranges(_naming_cell(row))
 
 
 def _naming_cell(row: Passage) -> str:

@@ -24,7 +24,7 @@ _SPAN = re.compile(
 """Two ends that are named apart: "above 40 up to 100 pounds"."""
 _BETWEEN = re.compile(
     rf"(?<![\w:.,-]){_N}(?:\s+(?:to|-|until|through)\s+|\s?–\s?){_CURRENCY}{_N}"
-    rf"|\bbetween\s+{_CURRENCY}{_N}(?:{_UNIT})\s+and\s+{_CURRENCY}{_N}",
+    rf"|\bbetween\s+{_CURRENCY}{_N}{_UNIT}\s+and\s+{_CURRENCY}{_N}",
     re.IGNORECASE,
 )
 _UP_TO = re.compile(rf"\b{_HIGH}\s+{_CURRENCY}{_N}(s?)", re.IGNORECASE)
