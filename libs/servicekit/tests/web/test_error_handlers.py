@@ -77,6 +77,14 @@ def test_a_body_that_does_not_match_gets_422_with_its_field(
     assert (response.status_code, error["type"], error["code"], error["param"]) == (422, "invalid_request", code, param)
 
 
+def test_a_name_that_does_not_fit_is_answered_with_what_names_may_hold(client: TestClient) -> None:
+    message = _error(client.post("/collections", json={"name": "a/b"}))["message"]
+    assert message == (
+        "name: must be 1 to 63 characters long, of small letters, digits, '_' and '-', "
+        "and begin with a small letter or a digit. The API's schema is at /openapi.json."
+    )
+
+
 def test_unknown_paths_and_methods_get_the_envelope(client: TestClient) -> None:
     assert _error(client.get("/nowhere"))["type"] == "not_found"
     response = client.delete("/collections")

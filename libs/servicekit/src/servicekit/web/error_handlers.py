@@ -22,6 +22,7 @@ from servicekit.core.errors import (
     envelope,
     is_disk_full,
 )
+from servicekit.web.patterns import what_is_wrong
 
 log = structlog.get_logger(__name__)
 _UNREADABLE = "There was an error parsing the body"
@@ -55,8 +56,7 @@ def from_validation(failure: RequestValidationError) -> Unprocessable:
         return _malformed_json()
     param = ".".join(parts[1:] if parts[:1] and parts[0] in ("body", "query", "path", "header") else parts) or None
     where = f"{param}: " if param else ""
-    what = str(first.get("msg", "not valid")).removeprefix("Value error, ")
-    return Unprocessable(f"{where}{what}. The API's schema is at /openapi.json.", param=param)
+    return Unprocessable(f"{where}{what_is_wrong(first)}. The API's schema is at /openapi.json.", param=param)
 
 
 def _malformed_json() -> Unprocessable:

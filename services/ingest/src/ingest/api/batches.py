@@ -122,7 +122,7 @@ def _parsed(document: Any) -> DocumentCreate:
     try:
         return DocumentCreate.model_validate(document)
     except ValidationError as error:
-        raise from_validation(RequestValidationError(error.errors(include_url=False, include_context=False))) from None
+        raise from_validation(RequestValidationError(error.errors(include_url=False))) from None
 
 
 def _by_identity(documents: Sequence[Any]) -> list[list[int]]:

@@ -12,6 +12,7 @@ from contracts.core.base import DocumentId, Title
 from contracts.documents.documents import Metadata
 from ingest.documents.submission import Submission, check_metadata, clean_filename
 from ingest.errors import InvalidField
+from servicekit.web.patterns import what_is_wrong
 
 _FIELDS = frozenset(("file", "metadata", "document_id", "title"))
 _TITLE: TypeAdapter[str] = TypeAdapter(Title)
@@ -55,7 +56,7 @@ def _checked(adapter: TypeAdapter[str], name: str, value: str | None) -> str | N
     try:
         return adapter.validate_python(value) or None
     except ValidationError as error:
-        raise InvalidField(name, error.errors()[0]["msg"]) from None
+        raise InvalidField(name, what_is_wrong(error.errors()[0])) from None
 
 
 def _metadata(value: str | None) -> Metadata:

@@ -1,0 +1,46 @@
+"""Patterns of names in words: what a name may hold, rather than its regular expression."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_CLASS = r"\[(?:[^\]\\^]+)\]"
+_FORM = re.compile(rf"\^(?P<first>{_CLASS})?(?P<all>{_CLASS})\{{(?P<least>\d+),(?P<most>\d+)\}}\$")
+_RANGES = {"A-Za-z": "letters", "a-z": "small letters", "0-9": "digits"}
+_PARTS = re.compile(r"A-Za-z|a-z|0-9|[^-]-[^-]|.")
+
+
+def what_is_wrong(fault: Mapping[str, object]) -> str:
+    """One of the `errors()` of a `ValidationError`, in words."""
+    context = fault.get("ctx")
+    pattern = context.get("pattern") if isinstance(context, Mapping) else None
+    return in_words(str(pattern)) or str(fault.get("msg", "not valid")).removeprefix("Value error, ")
+
+
+def in_words(pattern: str) -> str | None:
+    """What a text must be to fit `[…]{m,n}` or `[…][…]{m,n}`, whole; None for any other pattern."""
+    form = _FORM.fullmatch(pattern)
+    if form is None:
+        return None
+    allowed, first = _holds(form["all"]), _holds(form["first"] or form["all"])
+    if allowed is None or first is None:
+        return None
+    more = 1 if form["first"] else 0
+    least, most = int(form["least"]) + more, int(form["most"]) + more
+    long = f"{most} characters long" if least == most else f"{least} to {most} characters long"
+    one = [f"a {word.removesuffix('s')}" if word in _RANGES.values() else word for word in first]
+    begins = f", and begin with {_listed(one, 'or')}" if first != allowed else ""
+    return f"must be {long}, of {_listed(allowed, 'and')}{begins}"
+
+
+def _holds(of: str) -> list[str] | None:
+    """What a class of characters holds; None if a range of it has no word."""
+    parts = _PARTS.findall(of[1:-1])
+    if any(len(part) > 1 and part not in _RANGES for part in parts):
+        return None
+    return [_RANGES.get(part, f"'{part}'") for part in parts]
+
+
+def _listed(words: list[str], last: str) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
