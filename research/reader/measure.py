@@ -10,11 +10,15 @@ import torch
 from numpy.typing import NDArray
 
 from research.calibration.fits import auc
+from research.reader.choices import heading, passages
 from research.reader.examples import SUPPORTED, Example
 from research.reader.mix import Mix
 from research.reader.model import ReaderModel, coded
+from research.reader.sources import UNSEEN, ours
 
 BATCH = 48
+ANSWERED, IN_VAIN = 3, 2
+"""Questions of each section of an unseen document."""
 MOST = 4000
 """Examples of the mix that are looked at while it trains."""
 TEMPERATURES = np.geomspace(0.5, 4.0, 61)
@@ -65,6 +69,32 @@ def measure(model: ReaderModel, tokenizer: Any, mix: Mix) -> None:
         said = predicted(model, tokenizer, judged)["entails"].argmax(1) == 0
         balanced = (said[right].mean() + 1 - said[~right].mean()) / 2
         print(f"  held out, sentences: {len(judged)}, balanced accuracy {balanced:.3f}", flush=True)
+
+
+def measure_unseen(model: ReaderModel, tokenizer: Any) -> None:
+    """Print how often, of all passages of an unseen document, the likeliest answers, and the area under the curve of
+    the likeliest one's odds, where one answers against where none does."""
+    documents: dict[str, list[dict[str, Any]]] = {}
+    for row in ours([UNSEEN]):
+        documents.setdefault(row["title"], []).append(row)
+    first, best, there = [], [], []
+    for rows in documents.values():
+        texts = [(row, text) for row in rows for text in passages(row["text"])]
+        asked: list[tuple[dict[str, Any], str, str | None]] = []
+        for row in rows:
+            asked += [(row, one["q"], one["a"].lower()) for one in row["questions"][:ANSWERED]]
+            asked += [(row, question, None) for question in row["unanswerable"][:IN_VAIN]]
+        for of, question, answer in asked:
+            said = predicted(model, tokenizer, [Example(question, f"{heading(row)}\n{text}") for row, text in texts])
+            likeliest, text = texts[int(said["answers"].argmax())]
+            best.append(float(said["answers"].max()))
+            there.append(answer is not None)
+            if answer is not None:
+                first.append(likeliest is of and answer in text.lower())
+    area = auc(np.array(best), np.array(there))
+    print(
+        f"  unseen documents: {len(first)} questions, an answer first {np.mean(first):.3f}; area {area:.3f}", flush=True
+    )
 
 
 def temperature(logits: NDArray[np.float32], right: NDArray[np.bool_]) -> float:

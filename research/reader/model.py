@@ -20,8 +20,10 @@ MAX_TOKENS = 256
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 """What an encoder takes of a batch; not every tokenizer tells the two texts apart by types."""
 UNKNOWN = -1
-WEIGHTS = {"answers": 1.0, "span": 0.35, "fits": 0.25, "entails": 1.0}
+WEIGHTS = {"answers": 1.0, "span": 0.35, "fits": 0.25, "entails": 1.0, "choice": 0.5}
 """Of each loss, a mean over the examples that it judges, in the sum."""
+OTHERS_COUNT = 1.6
+"""What all passages count that stand in a group beside the one that answers, which counts 1."""
 
 
 class ReaderModel(nn.Module):
@@ -90,14 +92,39 @@ def coded(examples: Sequence[Example], tokenizer: Any) -> dict[str, Tensor]:
     return {**made, "inside": inside, "spans": spans, **{f"is_{k}": torch.tensor(v) for k, v in labels.items()}}
 
 
+def grouped(groups: Sequence[Sequence[Example]], tokenizer: Any) -> dict[str, Tensor]:
+    """A batch of groups: questions each with several passages, of which the first answers or none does; `counts` says
+    how much each row does, `chosen` (groups, 2) where a group begins whose first passage answers, and how many rows it
+    has."""
+    made = coded([one for group in groups for one in group], tokenizer)
+    counts = [
+        OTHERS_COUNT / (len(group) - 1) if at and group[0].answers else 1.0
+        for group in groups
+        for at in range(len(group))
+    ]
+    starts = [sum(map(len, groups[:at])) for at in range(len(groups))]
+    chosen = [
+        (start, len(group))
+        for start, group in zip(starts, groups, strict=True)
+        if len(group) > 1 and int(made["is_answers"][start]) == 1
+    ]
+    return {**made, "counts": torch.tensor(counts), "chosen": torch.tensor(chosen).reshape(-1, 2)}
+
+
 def losses(made: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """By head, where the batch has examples of it."""
+    """By head, where the batch has examples of it; `choice`, where it has groups, of the passage that answers."""
     found: dict[str, Tensor] = {}
     for head in ("answers", "fits"):
         known = batch[f"is_{head}"] != UNKNOWN
         if known.any():
             wanted = batch[f"is_{head}"][known].float()
-            found[head] = functional.binary_cross_entropy_with_logits(made[head][known], wanted)
+            counts = batch["counts"][known] if head == "answers" and "counts" in batch else torch.ones_like(wanted)
+            lost = functional.binary_cross_entropy_with_logits(made[head][known], wanted, counts, reduction="sum")
+            found[head] = lost / counts.sum()
+    if "chosen" in batch and len(batch["chosen"]):
+        found["choice"] = torch.stack(
+            [-functional.log_softmax(made["answers"][at : at + rows], 0)[0] for at, rows in batch["chosen"].tolist()]
+        ).mean()
     known = batch["is_entails"] != UNKNOWN
     if known.any():
         found["entails"] = _entailment(made["entails"][known], batch["is_entails"][known])

@@ -83,7 +83,7 @@ def mean(trained: dict[str, Tensor], before: Path, encoder: Path, share: float) 
 def calibrated(model: ReaderModel, data: Path, work: Path, encoder: Path) -> dict[str, float]:
     """Measure it on what was held out; what logits are to be divided by, by head."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(encoder)
-    _, held_out = load(data, work, encoder)
+    *_, held_out = load(data, work, encoder)
     measure(model, tokenizer, held_out)
     examples = held_out.epoch(0)[:CALIBRATED_ON]
     said = predicted(model, tokenizer, examples)

@@ -6,20 +6,25 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from research.reader.examples import CONTRADICTED, NEITHER, SUPPORTED, UNSUPPORTED, Example, Reading
 
-OURS = tuple(Path(__file__).parent / f"{name}.jsonl" for name in ("policies", "sections", "situations"))
+FOLDER = Path(__file__).parent
+OURS = tuple(FOLDER / f"{name}.jsonl" for name in ("policies", "sections", "situations", "neighbours"))
 """Rules, manuals and tables of invented organisations with questions on them, written for this; from the second on,
-sections of one document are like each other's answer. The third asks out of situations, with hardly a word of the
-text."""
-NEAR_MISSES = Path(__file__).parent / "near_misses.jsonl"
+sections of one document are like each other's answer. From the third on they ask out of situations, with hardly a word
+of the text."""
+LANGUAGES = FOLDER / "languages.jsonl"
+"""The same in other languages, and across them: for encoders that know more than English."""
+UNSEEN = FOLDER / "unseen.jsonl"
+"""Whole documents of which nothing is trained on, to judge by."""
+NEAR_MISSES = FOLDER / "near_misses.jsonl"
 """Questions on texts of the reading sets, written for this: `no` look as if the text answered them, `yes` are answered
 by it in other words."""
-SAID = Path(__file__).parent / "said.jsonl"
+SAID = FOLDER / "said.jsonl"
 """Sentences on such texts, written for this: `yes` are supported by the text, `no` are off in one thing."""
 KEY = 12
 """Digits of the MD5 by which they name their text."""
@@ -45,9 +50,9 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
     yield from map(json.loads, file.read_text(encoding="utf-8").splitlines())
 
 
-def ours() -> Iterator[dict[str, Any]]:
+def ours(files: Sequence[Path] = OURS) -> Iterator[dict[str, Any]]:
     """A section of a document with questions, answerable and not, and sentences, supported and not."""
-    for file in OURS:
+    for file in files:
         yield from _lines(file)
 
 

