@@ -13,6 +13,7 @@ import typer
 from pydantic import SecretStr, ValidationError
 from typer.core import TyperGroup
 
+from contracts.core.patterns import what_is_wrong
 from groundwork.commands.answers import (
     agents,
     evaluations,
@@ -147,7 +148,7 @@ def options(
 def _sentence(error: GroundworkError | ValidationError | UnicodeError, session: Session | None) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}."
+        return f"{'.'.join(map(str, first['loc']))}: {what_is_wrong(first)}."
     if isinstance(error, UnicodeEncodeError):
         lost = ascii(error.object[error.start : error.end][:SHOWN_CHARACTERS])
         return f"What was given has bytes or half characters that are no text ({lost}). Write it in UTF-8."

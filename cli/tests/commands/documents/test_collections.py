@@ -10,7 +10,7 @@ from groundwork.commands.documents.collections import CollectionUnusable, chunki
 
 
 def test_options_that_make_no_collection_are_named_before_anything_is_sent() -> None:
-    assert "name:" in sentence("collection", "create", "No Name")
+    assert "name: must be 1 to 63 characters long, of small letters" in sentence("collection", "create", "No Name")
     assert "give that, too" in sentence("collection", "create", "c", "--max-tokens", "64")
     assert "overlap must be" in sentence(
         "collection", "create", "c", "--chunking=fixed", "--max-tokens=32", "--overlap=31"

@@ -8,6 +8,7 @@ import typer
 from pydantic import ValidationError
 from rich.table import Table
 
+from contracts.core.patterns import what_is_wrong
 from contracts.retrieval.collections import (
     AUTO_MODEL,
     Chunking,
@@ -141,7 +142,7 @@ def vectors_of(
 
 def _first(error: ValidationError) -> str:
     first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc'])) or 'chunking'}: {first['msg']}."
+    return f"{'.'.join(map(str, first['loc'])) or 'chunking'}: {what_is_wrong(first)}."
 
 
 def _about(one: Collection) -> str:

@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from contracts.core.patterns import what_is_wrong
 from servicekit.core.errors import (
     CLIENT_CLOSED,
     DiskFull,
@@ -22,7 +23,6 @@ from servicekit.core.errors import (
     envelope,
     is_disk_full,
 )
-from servicekit.web.patterns import what_is_wrong
 
 log = structlog.get_logger(__name__)
 _UNREADABLE = "There was an error parsing the body"

@@ -9,10 +9,10 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from contracts.core.base import DocumentId, Title
+from contracts.core.patterns import what_is_wrong
 from contracts.documents.documents import Metadata
 from ingest.documents.submission import Submission, check_metadata, clean_filename
 from ingest.errors import InvalidField
-from servicekit.web.patterns import what_is_wrong
 
 _FIELDS = frozenset(("file", "metadata", "document_id", "title"))
 _TITLE: TypeAdapter[str] = TypeAdapter(Title)

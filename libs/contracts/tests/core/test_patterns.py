@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from servicekit.web.patterns import in_words
+from contracts.core.patterns import in_words
 
 
 @pytest.mark.parametrize(
