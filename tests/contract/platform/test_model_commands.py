@@ -183,7 +183,7 @@ async def test_what_can_not_be_added_is_one_sentence(platform: Platform, words: 
 async def test_a_name_that_is_none_is_refused_in_words(platform: Platform) -> None:
     done = await platform.command("add", "two words", "--vllm", "a", "--url", platform.server)
     assert done.exit_code == 1
-    assert "letters, digits and . _ + - only" in " ".join(done.output.split())
+    assert "of letters (A-Z, a-z), digits, '.', '_', '+' and '-'" in " ".join(done.output.split())
 
 
 async def test_pulls_say_that_there_was_none(platform: Platform) -> None:

@@ -13,7 +13,7 @@ import typer
 from pydantic import SecretStr, ValidationError
 from typer.core import TyperGroup
 
-from contracts.core.patterns import what_is_wrong
+from contracts.core.validation import what_is_wrong
 from groundwork.commands.answers import (
     agents,
     evaluations,

@@ -80,7 +80,7 @@ def test_a_body_that_does_not_match_gets_422_with_its_field(
 def test_a_name_that_does_not_fit_is_answered_with_what_names_may_hold(client: TestClient) -> None:
     message = _error(client.post("/collections", json={"name": "a/b"}))["message"]
     assert message == (
-        "name: must be 1 to 63 characters long, of small letters, digits, '_' and '-', "
+        "name: must be 1 to 63 characters long, of small letters (a-z), digits, '_' and '-', "
         "and begin with a small letter or a digit. The API's schema is at /openapi.json."
     )
 

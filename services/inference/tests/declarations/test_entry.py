@@ -21,7 +21,7 @@ def test_an_entry_is_read_as_the_models_file_reads_it() -> None:
     ("name", "changes", "param", "says"),
     [
         ("default", {}, "name", "reserved|means the default"),
-        ("a b", {}, "name", "letters, digits and"),
+        ("a b", {}, "name", r"of letters \(A-Z, a-z\), digits, '\.'"),
         ("m", {"kind": "song"}, "kind", "chat"),
         ("m", {"engine": "llamacpp", "source": {"path": "/m.bin"}}, "model", ".gguf"),
         ("m", {"engine": "openai", "source": {"base_url": "ftp://x"}}, "source.base_url", "begins with http"),

@@ -10,6 +10,7 @@ import sys
 
 from pydantic import ValidationError
 
+from contracts.core.validation import what_is_wrong
 from ingest.settings import IngestSettings
 from ingest.stores import open_blobs
 from servicekit.core.errors import ServiceError
@@ -38,7 +39,7 @@ def main() -> int:
         settings = IngestSettings()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        sys.stdout.write(f"{first['msg'].removeprefix('Value error, ')}\n")
+        sys.stdout.write(f"{what_is_wrong(first)}\n")
         return 1
     configure_logging(settings, "ingest")
     wrong = asyncio.run(problem(settings))

@@ -58,7 +58,11 @@ def test_a_file_without_a_name_is_called_by_its_id_or_untitled() -> None:
         ([("titel", "x")], "titel", "no such field"),
         ([("file", "text")], "file", "curl -F file="),
         ([("file", uploaded()), ("title", uploaded())], "title", "plain form field"),
-        ([("file", uploaded()), ("document_id", "no spaces")], "document_id", "of letters, digits, '.', '_' and '-'"),
+        (
+            [("file", uploaded()), ("document_id", "no spaces")],
+            "document_id",
+            r"of letters \(A-Z, a-z\), digits, '\.', '_' and '-'",
+        ),
         ([("file", uploaded()), ("title", "x" * 600)], "title", "at most"),
         ([("file", uploaded()), ("metadata", "{nope")], "metadata", "must be a JSON object"),
         ([("file", uploaded()), ("metadata", "[1]")], "metadata", "must be a JSON object"),

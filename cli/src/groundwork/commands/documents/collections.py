@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 from rich.table import Table
 
-from contracts.core.patterns import what_is_wrong
+from contracts.core.validation import what_is_wrong
 from contracts.retrieval.collections import (
     AUTO_MODEL,
     Chunking,

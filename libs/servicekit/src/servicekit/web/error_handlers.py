@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from contracts.core.patterns import what_is_wrong
+from contracts.core.validation import what_is_wrong
 from servicekit.core.errors import (
     CLIENT_CLOSED,
     DiskFull,

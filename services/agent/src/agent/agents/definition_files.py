@@ -16,6 +16,7 @@ from agent.agents import definitions
 from agent.errors import DefinitionRefused
 from contracts.agents.agents import AgentCreate
 from contracts.core.base import Name
+from contracts.core.validation import what_is_wrong
 from servicekit.sql.database import Database
 
 log = structlog.get_logger(__name__)
@@ -47,7 +48,7 @@ def read_file(path: Path) -> AgentFile:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise AgentFileBroken(f"{path}: {where}: {first['msg']}") from None
+        raise AgentFileBroken(f"{path}: {where}: {what_is_wrong(first)}") from None
 
 
 def read_folder(folder: Path) -> list[AgentFile]:

@@ -15,6 +15,7 @@ from agent.threads.repository import Viewer
 from agent.versions.repository import Rows, VersionRepository, digest_of
 from contracts.agents.agents import Agent, AgentCreate, AgentDefinition
 from contracts.core.pages import Page
+from contracts.core.validation import what_is_wrong
 from servicekit.sql.transaction import Transaction
 
 STORE = VersionRepository(
@@ -123,7 +124,7 @@ def parse_definition(found: Any, name: str, number: int) -> AgentDefinition:
         return AgentDefinition.model_validate(found)
     except ValidationError as error:
         first = error.errors()[0]
-        raise AgentUnreadable(name, number, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise AgentUnreadable(name, number, f"{'.'.join(map(str, first['loc']))}: {what_is_wrong(first)}") from None
 
 
 async def activate_version(connection: Transaction, viewer: Viewer, name: str, number: int) -> tuple[Agent, int]:

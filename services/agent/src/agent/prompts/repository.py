@@ -40,6 +40,7 @@ from contracts.agents.prompts import (
     PromptVariable,
 )
 from contracts.core.pages import Page
+from contracts.core.validation import what_is_wrong
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.sql.transaction import Transaction
 
@@ -164,7 +165,7 @@ def parse_definition(row: Row) -> PromptDefinition:
         return PromptDefinition.model_validate(row["definition"])
     except ValidationError as error:
         first = error.errors()[0]
-        why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        why = f"{'.'.join(map(str, first['loc']))}: {what_is_wrong(first)}"
         raise PromptUnreadable(row["name"], row["number"], why) from None
 
 

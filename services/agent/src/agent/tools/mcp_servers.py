@@ -9,6 +9,7 @@ import yaml
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, model_validator
 
 from contracts.core.base import Name, Request
+from contracts.core.validation import what_is_wrong
 
 
 class McpServer(Request):
@@ -56,4 +57,4 @@ def read_servers(path: Path | None) -> dict[str, McpServer]:
         raise McpFileBroken(f"{path}: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        raise McpFileBroken(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise McpFileBroken(f"{path}: {'.'.join(map(str, first['loc']))}: {what_is_wrong(first)}") from None

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, ValidationError,
 
 from contracts.access.keys import Limits
 from contracts.core.base import Name
+from contracts.core.validation import what_is_wrong
 from contracts.models.catalog import ModelPrice, ToolProtocol
 from contracts.models.classification import ModerationRules
 from contracts.models.reading import Languages
@@ -379,7 +380,7 @@ def _first_error(error: ValidationError, content: dict[str, Any]) -> str:
         declared = content["models"][int(where[1])]
         name = declared.get("name") if isinstance(declared, dict) else None
         where[1] = f"{where[1]} ({name})" if name else where[1]
-    message = first["msg"].removeprefix("Value error, ")
+    message = what_is_wrong(first)
     return f"{'.'.join(where) or 'models'}: {message}. deploy/config/models.yaml shows every key."
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from contracts.core.validation import what_is_wrong
 from contracts.models.tuning import MOST_MATRICES_BYTES
 from inference.catalog.learnt import corrections, heads, projections
 from inference.catalog.models_file import RESERVED, Model
@@ -22,11 +23,8 @@ MOST_BYTES_OF_LEARNT = {
     "correction": MOST_BYTES + corrections.MOST_BYTES + MOST_MATRICES_BYTES,
 }
 """Of one that holds what was learnt, by its engine."""
-FORMED = {
-    "name": "letters, digits and . _ + - only, the first a letter or digit, and 128 characters at most",
-    "source.base_url": "an address begins with http:// or https:// and has no blanks",
-}
-"""What a pattern says, in words."""
+FORMED = {"source.base_url": "an address begins with http:// or https:// and has no blanks"}
+"""What a pattern of no name says, in words."""
 
 
 def read_entry(name: str, entry: Mapping[str, Any]) -> Model:
@@ -39,4 +37,4 @@ def read_entry(name: str, entry: Mapping[str, Any]) -> Model:
         first = error.errors()[0]
         param = ".".join(str(part) for part in first["loc"] if part not in FORMS)
         why = FORMED.get(param) if first["type"] == "string_pattern_mismatch" else None
-        raise DeclarationInvalid(param or "model", why or first["msg"].removeprefix("Value error, ")) from None
+        raise DeclarationInvalid(param or "model", why or what_is_wrong(first)) from None

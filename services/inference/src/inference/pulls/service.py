@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from contracts.core.validation import what_is_wrong
 from contracts.models.catalog import ModelDeclaration
 from contracts.models.pulls import ModelPull, Pull
 from inference.catalog.sources import BRANCH, Declared, HubSource
@@ -165,7 +166,7 @@ def _source(given: Mapping[str, Any]) -> HubSource | OllamaSource:
     except ValidationError as error:
         first = error.errors()[0]
         param = ".".join(("source", *map(str, first["loc"])))
-        raise DeclarationInvalid(param, first["msg"].removeprefix("Value error, ")) from None
+        raise DeclarationInvalid(param, what_is_wrong(first)) from None
 
 
 def _is_meant(known: HubSource, asked: HubSource) -> bool:

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from contracts.core.base import DocumentId, Title
-from contracts.core.patterns import what_is_wrong
+from contracts.core.validation import what_is_wrong
 from contracts.documents.documents import Metadata
 from ingest.documents.submission import Submission, check_metadata, clean_filename
 from ingest.errors import InvalidField
@@ -66,7 +66,7 @@ def _metadata(value: str | None) -> Metadata:
         metadata = _METADATA.validate_python(json.loads(value))
     except ValidationError as error:
         first = error.errors()[0]
-        what = first["msg"].removeprefix("Value error, ") if first["type"] == "value_error" else _NO_OBJECT
+        what = what_is_wrong(first) if first["type"] == "value_error" else _NO_OBJECT
         raise InvalidField("metadata", what) from None
     except (ValueError, RecursionError):
         raise InvalidField("metadata", _NO_OBJECT) from None

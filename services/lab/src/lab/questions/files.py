@@ -17,6 +17,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from contracts.core.validation import what_is_wrong
 from contracts.improvement.question_sets import (
     MAX_GRADE,
     MOST_PREFERENCES,
@@ -71,7 +72,7 @@ def _item(name: str, line: int, fields: Mapping[str, Any]) -> Item:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"] if not str(part).startswith("function-"))
-        why = first["msg"].removeprefix("Value error, ")
+        why = what_is_wrong(first)
         if first["type"] == "extra_forbidden":
             where, why = "", f"there is no field '{where}'; what is your own goes into 'metadata'"
         raise QuestionFileBroken(name, line, f"{where}: {why}" if where else why) from None

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from contracts.core.validation import what_is_wrong
 from contracts.improvement.question_sets import Preference
 
 OPENAI = ("input", "preferred_output", "non_preferred_output")
@@ -36,7 +37,7 @@ def preference_of(line: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, st
     try:
         Preference.model_validate(pair)
     except ValidationError as error:
-        raise ValueError(error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")) from None
+        raise ValueError(what_is_wrong(error.errors(include_url=False)[0])) from None
     return {**rest, "turns": turns}, pair
 
 

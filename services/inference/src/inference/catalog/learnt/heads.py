@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from contracts.core.validation import what_is_wrong
 from contracts.models.classification import MAX_MODEL_LABELS, LabelName
 from inference.errors import FileInvalid
 
@@ -77,4 +78,4 @@ def read_head(path: Path) -> Head:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise FileInvalid(f"{path.name} is no head: {where} {first['msg'].removeprefix('Value error, ')}") from None
+        raise FileInvalid(f"{path.name} is no head: {where} {what_is_wrong(first)}") from None

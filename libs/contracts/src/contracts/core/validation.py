@@ -1,4 +1,4 @@
-"""Patterns of names in words: what a name may hold, rather than its regular expression."""
+"""What validation refuses, in words: of a name what it may hold, rather than its regular expression."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 _CLASS = r"\[(?:[^\]\\^]+)\]"
 _FORM = re.compile(rf"\^(?P<first>{_CLASS})?(?P<all>{_CLASS})\{{(?P<least>\d+),(?P<most>\d+)\}}\$")
-_RANGES = {"A-Za-z": "letters", "a-z": "small letters", "0-9": "digits"}
+_RANGES = {"A-Za-z": "letters (A-Z, a-z)", "a-z": "small letters (a-z)", "0-9": "digits"}
+_ONE = {_RANGES["A-Za-z"]: "a letter", _RANGES["a-z"]: "a small letter", _RANGES["0-9"]: "a digit"}
 _PARTS = re.compile(r"A-Za-z|a-z|0-9|[^-]-[^-]|.")
 
 
@@ -29,8 +30,7 @@ def in_words(pattern: str) -> str | None:
     more = 1 if form["first"] else 0
     least, most = int(form["least"]) + more, int(form["most"]) + more
     long = f"{most} characters long" if least == most else f"{least} to {most} characters long"
-    one = [f"a {word.removesuffix('s')}" if word in _RANGES.values() else word for word in first]
-    begins = f", and begin with {_listed(one, 'or')}" if first != allowed else ""
+    begins = f", and begin with {_listed([_ONE.get(word, word) for word in first], 'or')}" if first != allowed else ""
     return f"must be {long}, of {_listed(allowed, 'and')}{begins}"
 
 
