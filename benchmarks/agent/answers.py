@@ -11,6 +11,7 @@ official OpenAI client: `rag:` beside retrieve-and-prompt with the same model an
     ROOM=2000     characters of passages in a prompt, both ways
     GROUNDING     strict, annotate or off instead of the model's default
     ABSTAIN=0.3   another threshold of abstention
+    TOP_K=8       chunks that an answer looks at (with a judge as reading model 12, and AGENT_READER_PASSAGES=12)
 """
 
 from __future__ import annotations
@@ -35,7 +36,6 @@ from benchmarks.agent.answer_sets import AnswerSet, Case, data_folder, load
 from benchmarks.home import Home, fresh_home, write_result
 
 MODEL = os.environ.get("MODEL", "default")
-TOP = 8
 MOST_TOKENS = 96
 ROOM = int(os.environ.get("ROOM", "2000"))
 """Characters of passages in a prompt, both ways: 2,000 are what the packaged model gets from the agent as it is."""
@@ -65,7 +65,7 @@ class Asking:
 
     def grounded(self, name: str, case: Case) -> Outcome:
         """Ask `rag:`, and check every quote against the document's text."""
-        options: dict[str, Any] = {"top_k": TOP, "model": MODEL}
+        options: dict[str, Any] = {"top_k": answers_handbook.TOP_K, "model": MODEL}
         if os.environ.get("GROUNDING"):
             options["grounding"] = os.environ["GROUNDING"]
         started = time.perf_counter()
@@ -86,7 +86,8 @@ class Asking:
 
     def plain(self, name: str, case: Case) -> Outcome:
         """Search, put the passages into a prompt, take what the model says."""
-        hits = self._post(f"/v1/collections/{name}/search", {"query": case.question[:2000], "limit": TOP})["hits"]
+        query = {"query": case.question[:2000], "limit": answers_handbook.TOP_K}
+        hits = self._post(f"/v1/collections/{name}/search", query)["hits"]
         passages = ""
         for hit in hits:
             if passages and len(passages) + len(hit["text"]) > ROOM:

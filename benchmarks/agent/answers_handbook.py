@@ -13,6 +13,7 @@ quote the rule and leave that to the reader.
 from __future__ import annotations
 
 import json
+import os
 import re
 import statistics
 import time
@@ -32,6 +33,8 @@ COLLOQUIAL = ROOT / "examples" / "handbook-colloquial-questions.jsonl"
 DEVELOPMENT = ROOT / "examples" / "handbook-development-questions.jsonl"
 """As people type them, too; what may be looked at while answers are made better."""
 COLLECTION = "handbook"
+TOP_K = int(os.environ.get("TOP_K", "8"))
+"""Chunks that an answer looks at."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ def ask(home: Home, client: OpenAI, question: Question) -> Outcome:
     answer = client.chat.completions.create(
         model=f"rag:{COLLECTION}",
         messages=question.messages,  # type: ignore[arg-type]  # plain dictionaries, as callers send them
+        extra_body={"groundwork": {"top_k": TOP_K}},
     )
     seconds = time.perf_counter() - started
     message: Any = answer.choices[0].message

@@ -58,6 +58,11 @@ class LocalReader:
         """As it is declared."""
         return self.served.model.languages
 
+    @property
+    def alone(self) -> bool:
+        """The same."""
+        return self.served.model.reads_alone
+
     def named(self, model: str) -> LocalReader:
         """There is this one."""
         return self

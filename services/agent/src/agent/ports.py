@@ -111,6 +111,11 @@ class Reader(Protocol):
         """What it reads well, as far as is known."""
         ...
 
+    @property
+    def alone(self) -> bool:
+        """Whether what it said last counts without the say of rules."""
+        ...
+
     def named(self, model: str) -> Reader:
         """The same by another model than the default one."""
         ...

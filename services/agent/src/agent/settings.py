@@ -27,11 +27,12 @@ class AgentSettings(ServiceSettings, SqlSettings, RedisSettings):
     """Abstain when the chance that the sources answer the question is judged lower than this. Higher abstains more."""
     reader_threshold: Annotated[float, Field(ge=0, le=1)] = 0.4
     """The same where a reading model gives the chance that the sources answer. The rules' chance counts a quarter
-    beside it: by how far it is from the one at which they alone would abstain."""
+    beside it, by how far it is from the one at which they alone would abstain; not beside a judge's."""
     reader_support: Annotated[float, Field(ge=0, le=1)] = 0.5
     """The chance from which a source supports a sentence where a reading model gives it; facts must agree, too."""
     reader_passages: Annotated[int, Field(ge=1, le=64)] = 6
-    """How many pieces of the sources a reading model reads for one question, the most promising first."""
+    """How many pieces of the sources a reading model reads for one question, the most promising first. A large chat
+    model as judge finds more in 12, of as many hits (`top_k`)."""
     reader_seconds: Annotated[float, Field(gt=0)] = 3.0
     """The longest that one answer waits for the reading model in all; after that it does without. A chat model that
     judges needs more, 20 or so."""

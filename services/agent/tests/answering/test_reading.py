@@ -13,7 +13,7 @@ from agent.settings import AgentSettings
 from agent.testing.scripted_answers import CAPABLE, hit
 from agent.testing.scripted_reader import TOKENS, ScriptedReader
 from contracts.models.chat import ChatCompletion
-from contracts.models.reading import ReadingReply, ReadingRequest
+from contracts.models.reading import PassageReading, ReadingReply, ReadingRequest, Span
 from contracts.models.receipts import Receipt
 from servicekit.core.errors import ServiceError, UpstreamFailed
 
@@ -89,6 +89,67 @@ async def test_the_sentence_with_the_span_is_the_extractive_answer() -> None:
     quotes = [one.quote for one in answer.choices[0].message.annotations or []]
     assert "Unused days can be carried over until 30 June." in quotes
     assert "EUR" not in content_of(answer)
+
+
+DISCOUNTS = hit("# Discounts\n\nQuantity | Discount\n5 to 24 | 4 percent\n25 to 99 | 14 percent\n", "prices")
+
+
+async def test_what_a_reader_that_counts_alone_quotes_is_the_answer_whatever_row_the_words_name() -> None:
+    question, quote = "What discount is there on 12 boxes of 3 pieces?", "14 percent"
+    alone, beside = [
+        content_of(await asked(question, ScriptedReader(answers={quote: 0.9}, alone=alone), hits=[DISCOUNTS]))
+        for alone in (True, False)
+    ]
+    assert alone == "Quantity: 25 to 99; Discount: 14 percent [1]"
+    assert beside == "Quantity: 5 to 24; Discount: 4 percent [1]"
+
+
+async def test_a_quote_that_stands_in_several_rows_is_that_of_the_row_that_the_question_names() -> None:
+    table = hit("# Fees\n\nKind | Fee\nCat | EUR 5\nDog | EUR 5\nHorse | EUR 50\n", "fees")
+    reader = ScriptedReader(answers={"EUR 5": 0.9}, alone=True)
+    assert content_of(await asked("What is the fee for a dog?", reader, hits=[table])) == "Kind: Dog; Fee: EUR 5 [1]"
+
+
+async def test_a_reader_that_counts_alone_is_asked_in_the_caller_s_words_from_the_first_answer_on() -> None:
+    class Forgetful(ScriptedReader):
+        async def read(self, request: ReadingRequest, token: str) -> ReadingReply | None:
+            reply = await super().read(request, token)
+            return reply.model_copy(update={"alone": True}) if reply is not None else None
+
+    question = "What discount is there on 12 pieces?"
+    for reader, requests in ((Forgetful({"4 percent": 0.9}), 2), (ScriptedReader({"4 percent": 0.9}, alone=True), 1)):
+        await asked(question, reader, hits=[DISCOUNTS])
+        assert len(reader.requests) == requests
+        assert reader.requests[-1].question == question
+
+
+async def test_where_a_reader_s_place_is_not_the_first_of_its_words_it_is_that_place() -> None:
+    table = hit("# Fees\n\nKind | Fee\nCat | EUR 5\nHound | EUR 5\n", "fees")
+
+    class Exact(ScriptedReader):
+        def _passage(self, text: str) -> PassageReading:
+            at = text.rindex("EUR 5")
+            return PassageReading(answers=0.9, span=Span(start=at, end=at + 5))
+
+    assert content_of(await asked("What is the fee for a cat?", Exact(alone=True), hits=[table])).startswith(
+        "Kind: Hound"
+    )
+
+
+async def test_a_list_that_is_asked_for_is_shown_whole_only_where_the_quote_is_of_it() -> None:
+    question = "Which benefits are there?"
+    benefits = hit("# Benefits\n\n- Bicycle: free\n- Phone: free\n- Gym: half\n", "benefits")
+    ended = hit("All benefits were ended in 2025.", "ended", rank=1)
+    for quote, lines in (("Phone", 3), ("were ended", 1)):
+        reader = ScriptedReader(answers={quote: 0.95}, alone=True)
+        assert len(content_of(await asked(question, reader, hits=[benefits, ended])).splitlines()) == lines
+
+
+async def test_where_a_reader_counts_alone_the_rules_have_no_say_in_whether_there_is_an_answer() -> None:
+    sure = "How many days of leave do full-time employees receive each year?"
+    for alone, kind in ((True, "abstained"), (False, "extractive")):
+        reader = ScriptedReader(answers={"27 days": 0.3}, alone=alone)
+        assert kind_of(await asked(sure, reader, hits=[LEAVE])) == kind
 
 
 async def test_the_reader_that_is_named_reads_and_the_default_one_is_not_asked() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from agent.answering.judgement import first_ranking, weigh
-from agent.grounding.extraction import extract
+from agent.grounding.extraction import Extract, extract
 from agent.questions.question import Question
+from agent.relevance.evidence import Evidence
 from agent.relevance.lexicon import Lexicon
-from agent.relevance.passages import passages
+from agent.relevance.passages import Passage, passages
 from agent.relevance.ranking import Scored
 from agent.testing.scripted_answers import bag_of_stems, hit
 from contracts.retrieval.search import Hit
@@ -19,7 +20,11 @@ def shown(question: str, *hits: Hit) -> list[str]:
     vectors = [bag_of_stems(text) for text in (question, *(passage.embedded_text for passage in found))]
     ranked = first_ranking(asked, found, vectors)
     evidence = weigh(asked, found, found, vectors, ranked, Lexicon())
-    return [piece.text for piece in extract(asked, evidence.ranked, evidence.found)]
+    return [piece.text for piece in extract(evidence)]
+
+
+def extracted(question: Question, ranked: list[Scored], found: list[Passage]) -> list[Extract]:
+    return extract(Evidence(question, found, found, None, ranked, 1.0))
 
 
 FAQ = hit(
@@ -69,7 +74,7 @@ def test_a_line_without_anything_of_the_subject_is_left_out_though_it_is_of_the_
     kit, gifts = passages([hit(faq, "a"), hit("Situation | Limit\n--- | ---\nCash or vouchers | EUR 20", "b")])[1::2]
     asked = Question("What is the deposit for borrowing a demo kit?")
     near = [Scored(one, (0.0,) * 13, score) for one, score in ((kit, 9.0), (gifts, 8.0))]
-    assert [one.text for one in extract(asked, near, [kit, gifts])] == [kit.text]
+    assert [one.text for one in extracted(asked, near, [kit, gifts])] == [kit.text]
 
 
 HOTELS = hit(
@@ -101,7 +106,7 @@ def test_of_rows_whose_ranges_hold_a_number_only_the_narrowest_is_shown() -> Non
     )
     rows = [one for one in passages([table]) if one.unit.kind == "row"]
     near = [Scored(rows[at], (0.0,) * 13, score) for at, score in ((0, 9.0), (1, 8.9), (2, 8.0))]
-    assert [one.text for one in extract(Question("Who signs an order of 3,000 euro?"), near, rows)] == [
+    assert [one.text for one in extracted(Question("Who signs an order of 3,000 euro?"), near, rows)] == [
         "Order: up to EUR 5,000; Signs: buyer"
     ]
 
@@ -123,7 +128,7 @@ def test_rows_are_shown_whose_ranges_hold_the_numbers_of_a_question(
     rows = [one for one in passages([table]) if one.unit.kind == "row"]
     near = [Scored(row, (0.0,) * 13, 9.0 if at == best else 8.5) for at, row in enumerate(rows)]
     near.sort(key=lambda one: -one.score)
-    shown_rows = [one.text for one in extract(Question(question), near, rows)]
+    shown_rows = [one.text for one in extracted(Question(question), near, rows)]
     assert [row.removeprefix("Claim: ").partition(";")[0] for row in shown_rows] == expected
 
 
@@ -134,14 +139,14 @@ def test_a_number_in_a_column_that_names_no_row_leaves_no_row_out() -> None:
     )
     rows = [one for one in passages([table]) if one.unit.kind == "row"]
     near = [Scored(row, (0.0,) * 13, 9.0 - at / 10) for at, row in enumerate(rows)]
-    assert len(extract(Question("how much is a boat for 4 hours"), near, rows)) == 2
+    assert len(extracted(Question("how much is a boat for 4 hours"), near, rows)) == 2
 
 
 def test_a_footer_below_an_answer_is_no_part_of_it() -> None:
     page = hit("### How do I close my account?\n\nUse Settings, Account, Close.\n\nHead of Support: Ines Carvalho.")
     found = passages([page])
     near = [Scored(found[at], (0.0,) * 13, score) for at, score in ((1, 9.0), (2, 8.9))]
-    assert [one.text for one in extract(Question("How do I close my account?"), near, found)] == [
+    assert [one.text for one in extracted(Question("How do I close my account?"), near, found)] == [
         "Use Settings, Account, Close."
     ]
 
@@ -151,7 +156,7 @@ def test_a_sentence_with_the_question_s_number_is_added_to_one_without() -> None
     one, other = passages([faq])
     asked = Question("How many sensors can a gateway serve that report every 5 minutes?")
     near = [Scored(one, (0.0,) * 13, 9.0), Scored(other, (0.0,) * 13, 6.0)]
-    assert len(extract(asked, near, [one, other])) == 2
+    assert len(extracted(asked, near, [one, other])) == 2
 
 
 def test_yes_or_no_before_an_answer_is_shown_where_that_is_asked() -> None:
@@ -174,14 +179,14 @@ def test_nothing_is_added_to_a_passage_that_answers_with_great_chance() -> None:
     sure, other = passages([hit("The gate opens at 8.", "a"), hit("The gate is closed at 20.", "b")])
     asked = Question("When does the gate open?")
     near = [Scored(sure, (0.0,) * 13, 9.0), Scored(other, (0.0,) * 13, 6.0)]
-    assert [one.text for one in extract(asked, near, [sure, other])] == ["The gate opens at 8."]
+    assert [one.text for one in extracted(asked, near, [sure, other])] == ["The gate opens at 8."]
 
 
 def test_where_two_passages_may_be_the_answer_both_are_shown() -> None:
     one, other = passages([hit("The gate opens at 8:00 in summer.", "a"), hit("The yard's gate opens at 9:00.", "b")])
     asked = Question("When does the gate open?")
     near = [Scored(one, (0.0,) * 13, 9.0), Scored(other, (0.0,) * 13, 8.9)]
-    assert len(extract(asked, near, [one, other])) == 2
+    assert len(extracted(asked, near, [one, other])) == 2
 
 
 OFFICE = "\n\nThe office is in Bonn."
@@ -231,9 +236,9 @@ def test_a_rule_is_said_before_what_only_adds_to_it() -> None:
     extra, general = passages([bought, rule])
     near = [Scored(one, (0.0,) * 13, score) for one, score in ((extra, 9.0), (general, 8.8))]
     asked = Question("how many days of leave do I get?")
-    assert [one.text for one in extract(asked, near, [extra, general])] == [general.text, extra.text]
+    assert [one.text for one in extracted(asked, near, [extra, general])] == [general.text, extra.text]
     more = Question("how many extra days of leave can I buy?")
-    assert extract(more, near, [extra, general])[0].text == extra.text
+    assert extracted(more, near, [extra, general])[0].text == extra.text
 
 
 def test_in_place_of_a_reference_stands_what_its_chunk_says() -> None:
@@ -245,7 +250,7 @@ def test_in_place_of_a_reference_stands_what_its_chunk_says() -> None:
     other = hit("The club Halden was founded by fishermen.", "club", rank=1)
     said, reference, club = passages([band, other])[0], passages([band])[-1], passages([other])[0]
     ranked = [Scored(one, (0.0,) * 13, score) for one, score in ((reference, 9.0), (club, 6.0), (said, 1.0))]
-    texts = [one.text for one in extract(Question("where was Halden founded?"), ranked, [said, reference, club])]
+    texts = [one.text for one in extracted(Question("where was Halden founded?"), ranked, [said, reference, club])]
     assert texts[0] == said.text
 
 
@@ -257,3 +262,44 @@ def test_items_of_something_else_add_nothing_to_the_item_of_what_is_named() -> N
 def test_what_denies_the_question_in_its_own_words_says_something() -> None:
     hours = hit("# Week\n\n- Monday: no training\n- Tuesday, 18:00: beginners\n- Thursday, 18:30: eights")
     assert shown("is there training on mondays?", hours)[0].endswith("Monday: no training")
+
+
+def _quoting(text: str, *quotes: str, question: str = "What does the Heron cost?", also: str = "") -> list[str]:
+    """What is shown where a reading model quotes passages with these words, each of a window of its own."""
+    found = passages([hit(text, "page"), *([hit(also, "also", rank=1)] if also else [])])
+    quoted = [[one for one in found if quote in one.text and one.hit.document_id == "page"] for quote in quotes]
+    ranked = [Scored(one, (), 1.0) for one in found]
+    evidence = Evidence(Question(question), found, found, None, ranked, 1.0, answering=quoted)
+    return [one.text for one in extract(evidence)]
+
+
+def test_what_a_reading_model_quotes_is_shown_once_with_what_it_leans_on_and_nothing_beside_it() -> None:
+    text = "The Heron is a probe of ours. It costs EUR 189. The Heron is blue. It is repaired for EUR 40."
+    assert _quoting(text, "189", "189") == ["The Heron is a probe of ours.", "It costs EUR 189."]
+
+
+def test_what_contradicts_a_quote_is_shown_beside_it() -> None:
+    text = "The Heron costs EUR 189. The Heron is blue. The Heron is a probe."
+    shown = _quoting(text, "189", "blue", "a probe", also="The Heron costs EUR 240.")
+    assert shown == [*(f"{one}." for one in text.strip(".").split(". ")), "The Heron costs EUR 240."]
+
+
+def test_a_quote_is_shown_whole_and_those_of_three_windows() -> None:
+    text = (
+        "The red first. The blue second. The red third. The red fourth. The red fifth. The big sixth. The big seventh."
+    )
+    assert _quoting(text, "red") == [f"The red {one}." for one in ("first", "third", "fourth", "fifth")]
+    assert _quoting(text, "second", "seventh", "fifth", "first") == [
+        "The blue second.",
+        "The red fifth.",
+        "The big seventh.",
+    ]
+    steps = "\n".join(f"{at}. Press {word}" for at, word in enumerate(("power", "volume", "menu", "back", "home"), 1))
+    shown = _quoting(f"# Reset\n\n{steps}", "Press", question="How is it reset?")
+    assert shown == ["Reset – Press power", "Press volume", "Press menu", "Press back", "Press home"]
+
+
+def test_for_a_quoted_heading_stands_what_is_below_it_and_with_a_mere_yes_what_follows() -> None:
+    faq = "### Can I bring a dog?\n\nYes. It must stay on a lead."
+    for quote in ("Can I bring", "Yes"):
+        assert _quoting(faq, quote, question="Can I bring a dog?") == ["Yes.", "It must stay on a lead."]

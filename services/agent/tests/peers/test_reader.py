@@ -85,6 +85,17 @@ async def test_the_languages_that_the_model_reads_are_known_for_a_while_from_its
     assert reader.languages is None
 
 
+async def test_whether_it_counts_alone_is_what_the_last_reply_said() -> None:
+    reader, plane, _ = _reader(READ)
+    assert not reader.alone
+    for alone in (True, False):
+        plane.reply = READ.model_copy(update={"alone": alone})
+        await reader.read(ASKED["passages"], "token")
+        assert reader.alone is alone
+        assert reader.named("other").alone is False
+        assert reader.named("default").alone is alone
+
+
 async def test_any_other_error_is_raised_and_not_remembered() -> None:
     reader, _, _ = _reader(_error(503, "model_not_ready"))
     with pytest.raises(PeerError):

@@ -6,7 +6,7 @@ from agent.questions.question import Question
 from agent.relevance.evidence import Evidence
 from agent.relevance.passages import Passage, passages
 from agent.relevance.ranking import rank
-from agent.relevance.reading import OF_RULES, WindowReading, read_by
+from agent.relevance.reading import OF_RULES, WindowReading, read_alone, read_by
 from agent.relevance.windows import windows
 from agent.testing.scripted_answers import hit
 
@@ -64,3 +64,73 @@ def test_what_was_not_read_stays_behind_what_was() -> None:
     assert [one.passage.hit.document_id for one in ranked[:2]] == ["pump", "pump"]
     scores = [one.score for one in ranked]
     assert scores == sorted(scores, reverse=True)
+
+
+def _alone(*quotes: tuple[str, float], least: float = 0.5, of_rules: float = 0.05) -> Evidence:
+    """By a reader that gives windows with these words such chances, and quotes what has them."""
+    found = passages([PUMP, BOAT, OTHER])
+    ranked = rank(QUESTION, found, [])
+    readings = []
+    for window in windows(ranked, found, 6):
+        words, chance = next(((words, chance) for words, chance in quotes if words in window.text), ("\0", 0.02))
+        quoted = [passage for passage in window.passages if words in passage.text]
+        readings.append(WindowReading(window, chance, next(iter(quoted), None), quoted))
+    return read_alone(Evidence(QUESTION, found, found, None, ranked, of_rules), readings, least)
+
+
+def test_where_a_reader_counts_alone_its_chance_is_taken_as_it_is() -> None:
+    for of_rules in (0.01, 0.99):
+        read = _alone(("blue", 0.7), of_rules=of_rules)
+        assert (read.chance, read.read) == (0.7, True)
+
+
+def test_what_such_a_reader_quotes_answers_and_comes_first_the_likeliest_before_others() -> None:
+    read = _alone(("blue", 0.7), ("by rail", 0.9), ("kept dry", 0.4))
+    said = ["The pump came by rail.", "The boat is blue."]
+    assert [[passage.text for passage in quoted] for quoted in read.answering] == [[one] for one in said]
+    assert [one.passage.text for one in read.ranked[:2]] == said
+    assert len(read.ranked) == 5
+    scores = [one.score for one in read.ranked]
+    assert scores == sorted(scores, reverse=True)
+    assert _alone(("blue", 0.4)).answering == []
+
+
+def test_of_a_window_that_answers_without_a_quote_its_best_passage_does() -> None:
+    found = passages([PUMP, BOAT, OTHER])
+    ranked = rank(QUESTION, found, [])
+    read = read_alone(
+        Evidence(QUESTION, found, found, None, ranked, 0.1),
+        [WindowReading(one, 0.9 if one.passages[0].hit is PUMP else 0.6, None) for one in windows(ranked, found, 6)],
+        0.4,
+    )
+    assert read.answering[0][0].text == "The pump weighs 40 kilograms."
+    assert len(read.answering) == 3, "one of each window"
+
+
+def test_a_window_that_is_much_less_likely_than_the_best_adds_nothing() -> None:
+    assert [one.hit for (one,) in _alone(("blue", 0.95), ("by rail", 0.5), least=0.4).answering] == [BOAT]
+    assert [one.hit for (one,) in _alone(("blue", 0.95), ("by rail", 0.6), least=0.4).answering] == [BOAT, OTHER]
+
+
+def test_a_quote_in_what_was_not_compared_comes_first_all_the_same() -> None:
+    found = passages([PUMP, BOAT, OTHER])
+    ranked = rank(QUESTION, found[:1], [])
+    (window,) = windows(ranked, found, 1)
+    dry = next(one for one in found if "kept dry" in one.text)
+    read = read_alone(
+        Evidence(QUESTION, found, found[:1], None, ranked, 0.1), [WindowReading(window, 0.9, dry, [dry])], 0.4
+    )
+    assert (read.answering, read.ranked[0].passage, len(read.ranked)) == ([[dry]], dry, 2)
+    assert read.ranked[0].feature("cosine") == 0.0
+
+
+def test_a_heading_is_no_answer_where_a_statement_is_quoted_too() -> None:
+    page = hit("# Garage\n\nThe garage has three floors.", "garage")
+    found = passages([page])
+    ranked = rank(QUESTION, found, [])
+    (window,) = windows(ranked, found, 1)
+    evidence = Evidence(QUESTION, found, found, None, ranked, 0.1)
+    both = read_alone(evidence, [WindowReading(window, 0.9, found[0], found)], 0.4)
+    assert [one.text for one in both.answering[0]] == ["The garage has three floors."]
+    alone = read_alone(evidence, [WindowReading(window, 0.9, found[0], found[:1])], 0.4)
+    assert [one.unit.kind for one in alone.answering[0]] == ["heading"]

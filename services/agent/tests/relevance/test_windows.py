@@ -58,3 +58,29 @@ def test_a_span_of_the_text_is_found_as_the_passage_that_has_most_of_it() -> Non
     assert held is not None
     assert held.text == "It is kept dry."
     assert window.passage_at(0, 4) is None
+
+
+def test_the_passages_of_a_quote_are_those_that_it_has_a_third_of_or_that_have_half_of_it() -> None:
+    (window,) = _windows("What does the pump weigh?", NOTE)
+
+    def of(quote: str) -> list[str]:
+        start = window.text.index(quote)
+        return [passage.text for passage in window.passages_of(start, start + len(quote))]
+
+    weighs, dry = "The pump weighs 40 kilograms.", "It is kept dry."
+    assert of("40 kilograms") == [weighs]
+    assert of("40 kilograms. It is kept dry.") == [weighs, dry]
+    assert of("The pump weighs 40 kilograms. It") == [weighs]
+    assert of("note") == []
+
+
+def test_where_a_window_has_the_same_words_again_is_known_as_whole_words() -> None:
+    (window,) = _windows("What is due?", hit("4 percent are due. Then 14 percent, 1.4 percent, and 4 percent.", "due"))
+    start = window.text.index("4 percent")
+    assert [window.text[:first].split()[-1] for first, _ in window.repeated(start, start + 9)] == ["due", "and"]
+
+
+def test_words_that_come_again_are_found_where_no_spaces_part_them() -> None:
+    (window,) = _windows("什么时候？", hit("会议将于三日举行。三日休息。", "due"))
+    start = window.text.index("三日")
+    assert len(window.repeated(start, start + 2)) == 2

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from services.inference.tests.api.calls import error_of
 from services.inference.tests.conftest import CHAT, EMBEDDING, StartApp
 
@@ -25,6 +26,13 @@ def test_a_call_gives_a_reading_of_each_text_and_says_what_the_model_can_tell(st
     assert usage["total_tokens"] == usage["prompt_tokens"] > 20
     (listed,) = [model for model in running.get("/v1/models").json()["data"] if model["kind"] == "reading"]
     assert (listed["reads"], listed["default"], listed["context_length"]) == (reply["reads"], True, 16)
+
+
+@pytest.mark.parametrize(("said", "alone"), [({}, False), ({"alone": True}, True), ({"alone": False}, False)])
+def test_a_reply_says_whether_the_model_counts_alone(start: StartApp, said: dict[str, bool], alone: bool) -> None:
+    running = start(CHAT, EMBEDDING, READER | said)
+    running.until_ready()
+    assert running.post("/v1/reading", BODY).json()["alone"] is alone
 
 
 def test_without_a_reader_and_for_one_that_is_none_the_error_says_so(start: StartApp) -> None:
@@ -55,6 +63,7 @@ def test_a_judge_asks_the_chat_model_that_it_names(start: StartApp) -> None:
     reply = running.post("/v1/reading", {"model": "judge", "question": "Which car?", "passages": ["A red car."]}).json()
     assert reply["passages"] == [{"answers": 0.75, "span": {"start": 2, "end": 5}, "relevance": 0.5}]
     assert reply["usage"]["completion_tokens"] > 0
+    assert reply["alone"] is True
 
 
 def test_a_judge_whose_chat_model_is_not_there_says_so(start: StartApp) -> None:

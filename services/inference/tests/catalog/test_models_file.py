@@ -126,6 +126,7 @@ def test_all_examples_can_be_declared_beside_the_packaged_models(tmp_path: Path)
         ([EMBEDDING | {"queue": {"at_once": 2}}], "queue.waiting_tokens bounds them"),
         ([EMBEDDING | {"queue": {"waiting": 2}}], "queue.waiting_tokens bounds them"),
         ([chat(languages=["en"])], "languages is for models of kind embedding or reading"),
+        ([chat(alone=True)], "alone is for models of kind reading"),
         ([EMBEDDING | {"languages": ["english"]}], "languages"),
         ([EMBEDDING | {"prefixes": {"question": "q: "}}], "prefixes"),
         ([EMBEDDING | {"engine": "openai", "source": UPSTREAM, "load": "when_used"}], "a server loads its own"),

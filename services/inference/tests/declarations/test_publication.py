@@ -115,7 +115,7 @@ def test_what_an_embedding_model_learnt_is_one_of_the_tenant_s_with_what_the_oth
 
 
 def test_what_a_reading_model_learnt_reads_beside_it_for_its_tenant(start: StartApp) -> None:
-    running = start(CHAT, EMBEDDING, READING | {"languages": ["en"]})
+    running = start(CHAT, EMBEDDING, READING | {"languages": ["en"], "alone": True})
     running.until_ready()
     learnt = correction(4.0, -4.0, reading_model="reader", offset=-3.0)
     about = {"parent": "reader", "method": "reading", "head": None, "correction": learnt}
@@ -131,6 +131,7 @@ def test_what_a_reading_model_learnt_reads_beside_it_for_its_tenant(start: Start
     assert rows == [[1.0, 1.0], [0.5, 1.0]]
     del asked["features"]
     tuned = running.client.post("/v1/reading", json={**asked, "model": model["id"]}, headers=headers).json()
+    assert tuned["alone"] is True
     odds = [np.log(1e6) - 3.0, 4 * 0.5 - 4 - 3.0]
     chances = [one["answers"] for one in tuned["passages"]]
     assert chances == pytest.approx([1 / (1 + np.exp(-one)) for one in odds], rel=1e-3)
@@ -145,7 +146,7 @@ def test_what_a_reading_model_learnt_reads_beside_it_for_its_tenant(start: Start
 
 
 def test_what_was_learnt_over_a_reading_model_ranks_for_its_tenant(start: StartApp) -> None:
-    running = start(CHAT, EMBEDDING, READING | {"languages": ["en"]})
+    running = start(CHAT, EMBEDDING, READING | {"languages": ["en"], "alone": True})
     running.until_ready()
     learnt = correction(4.0, -4.0, reading_model="reader", offset=-3.0)
     about = {"parent": "reader", "method": "rerank", "head": None, "correction": learnt, "corrects": "rerank"}

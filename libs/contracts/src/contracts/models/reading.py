@@ -118,6 +118,8 @@ class ReadingReply(Reply):
     """What the model can tell."""
     languages: Languages | None = None
     """What it reads well; what it says of texts in others is worth nothing. Null where nobody said it."""
+    alone: bool = False
+    """Whether its chances count by themselves, and what it quotes is the answer; else rules have a say beside it."""
     passages: list[PassageReading] = Field(default_factory=list)
     pairs: list[PairReading] = Field(default_factory=list)
     features: list[str] = Field(default_factory=list)

@@ -43,7 +43,7 @@ async def judge(state: AnswerState, context: Context) -> AnswerState:
     own = context.comparison.model is not None
     evidence = weigh(question, found, compared, vectors, ranked, context.lexicon, own)
     evidence = await read_evidence(_named_first(evidence), context)
-    evidence = _named_first(evidence)
+    evidence = evidence if evidence.answering else _named_first(evidence)
     settings = context.settings
     least = settings.reader_threshold if evidence.read else settings.abstain_threshold
     abstain = evidence.chance < least or names_unknown(question, found)
@@ -51,7 +51,9 @@ async def judge(state: AnswerState, context: Context) -> AnswerState:
     if topic is not None and (spoken := spoken_of(topic, evidence.ranked, context.lexicon)):
         evidence, abstain = replace(evidence, ranked=spoken), False
     if not names_unknown(question, found) and (listed := asked_list(question, evidence.ranked, found)):
-        evidence = replace(evidence, listed=listed)
+        quoted = {id(one) for each in evidence.answering for one in each}
+        if not quoted or any(id(one) in quoted for one in listed):
+            evidence = replace(evidence, listed=listed)
     log.info(
         "evidence judged", chance=round(evidence.chance, 3), read=evidence.read, abstain=abstain, passages=len(found)
     )

@@ -79,11 +79,7 @@ def finish(state: AnswerState, writer: Writer, kind: AnswerKind, grounded: bool)
 def _write_extract(evidence: Evidence, writer: Writer) -> bool:
     """The best passages, each with its citation; False if there is none."""
     lines = False
-    shown = (
-        extract_list(evidence.question, evidence.listed)
-        if evidence.listed
-        else extract(evidence.question, evidence.ranked, evidence.found, evidence.own)
-    )
+    shown = extract_list(evidence.question, evidence.listed) if evidence.listed else extract(evidence)
     for piece in shown:
         separator = "\n" if lines or piece.own_line else " "
         if writer.write_cited(piece.text, separator, piece.support):

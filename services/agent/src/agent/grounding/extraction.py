@@ -17,6 +17,7 @@ from agent.grounding.agreement import differs
 from agent.grounding.citations import Support
 from agent.grounding.conflicts import contradicts
 from agent.questions.question import Question
+from agent.relevance.evidence import Evidence
 from agent.relevance.passages import Passage, readable
 from agent.relevance.ranking import Scored, coverage, term_weights
 from agent.relevance.rows import is_named, naming_ranges
@@ -55,6 +56,8 @@ _ADDS = re.compile(
     r"|en plus|supplémentaires?|sauf|adicional(?:es)?|excepto|salvo)\b",
     re.IGNORECASE,
 )
+_NAMES = ("question", "heading")
+"""Kinds of what only names what stands below it."""
 _VERDICT = re.compile(r"^(?:yes|no|ja|nein)\W*$", re.IGNORECASE)
 _NUMBERING = re.compile(r"^(?:\d+(?:\.\d+)*|[A-Z])[.)]?\s+")
 
@@ -68,25 +71,31 @@ class Extract:
     own_line: bool
 
 
-def extract(question: Question, ranked: Sequence[Scored], found: Sequence[Passage], own: bool = False) -> list[Extract]:
-    """The passages to show, in reading order. `found` has all passages in document order; `own` says by whose cosines
-    they are ranked. Empty if there is none."""
+def extract(evidence: Evidence) -> list[Extract]:
+    """The passages to show, in reading order. Empty if there is none."""
+    question, found = evidence.question, evidence.found
     shown: list[Passage] = []
-    for passage in _choose(question, ranked, found, OWN_EVENNESS if own else EVENNESS):
+    quoted = _quoted(evidence)
+    for passage in quoted or _choose(evidence):
         before = _before(passage, found)
-        if (
-            before is not None
-            and before not in shown
-            and len(shown) < MAX_PASSAGES
-            and _needs(passage, before, question)
-        ):
+        room = len(shown) < MAX_PASSAGES or bool(quoted)
+        if before is not None and before not in shown and room and _needs(passage, before, question):
             shown.append(before)
         if passage not in shown:
             shown.append(passage)
     order = {id(passage): place for place, passage in enumerate(found)}
     leading = _general(question, shown).hit if shown else None
     ordered = sorted(shown, key=lambda passage: (passage.hit is not leading, order.get(id(passage), 0)))
-    return [_extract_of(passage, question, _before(passage, found) in shown) for passage in ordered]
+    above = [None, *ordered] if quoted else [None] * len(ordered)
+    return [
+        _extract_of(passage, question, _before(passage, found) in shown or _is_below(passage, other))
+        for passage, other in zip(ordered, above, strict=False)
+    ]
+
+
+def _is_below(passage: Passage, other: Passage | None) -> bool:
+    """Whether what is shown before a passage stands under its heading, too."""
+    return other is not None and (other.hit, other.heading) == (passage.hit, passage.heading)
 
 
 def extract_list(question: Question, listed: Sequence[Passage]) -> list[Extract]:
@@ -108,7 +117,28 @@ def _of_one_document(one: Passage, other: Passage) -> bool:
     return (one.hit.collection, one.hit.document_id) == (other.hit.collection, other.hit.document_id)
 
 
-def _choose(question: Question, ranked: Sequence[Scored], found: Sequence[Passage], evenness: float) -> list[Passage]:
+def _quoted(evidence: Evidence) -> list[Passage]:
+    """What a reading model quotes as the answer of up to three windows, whole, no words twice, and what contradicts it.
+    For a heading stands what is below it, and with a mere "yes" what follows that."""
+    quoted: list[Passage] = []
+    for window in evidence.answering[:MAX_PASSAGES]:
+        for one in (one for passage in window for one in _with_rest(passage, evidence)):
+            if not any(_same_words(one, other) for other in quoted):
+                quoted.append(one)
+    return _with_conflict(evidence.question, evidence.ranked, quoted, room=len(quoted))
+
+
+def _with_rest(passage: Passage, evidence: Evidence) -> list[Passage]:
+    at = next((place for place, other in enumerate(evidence.found) if other is passage), len(evidence.found))
+    after = next(iter(evidence.found[at + 1 : at + 2]), None)
+    if _VERDICT.match(passage.text) and after is not None and _beside(passage, after):
+        return [passage, after]
+    return _answering(evidence.question, passage, evidence.found) if passage.unit.kind in _NAMES else [passage]
+
+
+def _choose(evidence: Evidence) -> list[Passage]:
+    question, ranked, found = evidence.question, evidence.ranked, evidence.found
+    evenness = OWN_EVENNESS if evidence.own else EVENNESS
     beside = _beside_the_text(question, ranked, found)
     ranked = _without(beside, question, ranked)
     chosen: list[Passage] = []
@@ -201,26 +231,28 @@ def _of_another(question: Question, passage: Passage, first: Passage) -> bool:
     return not beside and any(term.forms.isdisjoint(passage.near_forms) for term in named)
 
 
-def _with_conflict(question: Question, ranked: Sequence[Scored], chosen: list[Passage]) -> list[Passage]:
-    """The chosen ones; if none of them contradicts the first one, what does takes the last place."""
+def _with_conflict(
+    question: Question, ranked: Sequence[Scored], chosen: list[Passage], room: int = MAX_PASSAGES - 1
+) -> list[Passage]:
+    """The chosen ones; if none of them contradicts the first one, what does comes behind the first `room`."""
     if not chosen or any(contradicts(question, ranked, chosen[0], other) for other in chosen[1:]):
         return chosen
     against = (one.passage for one in ranked if contradicts(question, ranked, chosen[0], one.passage))
     other = next(against, None)
-    return chosen if other is None else [*chosen[: MAX_PASSAGES - 1], other]
+    return chosen if other is None else [*chosen[:room], other]
 
 
 def _answering(question: Question, passage: Passage, found: Sequence[Passage]) -> list[Passage]:
     """The passage, and the next sentence if only that holds what is asked for; for a heading, what stands below it."""
     at = next((place for place, other in enumerate(found) if other is passage), len(found))
-    if passage.unit.kind not in ("question", "heading"):
+    if passage.unit.kind not in _NAMES:
         after = found[at + 1] if at + 1 < len(found) else None
         together = after is not None and after.hit is passage.hit and after.unit.block == passage.unit.block
         if after is not None and together and passage.unit.kind != "row":
             return [passage, after] if question.suits(after.text) and not question.suits(passage.text) else [passage]
         return [passage]
     below = [other for other in found[at + 1 : at + 3] if other.hit is passage.hit]
-    return [other for other in below if other.unit.kind not in ("question", "heading")][:2]
+    return [other for other in below if other.unit.kind not in _NAMES][:2]
 
 
 def _before(passage: Passage, found: Sequence[Passage]) -> Passage | None:
@@ -273,7 +305,7 @@ def _without(beside: set[int], question: Question, ranked: Sequence[Scored]) -> 
 
 def _says_of(question: Question, passage: Passage) -> bool:
     """Whether a line of text has a word of the question's subject itself."""
-    text = passage.unit.kind not in ("heading", "question")
+    text = passage.unit.kind not in _NAMES
     return text and any(not term.forms.isdisjoint(passage.forms) for term in question.focus)
 
 

@@ -24,7 +24,14 @@ class PlaneReader:
     Leaving a call closes its connection, and the model stops after the batch that it is at.
     """
 
-    def __init__(self, peer: Peer, timeout_seconds: float, clock: Clock, model: str = DEFAULT) -> None:
+    def __init__(
+        self,
+        peer: Peer,
+        timeout_seconds: float,
+        clock: Clock,
+        model: str = DEFAULT,
+        alone: dict[str, bool] | None = None,
+    ) -> None:
         self._peer = peer
         self._model = model
         self._timeout = timeout_seconds
@@ -32,6 +39,7 @@ class PlaneReader:
         self._unread: dict[ReadPart, datetime] = {}
         self._languages: Languages | None = None
         self._languages_until = clock.now()
+        self._alone: dict[str, bool] = {} if alone is None else alone
 
     def may_read(self, part: ReadPart) -> bool:
         """False for a while after the plane said that nothing reads it, or nothing that an answer could use."""
@@ -42,9 +50,14 @@ class PlaneReader:
         """As the last reply said it; unknown again after a while, since another model may be declared."""
         return self._languages if self._clock.now() < self._languages_until else None
 
+    @property
+    def alone(self) -> bool:
+        """As this model's last reply to anybody said it."""
+        return self._alone.get(self._model, False)
+
     def named(self, model: str) -> PlaneReader:
         """For one answer: what it can't read, or reads well, is not known beforehand."""
-        return PlaneReader(self._peer, self._timeout, self._clock, model)
+        return PlaneReader(self._peer, self._timeout, self._clock, model, self._alone)
 
     async def read(self, request: ReadingRequest, token: str) -> ReadingReply | None:
         """`POST /v1/reading`."""
@@ -61,6 +74,7 @@ class PlaneReader:
         if (len(reply.passages), len(reply.pairs)) != (len(request.passages), len(request.pairs)):
             raise PeerMalformed(self._peer.name)
         self._languages, self._languages_until = reply.languages, self._clock.now() + KNOWN_FOR
+        self._alone[self._model] = reply.alone
         if request.passages and "answers" not in reply.reads:
             self._note("passages")  # their relevance alone is of no use to an answer
         return reply

@@ -58,6 +58,8 @@ class Evidence:
     """Whether the vectors are those of the model that the sources were found by."""
     read: bool = False
     """Whether a reading model gave the order and the chance."""
+    answering: Sequence[Sequence[Passage]] = ()
+    """What a reading model quotes as the answer of each window, the likeliest first, where its word counts alone."""
     listed: Sequence[Passage] = ()
     """All parts of the list that is asked for, in order."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent.relevance.evidence import Evidence
 from agent.relevance.passages import Passage
-from agent.relevance.ranking import Scored
+from agent.relevance.ranking import FEATURES, Scored
 from agent.relevance.windows import Window
 
 MAX_LOGIT = 4.0
@@ -18,15 +18,21 @@ OF_RULES = 0.28
 says no."""
 OF_SCORE, OF_WINDOW, HOLDS = 0.63, 0.77, 1.74
 """What of a passage's score counts, of the log odds that its window answers, and that it has the span that does."""
+UNCOMPARED = (0.0,) * len(FEATURES)
+"""The features of a passage that was read, as it stands in a window, and not compared."""
+LESS_LIKELY = 0.4
+"""How much less likely than the best window one may be whose quote is shown beside that one's."""
 
 
 @dataclass(frozen=True)
 class WindowReading:
-    """A window, the chance that it answers, and the passage with the span that does."""
+    """A window, the chance that it answers, and the passage that has most of the span that does."""
 
     window: Window
     answers: float
     holding: Passage | None
+    quoted: Sequence[Passage] = ()
+    """All passages of that span, in order."""
 
 
 def read_by(evidence: Evidence, readings: Sequence[WindowReading], doubted: float) -> Evidence:
@@ -38,6 +44,37 @@ def read_by(evidence: Evidence, readings: Sequence[WindowReading], doubted: floa
     ranked = rank_by_reading(evidence.ranked, readings)
     odds = logit(max(one.answers for one in readings)) + OF_RULES * (logit(evidence.chance) - logit(doubted))
     return replace(evidence, ranked=ranked, chance=1 / (1 + math.exp(-odds)), read=True)
+
+
+def read_alone(evidence: Evidence, readings: Sequence[WindowReading], least: float) -> Evidence:
+    """The same evidence by a reader that is better than the rules: its chances as they are, and what it quotes of
+    windows that answer with the chance `least`, and not much less likely than the best one, before all else."""
+    ranked = rank_by_reading(evidence.ranked, readings)
+    known = {id(one.passage): one for one in ranked}
+    likely = sorted(readings, key=lambda one: one.answers, reverse=True)
+    chance = likely[0].answers
+    floor = max(least, chance - LESS_LIKELY)
+    answering = [quoted for one in likely if one.answers >= floor and (quoted := _quoted(one, known))]
+    passages = [passage for quoted in answering for passage in quoted]
+    taken = {id(passage) for passage in passages}
+    highest = ranked[0].score
+    first = [replace(known.get(id(one), Scored(one, UNCOMPARED, highest)), score=highest) for one in passages]
+    rest = [one for one in ranked if id(one.passage) not in taken]
+    return replace(evidence, ranked=[*first, *rest], chance=chance, read=True, answering=answering)
+
+
+def _quoted(reading: WindowReading, known: Mapping[int, Scored]) -> list[Passage]:
+    """The passages of a window's quote, in order: statements, where it has some beside headings and questions; where it
+    quotes nothing that the window has, the window's best one."""
+    if reading.quoted:
+        statements = [one for one in reading.quoted if one.unit.kind not in ("heading", "question")]
+        return statements or list(reading.quoted)
+    best = max(
+        (known[id(one)] for one in reading.window.passages if id(one) in known),
+        key=lambda one: one.score,
+        default=None,
+    )
+    return [] if best is None else [best.passage]
 
 
 def rank_by_reading(ranked: Sequence[Scored], readings: Sequence[WindowReading]) -> list[Scored]:

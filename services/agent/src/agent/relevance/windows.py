@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.relevance.passages import Passage
 from agent.relevance.ranking import Scored
 
+_LETTER = r"[0-9A-Za-z\u00c0-\u024f\u0370-\u052f]"
+"""Of scripts that part words by spaces, and digits: Latin, Greek, Cyrillic."""
 CHARACTERS = 700
 """Of one window: with a question and a heading it fits into the 256 tokens that small models read at once."""
 
@@ -45,6 +48,24 @@ class Window:
         ]
         most = max(shared)
         return self.passages[shared.index(most)] if most > 0 else None
+
+    def repeated(self, start: int, end: int) -> list[tuple[int, int]]:
+        """Where `text` has what it has at [start, end), as whole words: "4 percent" may stand in several rows."""
+        written = re.escape(self.text[start:end])
+        begin, ends = rf"(?<!{_LETTER})(?<!\d[.,])", rf"(?!{_LETTER})(?![.,]\d)"
+        return [match.span() for match in re.finditer(f"{begin}{written}{ends}", self.text)]
+
+    def passages_of(self, start: int, end: int) -> list[Passage]:
+        """The passages of which the characters [start, end) of `text` have a third, or that have half of these: a quote
+        may begin in the middle of a sentence, or have the first word of the next one."""
+        moved = self.start - len(self.heading) - 1
+        quoted = []
+        for passage in self.passages:
+            first, last = passage.unit.start, passage.unit.end
+            shared = min(end + moved, last) - max(start + moved, first)
+            if shared > 0 and (3 * shared >= last - first or 2 * shared >= end - start):
+                quoted.append(passage)
+        return quoted
 
 
 def windows(ranked: Sequence[Scored], found: Sequence[Passage], most: int) -> list[Window]:

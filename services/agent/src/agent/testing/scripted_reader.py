@@ -35,6 +35,7 @@ class ScriptedReader:
     failure: ServiceError | None = None
     hangs: bool = False
     languages: Languages | None = None
+    alone: bool = False
     model: str = "default"
     others: dict[str, ScriptedReader] = field(default_factory=dict)
     """Other models, by their names."""
@@ -62,6 +63,7 @@ class ScriptedReader:
             model="scripted",
             reads=["answers", "spans", "support", "contradiction"],
             languages=self.languages,
+            alone=self.alone,
             passages=[self._passage(text) for text in request.passages],
             pairs=[self._pair(pair.premise) for pair in request.pairs],
             usage=ReadingUsage(prompt_tokens=TOKENS * read, total_tokens=TOKENS * read),

@@ -136,6 +136,8 @@ class Model(Declared):
     languages: Languages | None = None
     """What an embedding or reading model reads well. A collection whose model is `auto` gets one that says it reads its
     language, and a reading model is not asked of texts in others."""
+    alone: bool | None = None
+    """Whether a reading model's chances count by themselves, without the say of rules. Unsaid, a judge's do."""
     unrelated_cosine: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """What an embedding model gives most texts that have nothing to do with each other. Search counts from there."""
     load: Literal["at_start", "when_used"] = "at_start"
@@ -215,6 +217,11 @@ class Model(Declared):
         return self.tool_protocol or ("native" if self.is_remote else "constrained")
 
     @property
+    def reads_alone(self) -> bool:
+        """Whether a reading model's chances count by themselves, said or not."""
+        return self.engine == "judge" if self.alone is None else self.alone
+
+    @property
     def reads_images(self) -> bool | None:
         """Whether it reads pictures, said or not; None where it is not known."""
         return self.images if self.images is not None or self.llamacpp.mmproj is None else True
@@ -285,6 +292,8 @@ class Model(Declared):
         for name in ("prefixes", "unrelated_cosine", "load"):
             if name in self.model_fields_set and self.kind != "embedding":
                 raise ValueError(f"{name} is for models of kind embedding")
+        if self.alone is not None and self.kind != "reading":
+            raise ValueError("alone is for models of kind reading")
         if "languages" in self.model_fields_set and self.kind not in ("embedding", "reading"):
             raise ValueError("languages is for models of kind embedding or reading")
         if self.load == "when_used" and self.is_remote:

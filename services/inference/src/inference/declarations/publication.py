@@ -127,14 +127,15 @@ class PublishedModels:
         return about | {name: entry[name] for name in ("dimensions", "unrelated_cosine") if name in entry}
 
     def _correction(self, parent: ServedModel[Engine], wanted: TunedModel) -> dict[str, Any]:
-        """As the reading model is, of which one that reads has the languages, too."""
+        """As the reading model is, of which one that reads has the languages, and counts as that one does."""
         correction = wanted.correction or {}
         _check_parent("correction", correction, parent, wanted, "reading")
         entry = _entry_of(parent.model)
         about = {"kind": wanted.corrects, "engine": "correction", "source": {"correction": correction}}
         if parent.model.languages is not None and wanted.corrects == "reading":
             about["languages"] = parent.model.model_dump(mode="json")["languages"]
-        return about | {name: entry[name] for name in ("max_input_tokens",) if name in entry}
+        names = ("max_input_tokens", "alone") if wanted.corrects == "reading" else ("max_input_tokens",)
+        return about | {name: entry[name] for name in names if name in entry}
 
 
 def _check_parent(

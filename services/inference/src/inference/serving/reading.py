@@ -35,6 +35,7 @@ async def read(served: ServedModel[ReadingEngine], request: ReadingRequest) -> R
         model=served.name,
         reads=sorted(reads),
         languages=served.model.languages,
+        alone=served.model.reads_alone,
         passages=list(passages.readings) if passages else [],
         pairs=list(entailed.readings) if entailed else [],
         features=features,

@@ -36,14 +36,43 @@ class TestConformance(ReadingConformance):
         return judge_over(WordJudge())
 
 
-async def test_a_quote_that_is_not_in_the_passage_letter_by_letter_is_dropped() -> None:
-    def judged(quote: str) -> str:
-        return json.dumps({"1": {"answers": 90, "relevance": 80, "quote": quote}})
+@pytest.mark.parametrize(
+    ("quote", "found"),
+    [
+        ("red car", "red car"),
+        ("Red car", None),
+        ("red  car", "red car"),
+        ("It's 4 percent", "It’s\n4 percent"),
+        ("4 percent", "4 percent"),
+        ("ed car", None),
+        ("red ca", None),
+        ("5 | 3", "5 | 3"),
+        ("red red car…", "red red car"),
+        ("1.", None),
+        (") *", None),
+        ("", None),
+        (" ", None),
+    ],
+)
+async def test_a_quote_is_found_as_whole_words_and_numbers_whatever_its_space_and_marks(
+    quote: str, found: str | None
+) -> None:
+    text = "a red red car. 14 percent, 1.4 percent. It’s\n4 percent of 5 | 3"
+    judged = json.dumps({"1": {"answers": 90, "relevance": 80, "quote": quote}})
+    (reading,) = (await replies(judged).read("q", [text])).readings
+    assert reading.answers == 0.9
+    assert (text[reading.span.start : reading.span.end] if reading.span else None) == found
+    if quote == "4 percent":
+        assert reading.span is not None
+        assert reading.span.start == text.index("\n4 percent") + 1
 
-    for quote, found in (("red car", (6, 13)), ("Red car", None), ("red  car", None), ("", None), (" ", None)):
-        (reading,) = (await replies(judged(quote)).read("q", ["a red red car"])).readings
-        assert reading.answers == 0.9
-        assert (reading.span and (reading.span.start, reading.span.end)) == found
+
+async def test_a_quote_in_running_text_of_a_script_without_spaces_is_found() -> None:
+    judged = json.dumps({"1": {"answers": 90, "relevance": 80, "quote": "十二月三日"}})
+    text = "会议将于十二月三日在北京举行。"
+    (reading,) = (await replies(judged).read("q", [text])).readings
+    assert reading.span is not None
+    assert (reading.span.start, reading.span.end) == (4, 9)
 
 
 async def test_percentages_beyond_a_hundred_are_shares() -> None:

@@ -144,6 +144,6 @@ async def _answered(question: str, hit: Hit, state: AnswerState, context: Contex
     if judged["abstain"]:
         return None
     evidence = judged["evidence"]
-    pieces = extract(evidence.question, evidence.ranked, evidence.found, evidence.own)
+    pieces = extract(evidence)
     own = [piece.support for piece in pieces if piece.support.hit.document_id == hit.document_id]
     return own[0] if own and own[0] is pieces[0].support else None
