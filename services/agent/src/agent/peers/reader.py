@@ -30,7 +30,7 @@ class PlaneReader:
         timeout_seconds: float,
         clock: Clock,
         model: str = DEFAULT,
-        alone: dict[str, bool] | None = None,
+        alone: set[str] | None = None,
     ) -> None:
         self._peer = peer
         self._model = model
@@ -39,7 +39,7 @@ class PlaneReader:
         self._unread: dict[ReadPart, datetime] = {}
         self._languages: Languages | None = None
         self._languages_until = clock.now()
-        self._alone: dict[str, bool] = {} if alone is None else alone
+        self._alone: set[str] = set() if alone is None else alone
 
     def may_read(self, part: ReadPart) -> bool:
         """False for a while after the plane said that nothing reads it, or nothing that an answer could use."""
@@ -53,7 +53,7 @@ class PlaneReader:
     @property
     def alone(self) -> bool:
         """As this model's last reply to anybody said it."""
-        return self._alone.get(self._model, False)
+        return self._model in self._alone
 
     def named(self, model: str) -> PlaneReader:
         """For one answer: what it can't read, or reads well, is not known beforehand."""
@@ -74,7 +74,7 @@ class PlaneReader:
         if (len(reply.passages), len(reply.pairs)) != (len(request.passages), len(request.pairs)):
             raise PeerMalformed(self._peer.name)
         self._languages, self._languages_until = reply.languages, self._clock.now() + KNOWN_FOR
-        self._alone[self._model] = reply.alone
+        (self._alone.add if reply.alone else self._alone.discard)(self._model)
         if request.passages and "answers" not in reply.reads:
             self._note("passages")  # their relevance alone is of no use to an answer
         return reply

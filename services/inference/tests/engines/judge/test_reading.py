@@ -49,6 +49,8 @@ class TestConformance(ReadingConformance):
         ("5 | 3", "5 | 3"),
         ("red red car…", "red red car"),
         ("1.", None),
+        ("Juni", "Juni"),
+        ("EUR 27.", None),
         (") *", None),
         ("", None),
         (" ", None),
@@ -57,7 +59,7 @@ class TestConformance(ReadingConformance):
 async def test_a_quote_is_found_as_whole_words_and_numbers_whatever_its_space_and_marks(
     quote: str, found: str | None
 ) -> None:
-    text = "a red red car. 14 percent, 1.4 percent. It’s\n4 percent of 5 | 3"
+    text = "a red red car. 14 percent, 1.4 percent. It’s\n4 percent of 5 | 3, 30.Juni, EUR 27.50"
     judged = json.dumps({"1": {"answers": 90, "relevance": 80, "quote": quote}})
     (reading,) = (await replies(judged).read("q", [text])).readings
     assert reading.answers == 0.9

@@ -252,8 +252,11 @@ def _found(quote: str, passage: str) -> Span | None:
     if not words:
         return None
     written = r"\s+".join("".join(_ALIKE.get(letter, re.escape(letter)) for letter in word) for word in words)
-    begin = rf"(?<!{_LETTER})(?<!\d[.,])" if re.match(_LETTER, words[0]) else ""
-    end = rf"(?!{_LETTER})(?![.,]\d)" if re.match(_LETTER, words[-1][-1]) else ""
+    first, last = words[0][0], words[-1][-1]
+    begin = rf"(?<!{_LETTER})" if re.match(_LETTER, first) else ""
+    begin += r"(?<!\d[.,])" if first.isdecimal() else ""
+    end = rf"(?!{_LETTER})" if re.match(_LETTER, last) else ""
+    end += r"(?![.,]\d)" if last.isdecimal() else ""
     match = re.search(f"{begin}{written}{end}", passage)
     return Span(start=match.start(), end=match.end()) if match else None
 
