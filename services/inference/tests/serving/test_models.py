@@ -60,6 +60,14 @@ def test_a_model_that_is_not_the_default_is_shown_but_not_needed_for_readiness(s
     assert "not ready" in parts["model:spare"]["detail"]
 
 
+def test_a_judge_whose_chat_model_is_away_leaves_all_else_ready(start: Any, declared: Any) -> None:
+    judge = {"name": "judge", "kind": "reading", "engine": "judge", "source": {"chat_model": "gone"}, "default": True}
+    app = start(declared["chat"], declared["embedding"], judge)
+    app.until_ready()
+    assert app.post("/v1/embeddings", {"input": "x"}).status_code == 200
+    assert "'gone'" in app.client.get("/readyz").json()["parts"]["model:judge"]["detail"]
+
+
 def test_where_llama_cpp_has_no_wheel_all_else_is_ready(
     start: Any, declared: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -160,8 +160,9 @@ class ServedModels(ModelLookup):
         log.info("model let go", model=served.name)
 
     def _is_needed(self, served: ServedModel[Engine]) -> bool:
-        """An added model is not: a call must not make the whole service unready."""
-        if served.declaration.is_added:
+        """An added model is not: a call must not make the whole service unready. Nor is a judge: it is away when the
+        chat model is that it asks, and answers do without it, but not without embeddings."""
+        if served.declaration.is_added or served.model.engine == "judge":
             return False
         alike = [one for one in self.all if one.model.kind == served.model.kind and not one.declaration.is_added]
         return served.model.default or len(alike) == 1
