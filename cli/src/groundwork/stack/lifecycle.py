@@ -11,7 +11,13 @@ from datetime import UTC, datetime
 
 from groundwork.stack.checks.databases import check_databases
 from groundwork.stack.configuration.certificates import certificate_file
-from groundwork.stack.configuration.environment import PORT_SETTINGS, Wiring, own_redis_url, service_settings
+from groundwork.stack.configuration.environment import (
+    PORT_SETTINGS,
+    Wiring,
+    own_redis_url,
+    preload_environment,
+    service_settings,
+)
 from groundwork.stack.configuration.files import check_settings
 from groundwork.stack.configuration.overrides import Overrides
 from groundwork.stack.home import ports as port_choice
@@ -149,7 +155,7 @@ def _start(home: Home, port: int, overrides: Overrides) -> RunState:
     with listening(host, chosen["gateway"]) as held:
         write_run_files(wiring, overrides, with_valkey=state.redis, socket=state.socket, held=held)
         home.write_state(state)
-        start_supervisor(home, held)
+        start_supervisor(home, held, preload_environment(overrides, state.run_id))
     return state
 
 

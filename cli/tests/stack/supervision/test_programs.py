@@ -44,8 +44,8 @@ def test_supervisord_reads_back_every_path_as_it_is(home: Home) -> None:
     parser.read(home.supervisor_settings)
     assert "program:valkey" not in parser.sections()
     assert parser["group:services"]["programs"] == "inference,gateway,retriever,ingest,worker,agent,lab"
-    *_, file = shlex.split(parser["program:gateway"]["command"].replace("%%", "%"))
-    assert json.loads(Path(file).read_text())["command"][1:] == ["-m", "gateway"]
+    *_, file, module = shlex.split(parser["program:gateway"]["command"].replace("%%", "%"))
+    assert json.loads(Path(file).read_text())["command"][1:] == ["-m", module] == ["-m", "gateway"]
 
 
 def settings(home: Home) -> configparser.RawConfigParser:
@@ -64,12 +64,16 @@ def test_the_gateway_alone_is_told_of_the_socket_that_is_held_for_it(home: Home)
     assert files["valkey"]["environment"] == {"GROUNDWORK_RUN": "run"}
 
 
-def test_supervisord_itself_starts_only_what_the_others_wait_for(home: Home) -> None:
+def test_supervisord_starts_all_in_the_order_in_which_they_are_needed(home: Home) -> None:
+    """Inference takes longest and is forked first; a service's module tells supervisord what to fork."""
     wiring = Wiring(home, PORTS, "redis://:pw@h", "run")
     write_run_files(wiring, NOTHING, with_valkey=True, socket=home.run / "s")
     parser = settings(home)
-    started = [name for name in parser.sections() if parser[name].get("autostart") == "true"]
-    assert sorted(started) == ["program:inference", "program:valkey"]
+    named = [name for name in parser.sections() if name.startswith("program:")]
+    assert all(parser[name]["autostart"] == "true" for name in named)
+    order = sorted(named, key=lambda name: int(parser[name]["priority"]))
+    assert order[:2] == ["program:valkey", "program:inference"]
+    assert shlex.split(parser["program:worker"]["command"].replace("%%", "%"))[-1] == "ingest.worker"
     assert "valkey" not in parser["group:services"]["programs"].split(","), "it is stopped last, by itself"
 
 

@@ -67,6 +67,6 @@ def test_a_supervisord_that_does_not_start_says_why(home: Home) -> None:
     held = os.open(os.devnull, os.O_RDONLY)
     try:
         with pytest.raises(SupervisorFailed, match=r"supervisord did not start: (?s:.*)supervisord\.conf"):
-            start_supervisor(home, held)
+            start_supervisor(home, held, {})
     finally:
         os.close(held)

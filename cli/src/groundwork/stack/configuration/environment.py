@@ -80,6 +80,15 @@ def process_environment(program: str, wiring: Wiring, overrides: Overrides) -> d
     return {**_lean(program), **overrides.passed(program, keys), **own, RUN_MARK: wiring.run_id}
 
 
+def preload_environment(overrides: Overrides, run_id: str) -> dict[str, str]:
+    """The environment of the process that imports the services and forks them: what is read when a library is loaded.
+
+    A library of one thread, whatever the user says: threads don't outlive a fork.
+    """
+    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    return {**_lean("agent"), **overrides.passed("agent"), **single, RUN_MARK: run_id}
+
+
 def _keys_of_models(own: Mapping[str, str]) -> set[str]:
     """Those of the models file, and those that models may name that are added later."""
     added = own.get("INFERENCE_ADDED_KEYS")

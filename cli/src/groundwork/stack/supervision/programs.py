@@ -24,10 +24,6 @@ START_SECONDS = 10
 """A process that ends sooner counts as not started, and the next try waits longer each time."""
 
 
-AT_ONCE = ("valkey", "inference")
-"""Started with supervisord. The others follow as cores become free; see `readiness`."""
-
-
 @dataclass(frozen=True, slots=True)
 class Program:
     """One process. `port` is where it answers `/readyz` (Valkey: where it answers PING)."""
@@ -35,10 +31,12 @@ class Program:
     name: str
     command: tuple[str, ...]
     port: str
+    module: str = ""
+    """What a service of ours runs as `python -m`."""
 
 
 SERVICES: tuple[Program, ...] = tuple(
-    Program(name, (sys.executable, "-m", module), name)
+    Program(name, (sys.executable, "-m", module), name, module)
     for name, module in (
         ("inference", "inference"),
         ("gateway", "gateway"),
@@ -77,9 +75,9 @@ def write_run_files(
         if program.name == "gateway" and held is not None:
             content |= {"environment": {**environment, "GATEWAY_LISTEN_FD": str(held)}, "keep": held}
         write_private(_program_file(home, program.name), json.dumps(content, indent=1))
-        sections.append(_program_settings(home, program.name))
+        sections.append(_program_settings(home, program, 10 + len(sections)))
     together = ",".join(program.name for program in started if program.name != "valkey")
-    sections.append(f"[group:{GROUP}]\nprograms={together}\npriority=20\n")
+    sections.append(f"[group:{GROUP}]\nprograms={together}\npriority=100\n")
     write_private(home.supervisor_settings, "\n".join(sections))
 
 
@@ -128,13 +126,15 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 """
 
 
-def _program_settings(home: Home, name: str) -> str:
-    command = shlex.join((sys.executable, "-I", "-S", launch.__file__, str(_program_file(home, name))))
+def _program_settings(home: Home, program: Program, priority: int) -> str:
+    name = program.name
+    file = str(_program_file(home, name))
+    command = shlex.join((sys.executable, "-I", "-S", launch.__file__, file, *filter(None, (program.module,))))
     return f"""[program:{name}]
 command={command.replace("%", "%%")}
 directory={_escaped(Path.cwd())}
-priority=10
-autostart={"true" if name in AT_ONCE else "false"}
+priority={priority}
+autostart=true
 startsecs={START_SECONDS}
 startretries=60
 autorestart=true

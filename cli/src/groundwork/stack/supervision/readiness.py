@@ -7,7 +7,6 @@ on the cores that are left.
 from __future__ import annotations
 
 import http.client
-import os
 import socket
 import threading
 import time
@@ -22,7 +21,7 @@ from contracts.core.health import Health, PartState
 from groundwork.stack.configuration.certificates import trusting
 from groundwork.stack.home.errors import ConfigurationBroken, StartFailed, SupervisorFailed
 from groundwork.stack.home.folder import Home, RunState
-from groundwork.stack.supervision.programs import AT_ONCE, Program
+from groundwork.stack.supervision.programs import Program
 from groundwork.stack.supervision.supervisord import Supervisor
 
 READY_SECONDS = 120.0
@@ -71,7 +70,7 @@ def wait_until_ready(
     """
     began = time.monotonic()
     starts: dict[str, set[int]] = {program.name: set() for program in started}
-    watch = _Watch(started, state, home.secret("redis.password"), supervisor)
+    watch = _Watch(started, state, home.secret("redis.password"))
     with ThreadPoolExecutor(len(started)) as pool:
         for program in started:
             pool.submit(watch.follow, program)
@@ -97,44 +96,22 @@ class _Watch:
     that makes it ask the others, but at once when another has become ready.
     """
 
-    def __init__(self, started: Sequence[Program], state: RunState, password: str, supervisor: Supervisor) -> None:
+    def __init__(self, started: Sequence[Program], state: RunState, password: str) -> None:
         self.known = {program.name: Readiness(False, STARTING) for program in started}
         self._state = state
         self._password = password
-        self._supervisor = supervisor
-        self._turns = threading.Semaphore(max(1, (os.cpu_count() or 1) - 1))
         self._changed = threading.Condition()
         self._ended = False
 
     def follow(self, program: Program) -> None:
-        """Start one process when it is its turn, then ask it until it is ready or the watch ends."""
-        if program.name in AT_ONCE:
-            self._ask(program, until=lambda found: found.ready)
-            return
-        with self._turns:
-            self._start(program)
-            self._ask(program, until=lambda found: found.detail != STARTING)
-        self._ask(program, until=lambda found: found.ready)
-
-    def _start(self, program: Program) -> None:
-        """Start it unless it runs, as soon as supervisord listens."""
-        while not self._ended:
-            try:
-                self._supervisor.start(program.name)
-            except SupervisorFailed:
-                with self._changed:
-                    self._changed.wait(INTERVAL_SECONDS)
-            else:
-                return
-
-    def _ask(self, program: Program, until: Callable[[Readiness], bool]) -> None:
+        """Ask one process until it is ready or the watch ends."""
         while True:
             found = probe(program, self._state, self._password)
             with self._changed:
                 self.known[program.name] = found
                 if found.ready:
                     self._changed.notify_all()
-                if until(found) or self._ended:
+                if found.ready or self._ended:
                     return
                 self._changed.wait(INTERVAL_SECONDS if found.detail == STARTING else WAITING_SECONDS)
 

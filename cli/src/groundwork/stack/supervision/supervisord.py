@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import xmlrpc.client  # the peer is our own supervisord, on a socket that only this user can open
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,6 @@ STOP_CALL_SECONDS = 40.0
 """Above what supervisord gives a process to end by itself."""
 GROUP = "services"
 """The group that all processes but Valkey are in."""
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +83,15 @@ class Supervisor:
             transport.close()
 
 
-def start_supervisor(home: Home, held: int) -> None:
+def start_supervisor(home: Home, held: int, environment: Mapping[str, str]) -> None:
     """Start supervisord in the background on the home's settings, to hold a descriptor; raises `SupervisorFailed`.
 
-    It gets next to nothing of our environment, since each process has its own.
+    It gets nothing of our environment but what is given, which services find in effect when they import.
     """
-    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}  # noqa: TID251  # passed on
+    module = "groundwork.stack.supervision.preload"
     done = subprocess.run(  # noqa: S603  # our own interpreter and file
-        [sys.executable, "-m", "supervisor.supervisord", "--configuration", str(home.supervisor_settings)],
-        env=environment,
+        [sys.executable, "-m", module, "--configuration", str(home.supervisor_settings)],
+        env=dict(environment),
         pass_fds=(held,),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
