@@ -38,6 +38,7 @@ from groundwork.commands.installation import (
     models,
     routes,
     tenants,
+    upgrade,
 )
 from groundwork.commands.session import ERROR_STATUS, Session, console_for_notes
 from groundwork.errors import ApiError, GroundworkError, JobFailed, NoSuchName
@@ -113,6 +114,7 @@ for module in (
     evaluation,
     reindex,
     backups,
+    upgrade,
     configuration,
     doctor,
 ):

@@ -13,10 +13,11 @@ from pathlib import Path
 from groundwork.client import Groundwork
 from groundwork.stack.configuration.environment import Wiring, own_redis_url, process_environment
 from groundwork.stack.configuration.overrides import Overrides
-from groundwork.stack.home.errors import BackupUnusable, FileThere, HomeInUse, RestoreFailed
+from groundwork.stack.home.errors import BackupUnusable, FileThere, HomeInUse, HomeUnfinished, RestoreFailed
 from groundwork.stack.home.folder import Home
 from groundwork.stack.home.ports import NAMES
 from groundwork.stack.lifecycle import running_state
+from groundwork.stack.upgrades.put_back import unfinished
 from servicekit.backup.file import About, BackupDamaged, BackupFile
 from servicekit.backup.restore import CHECKED
 
@@ -76,6 +77,8 @@ def restore(home: Home, file: Path, overrides: Overrides, progress: Callable[[st
 def _require_empty(home: Home) -> None:
     if running_state(home) is not None:
         raise HomeInUse(home.root, "something runs in it")
+    if (folder := unfinished(home)) is not None:
+        raise HomeUnfinished(home.root, str(folder))
     if home.restoring_file.exists():
         for service in SERVICES:
             shutil.rmtree(home.data(service), ignore_errors=True)

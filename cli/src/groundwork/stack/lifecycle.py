@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from groundwork.stack.checks.databases import check_databases
 from groundwork.stack.configuration.certificates import certificate_file
@@ -21,13 +22,24 @@ from groundwork.stack.configuration.environment import (
 from groundwork.stack.configuration.files import check_settings
 from groundwork.stack.configuration.overrides import Overrides
 from groundwork.stack.home import ports as port_choice
-from groundwork.stack.home.errors import HomeUnfinished, NoRoom, NotRunning, StartFailed, SupervisorFailed, Unsupervised
+from groundwork.stack.home.backups import AutomaticBackup
+from groundwork.stack.home.errors import (
+    HomeInUse,
+    HomeUnfinished,
+    NoRoom,
+    NotRunning,
+    StartFailed,
+    SupervisorFailed,
+    Unsupervised,
+)
 from groundwork.stack.home.folder import Home, RunState
 from groundwork.stack.supervision.processes import end, marked, supervisor_of
 from groundwork.stack.supervision.programs import STOP_SECONDS, programs, write_run_files
 from groundwork.stack.supervision.readiness import READY_SECONDS, Progress, wait_until_ready
 from groundwork.stack.supervision.socket_activation import listening
 from groundwork.stack.supervision.supervisord import Supervisor, start_supervisor
+from groundwork.stack.upgrades.automatic_backup import back_up, pending
+from groundwork.stack.upgrades.put_back import put_back, unfinished
 
 STOP_DEADLINE_SECONDS = 2 * STOP_SECONDS + 5
 """The services stop together, then Valkey."""
@@ -47,6 +59,8 @@ class Running:
     """Whether it ran before the call."""
     seconds: float
     """From the call until everything was ready."""
+    backup: AutomaticBackup | None = None
+    """Made before the start, where it migrated a database."""
 
     @property
     def base_url(self) -> str:
@@ -81,24 +95,28 @@ def up(
     overrides: Overrides | None = None,
     timeout: float = READY_SECONDS,
     progress: Progress | None = None,
+    with_backup: bool = True,
 ) -> Running:
     """Start a home in the background and wait until every process is ready; a running one is only waited for.
 
-    Raises `NoRoom`, `DatabaseUnusable`, `PortTaken`, `Busy`, `HomeUnfinished`, `SupervisorFailed`, or `StartFailed`
+    A home whose databases the start migrates is backed up before, unless that is not wanted. Raises `NoRoom`,
+    `NoRoomForBackup`, `DatabaseUnusable`, `PortTaken`, `Busy`, `HomeUnfinished`, `SupervisorFailed`, or `StartFailed`
     after stopping everything again.
     """
     began = time.monotonic()
     if home.restoring_file.exists():
-        raise HomeUnfinished(home.root)
+        raise HomeUnfinished(home.root, str(unfinished(home) or "FILE"))
     check_room(home)
     home.create()
     with home.locked():
         state = running_state(home)
-        already = state is not None
+        already, backup = state is not None, None
         if state is None:
             overrides = overrides or Overrides.read(home)
             check_databases(home, overrides)
             _clear(home)
+            if with_backup and pending(home, overrides):
+                backup = back_up(home, overrides)
             state = _start(home, port, overrides)
         try:
             wait_until_ready(
@@ -112,7 +130,22 @@ def up(
         except (StartFailed, KeyboardInterrupt):
             _stop(home, state)
             raise
-        return Running(state, already, time.monotonic() - began)
+        return Running(state, already, time.monotonic() - began, backup)
+
+
+def restore_backup(
+    home: Home, folder: Path, overrides: Overrides | None = None
+) -> tuple[AutomaticBackup, AutomaticBackup | None]:
+    """Put an automatic backup back into its home; what was there becomes a backup, too. See `put_back`.
+
+    Raises `HomeInUse` where something runs, and `Busy`.
+    """
+    home.create()
+    with home.locked():
+        if running_state(home) is not None:
+            raise HomeInUse(home.root, "something runs in it; `groundwork down` stops it")
+        _clear(home)
+        return put_back(home, overrides or Overrides.read(home), folder)
 
 
 def check_room(home: Home) -> None:

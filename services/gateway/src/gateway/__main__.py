@@ -15,6 +15,7 @@ from gateway.server.certificates import open_certificate
 from gateway.server.listeners import listener, raise_file_limit, serve_all
 from gateway.settings import GatewaySettings
 from servicekit.core.garbage import keep_garbage_cheap
+from servicekit.sql.migrations import refused_in_words
 from servicekit.telemetry.logs import configure_logging
 from servicekit.telemetry.spans import close_tracing, configure_tracing
 
@@ -44,7 +45,7 @@ def main() -> None:
     settings = GatewaySettings()
     configure_logging(settings, "gateway")
     raise_file_limit(settings.open_calls)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with refused_in_words(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(settings))
 
 

@@ -51,7 +51,12 @@ def backup(
 
 def restore(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A file that `groundwork backup` wrote.", metavar="FILE")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A file that `groundwork backup` wrote, or the folder of an upgrade's backup.", metavar="FILE"
+        ),
+    ],
     collection: Annotated[
         str | None, typer.Option("--collection", "-c", help="Where to, instead of under the name that it had.")
     ] = None,
@@ -60,9 +65,13 @@ def restore(
     """Put a backup back. Nothing is overwritten. Exit status 1 if anything failed, with each reason.
 
     A collection's documents go into the server that runs; what is there stays. A backup of everything becomes a home of
-    its own: name one (--home) that does not exist yet, then start it with `groundwork up`.
+    its own: name one (--home) that does not exist yet, then start it with `groundwork up`. The backup of an upgrade
+    goes back into its home, and what was there becomes a backup itself.
     """
     session = session_of(context)
+    if file.is_dir():
+        _undo_upgrade(session, file)
+        return
     if file.is_file() and tarfile.is_tarfile(file):
         _restore_everything(session, file)
         return
@@ -108,6 +117,18 @@ def _restore_everything(session: Session, file: Path) -> None:
         about = whole_backups.restore(home, file, Overrides.read(home), lambda what: shown.update(f"Restoring: {what}"))
     session.out.print(f"{home.root} is as it was at {about.made_at:%Y-%m-%d %H:%M:%S} UTC.")
     session.out.print("Keys go on working; `groundwork key` prints an admin key made now. Start it: `groundwork up`.")
+
+
+def _undo_upgrade(session: Session, folder: Path) -> None:
+    from groundwork.stack.lifecycle import restore_backup as put_back
+
+    with session.notes.status("Restoring …"):
+        backup, replaced = put_back(session.home, folder)
+    session.out.print(f"{session.home.root} is as it was at {backup.about.made_at:%Y-%m-%d %H:%M:%S} UTC.")
+    if replaced is not None:
+        session.out.print(f"What was there until now: {replaced.folder}", soft_wrap=True)
+    version = backup.about.written_by or f"the version before {backup.about.before}"
+    session.out.print(f"Install {version} before `groundwork up`: this version would upgrade it again.")
 
 
 def _bar(session: Session, what: str) -> Progress:

@@ -33,11 +33,18 @@ def up(
     ] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait until everything is ready.")] = 120.0,
 ) -> None:
-    """Start everything in the background and wait until it is ready."""
+    """Start everything in the background and wait until it is ready.
+
+    Data of an older version are backed up before this one changes them; see `groundwork upgrade`.
+    """
+    start_home(session_of(context), port, timeout)
+
+
+def start_home(session: Session, port: int | None, timeout: float, *, with_backup: bool = True) -> None:
+    """Start a home and print what somebody who has started it needs."""
     from groundwork.stack.home.errors import StartFailed
     from groundwork.stack.lifecycle import up as start
 
-    session = session_of(context)
     wanted = session.settings.port if port is None else port
     is_first = not session.home.admin_key_file.exists()
     try:
@@ -46,12 +53,15 @@ def up(
                 session.home,
                 port=wanted,
                 timeout=timeout,
+                with_backup=with_backup,
                 progress=lambda known, seconds: live.update(_progress(known, seconds)),
             )
     except StartFailed as error:
         if error.log:
             session.notes.print(error.log, soft_wrap=True)
         raise
+    if running.backup is not None:
+        session.out.print(f"Backup of the data as they were before: {running.backup.folder}", soft_wrap=True)
     if running.already:
         session.out.print(f"Groundwork runs already at {running.base_url}")
     else:

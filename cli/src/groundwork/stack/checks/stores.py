@@ -82,7 +82,7 @@ def _databases(home: Home, overrides: Overrides) -> Iterator[Finding]:
         if file is None:
             yield _server(service, SecretStr(overrides.get(f"{service.upper()}_DATABASE_URL") or ""))
         elif file.exists():
-            yield examine_file(service, file, CHECKED_BYTES)
+            yield examine_file(home, service, file, CHECKED_BYTES)
 
 
 def _server(service: str, url: SecretStr) -> Finding:

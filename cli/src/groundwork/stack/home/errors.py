@@ -34,6 +34,24 @@ class DatabaseUnusable(StackError):
         super().__init__(f"The database of {service} can't be used: {why}. Nothing was started or changed. {mend}")
 
 
+class DataTooNew(DatabaseUnusable):
+    """A service's database was migrated by a newer version."""
+
+    def __init__(self, needs: str, mend: str) -> None:
+        StackError.__init__(self, f"{needs}: {mend}. Nothing was started or changed.")
+
+
+class NoRoomForBackup(StackError):
+    """The disk has no room for the backup that is made before an upgrade."""
+
+    def __init__(self, folder: object, free: int, needed: int) -> None:
+        super().__init__(
+            f"The backup before the upgrade needs {needed / 1e6:.0f} MB, and the disk of {folder} has "
+            f"{free / 1e6:.0f} MB free. Free some room there, or back up elsewhere with the older version and run "
+            "`groundwork upgrade --without-backup`."
+        )
+
+
 class NotRunning(StackError):
     """There is no running installation in this home."""
 
@@ -105,8 +123,10 @@ class HomeInUse(StackError):
 class HomeUnfinished(StackError):
     """A restore into this home did not come to its end."""
 
-    def __init__(self, home: object) -> None:
-        super().__init__(f"A restore into {home} did not finish. Run `groundwork restore FILE` again; it begins anew.")
+    def __init__(self, home: object, backup: str = "FILE") -> None:
+        super().__init__(
+            f"A restore into {home} did not finish. Run `groundwork restore {backup}` again; it begins anew."
+        )
 
 
 class RestoreFailed(StackError):

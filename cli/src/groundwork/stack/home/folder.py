@@ -72,6 +72,11 @@ class Home:
         return self.root / "config.env"
 
     @property
+    def backups(self) -> Path:
+        """The backups that are made before upgrades, a folder each."""
+        return self.root / "backups"
+
+    @property
     def restoring_file(self) -> Path:
         """There while a backup is being restored into this home."""
         return self.root / "restoring"

@@ -13,7 +13,7 @@ from typing import TypeVar
 import uvicorn
 import uvloop
 from fastapi import APIRouter, FastAPI, Request
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.auth.delegation import DelegationVerifier
 from servicekit.core.disk import DiskRoom
@@ -21,6 +21,7 @@ from servicekit.core.garbage import keep_garbage_cheap
 from servicekit.core.probes import Probe
 from servicekit.core.settings import ServiceSettings
 from servicekit.core.version import package_version
+from servicekit.sql.migrations import UnknownRevision
 from servicekit.telemetry.metrics import metrics_router, watch_disk
 from servicekit.telemetry.spans import close_tracing
 from servicekit.web.body_limits import BodyLimit, LimitFor, OwnerOf
@@ -121,10 +122,37 @@ def server_for(
 
 def serve(app: ASGIApp, settings: ServiceSettings, on_stop: Callable[[], None] | None = None) -> None:
     """Serve one app until SIGTERM or SIGINT; `on_stop` is called first, before open calls are waited for."""
-    server = _OwnServer(server_for(app, settings).config, on_stop)
+    server = _OwnServer(server_for(_refusing_in_words(app), settings).config, on_stop)
     keep_garbage_cheap()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(server.serve())
+
+
+def _refusing_in_words(app: ASGIApp) -> ASGIApp:
+    """An app whose start ends with a sentence instead of a traceback on a database of a newer version."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await app(scope, receive, send)
+            return
+        failed: list[Message] = []
+
+        async def keep_failures(message: Message) -> None:
+            if message["type"] == "lifespan.startup.failed":
+                failed.append(message)
+            else:
+                await send(message)
+
+        try:
+            await app(scope, receive, keep_failures)
+        except UnknownRevision as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+        except BaseException:
+            for message in failed:
+                await send(message)
+            raise
+
+    return wrapped
 
 
 class _OwnServer(uvicorn.Server):

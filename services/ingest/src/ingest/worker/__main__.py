@@ -11,6 +11,7 @@ if __name__ == "__main__":
 from ingest.settings import IngestSettings
 from ingest.worker.bootstrap import run_worker
 from servicekit.core.garbage import keep_garbage_cheap
+from servicekit.sql.migrations import refused_in_words
 from servicekit.telemetry.logs import configure_logging
 from servicekit.telemetry.spans import close_tracing, configure_tracing
 
@@ -20,6 +21,7 @@ if __name__ == "__main__":
     configure_tracing(settings, "ingest-worker")
     keep_garbage_cheap()
     try:
-        asyncio.run(run_worker(settings))
+        with refused_in_words():
+            asyncio.run(run_worker(settings))
     finally:
         close_tracing()
