@@ -42,7 +42,7 @@ class Compared:
 
     @property
     def same(self) -> bool:
-        """Whether nothing that is checked differs."""
+        """Whether verdict and citations are the bare question's."""
         return self.same_verdict and self.same_citations
 
 
@@ -97,11 +97,14 @@ def main() -> None:
         "same verdict and citations": share(sum(one.same for one in found), len(found)),
         "same verdict": share(sum(one.same_verdict for one in found), len(found)),
     }
+    for half in ("develop", "verify"):
+        those = [one.same for one in found if one.wrapper.half == half]
+        result[f"the same, wrappers of {half}"] = share(sum(those), len(those))
     for name, figure in result.items():
-        print(f"{name:<28} {figure}")
-    if HALF == "develop":
-        for wrapper, count in Counter(one.wrapper.name for one in found if not one.same).most_common():
-            print(f"  differs {count:>3} times: {wrapper}")
+        print(f"{name:<32} {figure}")
+    seen = [one.wrapper.name for one in found if not one.same and one.wrapper.half == "develop"]
+    for name, count in Counter(seen).most_common():
+        print(f"  differs {count:>3} times: {name}")
     write_result(f"wrappers_{HALF}", result)
 
 

@@ -1,4 +1,5 @@
-"""The words by which people and programs say how to answer, in four languages. A closed vocabulary of the field: what a
+"""The words by which people and programs say how to answer, in four languages. A closed vocabulary of the field:
+    what a
 document may be about is not in it.
 
 Patterns stand one under another; a line that is indented goes on with the one before.
@@ -26,14 +27,15 @@ _ENGLISH = r"""
     |following|above|below|user['’]?s?|given|original|final|questions?|quer(?:y|ies)|requests?|prompts?
     |messages?|task|it))*(?:\W*$| (?:in|with|as|using|only|by|from|based|on|at|under|within|without|like
     |according|clearly|briefly|shortly|concisely|succinctly|directly|honestly|truthfully|accurately|completely
-    |fully|carefully|politely|formally|precisely|strictly|solely|exclusively|always|and|if|just|simply|for|about
+    |fully|carefully|politely|formally|immediately|quickly|precisely|strictly|solely|exclusively|always|and|if|just
+    |simply|for|about
     |correctly|thoroughly|step|yes)\b)
 (?:act as|behave (?:as|like)|pretend|take (?:on )?the role of|play the role of|assume the role)\b
 you(?: are|['’]re) (?:now )?(?:an?|the|my|our)\b.{0,120}?\b(?:assistant|expert|bot|chatbot|ai|agent|model
     |analyst|helper|specialist|system|advisor|adviser|librarian|researcher|copilot|tutor|teacher)\b
 your (?:personal |main |only )?(?:task|job|role|goal|objective|purpose) is\b
 use (?:(?:only|the|these|this|those|any|all|following|provided|given|above|below|retrieved|supplied|relevant
-    |extracted|pieces?|parts?|of) )*(?:context|passages?|documents?|sources?|information|excerpts?
+    |extracted|pieces?|parts?|of) )*(?:context|passages?|documents?|sources?|information|excerpts?|knowledge base
     |search results|snippets?)\b.*\b(?:answer|question|query|respond|only|below|above|following|provided|given
     |retrieved)\b
 use (?:only )?(?:the )?(?:following|provided|given|retrieved|supplied) (?:pieces? of )?(?:retrieved )?(?:context
@@ -70,10 +72,30 @@ keep it (?:under|within|to|below|in)\b
 (?:some )?(?:context|information|documents|passages|sources)(?: information)?(?: from multiple sources)? (?:is
     |are) (?:given |provided |shown |listed )?(?:below|above|as follows)\b
 we have (?:the opportunity|provided an existing)\b
+(?:(?:give|return|state|write|tell|say|want|need|i) )*(?:me )?the (?:answer|number|name|date|value)s?(?: only)?,?
+    (?: please)?\W*$
+eli5\b|take your time\b|write (?:like|as) (?:an?|if)\b
+explain(?: it| this| that| everything)?(?: to me)? (?:in|using|with) (?:simple|plain|easy|layman|everyday
+    |non-technical
+    |short|more detail|detail|full|one|two|a few|your own)\b
+explain (?:briefly|simply|shortly|clearly)\W*$
+use (?:an? )?(?:(?:numbered|bulleted|short|markdown) )*(?:lists?|tables?|headings?|markdown)(?: format)?\W*$
+use (?:only )?(?:the )?(?:information|facts|data|text|content) (?:from|in|of) (?:the )?(?:provided |given )?(?:context
+    |documents?|sources?|passages?|handbook|manual|knowledge base)\W*$
+(?:include|add|give|provide|mention|state|name|list|show|indicate)(?: (?:me|the|your|all|exact|relevant|any))*
+    (?: sources?| references?| citations?| quotes?| source documents?| documents? where)(?: (?:documents?|names?
+    |titles?
+    |and|or|page|numbers?|sections?|pages?|to|of|the|at|end|for|each|every|your|where|you|found|it|from|inline|in
+    |answer
+    |used))*\W*$
+(?:say|write|state|return|output)\b.{0,60}\bif (?:you|the answer|it|there|not|no)\b
+you (?:always |only )?(?:answer|help|assist|respond|reply)\b
+(?:using|based on|according to|from|search|consult|check|read) (?:only )?(?:the|our|my|your|this|these|all)\b.{0,40}?
+    (?:,| and) (?:then )?answer\b
 """
 _GERMAN = r"""
 (?:be)?antworte(?:n sie)?(?: (?:mir|bitte|immer|nur|mich|die|diese|meine|folgende|gestellte|frage
-    |fragen))*(?:\W*$| (?:auf|in|mit|als|kurz|knapp|ausführlich|im|ohne|anhand|basierend|ausschließlich|höflich
+    |fragen))*(?:\W*$| (?:auf|in|mit|als|kurze?r?|knapp|ausführlich|im|ohne|anhand|basierend|ausschließlich|höflich
     |so|unter|per|vollständig|präzise|nur|immer)\b)
 (?:schreibe?|schreiben sie|formulieren? sie|formuliere)(?: bitte)? (?:auf|kurz|knapp|höflich|einfach)\b
 (?:du bist|sie sind) (?:ein|eine|der|die)\b.{0,120}?(?:assistent\w*|experte|expertin|chatbot|bot|ki
@@ -89,7 +111,8 @@ _GERMAN = r"""
 erfinden? (?:sie )?nichts\b|denke?(?:n sie)? schritt für schritt\b
 """
 _FRENCH = r"""
-(?:réponds?|répondez|répondre)(?: (?:moi|toujours|uniquement|seulement|à (?:la|cette|ma) question))*(?:\W*$
+(?:réponds?|répondez|répondre)(?: (?:moi|toujours|uniquement|seulement|à (?:la|cette
+    |ma) question(?: suivante)?))*(?:\W*$
     | (?:en|avec|sous|de|brièvement|par|au|dans|comme|clairement|poliment|uniquement|seulement)\b)
 (?:écri[st]|écrivez) en\b|(?:sois|soyez) (?:bref|brève|concise?|précise?|polie?)\b
 (?:cite[rz]?|indique[rz]?|mentionne[rz]?|donne[rz]?)(?:[ -](?:moi|tes|vos|les|toujours|tous|toutes
@@ -100,10 +123,11 @@ si (?:tu|vous) ne\b.{0,20}\b(?:sais|savez|connais|connaissez|trouve[sz]?)\b|n['�
 (?:pense[sz]?|réfléchis(?:sez)?) étape par étape\b
 """
 _SPANISH = r"""
-(?:responde|responda|contesta|conteste)(?: (?:a (?:la|esta|mi) pregunta|siempre|me))*(?:\W*$| (?:en|con|de|solo
+(?:responde|responda|contesta|conteste)(?: (?:a (?:la|esta|mi)(?: siguiente)? pregunta|siempre|me))*(?:\W*$| (?:en
+    |con|de|solo
     |sólo|brevemente|usando|únicamente|por|como|claramente|según)\b)
 (?:escribe|escriba) en\b|(?:sé|sea) (?:breve|conciso|concisa|preciso|precisa|amable)\b
-(?:cita|cite|menciona|mencione|indica|indique|incluye|incluya)(?: (?:las|tus|sus|siempre|todas))* (?:fuentes?
+(?:cita|cite|menciona|mencione|indica|indique|incluye|incluya)(?: (?:las?|tus|sus|siempre|todas))* (?:fuentes?
     |referencias?|citas?)\W*$
 (?:eres|usted es) una?\b.{0,120}?\b(?:asistente|expert[oa]|chatbot|bot|ia)\b
 (?:usa|use|utiliza|utilice)\b.{0,60}\b(?:contexto|documentos?|fuentes?|pasajes?|viñetas|markdown|json)\b
@@ -120,15 +144,17 @@ ANSWER_OF_OURS = _pattern(
 """What only somebody who says how to answer speaks of."""
 
 SHORT = _pattern(
-    r"""brief(?:ly)?|concise(?:ly)?|short(?:ly)?|succinct(?:ly)?|tersely|tl;?dr|(?:an?|one|two|three|four|five|six|seven
+    r"""brief(?:ly)?|concise(?:ly)?|short(?:ly)?|succinct(?:ly)?|tersely|tl;?dr|(?:an?|one|two|three|four|five|six
+    |seven
     |eight|ten|\d{1,4}|a few|few|several|one or two|a couple of|single)[ -](?:(?:short|brief|complete|full
-    |single) )?(?:sentences?|words?|lines?|paragraphs?)(?: or (?:less|fewer))?|kurz|knapp|prägnant|bref
-    |brève(?:ment)?|brièvement|breve(?:mente)?|(?:eine[mn]?|zwei|drei|vier|fünf|wenigen|une?|deux|trois|quatre
+    |single) )?(?:sentences?|words?|lines?|paragraphs?)(?: or (?:less|fewer))?|kurze?r?|knapp|prägnant|courte?|corta
+    |bref|brève(?:ment)?|brièvement|breve(?:mente)?|(?:eine[mn]?|zwei|drei|vier|fünf|wenigen|une?|deux|trois|quatre
     |cinq|quelques|una?|dos|tres|cuatro|cinco|pocas|\d{1,4}) (?:kurzen )?(?:s[aä]tz(?:e|en)?|wörtern?|worten
     |zeilen|phrases?|mots|lignes|frases?|palabras|líneas)"""
 )
 DETAILED = _pattern(
-    r"""(?:in (?:full |great |more )?|more )?detail(?:s|ed)?|thorough(?:ly)?|at length|comprehensive(?:ly)?|ausführlich
+    r"""(?:in (?:full |great |more )?|more )?detail(?:s|ed)?|thorough(?:ly)?|at length|comprehensive(?:ly)?
+    |ausführlich
     |detailliert|en détail|détaillée?|en detalle|detallad[oa]"""
 )
 SHAPE = _pattern(
@@ -136,8 +162,8 @@ SHAPE = _pattern(
     |emojis?
     |(?:as|in|als|in form|en|como|sous)(?: of| einer| de)?(?: an?| une?| una| eine)?(?: (?:numbered|bulleted|bullet
     |short
-    |markdown))* (?:list|table|liste|tabelle|tableau|lista|tabla)|markdown(?: tables?| lists?)?|headings?|stichpunkten?
-    |aufzählung|(?:à )?puces|viñetas"""
+    |markdown))* (?:list|table|liste|tabelle|tableau|lista|tabla)|markdown(?: tables?| lists?)?|headings?
+    |stichpunkten?|sous forme de tableau|aufzählung|(?:à )?puces|viñetas"""
 )
 PLAIN = r"plain text|reiner text|texte brut|texto plano"
 CITING = _pattern(
@@ -155,7 +181,8 @@ GROUNDING = _pattern(
     |given|above|below)|kontext|contexte|contexto"""
 )
 THINKING = _pattern(
-    r"""step[- ]by[- ]step|reasoning|explanations?|preamble|schritt für schritt|étape par étape|paso a paso"""
+    r"""step[- ]by[- ]step|reasoning|explanations?|preamble|erklärung(?:en)?|schritt für schritt|étape par étape
+    |paso a paso"""
 )
 
 NEUTRAL = _words(
@@ -164,12 +191,17 @@ NEUTRAL = _words(
     only also final following based provided given above below exact exactly relevant clear clearly helpful
     accurate thanks maximum max minimum least limit limited under within enough ensure valid return nothing
     else full complete sure mention contain start begin end help want need like directly user users say
-    simply stick strictly solely speak bitte immer nur auch gib geben deine ihre antwort antworte antworten
+    simply stick strictly solely speak ask asks asked asking tell know quick less fewer needed required necessary
+    yes here suivante siguiente
+    folgende te plaît keine kein an aus bitte immer nur auch gib geben deine ihre antwort antworte antworten
     verwende nutze mit ohne und die der das auf in als maximal höchstens frage ein eine einer einem einen im
     répondez réponds réponse avec sans seulement uniquement les des vos tes la le merci svp s'il vous plaît
     en de du une responde respuesta con sin solo sólo máximo las los el por favor pregunta y un tus sus"""
 )
 """What may stand beside a word of the field without making a sentence one about something else."""
+
+ANNOUNCING = r"(?:questions?|following|asks?|tell me|answer|query|help|frage|folgende\w?|suivante|siguiente|pregunta)"
+"""What a line with a colon has that goes before a question: "my question is:"."""
 
 LANGUAGES = {
     "english": "English", "german": "German", "french": "French", "spanish": "Spanish", "italian": "Italian",

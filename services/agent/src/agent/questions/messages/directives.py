@@ -8,7 +8,7 @@ from agent.questions.messages import directive_words as words
 from agent.questions.small_talk import read_small_talk
 from agent.text.words import NUMBER_WORDS, STOPWORDS, TOKEN
 
-MAX_SENTENCE = 1_200
+MAX_SENTENCE = 600
 """Characters; a longer one is somebody's text."""
 MAX_HEAD = 160
 """Characters before a colon or a comma that may say how to answer what follows."""
@@ -17,7 +17,8 @@ _POLITE = (
 )
 _BEFORE = (
     r"please|kindly|pls|also|and|but|then|finally|important|note|remember(?: to)?|make sure(?: to| that)?|be sure to"
-    r"|you (?:must|should|need to|have to|can|may|will)(?: always| only)?|i(?: want|(?: woul|['’])d like) you to|always"
+    r"|you (?:must|should|need to|have to|can|may|will)(?: always| only)?|i(?: want|(?: woul|['’])d like) you to"
+    r"|always"
     r"|only|just|bitte|immer|veuillez|merci de|s['’]il (?:te|vous) plaît|svp|por favor|siempre|toujours"
 )
 _LEAD = re.compile(
@@ -26,6 +27,8 @@ _LEAD = re.compile(
 _ASKED_POLITELY = re.compile(rf"\s*(?:and |also |please )*(?:{_POLITE})\b", re.IGNORECASE)
 _OPENS = re.compile(rf"(?:{'|'.join(words.OPENERS)})", re.IGNORECASE)
 _OF_OURS = re.compile(words.ANSWER_OF_OURS, re.IGNORECASE)
+_ANNOUNCING = re.compile(rf"(?<!\w){words.ANNOUNCING}(?!\w)", re.IGNORECASE)
+_YES_OR_NO = re.compile(r"\W*yes or no\W*", re.IGNORECASE)
 _LANGUAGE = rf"(?:{'|'.join(words.LANGUAGES)})|same language"
 _FIELD = re.compile(
     rf"(?<!\w)(?:{words.SHORT}|{words.DETAILED}|{words.SHAPE}|{words.PLAIN}|{words.CITING}|{words.TONE}"
@@ -37,7 +40,10 @@ _MAY_BE_ASKED = re.compile(
 )
 """What a part of a question may say as well: "in German, what is it called?"."""
 _HELP = re.compile(
-    r"\W*(?:(?:dear|hi|hello|hey|hallo|bonjour|hola)(?: there)?[,!]? )?(?:assistant|bot|please help(?: me)?|help me"
+    r"\W*(?:(?:dear|hi|hello|hey|hallo|bonjour|hola)(?: there)?[,!]? )?(?:assistant|bot|(?:best|kind"
+    r"|warm)? ?regards,?(?: \w+)?"
+    r"|this is (?:very )?urgent|i need this (?:urgently|asap|quickly|today)|mit freundlichen grüßen,?(?: \w+)?"
+    r"|please help(?: me)?|help me"
     r"|i have (?:a|another|one)(?: quick| more)? question|i need(?: some| your)? help|quick question"
     r"|can you help(?: me)?(?: (?:please|with (?:this|that|a question)))?|ich habe eine frage|j['’]ai une question"
     r"|tengo una pregunta|(?:thanks|thank you|many thanks)(?: (?:so much|a lot|in advance|for your help))*"
@@ -48,7 +54,8 @@ _ENDING = re.compile(
     r"(?:(?P<mark>\s*[,;–—-]\s+)(?P<said>[^,;()–—?!.]{3,80})|\s*\((?P<aside>[^()?!]{3,80})\))(?P<end>\s*[?.!]*)$"
 )
 _JOINED = re.compile(
-    r"(?<=[\w)\"'”]) +(?=(?:Please|Answer|Reply|Respond|Think|Explain|Cite|Be|Keep|Use|Return|Format|If|Do not|Don['’]t"
+    r"(?<=[\w)\"'”]) +(?=(?:Please|Answer|Reply|Respond|Think|Explain|Cite|Be|Keep|Use|Return|Format|If|Do not"
+    r"|Don['’]t"
     r"|Bitte|Antworte|Réponds|Répondez|Responde|Thanks|Thank you) )"
 )
 """Where a sentence about the answer may begin behind a question without its mark."""
@@ -63,7 +70,7 @@ def is_directive(sentence: str) -> bool:
     if len(sentence) > MAX_SENTENCE:
         return False
     if sentence.rstrip(" \"'*_)").endswith(("?", "？")) and not _ASKED_POLITELY.match(sentence):
-        return False
+        return _YES_OR_NO.fullmatch(sentence) is not None
     body = _LEAD.sub("", sentence.strip(), count=1) if _LEAD.match(sentence.strip()) else sentence.strip()
     return bool(_OPENS.match(body) or _OF_OURS.search(body)) or is_of_the_field(body)
 
@@ -71,18 +78,32 @@ def is_directive(sentence: str) -> bool:
 def is_of_the_field(text: str) -> bool:
     """Whether all that a text speaks of is the form of an answer: "two sentences at most", "JSON only"."""
     rest, found = _FIELD.subn(" ", text)
-    return found > 0 and all(
-        token.lower() in words.NEUTRAL or token.lower() in STOPWORDS or token.lower() in NUMBER_WORDS or token.isdigit()
-        for token in TOKEN.findall(rest)
-    )
+    return found > 0 and _is_neutral(rest)
+
+
+def announces_question(head: str) -> bool:
+    """Whether what goes before a colon only says that a question comes: "please tell me"."""
+    return _ANNOUNCING.search(head) is not None and not any(map(str.isdigit, head)) and _is_neutral(head)
+
+
+def _is_neutral(text: str) -> bool:
+    found = (token.lower() for token in TOKEN.findall(text))
+    return all(word in words.NEUTRAL or word in STOPWORDS or word in NUMBER_WORDS or word.isdigit() for word in found)
 
 
 def is_courtesy(sentence: str) -> bool:
     """Whether a sentence beside others only greets, thanks, or says that a question comes."""
     if len(sentence) > MAX_HEAD:
         return False
+    if sentence.endswith(":") and announces_question(sentence):
+        return True
     talk = read_small_talk(sentence, follows=True)
     return bool(_HELP.fullmatch(sentence)) or (talk is not None and talk.manner != "help")
+
+
+def _is_greeting(head: str) -> bool:
+    talk = read_small_talk(head, follows=True)
+    return _HELP.fullmatch(head) is not None or (talk is not None and talk.manner == "greeting")
 
 
 def announces_context(sentence: str) -> bool:
@@ -99,6 +120,8 @@ def without_head(sentence: str, marks: str = ":,") -> tuple[str, str]:
             continue
         if "?" in head:
             continue
+        if announces_question(head) if mark == ":" else _is_greeting(head):
+            return "", rest
         said = is_directive(head) if mark == ":" else is_of_the_field(_LEAD.sub("", head, count=1))
         if said and not (mark == "," and _MAY_BE_ASKED.search(head)):
             return head, rest

@@ -23,7 +23,7 @@ from agent.questions.messages.directives import (
 from agent.questions.messages.labels import Role, lines_by_label, read_label, tagged_parts
 from agent.text.sentences import sentences
 
-MAX_LINE = 4_000
+MAX_LINE = 2_000
 """Characters; a longer line is somebody's text and no prompt's."""
 MAX_OWN = 300
 """Characters of what somebody says of himself before a question: more is a text."""
