@@ -27,6 +27,7 @@ from typing import Any
 
 import httpx2
 from openai import OpenAI
+from openai.types.chat import ChatCompletion
 
 from agent.answering.drafting.prompt import CHARACTERS_A_TOKEN
 from benchmarks.agent import answers_handbook
@@ -69,11 +70,7 @@ class Asking:
         if os.environ.get("GROUNDING"):
             options["grounding"] = os.environ["GROUNDING"]
         started = time.perf_counter()
-        answer = self._client.chat.completions.create(
-            model=f"rag:{name}",
-            messages=[{"role": "user", "content": case.question}],
-            extra_body={"groundwork": options},
-        )
+        answer = self.complete(name, case.question, options)
         seconds = time.perf_counter() - started
         message: Any = answer.choices[0].message
         report: Any = (answer.model_extra or {})["groundwork"]
@@ -83,6 +80,14 @@ class Asking:
         wrong = sum(not answers_handbook.quote_matches(self._home, note) for note in notes)
         kind = report["answer_kind"]
         return Outcome(case, message.content or "", kind == "abstained", kind, seconds, notes, wrong)
+
+    def complete(self, name: str, message: str, options: dict[str, Any]) -> ChatCompletion:
+        """What `rag:` says to one message."""
+        return self._client.chat.completions.create(
+            model=f"rag:{name}",
+            messages=[{"role": "user", "content": message}],
+            extra_body={"groundwork": options},
+        )
 
     def plain(self, name: str, case: Case) -> Outcome:
         """Search, put the passages into a prompt, take what the model says."""

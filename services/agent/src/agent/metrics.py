@@ -41,6 +41,8 @@ DEGRADATIONS = frozenset(
         "query_truncated",
         "tools_ignored",
         "style_ignored",
+        "format_ignored",
+        "context_ignored",
         "prompt_ignored",
         "rewrite_timeout",
         "rewrite_unavailable",

@@ -51,3 +51,25 @@ async def test_the_receipt_names_the_prompt_of_the_model_that_was_asked() -> Non
         receipt = _report(answer).receipt
         assert receipt is not None
         assert receipt.prompt == prompt
+
+
+@pytest.mark.parametrize(
+    ("beside", "degraded"),
+    [
+        ("Cite your sources. Be brief. Answer in English.", []),
+        ("Reply in JSON.", ["format_ignored"]),
+        ("Reply in German.", ["style_ignored"]),
+        ("\n\nContext:\nThe museum opens in May.", ["context_ignored"]),
+    ],
+)
+async def test_the_documents_own_words_say_what_of_the_message_they_do_not_keep_to(
+    beside: str, degraded: list[str]
+) -> None:
+    answer = await Bench(hits=(LEAVE,), info=None).ask(f"{LEAVE_QUESTION} {beside}")
+    assert _report(answer).answer_kind == "extractive"
+    assert [one for one in _report(answer).degraded if one != "model_unavailable"] == degraded
+
+
+async def test_an_abstention_is_in_the_language_that_is_asked_for() -> None:
+    answer = await Bench(hits=(LEAVE,), says="NO ANSWER", info=CAPABLE).ask(f"{LEAVE_QUESTION} Antworte auf Deutsch.")
+    assert content_of(answer).startswith(abstention(("handbook",), "de"))

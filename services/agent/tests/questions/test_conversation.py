@@ -149,3 +149,23 @@ def test_an_agent_takes_no_schema_but_its_own() -> None:
     with pytest.raises(ServiceError, match="'response_format'"):
         refuse_output_forms(chat_request("Why?", response_format={"type": "json_schema"}))
     refuse_output_forms(chat_request("Why?", response_format={"type": "text"}))
+
+
+def test_how_to_answer_is_read_apart_from_the_question_of_each_turn() -> None:
+    request = chat_request("Question: First?\nAnswer:", "Second? Reply in German.", model="rag:a")
+    conversation = read_conversation(request, delegation())
+    assert (conversation.question, conversation.earlier) == ("Second?", ("First?",))
+    assert (conversation.manner.text, conversation.manner.language) == ("Reply in German.", "German")
+    assert request.question() == "Second? Reply in German.", "the message stays as it was sent"
+
+
+def test_a_message_that_only_says_how_to_answer_asks_the_question_before_again() -> None:
+    conversation = read_conversation(chat_request("First?", "Second?", "In German, please."), delegation())
+    assert (conversation.question, conversation.earlier) == ("Second?", ("First?",))
+    assert conversation.manner.language == "German"
+
+
+def test_passages_pasted_beside_a_question_do_not_count_as_its_length() -> None:
+    pasted = "The ferry leaves at noon. " * 1_000
+    conversation = read_conversation(chat_request(f"Context:\n{pasted}\n\nQuestion: Why?\nAnswer:"), delegation())
+    assert (conversation.question, conversation.context_pasted) == ("Why?", True)

@@ -82,7 +82,7 @@ _WORDS: Mapping[Spoken, _Words] = {
 def write_abstention(state: AnswerState, writer: Writer) -> None:
     """Say it in the question's language, and nothing twice: a model may have said it in its own words."""
     conversation = state["conversation"]
-    language = language_of(conversation.question) or "en"
+    language = conversation.manner.spoken or language_of(conversation.question) or "en"
     words = _WORDS[language]
     if not writer.length:
         writer.write(abstention(conversation.collections, language))

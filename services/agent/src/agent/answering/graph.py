@@ -32,7 +32,7 @@ from agent.relevance.lexicon import Lexicon
 from agent.settings import AgentSettings
 from contracts.agents.prompts import PACKAGED_PREFIX
 from contracts.models.catalog import ModelInfo
-from contracts.models.chat import TOOLS_IGNORED, ChatRequest
+from contracts.models.chat import CONTEXT_IGNORED, TOOLS_IGNORED, ChatRequest
 
 Graph = CompiledStateGraph[AnswerState, Context, AnswerState, AnswerState]
 Node = Callable[[AnswerState, Context], Awaitable[AnswerState]]
@@ -65,6 +65,8 @@ class Answering:
             receipt.degrade(TOOLS_IGNORED)
         if conversation.instructions_truncated:
             receipt.degrade("instructions_truncated")
+        if conversation.context_pasted:
+            receipt.degrade(CONTEXT_IGNORED)
         async with self.working(conversation.options.model, token, receipt, conversation.tenant) as opened:
             context = replace(
                 opened,

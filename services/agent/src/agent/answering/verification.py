@@ -16,7 +16,7 @@ from agent.prompts.packaged import QUERIES_PROMPT, WithNamed
 from agent.relevance.evidence import Evidence
 from agent.relevance.passages import readable
 from agent.sanitisation.sanitiser import sanitise
-from contracts.models.chat import PROMPT_IGNORED, STYLE_IGNORED, AnswerKind, AnswerReport
+from contracts.models.chat import FORMAT_IGNORED, PROMPT_IGNORED, STYLE_IGNORED, AnswerKind, AnswerReport
 
 NOT_REWRITTEN = frozenset(("rewrite_timeout", "rewrite_unavailable"))
 
@@ -95,6 +95,15 @@ def _write_conflicts(evidence: Evidence, writer: Writer) -> None:
         writer.write_cited(text, "\n", Support(passage.hit, passage.span, 1.0))
 
 
+def _ignored(state: AnswerState) -> list[str]:
+    """What the message said about how to answer that words of the sources do not keep to."""
+    conversation, hits = state["conversation"], state.get("hits") or ()
+    if conversation.form is not None:
+        return []
+    unmet = conversation.manner.unmet(hits[0].text if hits else conversation.question)
+    return [FORMAT_IGNORED if one == "format" else STYLE_IGNORED for one in unmet]
+
+
 def _counts(named: WithNamed, report: AnswerReport, context: Context) -> bool:
     """Whether a model was asked by the version that the caller named, and what it wrote is sent or searched for."""
     if named.file == QUERIES_PROMPT:
@@ -108,6 +117,8 @@ def final_event(state: AnswerState, context: Context) -> Finished:
     worded = report.answer_kind == "generated" and context.receipt.prompt_file == ANSWER_PROMPT
     if state["conversation"].options.style is not None and not (worded or report.abstained):
         context.receipt.degrade(STYLE_IGNORED)
+    if not (worded or report.abstained):
+        context.receipt.degrade(*_ignored(state))
     named = context.prompts
     if isinstance(named, WithNamed) and not (report.abstained or _counts(named, report, context)):
         context.receipt.degrade(PROMPT_IGNORED)

@@ -16,6 +16,8 @@ from agent.errors import (
     QuestionTooLong,
     ToolsNotCalled,
 )
+from agent.questions.messages.manner import NO_MANNER, Manner, read_manner
+from agent.questions.messages.message import UserMessage, read_message
 from agent.questions.output_form import OutputForm, read_output_form
 from contracts.access.delegation import Delegation
 from contracts.core.base import NAME
@@ -24,6 +26,8 @@ from contracts.models.chat import AnswerOptions, ChatRequest, TextPart
 
 MAX_QUESTION = 8_000
 """Characters."""
+MAX_MESSAGE = 64_000
+"""Characters of a message whose question is looked for among what was pasted beside it."""
 MAX_INSTRUCTIONS = 4_000
 """Characters."""
 SYSTEM_ROLES = ("system", "developer")
@@ -47,10 +51,15 @@ class Conversation:
 
     collections: tuple[str, ...]
     question: str
+    """What is asked, without labels, instructions and pasted context."""
     earlier: tuple[str, ...] = ()
     """Earlier questions, oldest first."""
     instructions: str = ""
     """The caller's own system messages."""
+    manner: Manner = NO_MANNER
+    """What the last message says about how to answer."""
+    context_pasted: bool = False
+    """Whether that message has context of its own beside the question."""
     instructions_truncated: bool = False
     options: AnswerOptions = field(default_factory=AnswerOptions)
     images: tuple[Image, ...] = ()
@@ -65,24 +74,42 @@ def read_conversation(request: ChatRequest, delegation: Delegation) -> Conversat
     collections = _collections(request.model, delegation)
     images = tuple(_images(request))
     refuse_plain_options(request, images)
-    question = request.question().strip()
-    asked = [message.plain_text().strip() for message in request.messages if message.role == "user"]
-    if not any(character.isalnum() for character in question):
-        raise QuestionMissing
-    if len(question) > MAX_QUESTION:
-        raise QuestionTooLong(MAX_QUESTION)
+    said = _last_message(request)
+    earlier = _earlier_questions(request)
+    if not said.asks and earlier:  # "In German, please": the question before, to be answered in another way
+        said = UserMessage(earlier.pop(), said.directives)
     system = "\n".join(message.plain_text() for message in request.messages if message.role in SYSTEM_ROLES)
     return Conversation(
         collections=collections,
-        question=question,
-        earlier=tuple(text[:MAX_QUESTION] for text in asked[:-1] if text)[-MAX_TURNS:],
+        question=said.question,
+        earlier=tuple(earlier)[-MAX_TURNS:],
         instructions=system[:MAX_INSTRUCTIONS],
+        manner=read_manner(said.directives),
+        context_pasted=bool(said.context),
         instructions_truncated=len(system) > MAX_INSTRUCTIONS,
         options=request.groundwork or AnswerOptions(),
         images=images,
         form=read_output_form((request.model_extra or {}).get("response_format")),
         tenant=delegation.tenant,
     )
+
+
+def _last_message(request: ChatRequest) -> UserMessage:
+    """The last message of the user, read; raises where it has no question, or one that is too long."""
+    text = request.question().strip()
+    if not any(character.isalnum() for character in text):
+        raise QuestionMissing
+    said = read_message(text) if len(text) <= MAX_MESSAGE else UserMessage(text)
+    if len(said.question) > MAX_QUESTION:
+        raise QuestionTooLong(MAX_QUESTION)
+    return said
+
+
+def _earlier_questions(request: ChatRequest) -> list[str]:
+    """The questions of the messages before; what only says how to answer asks nothing."""
+    asked = [message.plain_text().strip() for message in request.messages if message.role == "user"][:-1]
+    read = [read_message(text[:MAX_MESSAGE]) for text in asked[-2 * MAX_TURNS :] if text]
+    return [one.question[:MAX_QUESTION] for one in read if one.asks]
 
 
 def _collections(model: str, delegation: Delegation) -> tuple[str, ...]:

@@ -16,6 +16,9 @@ Span = tuple[int, int]
 MAX_UNIT = 600
 """Longer units are cut at a clause or a space, in characters."""
 
+LONGEST_ABBREVIATION = 60
+"""Characters before a full stop that say whether it ends a sentence."""
+
 QUESTION_MARKS = ("?", "？", "؟")
 _RULE = re.compile(r"[\s|:=_*~+-]{3,}$")
 _ITEM = re.compile(r"\s*(?:[-*•–‣▪●]|\d{1,2}[.)]|[a-z][.)]|\(\d{1,2}\)|\[[ xX]?\])\s+")
@@ -119,7 +122,7 @@ def cells(row: str) -> list[str]:
 
 
 def _goes_on(text: str, start: int, end: int, following: int) -> bool:
-    head, following_character = text[start:end], text[following : following + 1]
+    head, following_character = text[max(start, end - LONGEST_ABBREVIATION) : end], text[following : following + 1]
     if _BEFORE_NUMBER.search(head):
         return following_character.isdigit() or following_character.islower()
     if _DAY.search(head) and _MONTH.match(text, following):

@@ -34,6 +34,18 @@ async def test_documents_are_fenced_and_cannot_close_their_fence() -> None:
     assert bench.models.requests[0].messages[1].plain_text().count("</source>") == 1
 
 
+async def test_a_model_is_asked_the_bare_question_and_told_how_to_answer_it() -> None:
+    bench = Bench(says=RIGHT, info=CAPABLE)
+    answer = await bench.ask(f"Question: {LEAVE_QUESTION}\nReply in German, in JSON. Cite your sources.\nAnswer:")
+    system, user = (message.plain_text() for message in bench.models.requests[0].messages)
+    assert "Write in German" in system
+    assert f"\nQuestion: {LEAVE_QUESTION}\n" in user
+    assert user.endswith("The asker adds: Reply in German, in JSON. Write in German.")
+    assert bench.search.requests[0].query == LEAVE_QUESTION
+    assert isinstance(answer.groundwork, AnswerReport)
+    assert answer.groundwork.degraded == []
+
+
 def test_a_model_reads_each_cell_of_a_table_behind_its_columns_name() -> None:
     assert with_tables(PRICES).text == (
         "Order no.: 10-2100 | Product: Heron S2 | Price: EUR 189\n"

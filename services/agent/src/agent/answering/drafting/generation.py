@@ -131,7 +131,7 @@ def chat_request(state: AnswerState, context: Context, model: ModelInfo, prompt:
     conversation = state["conversation"]
     form = conversation.form
     schema = json.dumps(form.schema, ensure_ascii=False) if form else ""
-    added = len(conversation.instructions) + len(schema)
+    added = len(conversation.instructions) + len(conversation.manner.text) + len(schema)
     room = room_for_sources(
         model,
         settings,
@@ -140,7 +140,9 @@ def chat_request(state: AnswerState, context: Context, model: ModelInfo, prompt:
     )
     best_first: dict[str, Hit] = {one.passage.hit.chunk_id: one.passage.hit for one in evidence.ranked}
     hits = fit([*best_first.values()], room)
-    asked = Asked(state["standalone"], conversation.instructions, conversation.options.style, schema)
+    asked = Asked(
+        state["standalone"], conversation.instructions, conversation.options.style, schema, conversation.manner
+    )
     context.receipt.prompt, context.receipt.prompt_file = prompt.version, prompt.file
     sampling = {"temperature": 0.0, **context.sampling}
     return ChatRequest.model_validate(

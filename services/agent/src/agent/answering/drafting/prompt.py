@@ -10,6 +10,7 @@ from itertools import zip_longest
 from agent.prompts.prompt import Prompt
 from agent.questions.conversation import Image
 from agent.questions.language import ENGLISH_NAMES, language_of
+from agent.questions.messages.manner import NO_MANNER, Length, Manner
 from agent.questions.output_form import OutputForm
 from agent.relevance.passages import passages, plain
 from agent.sanitisation.quotation import quotable
@@ -26,11 +27,12 @@ FORM_PROMPT = "form.v1"
 CHARACTERS_A_TOKEN = 3.6
 """A cautious estimate for English; the model's own count is in the receipt."""
 _RULE = re.compile(r"^[ \t]*\|?[ \t:|-]*-{3,}[ \t:|-]*\n?", re.MULTILINE)
-_LENGTHS: dict[Style | None, str] = {
+_LENGTHS: dict[Style | Length | None, str] = {
     None: "Answer in one to three short sentences.",
     "short": "Answer in one short sentence, with nothing that was not asked for.",
     "detailed": "Answer in full: all that the sources say to the question, with conditions and exceptions, in several "
     "sentences or a list.",
+    "stated": "Keep to the length that the asker wants.",
 }
 
 
@@ -42,6 +44,8 @@ class Asked:
     instructions: str = ""
     style: Style | None = None
     schema: str = ""
+    manner: Manner = NO_MANNER
+    """What the message says about how to answer; `style` goes before."""
 
 
 def prompt_of(model: ModelInfo, form: OutputForm | None) -> str:
@@ -68,13 +72,15 @@ def messages(prompt: Prompt, asked: Asked, hits: Sequence[Hit], tokens: int) -> 
     limit = int(tokens * CHARACTERS_A_TOKEN)
     shown = hits if prompt.file == PACKAGED_PROMPT else fit([with_tables(hit) for hit in hits], tokens)
     sources = "\n\n".join(_fence(number, hit, limit) for number, hit in enumerate(shown, start=1))
-    language = language_of(asked.question)
-    length = _LENGTHS[asked.style]
+    spoken = language_of(asked.question)
+    language = asked.manner.language or (ENGLISH_NAMES[spoken] if spoken else None)
+    length = _LENGTHS[asked.style or asked.manner.length]
+    wanted = [length, f"The asker adds: {quotable(asked.manner.text)}"] if asked.manner.text else [length]
     words = {
         "instructions": f"The caller adds: {asked.instructions}" if asked.instructions else "",
-        "language": ENGLISH_NAMES[language] if language else "the language of the question",
+        "language": language or "the language of the question",
         "length": length,
-        "reminder": f"{length} Write in {ENGLISH_NAMES[language]}." if language else length,
+        "reminder": " ".join([*wanted, f"Write in {language}."] if language else wanted),
         "schema": asked.schema,
         "sources": sources,
         "question": quotable(asked.question),

@@ -1,0 +1,81 @@
+"""Questions that come near to instructions, labels and tags in their words, and ask all the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.questions.messages.message import UserMessage, read_message
+
+QUESTIONS = (
+    "List all public holidays.",
+    "Summarise the leave policy",
+    "Summarise the leave policy in three bullet points.",
+    "Explain how to reset the controller",
+    "Translate the safety notice into German.",
+    "Describe the format of the invoice.",
+    "Name the documents needed for a visa.",
+    "List the sources of funding",
+    "Give me the number of the help desk.",
+    "Show me the table of prices for 2024.",
+    "Write to whom if the badge is lost?",
+    "Who answers questions about pensions?",
+    "How do I answer a customer's complaint?",
+    "Reply to customers within how many hours?",
+    "What is your answer time for urgent tickets?",
+    "How do I export the report as JSON?",
+    "Does the API return XML or JSON?",
+    "Which languages does the app speak, English or French?",
+    "In German, what is the form called?",
+    "How do you say invoice in Spanish?",
+    "What does the <source> tag do?",
+    "What is between <question> and the answer?",
+    "What is the maximum number of words in an abstract?",
+    "How many sentences may a summary have?",
+    "What tone should letters to customers have?",
+    "Is it rude to be brief in an e-mail?",
+    "Which sources does the report cite?",
+    "What context does the policy apply in?",
+    "Who wrote the style guide?",
+    "What are the rules for citing sources?",
+    "Onboarding, who signs the form?",
+    "What happens if I do not know my password?",
+    "If I don't find the key, whom do I call?",
+    "Can you borrow two kits at a time?",
+    "Could you be refused entry without a badge?",
+    "You are allowed to park where?",
+    "Act 3 of the play: who dies?",
+    "My laptop broke yesterday. What do I have to do?",
+    "I work part-time. How many days of leave do I get?",
+    "We moved to Lyon in May. Where do we register?",
+    "What is the difference between a quote and an invoice?",
+    "Compare the Basic and the Pro plan.",
+    "Use of company cars abroad?",
+    "Do not disturb mode: how is it turned on?",
+    "Step 3 of the setup fails with E06, why?",
+    "Error: disk full. What now?",
+    "policy.example.com: What data is shared?",
+    "Note 7 recall date",
+    "deposit demo kit",
+    "short-term disability benefits",
+    "detailed floor plan of building B",
+    "JSON schema of the order endpoint",
+    "After the French, who ruled the island?",
+    "Quote for 20 licences: who approves it?",
+    "Ist das Parken am Wochenende frei?",
+    "Nenne alle Feiertage in Bayern.",
+    "Wie antworte ich auf eine Beschwerde?",
+    "Fasse die Reiserichtlinie zusammen.",
+    "Was steht in der Antwort auf Frage 5?",
+    "Quels documents faut-il fournir ?",
+    "Comment répondre à une réclamation ?",
+    "¿Qué documentos necesito para el visado?",
+    "¿Cómo respondo a una queja?",
+    "年假有多少天？",
+    "كم يوم إجازة لدي؟",
+    "Why do I get this?\n\nTraceback: disk full at /dev/sda1\n\nIt began today.",
+)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_comes_through_unchanged(question: str) -> None:
+    assert read_message(question) == UserMessage(question)
