@@ -132,6 +132,8 @@ RUNS = Table(
     Column("model_calls", Integer, nullable=False, server_default="0"),
     Column("cost_nano_usd", BigInteger),
     Column("active_seconds", Float, nullable=False, server_default="0"),
+    Column("paused_at", UtcTime),
+    Column("deadline_at", UtcTime),
     Column("pending", JSON(none_as_null=True)),
     Column("decisions", JSON(none_as_null=True)),
     Column("cancel_requested", Boolean, nullable=False, server_default=false()),

@@ -74,11 +74,13 @@ class AgentLimits(Request):
     steps: Annotated[int, Field(ge=1, le=200)] = 20
     """Calls of the model."""
     tool_calls: Annotated[int, Field(ge=0, le=1000)] = 50
+    """Calls that the model asks for, also those that can't be made: of no tool, or with arguments that don't fit."""
     tokens: Annotated[int, Field(ge=1)] = 200_000
     """Tokens read and written by the model, together."""
     cost_usd: Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=9)] | None = None
     seconds: Annotated[float, Field(gt=0, le=86_400)] = 600.0
-    """Time at work; waiting for an approval or for a free slot is not counted."""
+    """Time at work, and waiting for a model or service that is away; waiting for an approval or for a first free slot
+    is not counted."""
 
 
 class Approval(Request):

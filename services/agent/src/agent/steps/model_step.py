@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -21,6 +23,8 @@ from agent.tools.search_history import SearchHistory
 from agent.tools.tool import Tool
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import AnswerReport, ChatRequest, ChatUsage, StreamOptions
+from contracts.models.versions import ModelVersion
+from servicekit.core.errors import ServiceError
 
 AGENT_PROMPT = "agent.v1"
 FLUSH_SECONDS = 0.1
@@ -78,36 +82,58 @@ async def _ask(
     run, began = context.run, time.perf_counter()
     request = chat_request(state, context, model, last=last)
     schema = run.definition.output_schema
-    emitted = EmittedText(None if schema is None else partial(shown_output, schema))
-    assembly = CallAssembly()
-    usage, billed = ChatUsage(), None
-    silent, cut = True, False
-    async with run.flushed_every(FLUSH_SECONDS), context.models.chat(request, token) as chunks:
-        version = chunks.version
-        async for chunk in chunks:
-            usage = chunk.usage or usage
-            if isinstance(chunk.groundwork, AnswerReport) and chunk.groundwork.receipt is not None:
-                billed, tokens = chunk.groundwork.receipt.cost_usd, chunk.groundwork.receipt.tokens
-                if tokens.prompt:  # of all attempts, not only of the one that answered
-                    usage = ChatUsage(prompt_tokens=tokens.prompt, completion_tokens=tokens.completion)
-            for choice in chunk.choices:
-                assembly.add(choice.delta.tool_calls or ())
-                cut = cut or choice.finish_reason == "length"
-                if choice.delta.content and (words := emitted.feed(choice.delta.content)):
-                    run.emit("token", {"text": words}, step)
-            if silent and emitted.text:
-                await run.flush()
-                silent = False
-    if words := emitted.end():
+    heard = _Heard(EmittedText(None if schema is None else partial(shown_output, schema)))
+    try:
+        await _hear(heard, context, request, token, step)
+    except ServiceError as error:  # what it read until then is paid, too
+        if error.usage is not None or heard.usage != ChatUsage():
+            usage = heard.usage if error.usage is None else ChatUsage.model_validate(error.usage)
+            spend(run, usage, model.price, heard.billed)
+        raise
+    if words := heard.emitted.end():
         run.emit("token", {"text": words}, step)
-    cost = spend(run, usage, model.price, billed)
+    usage = heard.usage
+    cost = spend(run, usage, model.price, heard.billed)
     known = None if cost is None else f"{cost / 1e9:.9f}"
     counts = {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens, "cost_usd": known}
-    made_by = {"model": version.model or model.id, "model_digest": version.digest}
+    made_by = {"model": heard.version.model or model.id, "model_digest": heard.version.digest}
     run.emit("usage", {**made_by, **counts}, step)
     RUN_STEPS.inc()
     RUN_STEP_SECONDS.labels("model").observe(time.perf_counter() - began)
-    return emitted, assembly, cut
+    return heard.emitted, heard.assembly, heard.cut
+
+
+@dataclass
+class _Heard:
+    """What one call of the model has come to so far."""
+
+    emitted: EmittedText
+    assembly: CallAssembly = field(default_factory=CallAssembly)
+    usage: ChatUsage = field(default_factory=ChatUsage)
+    billed: Decimal | None = None
+    version: ModelVersion = field(default_factory=ModelVersion)
+    cut: bool = False
+
+
+async def _hear(heard: _Heard, context: RunContext, request: ChatRequest, token: str, step: int) -> None:
+    """Read the model's answer, and send its words on."""
+    run, silent = context.run, True
+    async with run.flushed_every(FLUSH_SECONDS), context.models.chat(request, token) as chunks:
+        heard.version = chunks.version
+        async for chunk in chunks:
+            heard.usage = chunk.usage or heard.usage
+            if isinstance(chunk.groundwork, AnswerReport) and chunk.groundwork.receipt is not None:
+                heard.billed, tokens = chunk.groundwork.receipt.cost_usd, chunk.groundwork.receipt.tokens
+                if tokens.prompt:  # of all attempts, not only of the one that answered
+                    heard.usage = ChatUsage(prompt_tokens=tokens.prompt, completion_tokens=tokens.completion)
+            for choice in chunk.choices:
+                heard.assembly.add(choice.delta.tool_calls or ())
+                heard.cut = heard.cut or choice.finish_reason == "length"
+                if choice.delta.content and (words := heard.emitted.feed(choice.delta.content)):
+                    run.emit("token", {"text": words}, step)
+            if silent and heard.emitted.text:
+                await run.flush()
+                silent = False
 
 
 def chat_request(state: RunState, context: RunContext, model: ModelInfo, *, last: bool = False) -> ChatRequest:
