@@ -73,7 +73,9 @@ def assemble(
     toolbox = Toolbox(resources, servers, max_seconds=settings.run_seconds)
     begin_at_zero(TOOL_CALLS, [*built_in_tools(), "mcp"], TOOL_OUTCOMES)
     recorder = RunRecorder(database, tokens)
-    execution = Execution(checkpoints, toolbox, models, tokens, recorder, settings)
+    library_of_prompts = Prompts(database, models, settings.protected)
+    answering = Answering(search, models, library, settings, reader, library_of_prompts)
+    execution = Execution(checkpoints, toolbox, models, tokens, recorder, settings, answering)
     store = JobStore(database, RUN_JOBS, clock, settings.run_lease_seconds, notifier)
     runner = Runner(Queue(store, execution, settings.tenant_slots), RunObserver())
     chores = [
@@ -82,8 +84,6 @@ def assemble(
     ]
     worker = Worker(runner, worker_name("agent"), settings.run_slots, settings.run_poll_seconds, chores)
     agents = AgentRuntime(database, checkpoints, notifier, toolbox, worker, clock, settings, models, recorder)
-    library_of_prompts = Prompts(database, models, settings.protected)
-    answering = Answering(search, models, library, settings, reader, library_of_prompts)
     return Dependencies(answering, agents, McpServer(answering, library), library_of_prompts)
 
 

@@ -124,6 +124,7 @@ RUNS = Table(
     Column("user", String(512)),
     Column("input", Text, nullable=False),
     Column("output", Text),
+    Column("answer", JSON(none_as_null=True)),
     Column("limit_reached", String(20)),
     Column("steps", Integer, nullable=False, server_default="0"),
     Column("tool_calls", Integer, nullable=False, server_default="0"),

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, T
 
 from contracts.agents.plain_tools import PlainToolName
 from contracts.agents.prompts import PromptReference, Values
+from contracts.agents.runs import Grounding
 from contracts.agents.schemas import Schema
 from contracts.core.base import Count, Line, Name, Reply, Request, Timestamp
 from contracts.core.values import Text
@@ -60,6 +61,10 @@ class McpTools(Request):
     tools: Annotated[list[ToolName], Field(min_length=1, max_length=MAX_TOOLS)] | None = None
 
 
+ToolChoice = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+"""`auto`: the model decides. `required`: a run's first step calls a tool; a tool's name: this one. `none`: no tools."""
+DOCUMENT_TOOLS = frozenset(("search_documents", "read_document"))
+"""Tools that read documents."""
 Tool = Annotated[SearchDocumentsTool | ReadDocumentTool | PlainTool | HttpTool | McpTools, Field(discriminator="type")]
 
 
@@ -144,7 +149,29 @@ class AgentDefinition(Request):
     output_schema: Schema | None = None
     """JSON schema that a run's output must fit."""
     memory: Memory = Memory()
+    tool_choice: ToolChoice = "auto"
+    grounding: Grounding | None = None
+    """How an answer of an agent with tools that read documents is checked, as that of a `rag:` model: by default
+    `strict` with the packaged model, else `annotate`. Not with an `output_schema`."""
+    allow_weak_model: bool = False
+    """Whether the agent may run on a model that is too small to choose tools, as the packaged one is."""
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
+
+    @property
+    def reads_documents(self) -> bool:
+        """Whether its answers may be made of documents."""
+        return self.tool_choice != "none" and any(tool.type in DOCUMENT_TOOLS for tool in self.tools)
+
+    @property
+    def only_reads_documents(self) -> bool:
+        """Whether all that it can do is to search and read documents, so that its answer can be one from documents."""
+        return (
+            any(tool.type == "search_documents" for tool in self.tools)
+            and all(tool.type in DOCUMENT_TOOLS for tool in self.tools)
+            and self.tool_choice in ("auto", "required", "search_documents")
+            and self.output_schema is None
+            and not self.approval.tools
+        )
 
     @model_validator(mode="after")
     def _one_tool_of_a_kind(self) -> AgentDefinition:

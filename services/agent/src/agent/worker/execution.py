@@ -15,6 +15,7 @@ from langgraph.types import Command
 from agent import metrics
 from agent.agents import definitions
 from agent.agents.instructions import get_stored_prompt
+from agent.answering.graph import Answering
 from agent.ports import Models, TokenSource
 from agent.runs.checkpoints import SqlCheckpoints
 from agent.runs.conclusion import Conclusion, conclude
@@ -59,6 +60,7 @@ class Execution(JobKind[LeasedRun]):
         tokens: TokenSource,
         recorder: RunRecorder,
         settings: AgentSettings,
+        answering: Answering,
     ) -> None:
         self.checkpoints = checkpoints
         self.graph = build_run_graph(checkpoints)
@@ -67,6 +69,7 @@ class Execution(JobKind[LeasedRun]):
         self.tokens = tokens
         self.recorder = recorder
         self.settings = settings
+        self.answering = answering
         self.retry = retry_policy(settings.run_attempts, settings.run_wait_seconds)
 
     async def load(self, connection: Transaction, store: JobStore, lease: Lease, row: Mapping[str, Any]) -> LeasedRun:
@@ -183,7 +186,8 @@ class Execution(JobKind[LeasedRun]):
                 raise
             return replace(limit_of_time, output=await self._so_far(run))
         check_approvals(run.definition, tools)  # a server may call its tools otherwise by now
-        context = RunContext(run, tools, self.models, self.tokens, run.store.database, self.settings)
+        database = run.store.database
+        context = RunContext(run, tools, self.models, self.tokens, database, self.settings, self.answering)
         outcome = await _until(ends, self._walk(run, context))
         return outcome or replace(limit_of_time, output=await self._so_far(run))
 
@@ -232,8 +236,9 @@ def conclusion_of(state: RunState, run: LeasedRun) -> Conclusion:
     """How a run ends whose graph has come to its end."""
     limit: Any = state.get("limit")
     if limit is not None:
-        return Conclusion("limit_reached", last_text(run.own(state.get("messages", []))), limit)
-    return Conclusion("completed", state.get("output") or "")
+        output = last_text(run.own(state.get("messages", [])))
+        return Conclusion("limit_reached", output, limit, answer=state.get("answer"))
+    return Conclusion("completed", state.get("output") or "", answer=state.get("answer"))
 
 
 class RunObserver(Observer[LeasedRun]):
