@@ -13,9 +13,11 @@ declare namespace Api {
     warnings: string[];
   };
   type Agent = {
+    allow_weak_model: boolean;
     approval: Approval;
     created_at: string;
     current: number | null;
+    grounding: "strict" | "annotate" | "off" | null;
     instructions: string | PromptInstructions;
     key_id: string | null;
     limits: AgentLimits;
@@ -25,13 +27,16 @@ declare namespace Api {
     output_schema: Record<string, JsonValue> | null;
     previous: number | null;
     temperature: number | null;
+    tool_choice: string;
     tools: (SearchDocumentsTool | ReadDocumentTool | PlainTool | HttpTool | McpTools)[];
     updated_at: string;
     version: number;
     withheld: boolean;
   };
   type AgentCreate = {
+    allow_weak_model?: boolean;
     approval?: Partial<Approval>;
+    grounding?: "strict" | "annotate" | "off" | null;
     instructions?: string | Partial<PromptInstructions>;
     limits?: AgentLimitsInput;
     memory?: Partial<Memory>;
@@ -39,6 +44,7 @@ declare namespace Api {
     name: string;
     output_schema?: Record<string, JsonValue> | null;
     temperature?: number | null;
+    tool_choice?: string;
     tools?: (SearchDocumentsToolInput | ReadDocumentToolInput | Partial<PlainTool> | Partial<HttpTool> | McpToolsInput)[];
   };
   type AgentLimits = {
@@ -1792,6 +1798,7 @@ declare namespace Api {
     active_seconds: number;
     agent: string;
     agent_version: number;
+    answer: RunAnswer | null;
     attempts: number;
     created_at: string;
     error: Failure | null;
@@ -1812,6 +1819,11 @@ declare namespace Api {
     user: string | null;
     waiting_on: string | null;
   };
+  type RunAnswer = {
+    annotations: (Record<string, unknown>)[];
+    answer_kind: "generated" | "extractive" | "abstained";
+    grounded: boolean;
+  };
   type RunCreate = {
     agent: string;
     input: string;
@@ -1828,6 +1840,7 @@ declare namespace Api {
   type RunReport = {
     agent: string;
     agent_version: number;
+    answer: RunAnswer | null;
     degraded: string[];
     limit: "steps" | "tool_calls" | "tokens" | "cost_usd" | "seconds" | "repeated_calls" | "invalid_output" | null;
     pending_tool_calls: PendingToolCall[];

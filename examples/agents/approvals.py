@@ -23,7 +23,8 @@ def decide(call: PendingToolCall, word: str) -> Decision:
 
 def main(client: Groundwork, word: str) -> str:
     """Run it, decide, and return how it ended."""
-    client.agents.save("careful", {"tools": ["calculator"], "approval": {"tools": ["calculator"]}})
+    asks = {"tools": ["calculator"], "approval": {"tools": ["calculator"]}, "allow_weak_model": True}
+    client.agents.save("careful", asks)
     thread = client.threads.create()
     run = client.runs.start(thread.id, "careful", TASK)
     for event in client.runs.events(thread.id, run.id):

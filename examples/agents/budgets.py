@@ -12,7 +12,7 @@ TASK = "Use the calculator to compute 6*7, then 7*8, then 8*9, one after the oth
 
 def main(client: Groundwork) -> Run:
     """Run it and return how it ended."""
-    client.agents.save("thrifty", {"tools": ["calculator"], "limits": LIMITS})
+    client.agents.save("thrifty", {"tools": ["calculator"], "limits": LIMITS, "allow_weak_model": True})
     thread = client.threads.create()
     run = client.runs.start(thread.id, "thrifty", TASK)
     for event in client.runs.events(thread.id, run.id):

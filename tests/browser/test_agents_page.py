@@ -198,7 +198,14 @@ def test_a_changed_definition_is_a_version_and_what_changed_is_told_without_colo
     signed_in: Any, http: httpx2.Client
 ) -> None:
     page = signed_in
-    body = {"name": "editor", "instructions": "Be short.\nBe kind.", "tools": ["calculator"], "limits": {"steps": 7}}
+    body = {
+        "name": "editor",
+        "instructions": "Be short.\nBe kind.",
+        "tools": ["calculator"],
+        "limits": {"steps": 7},
+        "model": "default",
+        "allow_weak_model": True,
+    }
     http.post("/v1/agents", json=body).raise_for_status()
     page.get_by_role("link", name="Agents", exact=True).click()
     page.get_by_role("link", name="editor").click()

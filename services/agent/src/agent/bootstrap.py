@@ -31,6 +31,7 @@ from agent.tools.built_in import ToolResources, built_in_tools
 from agent.tools.http_calls import HttpCalls
 from agent.tools.mcp_servers import read_servers
 from agent.tools.toolbox import Toolbox
+from agent.worker.deadlines import end_overdue
 from agent.worker.execution import Execution, RunObserver
 from servicekit.auth.grants import GrantExchange
 from servicekit.core.clock import Clock, SystemClock
@@ -72,14 +73,17 @@ def assemble(
     toolbox = Toolbox(resources, servers, max_seconds=settings.run_seconds)
     begin_at_zero(TOOL_CALLS, [*built_in_tools(), "mcp"], TOOL_OUTCOMES)
     recorder = RunRecorder(database, tokens)
-    execution = Execution(checkpoints, toolbox, models, tokens, recorder, settings)
-    store = JobStore(database, RUN_JOBS, clock, settings.run_lease_seconds, notifier)
-    runner = Runner(Queue(store, execution, settings.tenant_slots), RunObserver())
-    chores = [Chore(PRUNE_SECONDS, lambda: prune(database, clock.now(), settings))]
-    worker = Worker(runner, worker_name("agent"), settings.run_slots, settings.run_poll_seconds, chores)
-    agents = AgentRuntime(database, checkpoints, notifier, toolbox, worker, clock, settings, models, recorder)
     library_of_prompts = Prompts(database, models, settings.protected)
     answering = Answering(search, models, library, settings, reader, library_of_prompts)
+    execution = Execution(checkpoints, toolbox, models, tokens, recorder, settings, answering)
+    store = JobStore(database, RUN_JOBS, clock, settings.run_lease_seconds, notifier)
+    runner = Runner(Queue(store, execution, settings.tenant_slots), RunObserver())
+    chores = [
+        Chore(PRUNE_SECONDS, lambda: prune(database, clock.now(), settings)),
+        Chore(0.0, lambda: end_overdue(store, checkpoints, recorder)),
+    ]
+    worker = Worker(runner, worker_name("agent"), settings.run_slots, settings.run_poll_seconds, chores)
+    agents = AgentRuntime(database, checkpoints, notifier, toolbox, worker, clock, settings, models, recorder)
     return Dependencies(answering, agents, McpServer(answering, library), library_of_prompts)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from services.agent.tests.api.client import Api, error
 
+from agent.testing.scripted_answers import PACKAGED
 from contracts.access.acts import ACT_HEADER, Act
 
 HELPER = {"name": "helper", "instructions": "Be brief."}
@@ -45,6 +46,9 @@ async def test_a_repeated_call_with_its_key_gets_the_first_answer_whatever_came_
             "agent",
         ),
         ({"model": "scripted"}, {"models": ()}, (403, "agent_not_allowed"), "agent"),
+        ({"tool_choice": "required"}, {}, (400, "invalid_agent"), "tool_choice"),
+        ({"tool_choice": "pay", "tools": ["calculator"]}, {}, (400, "invalid_agent"), "tool_choice"),
+        ({"tool_choice": "a b", "tools": ["calculator"]}, {}, (422, "invalid_body"), "tool_choice"),
         ({"tools": ["magic"]}, {}, (422, "invalid_body"), None),
     ],
 )
@@ -133,3 +137,13 @@ async def test_a_completion_names_a_version_of_an_agent(api: Api) -> None:
         "POST", "/v1/chat/completions", {**body, "model": "agent:helper@1"}, scopes=("chat", "agents")
     )
     assert error(reader) == (403, "agent_version_replaced")
+
+
+async def test_an_agent_that_its_model_is_too_small_for_is_not_saved_unless_it_says_so(api: Api) -> None:
+    api.bench.model.info = PACKAGED
+    tools = {"tools": ["calculator"]}
+    answer = await api.call("POST", "/v1/agents", {**HELPER, **tools})
+    assert error(answer) == (400, "model_too_weak")
+    assert "groundwork model add" in answer.json()["error"]["message"]
+    kept = await api.call("POST", "/v1/agents", {**HELPER, **tools, "allow_weak_model": True})
+    assert kept.status_code == 201

@@ -108,7 +108,7 @@ async def _reports(database: Database, *turns: Turn | str, reports: bool) -> tup
     if not reports:
         model.go.set()
     one = Bench(database, model, ManualClock(), search=ScriptedSearch([LEAVE]))
-    await one.define(tools=[{"type": "search_documents", "collections": ["handbook"]}])
+    await one.define(tools=[{"type": "search_documents", "collections": ["handbook"]}], grounding="off")
     asked = {"model": "agent:helper", "messages": [{"role": "user", "content": "How much leave?"}]}
     run, agent = await run_completions.start(one.agents, VIEWER, PRINCIPAL, ChatRequest.model_validate(asked))
     working, found, said = asyncio.create_task(one.work()), list[RunReport](), ""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+
 import pytest
 from services.agent.tests.payments import Till, killed_in_the_middle, pay
 from services.agent.tests.runs_bench import Bench, bench
@@ -88,7 +90,8 @@ async def test_a_run_killed_between_its_question_and_its_wait_asks_again(databas
     work = await first.queue.claim("first")
     assert work is not None
     first.execution.checkpoints.attach(work.id, work)
-    await first.execution._advance(work)  # the interrupt is in the checkpoint; then the process dies
+    async with AsyncExitStack() as closing:
+        await first.execution._advance(work, closing)  # the interrupt is in the checkpoint; then the process dies
     first.execution.checkpoints.detach(work.id)
     clock.advance(31)
     second = bench(database, pay(5), "Done.", tools={"pay": till}, clock=clock)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,7 @@ from agent.steps.model_step import NO_ANSWER
 from agent.testing.scripted_agents import Turn
 from agent.testing.scripted_answers import CAPABLE
 from agent.threads.messages import RESULTS, UNKNOWN
+from agent.tools.tool import ToolCaller
 from contracts.access.delegation import Spent
 from contracts.models.catalog import ModelPrice
 from contracts.models.chat import ChatRequest
@@ -41,6 +43,47 @@ async def test_each_budget_ends_a_run_with_what_it_has(
     assert run.tool_calls <= 3 or limit != "tool_calls"
     assert run.usage.cost_usd is not None
     assert [event.type for event in await one.events(run)][-1] == "run.limit_reached"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"), [("pay", '{"amount": oops'), ("nothing", "{}"), ("pay", '{"amount": "many"}')]
+)
+@pytest.mark.parametrize(
+    ("limits", "limit"), [({"steps": 6}, "steps"), ({"tokens": 100}, "tokens"), ({"tool_calls": 3}, "tool_calls")]
+)
+async def test_a_call_that_cannot_be_made_counts_for_every_limit(
+    database: Database, name: str, arguments: str, limits: dict[str, Any], limit: str
+) -> None:
+    till = Till()
+    one = bench(database, Turn("", [(name, arguments)]), tools={"pay": till})
+    await one.define(limits=limits)
+    run = await one.run()
+    assert (run.status, run.limit) == ("limit_reached", limit), "at once, in one attempt"
+    assert run.steps == run.usage.model_calls <= 6
+    assert till.paid == []
+    assert run.tool_calls <= run.steps
+
+
+async def test_a_run_ends_at_its_limit_though_a_tool_does_not_let_itself_be_ended(database: Database) -> None:
+    released = asyncio.Event()
+
+    class Stubborn(Till):
+        async def call(self, arguments: dict[str, Any], caller: ToolCaller) -> str:
+            while not released.is_set():
+                try:
+                    await released.wait()
+                except asyncio.CancelledError:
+                    continue
+            return "late"
+
+    one = bench(database, pay(5), tools={"pay": Stubborn()})
+    await one.define(limits={"seconds": 0.5})
+    try:
+        async with asyncio.timeout(60):
+            run = await one.run()
+    finally:
+        released.set()
+    assert (run.status, run.limit) == ("limit_reached", "seconds")
 
 
 async def test_time_is_a_budget_and_ends_a_call_that_is_under_way(database: Database) -> None:

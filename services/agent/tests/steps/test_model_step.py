@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from services.agent.tests.payments import Till, pay
 from services.agent.tests.runs_bench import bench
 
+from agent.testing.scripted_agents import Turn
 from agent.testing.scripted_answers import CAPABLE
 from contracts.models.versions import ModelVersion
 from servicekit.sql.database import Database
@@ -49,3 +51,38 @@ async def test_each_step_of_a_run_says_which_model_it_came_from(database: Databa
     run = await one.run()
     told = [event.data for event in await one.events(run) if event.type == "usage"]
     assert [(data["model"], data["model_digest"]) for data in told] == [("small", "sha256:ab")]
+
+
+@pytest.mark.parametrize("choice", ["required", "pay"])
+async def test_a_model_that_is_to_call_a_tool_first_does_not_end_in_words(database: Database, choice: str) -> None:
+    one = bench(database, "I'm paying ...", pay(3), "Paid it is.", tools={"pay": Till()})
+    await one.define(tools=["plan"], tool_choice=choice)
+    run = await one.run()
+    assert (run.status, run.output, run.steps) == ("completed", "Paid it is.", 3)
+    asked = [(request.model_extra or {}).get("tool_choice") for request in one.model.requests]
+    wanted = choice if choice == "required" else {"type": "function", "function": {"name": choice}}
+    assert asked == [wanted, wanted, None], "once a call is made the model decides"
+
+
+async def test_a_call_that_cannot_be_made_is_not_the_one_that_is_asked_for(database: Database) -> None:
+    broken = Turn("", [("pay", "{oops")])
+    one = bench(database, broken, "I can't.", pay(1), "Paid.", tools={"pay": Till()})
+    await one.define(tools=["plan"], tool_choice="required")
+    run = await one.run()
+    assert (run.output, run.steps) == ("Paid.", 4)
+
+
+async def test_a_model_that_never_calls_the_tool_fails_the_run_with_the_reason(database: Database) -> None:
+    one = bench(database, "I'm searching ...", tools={"pay": Till()})
+    await one.define(tools=["plan"], tool_choice="required")
+    run = await one.run()
+    assert (run.status, len(one.model.requests)) == ("failed", 3)
+    assert run.error is not None
+    assert (run.error.code, run.error.retryable) == ("tool_not_called", False)
+
+
+async def test_an_agent_that_is_to_call_no_tool_has_none(database: Database) -> None:
+    one = bench(database, "Hello.", tools={"pay": Till()})
+    await one.define(tools=["plan"], tool_choice="none")
+    assert (await one.run()).output == "Hello."
+    assert "tools" not in (one.model.requests[0].model_extra or {})

@@ -34,7 +34,7 @@ async def _context(database: Database, tokens: FixedTokens) -> RunContext:
     await one.start()
     run = await one.queue.claim("worker")
     assert isinstance(run, LeasedRun)
-    return RunContext(run, {}, one.model, tokens, database, one.settings)
+    return RunContext(run, {}, one.model, tokens, database, one.settings, one.opened.answering)
 
 
 async def test_what_a_run_does_is_done_with_its_own_grant_and_charged_under_it(database: Database) -> None:

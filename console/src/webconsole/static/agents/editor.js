@@ -12,6 +12,7 @@ const TOOLS = /** @type {Record<Named, string>} */ ({
   search_documents: "finds passages", read_document: "reads a span or a page", calculator: "computes exactly",
   current_time: "says date and time", plan: "keeps a plan", search_history: "finds what was said earlier",
 });
+const CHOICES = /** @type {Record<string, string>} */ ({ auto: "as the model decides", required: "calls a tool", none: "no tools" });
 const LIMITS = /** @type {[keyof Api.AgentLimits, string, string][]} */ ([
   ["steps", "Steps", "1"], ["tool_calls", "Calls of tools", "1"], ["tokens", "Tokens", "1"], ["seconds", "Seconds", "any"], ["cost_usd", "Cost in USD", "any"],
 ]);
@@ -62,6 +63,8 @@ export function Editor({ agent, saved, cancel }) {
             <label class="hint"><input type="checkbox" name="asks" value=${type} defaultChecked=${agent?.approval.tools.includes(type)} aria-label=${`Ask before ${type}`} /> ask before</label></p>`)}
         ${others.map((tool) => html`<p class="hint">and ${toolLine(tool)}, as it is</p>`)}
         <p class="hint">Tools of MCP servers and of HTTP are set by the API.</p>
+        <label>First step <select name="tool_choice">${[...new Set(["auto", "required", "none", agent?.tool_choice ?? "auto"])].map((one) => html`<option value=${one} selected=${one === (agent?.tool_choice ?? "auto")}>${CHOICES[one] ?? `calls ${one}`}</option>`)}</select></label>
+        <p class="tool"><label><input type="checkbox" name="allow_weak_model" defaultChecked=${agent?.allow_weak_model} /> Also run on the packaged model <span class="hint">it is too small to choose tools</span></label></p>
       </fieldset>
       <fieldset class="limits">
         <legend>Limits of one run</legend>
@@ -90,7 +93,9 @@ function bodyOf(agent, others, form) {
     tools: [...chosen.map((type) => agent?.tools.find((tool) => tool.type === type) ?? { type }), ...others],
     limits: Object.fromEntries(limits),
     approval: { tools: [...asks, ...unseen], unknown_outcomes: agent?.approval.unknown_outcomes ?? false },
-    ...(agent && { memory: agent.memory, output_schema: agent.output_schema, temperature: agent.temperature }),
+    tool_choice: String(form.get("tool_choice")),
+    allow_weak_model: form.has("allow_weak_model"),
+    ...(agent && { grounding: agent.grounding, memory: agent.memory, output_schema: agent.output_schema, temperature: agent.temperature }),
   };
 }
 

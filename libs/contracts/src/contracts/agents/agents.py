@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, T
 
 from contracts.agents.plain_tools import PlainToolName
 from contracts.agents.prompts import PromptReference, Values
+from contracts.agents.runs import Grounding
 from contracts.agents.schemas import Schema
 from contracts.core.base import Count, Line, Name, Reply, Request, Timestamp
 from contracts.core.values import Text
@@ -60,6 +61,10 @@ class McpTools(Request):
     tools: Annotated[list[ToolName], Field(min_length=1, max_length=MAX_TOOLS)] | None = None
 
 
+ToolChoice = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+"""`auto`: the model decides. `required`: a run's first step calls a tool; a tool's name: this one. `none`: no tools."""
+DOCUMENT_TOOLS = frozenset(("search_documents", "read_document"))
+"""Tools that read documents."""
 Tool = Annotated[SearchDocumentsTool | ReadDocumentTool | PlainTool | HttpTool | McpTools, Field(discriminator="type")]
 
 
@@ -74,11 +79,13 @@ class AgentLimits(Request):
     steps: Annotated[int, Field(ge=1, le=200)] = 20
     """Calls of the model."""
     tool_calls: Annotated[int, Field(ge=0, le=1000)] = 50
+    """Calls that the model asks for, also those that can't be made: of no tool, or with arguments that don't fit."""
     tokens: Annotated[int, Field(ge=1)] = 200_000
     """Tokens read and written by the model, together."""
     cost_usd: Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=9)] | None = None
     seconds: Annotated[float, Field(gt=0, le=86_400)] = 600.0
-    """Time at work; waiting for an approval or for a free slot is not counted."""
+    """Time at work, and waiting for a model or service that is away; waiting for an approval or for a first free slot
+    is not counted."""
 
 
 class Approval(Request):
@@ -142,7 +149,29 @@ class AgentDefinition(Request):
     output_schema: Schema | None = None
     """JSON schema that a run's output must fit."""
     memory: Memory = Memory()
+    tool_choice: ToolChoice = "auto"
+    grounding: Grounding | None = None
+    """How an answer of an agent with tools that read documents is checked, as that of a `rag:` model: by default
+    `strict` with the packaged model, else `annotate`. Not with an `output_schema`."""
+    allow_weak_model: bool = False
+    """Whether the agent may run on a model that is too small to choose tools, as the packaged one is."""
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
+
+    @property
+    def reads_documents(self) -> bool:
+        """Whether its answers may be made of documents."""
+        return self.tool_choice != "none" and any(tool.type in DOCUMENT_TOOLS for tool in self.tools)
+
+    @property
+    def only_reads_documents(self) -> bool:
+        """Whether all that it can do is to search and read documents, so that its answer can be one from documents."""
+        return (
+            any(tool.type == "search_documents" for tool in self.tools)
+            and all(tool.type in DOCUMENT_TOOLS for tool in self.tools)
+            and self.tool_choice in ("auto", "required", "search_documents")
+            and self.output_schema is None
+            and not self.approval.tools
+        )
 
     @model_validator(mode="after")
     def _one_tool_of_a_kind(self) -> AgentDefinition:

@@ -18,6 +18,8 @@ from contracts.documents.documents import Failure
 RunStatus = Literal["queued", "running", "waiting_approval", "completed", "failed", "cancelled", "limit_reached"]
 FINAL_RUN_STATUSES: frozenset[RunStatus] = frozenset(("completed", "failed", "cancelled", "limit_reached"))
 RunLimit = Literal["steps", "tool_calls", "tokens", "cost_usd", "seconds", "repeated_calls", "invalid_output"]
+Grounding = Literal["strict", "annotate", "off"]
+AnswerKind = Literal["generated", "extractive", "abstained"]
 MAX_INPUT_CHARS = 400_000
 MAX_NUMBER = 2**31 - 1
 MAX_MESSAGE_CHARS = 100_000
@@ -195,6 +197,17 @@ class PendingToolCall(ToolCall):
     """JSON schema of its tool's arguments, which an `edit` must fit; null where the tool can't be had any more."""
 
 
+class RunAnswer(Reply):
+    """What documents say of a run's output, where the agent has tools that read them."""
+
+    grounded: bool
+    """Whether a source supports each sentence."""
+    answer_kind: AnswerKind
+    """As of a `rag:` answer: in the model's words, in the documents' own, or that they hold none."""
+    annotations: list[dict[str, Any]] = Field(default_factory=list)
+    """Its citations, as a message has them; their offsets are those of `output`."""
+
+
 class Run(Reply):
     """One run of an agent on a thread."""
 
@@ -210,6 +223,8 @@ class Run(Reply):
     input: str
     output: str | None = None
     """What it answered; of a run that ended early, by a limit, a cancel or a failure, what it had said so far."""
+    answer: RunAnswer | None = None
+    """Null where the output was not compared with documents."""
     limit: RunLimit | None = None
     """Which limit ended it."""
     replayed_from: ReplayedFrom | None = None
@@ -313,6 +328,8 @@ class RunReport(Reply):
     agent_version: Count
     prompt: str | None = None
     """As of the run."""
+    answer: RunAnswer | None = None
+    """As of the run; the annotations of the message are its own."""
     thread_id: str
     run_id: str
     status: RunStatus

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic.json_schema import SkipJsonSchema
 
 from contracts.agents.prompts import PROMPT, Values
+from contracts.agents.runs import AnswerKind as AnswerKind
+from contracts.agents.runs import Grounding as Grounding
 from contracts.agents.runs import RunReport
 from contracts.core.base import Count, Reply, Request
 from contracts.core.values import Passed, Text, unlike
@@ -15,8 +17,6 @@ from contracts.models.citations import Annotation, FieldCitation
 from contracts.models.receipts import Receipt
 from contracts.retrieval.search import Filter, RerankModel, SearchMode
 
-Grounding = Literal["strict", "annotate", "off"]
-AnswerKind = Literal["generated", "extractive", "abstained"]
 Style = Literal["short", "detailed"]
 Rewrite = Literal["follow_up", "several", "hypothetical"]
 

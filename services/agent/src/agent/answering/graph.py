@@ -5,7 +5,7 @@ What no single passage answers goes from `condense` to `survey`, and on to `retr
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -19,7 +19,7 @@ from agent.answering.form import check_can_fill, fill
 from agent.answering.receipt import ReceiptBuilder
 from agent.answering.searching.retrieval import retrieve
 from agent.answering.searching.whole_lists import judge_whole
-from agent.answering.state import AnswerState, Begun, Context, Event
+from agent.answering.state import AnswerState, Begun, Context, Draft, Event
 from agent.answering.surveys.survey import survey
 from agent.answering.verification import abstain, final_event, verify
 from agent.errors import DeadlinePassed
@@ -33,11 +33,20 @@ from agent.settings import AgentSettings
 from contracts.agents.prompts import PACKAGED_PREFIX
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import CONTEXT_IGNORED, TOOLS_IGNORED, ChatRequest
+from contracts.retrieval.search import Hit
 
 Graph = CompiledStateGraph[AnswerState, Context, AnswerState, AnswerState]
 Node = Callable[[AnswerState, Context], Awaitable[AnswerState]]
 STEPS = 12
 """More than the graph has; LangGraph's own limit would be about 10,000."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenDraft:
+    """An answer that a model has made elsewhere, and what it has read for it."""
+
+    text: str
+    sources: Sequence[Hit] = ()
 
 
 @dataclass(frozen=True)
@@ -55,9 +64,17 @@ class Answering:
     texts: Lexicon = field(default_factory=Lexicon)
 
     async def events(
-        self, conversation: Conversation, request: ChatRequest, token: str, request_id: str
+        self,
+        conversation: Conversation,
+        request: ChatRequest,
+        token: str,
+        request_id: str,
+        draft: GivenDraft | None = None,
     ) -> AsyncGenerator[Event]:
-        """The one answer path: what happens, in order. Closing it early ends all work for it."""
+        """The one answer path: what happens, in order. Closing it early ends all work for it.
+
+        With a `draft` that somebody has made, no model is asked: it is compared with what is found and its sources.
+        """
         prompts = await self._prompts(conversation)
         named = conversation.options.prompt
         receipt = ReceiptBuilder(request_id, instructions=named if prompts is self.prompts else None)
@@ -76,7 +93,7 @@ class Answering:
                 sampling=_sampling_options(request),
             )
             stream = self.graph.astream(
-                {"conversation": conversation},
+                _beginning(conversation, draft),
                 {"recursion_limit": STEPS},
                 context=context,
                 stream_mode="custom",
@@ -127,10 +144,10 @@ def build_graph() -> Graph:
     graph = StateGraph(AnswerState, context_schema=Context)
     graph.add_node("condense", _node("condense", _condense))
     graph.add_node("survey", _node("survey", survey))
-    graph.add_node("retrieve", _node("retrieve", retrieve))
+    graph.add_node("retrieve", _node("retrieve", _retrieve))
     graph.add_node("judge", _node("judge", judge_whole))
     graph.add_node("abstain", _node("verify", _abstained))
-    graph.add_node("answer", _node("answer", answer))
+    graph.add_node("answer", _node("answer", _answer))
     graph.add_node("fill", _node("answer", fill))
     graph.add_node("verify", _node("verify", verify))
     graph.add_edge(START, "condense")
@@ -153,8 +170,36 @@ async def _condense(state: AnswerState, context: Context) -> AnswerState:
     if conversation.form is not None:
         await check_can_fill(context, conversation.options)
         return {"standalone": conversation.form.searched(standalone), "kind": None}
-    kind = None if conversation.images else read_kind(conversation.question, conversation.earlier)
+    kind = None if conversation.images or "draft" in state else read_kind(conversation.question, conversation.earlier)
     return {"standalone": standalone, "kind": kind}
+
+
+async def _retrieve(state: AnswerState, context: Context) -> AnswerState:
+    found = await retrieve(state, context)
+    known = {(hit.collection, hit.chunk_id) for hit in found["hits"]}
+    given = [hit for hit in state.get("given", ()) if (hit.collection, hit.chunk_id) not in known]
+    return {**found, "hits": [*found["hits"], *given]}
+
+
+async def _answer(state: AnswerState, context: Context) -> AnswerState:
+    if state.get("draft") is None:
+        return await answer(state, context)
+    context.send(Begun(state["hits"]))
+    return {"grounding": state["conversation"].options.grounding or "strict"}
+
+
+def _beginning(conversation: Conversation, draft: GivenDraft | None) -> AnswerState:
+    if draft is None:
+        return {"conversation": conversation}
+
+    async def whole() -> AsyncIterator[str]:
+        yield draft.text
+
+    return {"conversation": conversation, "draft": Draft(whole(), False, _nothing), "given": draft.sources}
+
+
+async def _nothing() -> None:
+    """There is no model to end."""
 
 
 async def _abstained(state: AnswerState, context: Context) -> AnswerState:
@@ -173,7 +218,7 @@ def _after_survey(state: AnswerState) -> str:
 def _after_judge(state: AnswerState) -> str:
     if state["conversation"].form is not None:  # whose values are each looked for in the sources
         return "fill"
-    if state["conversation"].images:  # which may hold what was not searched for
+    if state.get("draft") is not None or state["conversation"].images:  # which may hold what was not searched for
         return "answer"
     return "abstain" if state["abstain"] else "answer"
 

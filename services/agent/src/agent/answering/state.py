@@ -175,4 +175,7 @@ class AnswerState(TypedDict, total=False):
     model: ModelInfo | None
     grounding: Grounding
     draft: Draft | None
+    """One that is given from the start is compared as it is: no model is asked."""
+    given: Sequence[Hit]
+    """Sources that whoever gives a draft has read besides."""
     report: AnswerReport

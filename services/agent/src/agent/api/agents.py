@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from agent.agents import definitions
 from agent.agents.instructions import pin_instructions
 from agent.agents.rights import check_rights
+from agent.agents.strength import check_strength
 from agent.api.access import AgentReader, AgentWriter, Cursor, IdempotencyKey, Limit, Runtime, call_key, viewer
 from agent.dependencies import AgentRuntime
 from agent.errors import DefinitionRefused
@@ -35,13 +36,15 @@ async def create_agent(
     """A new agent (201), a new version of one (201), or the version that there is (200)."""
     check_rights(body, body.name, caller.delegation)
     await runtime.toolbox.check(caller.tenant, body)
-    if body.model != "default" and await runtime.models.model(body.model, caller.token) is None:
+    model = await runtime.models.model(body.model, caller.token)
+    if body.model != "default" and model is None:
         raise DefinitionRefused(
             f"There is no chat model '{body.model[:100]}' that this key may use. GET /v1/models lists them; 'default' "
             "is the one that the operator chose.",
             "model",
         )
-
+    if model is not None:
+        check_strength(body, model)
     await _check_instructions(body, caller, runtime)
     print_ = fingerprint(body.model_dump(mode="json"))
     call, now = call_key(caller, "POST /v1/agents", key), runtime.clock.now()

@@ -40,6 +40,7 @@ from contracts.agents.runs import FINAL_RUN_STATUSES, MAX_INPUT_CHARS, PendingTo
 from contracts.core.base import NAME
 from contracts.models.catalog import AGENT
 from contracts.models.chat import AssistantMessage, ChatCompletionChunk, ChatRequest, ChatUsage, ChunkChoice
+from contracts.models.citations import Annotation
 from servicekit.jobs.tables import JobOwner
 
 VERSION = re.compile(r"[1-9][0-9]{0,8}")
@@ -122,6 +123,8 @@ async def chunks(
         ended, report = await _shown(agents, run, degraded, reports=reports)
         if rest := words.rest(ended):
             yield chunk(AssistantMessage(role=None, content=rest))
+        if cited := words.citations(ended):
+            yield chunk(AssistantMessage(role=None, content="", annotations=cited))
     finally:
         await asyncio.shield(_cancel_unless_ended(agents, run))
     finish = "length" if ended.status == "limit_reached" else "stop"
@@ -160,6 +163,7 @@ class _Words:
         self._sent = ""
         self._again = ""
         self._any = False
+        self._length = 0
 
     def of(self, event: RunEvent) -> str:
         """The text to send for an event."""
@@ -180,7 +184,15 @@ class _Words:
         new = self._again[len(self._sent) :]
         between = "\n\n" if self._any and not self._sent and new else ""
         self._sent = self._again
+        self._length += len(between + new)
         return between + new
+
+    def citations(self, ended: Run) -> list[Annotation]:
+        """The citations of the answer, where they stand in all that was sent."""
+        if ended.answer is None or ended.output is None:
+            return []
+        offset = self._length - len(ended.output)
+        return [_moved(Annotation.model_validate(one), offset) for one in ended.answer.annotations]
 
     def rest(self, ended: Run) -> str:
         """What is left to say once the run has ended or waits; raises how it failed."""
@@ -196,6 +208,12 @@ class _Words:
             where = f"run {ended.id} on thread {ended.thread_id}"
             return f"{said}This waits for a person's decision on: {calls} ({where})."
         return "" if self._at_once else ended.output or ""
+
+
+def _moved(one: Annotation, by: int) -> Annotation:
+    span = one.url_citation
+    moved = span.model_copy(update={"start_index": span.start_index + by, "end_index": span.end_index + by})
+    return one.model_copy(update={"index": one.index + by, "url_citation": moved})
 
 
 def _as_code(call: PendingToolCall) -> str:

@@ -28,12 +28,15 @@ class Conclusion:
     output: str | None = None
     limit: RunLimit | None = None
     error: Failure | None = None
+    answer: dict[str, Any] | None = None
+    """A `RunAnswer` of the output."""
 
     def values(self, now: datetime) -> dict[str, Any]:
         """Columns of the run's row."""
         return {
             "status": self.status,
             "output": self.output,
+            "answer": self.answer,
             "limit_reached": self.limit,
             "error": self.error.model_dump() if self.error else None,
             "finished_at": now,
@@ -46,6 +49,8 @@ class Conclusion:
     def event(self) -> Event:
         """The run's last event."""
         data: dict[str, Any] = {"status": self.status, "output": self.output}
+        if self.answer is not None:
+            data["answer"] = self.answer
         if self.limit is not None:
             data["limit"] = self.limit
         if self.error is not None:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +17,7 @@ from agent.threads.messages import Message
 from contracts.access.delegation import Spent
 from contracts.agents.agents import AgentDefinition
 from contracts.agents.runs import PendingToolCall
+from servicekit.core.errors import ServiceError
 from servicekit.jobs.events import Event
 from servicekit.jobs.leased_job import JobStore, LeasedJob
 from servicekit.jobs.leases import Lease
@@ -41,6 +43,9 @@ class LeasedRun(LeasedJob):
         self._stored_definition, self._stored_prompt = stored_definition, stored_prompt
         self._max_seconds = max_seconds
         self._active_before = float(row["active_seconds"])
+        if row["paused_at"] is not None:  # what it waited for was away: that took of its time
+            self._active_before += max(0.0, (store.clock.now() - row["paused_at"]).total_seconds())
+        self._pause: dict[str, datetime | None] = {"paused_at": None, "deadline_at": None}
         self._began = time.monotonic()
         self.counters: dict[str, Any] = {name: row[name] for name in COUNTERS}
         self.answered_step: int | None = None
@@ -69,12 +74,26 @@ class LeasedRun(LeasedJob):
 
     @property
     def active_seconds(self) -> float:
-        """Time at work, over all claims."""
+        """Time at work, over all claims, and between them what it waited to be tried again."""
         return self._active_before + time.monotonic() - self._began
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until its time is over; None where its agent can't be read."""
+        try:
+            return self.definition.limits.seconds - self.active_seconds
+        except ServiceError:
+            return None
+
+    def pause(self) -> None:
+        """It is about to be let go, to be tried again later. Its time goes on."""
+        now, left = self.clock.now(), self.seconds_left
+        deadline = None if left is None else now + timedelta(seconds=max(0.0, left))
+        self._pause = {"paused_at": now, "deadline_at": deadline}
 
     def carried(self) -> Mapping[str, Any]:
         """The counters as they are now."""
-        return {**self.counters, "active_seconds": self.active_seconds}
+        return {**self.counters, "active_seconds": self.active_seconds, **self._pause}
 
     def emit(self, kind: str, data: dict[str, Any] | None = None, step: int | None = None) -> None:
         """An event that goes out with the next transaction. Text that follows text of the same step is joined."""

@@ -213,6 +213,6 @@ def usage(row: Mapping[str, Any]) -> RunUsage:
 
 
 _AS_THEY_ARE = (
-    "id", "thread_id", "agent", "agent_version", "prompt", "status", "user", "input", "output", "steps", "tool_calls",
-    "waiting_on", "error", "active_seconds", "attempts", "created_at", "started_at", "finished_at",
+    "id", "thread_id", "agent", "agent_version", "prompt", "status", "user", "input", "output", "answer", "steps",
+    "tool_calls",     "waiting_on", "error", "active_seconds", "attempts", "created_at", "started_at", "finished_at",
 )  # fmt: skip

@@ -18,9 +18,12 @@ NANO_A_TOKEN = Decimal(1000)
 
 def exhausted_limit(limits: AgentLimits, run: LeasedRun, state: RunState) -> RunLimit | None:
     """The limit that stands before the next call of the model, if one does."""
-    counters = run.counters
-    if state.get("step", 0) >= limits.steps:
-        return "steps"
+    return "steps" if state.get("step", 0) >= limits.steps else spent_limit(run)
+
+
+def spent_limit(run: LeasedRun) -> RunLimit | None:
+    """The limit of tokens, money or time that a run has reached, if it has."""
+    limits, counters = run.definition.limits, run.counters
     if counters["prompt_tokens"] + counters["completion_tokens"] >= limits.tokens:
         return "tokens"
     if limits.cost_usd is not None:

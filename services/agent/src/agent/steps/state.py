@@ -5,8 +5,9 @@ from __future__ import annotations
 import operator
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
+from agent.answering.graph import Answering
 from agent.ports import Models, TokenSource
 from agent.runs.leased_run import LeasedRun
 from agent.settings import AgentSettings
@@ -40,6 +41,12 @@ class RunState(TypedDict, total=False):
     """Whether a person decides on some of the calls that were asked for last."""
     raw: str
     """What the model said last, to the letter, where it has to fit a schema: what people see of it is sanitised."""
+    draft: str | None
+    """What the model has answered, to the letter, until it is compared with documents."""
+    answer: dict[str, Any] | None
+    """What documents say of the output, a `RunAnswer`."""
+    grounding: Literal["strict", "annotate"] | None
+    """How the draft is compared with them; None where nothing is to be compared."""
     output: str | None
     limit: str | None
 
@@ -54,6 +61,7 @@ class RunContext:
     tokens: TokenSource
     database: Database
     settings: AgentSettings
+    answering: Answering
 
     async def token(self) -> str:
         """A token with the rights of the key that started the run; what it is used for is charged under the run."""

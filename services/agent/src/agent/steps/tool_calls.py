@@ -90,24 +90,26 @@ def argument_problem(tool: Tool, arguments: Mapping[str, Any]) -> str | None:
 
 
 def screen(calls: list[Call], tools: Mapping[str, Tool], limits: AgentLimits, state: RunState) -> dict[str, Any]:
-    """Mark the calls that won't be made, with the reason as their `problem`; the changes of the state."""
+    """Mark the calls that won't be made, with the reason as their `problem`; the changes of the state.
+
+    Each call counts for the limit, also one that can't be made: else a model that gets none right would go on.
+    """
     made = dict(state.get("made", {}))
-    left = limits.tool_calls - state.get("calls_made", 0)
-    refused, limit, to_make = state.get("refused", 0), None, 0
+    asked, refused, limit = state.get("calls_made", 0), state.get("refused", 0), None
     for number, call in enumerate(calls):
         print_ = fingerprint(call["name"], call["arguments"])
-        if "problem" not in call:
-            problem = _problem(call, tools, number)
-            if problem is None and made.get(print_, 0) >= SAME_CALL:
-                problem, refused = _repetition(made[print_]), refused + 1
-            if problem is None and to_make >= left:
-                problem, limit = "Not made: the run may make no more tool calls.", "tool_calls"
-            if problem is not None:
-                call["problem"] = problem
-        if "problem" not in call:
-            to_make += 1
+        problem = call.get("problem") or _problem(call, tools, number)
+        if problem is None and made.get(print_, 0) >= SAME_CALL:
+            problem, refused = _repetition(made[print_]), refused + 1
+        if asked >= limits.tool_calls:
+            problem, limit = problem or "Not made: the run may make no more tool calls.", "tool_calls"
+        else:
+            asked += 1
+        if problem is None:
             made[print_] = made.get(print_, 0) + 1
-    changes: dict[str, Any] = {"made": made, "refused": refused, "calls_made": state.get("calls_made", 0) + to_make}
+        else:
+            call["problem"] = problem
+    changes: dict[str, Any] = {"made": made, "refused": refused, "calls_made": asked}
     return {**changes, "limit": limit} if limit else changes
 
 

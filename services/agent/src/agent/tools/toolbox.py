@@ -41,6 +41,7 @@ class Toolbox:
                     if tool_name(tool.server, name) not in found:
                         raise DefinitionRefused(f"The MCP server '{tool.server}' has no tool '{name}'.", "tools")
             check_approvals(definition, found)
+            check_choice(definition, found)
 
     def check_alone(self, tenant: str, definition: AgentDefinition) -> None:
         """The part of `check` that asks nobody else."""
@@ -65,6 +66,7 @@ class Toolbox:
             except SchemaBroken as error:
                 raise DefinitionRefused(f"output_schema: {error}.", "output_schema") from None
         check_approvals(definition, _possible(definition), whole=not _has_open_server(definition))
+        check_choice(definition, _possible(definition), whole=not _has_open_server(definition))
 
     @asynccontextmanager
     async def tools(self, tenant: str, definition: AgentDefinition) -> AsyncIterator[dict[str, Tool]]:
@@ -98,6 +100,20 @@ def check_approvals(definition: AgentDefinition, tools: Collection[str], *, whol
             raise DefinitionRefused(
                 f"approval: the agent has no tool '{name}'. Its tools: {there_are}.", "approval.tools"
             )
+
+
+def check_choice(definition: AgentDefinition, tools: Collection[str], *, whole: bool = True) -> None:
+    """Raise `DefinitionRefused` where `tool_choice` asks for a call that can't be made; `whole` as for approvals."""
+    choice, there_are = definition.tool_choice, ", ".join(sorted(tools)) or "none"
+    if choice in ("auto", "none"):
+        return
+    if choice == "required" and not definition.tools:
+        raise DefinitionRefused("tool_choice: the agent has no tools, so that it can't be `required`.", "tool_choice")
+    if choice != "required" and choice not in tools and (whole or "__" not in choice):
+        raise DefinitionRefused(
+            f"tool_choice: the agent has no tool '{choice}'. Write auto, required, none or one of: {there_are}.",
+            "tool_choice",
+        )
 
 
 def _possible(definition: AgentDefinition) -> set[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any, TypeVar, cast
 
 import structlog
 from langchain_core.runnables import RunnableConfig
@@ -14,6 +15,7 @@ from langgraph.types import Command
 from agent import metrics
 from agent.agents import definitions
 from agent.agents.instructions import get_stored_prompt
+from agent.answering.graph import Answering
 from agent.ports import Models, TokenSource
 from agent.runs.checkpoints import SqlCheckpoints
 from agent.runs.conclusion import Conclusion, conclude
@@ -24,13 +26,13 @@ from agent.steps.graph import build_run_graph
 from agent.steps.state import PriceUnknown, RunContext, RunState
 from agent.threads.messages import last_text
 from agent.tools.toolbox import Toolbox, check_approvals
-from agent.worker.outcomes import decide, retry_policy
+from agent.worker.outcomes import LimitReached, decide, retry_policy
 from contracts.agents.runs import PendingToolCall
 from servicekit.core.errors import ServiceError
 from servicekit.jobs.kind import JobKind, Observer
 from servicekit.jobs.leased_job import JobStore
 from servicekit.jobs.leases import Lease
-from servicekit.jobs.outcomes import Ending, Fail, Outcome, Requeue
+from servicekit.jobs.outcomes import Ending, Fail, Outcome, Requeue, TryAgain, Wait
 from servicekit.sql.transaction import Transaction
 from servicekit.telemetry.spans import PROVIDER, Attributes, Span, enter, usage
 from servicekit.telemetry.trace_context import TraceContext
@@ -38,8 +40,11 @@ from servicekit.telemetry.trace_context import TraceContext
 log = structlog.get_logger(__name__)
 SETTLE_SECONDS, SETTLE_AT_ONCE_SECONDS = 5.0, 1.0
 """How long a run that ends waits for what it was charged; and one that goes on elsewhere at once."""
+END_SECONDS = 0.5
+"""How long what is under way when a run's time is over may take to end."""
 NODES_A_STEP = 4
 RECURSION_MARGIN = 50
+Result = TypeVar("Result")
 
 
 class Execution(JobKind[LeasedRun]):
@@ -55,6 +60,7 @@ class Execution(JobKind[LeasedRun]):
         tokens: TokenSource,
         recorder: RunRecorder,
         settings: AgentSettings,
+        answering: Answering,
     ) -> None:
         self.checkpoints = checkpoints
         self.graph = build_run_graph(checkpoints)
@@ -63,6 +69,7 @@ class Execution(JobKind[LeasedRun]):
         self.tokens = tokens
         self.recorder = recorder
         self.settings = settings
+        self.answering = answering
         self.retry = retry_policy(settings.run_attempts, settings.run_wait_seconds)
 
     async def load(self, connection: Transaction, store: JobStore, lease: Lease, row: Mapping[str, Any]) -> LeasedRun:
@@ -78,22 +85,25 @@ class Execution(JobKind[LeasedRun]):
         """Go on from the last checkpoint until the run ends or waits for a person."""
         if run.row["attempts"] > 1:  # whoever had it before may not have lived to tell what its last step used
             await self._settle(run, SETTLE_SECONDS)
-        self.checkpoints.attach(run.id, run)
-        try:
-            outcome = await self._advance(run)
-        finally:
-            self.checkpoints.detach(run.id)
-        await self._settle(run, SETTLE_SECONDS)
-        if isinstance(outcome, Conclusion):
-            log.info("run ended", status=outcome.status, limit=outcome.limit, steps=run.counters["steps"])
-            await self._conclude(run, outcome)
-        else:
-            await run.wait_for_person(outcome)
+        async with AsyncExitStack() as closing:  # what is slow to close its tools does not hold up the run's end
+            self.checkpoints.attach(run.id, run)
+            try:
+                outcome = await self._advance(run, closing)
+            finally:
+                self.checkpoints.detach(run.id)
+            await self._settle(run, SETTLE_SECONDS)
+            if isinstance(outcome, Conclusion):
+                log.info("run ended", status=outcome.status, limit=outcome.limit, steps=run.counters["steps"])
+                await self._conclude(run, outcome)
+            else:
+                await run.wait_for_person(outcome)
 
     async def end(self, run: LeasedRun, ending: Ending) -> None:
         """End the run with what it has said so far."""
         output = await self._so_far(run)
-        if isinstance(ending, Fail):
+        if isinstance(ending, LimitReached):
+            await self._conclude(run, Conclusion("limit_reached", output, ending.limit))
+        elif isinstance(ending, Fail):
             await self._conclude(run, Conclusion("failed", output, error=ending.failure))
         else:
             await self._conclude(run, Conclusion("cancelled", output))
@@ -107,8 +117,10 @@ class Execution(JobKind[LeasedRun]):
         return super().expects(error) or isinstance(error, PriceUnknown)
 
     async def before_release(self, run: LeasedRun, outcome: Outcome) -> None:
-        """Have the run say what it was charged."""
+        """Have the run say what it was charged; and until when one that is tried again may take."""
         await self._settle(run, SETTLE_AT_ONCE_SECONDS if isinstance(outcome, Requeue) else SETTLE_SECONDS)
+        if isinstance(outcome, Wait | TryAgain):
+            run.pause()
 
     def log_fields(self, run: LeasedRun) -> Mapping[str, Any]:
         """What each log line says."""
@@ -146,6 +158,8 @@ class Execution(JobKind[LeasedRun]):
 
     async def _settle(self, run: LeasedRun, seconds: float) -> None:
         """Count what the run was charged, once its calls are settled; if that can't be had, what it counted itself."""
+        if run.seconds_left is not None:
+            seconds = min(seconds, max(SETTLE_AT_ONCE_SECONDS, run.seconds_left))
         try:
             async with asyncio.timeout(seconds):
                 run.charge(await self.tokens.spent(run.row["grant_token"] or "", run.id))
@@ -159,47 +173,72 @@ class Execution(JobKind[LeasedRun]):
         saved = await self.graph.aget_state({"configurable": {"thread_id": run.id}})
         return last_text(run.own(saved.values.get("messages", []))) or None
 
-    async def _advance(self, run: LeasedRun) -> Conclusion | list[PendingToolCall]:
+    async def _advance(self, run: LeasedRun, closing: AsyncExitStack) -> Conclusion | list[PendingToolCall]:
+        """Take the run to its end or next wait; at the end of its time it ends with what it has said."""
+        await run.flush()
+        ends = asyncio.get_running_loop().time() + max(0.05, run.definition.limits.seconds - run.active_seconds)
+        limit_of_time = Conclusion("limit_reached", limit="seconds")
+        try:
+            async with asyncio.timeout_at(ends) as time_limit:
+                tools = await closing.enter_async_context(self.toolbox.tools(run.tenant, run.definition))
+        except TimeoutError:
+            if not time_limit.expired():
+                raise
+            return replace(limit_of_time, output=await self._so_far(run))
+        check_approvals(run.definition, tools)  # a server may call its tools otherwise by now
+        database = run.store.database
+        context = RunContext(run, tools, self.models, self.tokens, database, self.settings, self.answering)
+        outcome = await _until(ends, self._walk(run, context))
+        return outcome or replace(limit_of_time, output=await self._so_far(run))
+
+    async def _walk(self, run: LeasedRun, context: RunContext) -> Conclusion | list[PendingToolCall]:
+        """Through the graph, from where the run is."""
         config: RunnableConfig = {
             "configurable": {"thread_id": run.id},
             "recursion_limit": run.definition.limits.steps * NODES_A_STEP + RECURSION_MARGIN,
         }
-        await run.flush()
-        async with AsyncExitStack() as closing:
-            tools = await closing.enter_async_context(self.toolbox.tools(run.tenant, run.definition))
-            check_approvals(run.definition, tools)  # a server may call its tools otherwise by now
-            context = RunContext(run, tools, self.models, self.tokens, run.store.database, self.settings)
-            saved = await self.graph.aget_state(config)
-            begin: Any = None
-            if saved.interrupts:
-                asked = [PendingToolCall.model_validate(call) for call in saved.interrupts[0].value]
-                decided = run.row["decisions"] or {}
-                if {call.id for call in asked} != set(decided):
-                    return asked
-                begin = Command(resume=decided)
-            elif saved.created_at is None:
-                begin = {"messages": []}
-            elif not saved.next:
-                return conclusion_of(cast("RunState", saved.values), run)
-            left = run.definition.limits.seconds - run.active_seconds
-            try:
-                async with asyncio.timeout(max(0.05, left)) as time_limit:
-                    state = await self.graph.ainvoke(begin, config, context=context, durability="sync")
-            except TimeoutError:
-                if not time_limit.expired():
-                    raise
-                return Conclusion("limit_reached", await self._so_far(run), "seconds")
+        saved = await self.graph.aget_state(config)
+        begin: Any = None
+        if saved.interrupts:
+            asked = [PendingToolCall.model_validate(call) for call in saved.interrupts[0].value]
+            decided = run.row["decisions"] or {}
+            if {call.id for call in asked} != set(decided):
+                return asked
+            begin = Command(resume=decided)
+        elif saved.created_at is None:
+            begin = {"messages": []}
+        elif not saved.next:
+            return conclusion_of(cast("RunState", saved.values), run)
+        state = await self.graph.ainvoke(begin, config, context=context, durability="sync")
         if interrupts := state.get("__interrupt__"):
             return [PendingToolCall.model_validate(call) for call in interrupts[0].value]
         return conclusion_of(cast("RunState", state), run)
+
+
+async def _until(ends: float, doing: Coroutine[Any, Any, Result]) -> Result | None:
+    """What comes of it by then; None if nothing does. Then it is ended, and not waited for long."""
+    task = asyncio.ensure_future(doing)
+    try:
+        await asyncio.wait({task}, timeout=max(0.0, ends - asyncio.get_running_loop().time()))
+        if task.done():
+            return task.result()
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait({task})
+        raise
+    task.cancel()
+    task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    await asyncio.wait({task}, timeout=END_SECONDS)
+    return None
 
 
 def conclusion_of(state: RunState, run: LeasedRun) -> Conclusion:
     """How a run ends whose graph has come to its end."""
     limit: Any = state.get("limit")
     if limit is not None:
-        return Conclusion("limit_reached", last_text(run.own(state.get("messages", []))), limit)
-    return Conclusion("completed", state.get("output") or "")
+        output = last_text(run.own(state.get("messages", [])))
+        return Conclusion("limit_reached", output, limit, answer=state.get("answer"))
+    return Conclusion("completed", state.get("output") or "", answer=state.get("answer"))
 
 
 class RunObserver(Observer[LeasedRun]):

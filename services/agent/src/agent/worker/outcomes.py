@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 from agent.errors import AgentUnreadable
 from agent.runs.leased_run import LeasedRun
 from agent.sanitisation.sanitiser import sanitise
+from agent.steps.budgets import spent_limit
 from agent.steps.state import PriceUnknown
+from contracts.agents.runs import RunLimit
 from contracts.documents.documents import Failure
 from servicekit.core.errors import ServiceError
-from servicekit.jobs.outcomes import Fail, Outcome, RetryPolicy, service_away
+from servicekit.jobs.outcomes import Fail, Outcome, RetryPolicy, TryAgain, Wait, service_away
 
 WAITABLE_RETRY_SECONDS = 120.0
 """A limit that opens again within so long is waited for; a budget of the day is not."""
@@ -18,6 +22,10 @@ PRICE_UNKNOWN = Failure(
     message="The agent has a limit of money, but nobody knows its model's price. Give the model a price, or take "
     "limits.cost_usd out.",
 )
+
+AT_LIMIT = Failure(code="limit_reached", message="The run reached a limit.")
+SHORTEST_PAUSE = 1.0
+"""Of a run that has less time left than this, nothing is tried again."""
 
 
 def retry_policy(attempts: int, wait_seconds: float) -> RetryPolicy:
@@ -32,8 +40,27 @@ def retry_policy(attempts: int, wait_seconds: float) -> RetryPolicy:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class LimitReached(Fail):
+    """End the run at a limit, which it reached while something was away."""
+
+    limit: RunLimit = "seconds"
+
+
 def decide(policy: RetryPolicy, run: LeasedRun, error: Exception) -> Outcome:
-    """What to do about an error."""
+    """What to do about an error. A pause counts as time of the run: it is no longer than what is left of it."""
+    outcome = _decide(policy, run, error)
+    left = run.seconds_left
+    if not isinstance(outcome, Wait | TryAgain) or left is None:
+        return outcome
+    if (limit := spent_limit(run)) is not None:
+        return LimitReached(AT_LIMIT, limit)
+    if outcome.seconds < left:
+        return outcome
+    return replace(outcome, seconds=left / 2) if left > SHORTEST_PAUSE else LimitReached(AT_LIMIT)
+
+
+def _decide(policy: RetryPolicy, run: LeasedRun, error: Exception) -> Outcome:
     if isinstance(error, PriceUnknown):
         return Fail(PRICE_UNKNOWN)
     if isinstance(error, ServiceError):
