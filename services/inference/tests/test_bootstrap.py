@@ -19,8 +19,8 @@ from inference.engines.openai.vectors import UpstreamEmbedding, UpstreamRank
 from inference.engines.scripted.reading import ScriptedReading
 from inference.engines.scripted.vectors import ScriptedRank
 from inference.engines.sentence_transformers.reading import FolderReading
-from inference.engines.wrappers.checked_calls import CheckedCalls
 from inference.engines.wrappers.constrained_tools import ConstrainedTools
+from inference.engines.wrappers.normalized_calls import NormalizedCalls
 from inference.engines.wrappers.raw_prompts import RawPrompts
 from inference.settings import InferenceSettings
 
@@ -32,7 +32,7 @@ EMBEDDING = {"kind": "embedding", "max_input_tokens": 16, "dimensions": 8}
 @pytest.mark.parametrize(
     ("declared", "engine"),
     [
-        ({**CHAT, "engine": "openai", "source": SERVER}, CheckedCalls),
+        ({**CHAT, "engine": "openai", "source": SERVER}, NormalizedCalls),
         ({**CHAT, "engine": "openai", "source": SERVER, "tool_protocol": "constrained"}, ConstrainedTools),
         ({**CHAT, "engine": "scripted"}, RawPrompts),
         ({**CHAT, "engine": "llamacpp", "source": {"path": "/nowhere/m.gguf"}}, RawPrompts),

@@ -103,7 +103,10 @@ def billing_inference(public_key: Path, book: UpstreamBook) -> FastAPI:
         bill = book.open(request, body)
         if body["model"] == "flaky" and book.calls % 3 == 0:
             bill.failed = True
-            raise UpstreamFailed("The engine fell over.")
+            failure = UpstreamFailed("The engine fell over.")
+            if book.calls % 2:  # it has read the prompt, and says so
+                bill.whole, failure.usage = True, _usage(bill)
+            raise failure
         length = int(body["max_tokens"])
         if body.get("stream"):
             return StreamingResponse(_stream(book, bill, body, length), media_type="text/event-stream")

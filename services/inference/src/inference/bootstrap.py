@@ -49,10 +49,10 @@ from inference.engines.scripted.vectors import ScriptedRank
 from inference.engines.sentence_transformers.cross_encoder import CrossEncoderRank
 from inference.engines.sentence_transformers.pairs import PAIR_TOKENS
 from inference.engines.sentence_transformers.reading import FolderReading
-from inference.engines.wrappers.checked_calls import CheckedCalls
 from inference.engines.wrappers.checked_schema import CheckedSchema
 from inference.engines.wrappers.constrained_tools import ConstrainedTools
 from inference.engines.wrappers.native_tools import NativeTools
+from inference.engines.wrappers.normalized_calls import NormalizedCalls
 from inference.engines.wrappers.on_demand import OnDemandEmbedding
 from inference.engines.wrappers.places import Places
 from inference.engines.wrappers.raw_prompts import RawPrompts
@@ -218,9 +218,9 @@ class _EngineFactory:
     def _chat(self, declaration: Declaration, connections: Connections) -> ChatEngine:
         model, source = declaration.model, declaration.model.source
         if isinstance(source, UpstreamSource):
-            checked = ConstrainedTools if model.tools_by == "constrained" else CheckedCalls
+            with_tools = ConstrainedTools if model.tools_by == "constrained" else NormalizedCalls
             parts = self._upstream(model, source, connections)
-            return checked(model.name, chat_of(parts, self._adapters.on_vllm(declaration)))
+            return with_tools(model.name, chat_of(parts, self._adapters.on_vllm(declaration)))
         if isinstance(source, ScriptSource):
             admission = self._admission(model, source.places)
             return RawPrompts(ScriptedChat(model.name, source, admission, model.context_length or 0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from servicekit.core.errors import (
     Conflict,
     Forbidden,
@@ -345,13 +347,6 @@ class AnswerUnfit(UpstreamFailed):
         )
 
 
-class CallUnfit(AnswerUnfit):
-    """The same of a call of a strict tool."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__("the tool that it called", why)
-
-
 class WrongDimensions(InvalidRequest):
     """The model's vectors have another length."""
 
@@ -386,5 +381,7 @@ class NoCompletions(UpstreamRefused):
 class UpstreamBroke(UpstreamFailed):
     """The upstream server failed, or said what can't be understood."""
 
-    def __init__(self, model: str, what: str) -> None:
+    def __init__(self, model: str, what: str, usage: dict[str, Any] | None = None) -> None:
+        """`usage`: what the server says that it has used all the same."""
         super().__init__(f"The server behind the model '{model}' {what}. Try again, or choose another model.")
+        self.usage = usage

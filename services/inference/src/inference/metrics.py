@@ -12,7 +12,7 @@
 | groundwork_inference_rejected_total | model | calls refused because the queue was full |
 | groundwork_inference_abandoned_total | model | chat calls whose caller left before the end |
 | groundwork_inference_truncated_total | model | inputs that were longer than the model reads |
-| groundwork_inference_tool_calls_total | model, how | of servers: as_written, mended, asked_again, failed |
+| groundwork_inference_tool_calls_total | model, how | of servers: as_written, mended, malformed |
 | groundwork_inference_batch_inputs | model | inputs embedded together |
 | groundwork_inference_first_token_seconds | model | from the call to the first piece of its answer |
 | groundwork_inference_generation_seconds | model | from the call to the end of its answer |
@@ -70,7 +70,7 @@ def begin_model(name: str, kind: str) -> None:
     for counter in (REJECTED, ABANDONED, TRUNCATED):
         begin_at_zero(counter, [name])
     if kind == "chat":
-        begin_at_zero(TOOL_CALLS, [name], ("as_written", "mended", "asked_again", "failed"))
+        begin_at_zero(TOOL_CALLS, [name], ("as_written", "mended", "malformed"))
 
 
 def end_model(name: str) -> None:

@@ -4,17 +4,32 @@ from typing import Any
 
 import pytest
 
-from inference.tool_calls.call_parts import CallParts, Checker, truncated_call
-from inference.tool_calls.calls import MalformedCalls
-
-STRICT = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+from inference.tool_calls.call_parts import CallParts, is_object, whole_calls
 
 
-def put_together(*deltas: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def put_together(*deltas: list[Any], is_cut: bool = False) -> list[dict[str, Any]]:
+    """What a client makes of the parts that go out."""
+    parts, calls = CallParts(), {}
+    for out in [*(parts.add(delta) for delta in deltas), parts.end(is_cut=is_cut)]:
+        for part in out:
+            call = calls.setdefault(part["index"], {"arguments": ""})
+            call.update({key: value for key, value in part.items() if key not in ("index", "function")})
+            function = part["function"]
+            call["arguments"] += function["arguments"]
+            call["name"] = call.get("name", "") + function.get("name", "")
+    return [calls[number] for number in sorted(calls)]
+
+
+def test_the_name_goes_out_at_once_and_each_part_of_the_arguments_as_it_comes() -> None:
     parts = CallParts()
-    for delta in deltas:
-        parts.add(delta)
-    return parts.calls
+    (head,) = parts.add([{"index": 0, "id": "a", "function": {"name": "f", "arguments": ""}}])
+    assert head == {"index": 0, "id": "a", "type": "function", "function": {"name": "f", "arguments": ""}}
+    for piece in ('{"x"', ": oops"):
+        assert parts.add([{"index": 0, "function": {"arguments": piece}}]) == [
+            {"index": 0, "function": {"arguments": piece}}
+        ]
+    assert parts.end(is_cut=False) == []
+    assert parts.forms == ["malformed"]
 
 
 def test_parts_belong_to_a_call_by_index() -> None:
@@ -23,7 +38,7 @@ def test_parts_belong_to_a_call_by_index() -> None:
         [{"index": 1, "id": "b", "function": {"name": "g", "arguments": "{}"}}],
         [{"index": 0, "function": {"arguments": ": 1}"}}],
     )
-    assert [(call["id"], call["function"]["arguments"]) for call in calls] == [("a", '{"x": 1}'), ("b", "{}")]
+    assert [(call["id"], call["arguments"]) for call in calls] == [("a", '{"x": 1}'), ("b", "{}")]
 
 
 def test_another_id_begins_another_call_where_servers_number_all_of_them_0() -> None:
@@ -36,41 +51,53 @@ def test_another_id_begins_another_call_where_servers_number_all_of_them_0() -> 
 
 def test_a_name_that_comes_with_each_part_is_written_once() -> None:
     (call,) = put_together(*([{"index": 0, "function": {"name": "f", "arguments": each}}] for each in ("{", "}")))
-    assert call["function"] == {"name": "f", "arguments": "{}"}
+    assert (call["name"], call["arguments"]) == ("f", "{}")
+
+
+def test_nothing_goes_out_before_the_name() -> None:
+    parts = CallParts()
+    assert parts.add([{"index": 0, "id": "a", "function": {"arguments": '{"x"'}}]) == []
+    (part,) = parts.add([{"index": 0, "function": {"name": "f", "arguments": ": 1}"}}])
+    assert (part["id"], part["function"]) == ("a", {"name": "f", "arguments": '{"x": 1}'})
 
 
 @pytest.mark.parametrize(
-    ("arguments", "expected"),
+    ("arguments", "expected", "form"),
     [
-        (None, "{}"),
-        ('{"a":1}', '{"a":1}'),
-        ({"a": 1}, '{"a": 1}'),
-        ('```json\n{"a": 1}\n```', '{"a": 1}'),
-        ('"{\\"a\\": 1}"', '{"a": 1}'),
+        (None, "{}", "mended"),
+        ('{"a":1}', '{"a":1}', "as_written"),
+        ({"a": 1}, '{"a": 1}', "mended"),
+        ('```json\n{"a": 1}\n```', '{"a": 1}', "mended"),
+        ('"{\\"a\\": 1}"', '{"a": 1}', "mended"),
+        ('{"a": oops', '{"a": oops', "malformed"),
+        ('{"a": NaN}', '{"a": NaN}', "malformed"),
+        ("[1]", "[1]", "malformed"),
+        ("Oslo", "Oslo", "malformed"),
     ],
 )
-def test_arguments_are_mended_where_that_is_safe(arguments: Any, expected: str) -> None:
-    call = Checker.of([]).check({"function": {"name": "f", "arguments": arguments}})
-    assert call["function"]["arguments"] == expected
-    assert call["type"] == "function"
+def test_arguments_are_mended_where_that_is_safe_and_pass_as_they_are_elsewhere(
+    arguments: Any, expected: str, form: str
+) -> None:
+    given = [{"function": {"name": "f", "arguments": arguments}}]
+    (call,), forms = whole_calls(given, is_cut=False)
+    assert (call["function"], call["type"], forms) == ({"name": "f", "arguments": expected}, "function", [form])
     assert call["id"]
-
-
-@pytest.mark.parametrize("call", [None, {}, {"function": {"name": ""}}, {"function": {"name": "f", "arguments": "[1"}}])
-def test_a_call_that_can_not_be_read_is_refused(call: Any) -> None:
-    with pytest.raises(MalformedCalls):
-        Checker.of([]).check(call)
-
-
-def test_only_strict_tools_are_held_to_their_schema() -> None:
-    function = {"name": "f", "parameters": STRICT}
-    call = {"function": {"name": "f", "arguments": "{}"}}
-    assert Checker.of([{"function": function}]).check(call)
-    with pytest.raises(MalformedCalls, match="strict schema"):
-        Checker.of([{"function": {**function, "strict": True}}]).check(call)
+    (streamed,) = put_together(given)
+    assert streamed["arguments"] == expected
 
 
 def test_a_call_that_was_cut_has_its_arguments_as_far_as_they_came() -> None:
-    (call,) = truncated_call({"id": "a", "function": {"name": "f", "arguments": '{"x'}})
-    assert call["function"]["arguments"] == '{"x'
-    assert truncated_call({"function": {"arguments": "{"}}) == []
+    for arguments in ('{"x', "", "`"):
+        (call,) = put_together([{"id": "a", "function": {"name": "f", "arguments": arguments}}], is_cut=True)
+        assert call["arguments"] == arguments
+    assert put_together([{"function": {"arguments": "{"}}], is_cut=True) == []
+
+
+def test_what_is_no_call_is_left_out_and_one_without_a_name_stays_one() -> None:
+    (call,) = put_together([None, "f", {}])
+    assert (call["name"], call["arguments"]) == ("", "{}")
+
+
+def test_a_number_that_json_has_not_makes_no_object() -> None:
+    assert is_object('{"a": 1}')
+    assert not any(map(is_object, ('{"a": Infinity}', "[]", "", "[" * 100_000)))

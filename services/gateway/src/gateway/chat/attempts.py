@@ -128,6 +128,7 @@ class Attempts:
                 self.breakers.undecided(model.id)
                 raise
             except ServiceError as error:
+                call.reported = error.usage
                 return self._failed(model, observer, error, started)
             seconds = time.perf_counter() - started
             self.breakers.succeeded(model.id, seconds)

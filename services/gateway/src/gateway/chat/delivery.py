@@ -92,7 +92,9 @@ async def _pass(exchange: Exchange, call: MeteredCall, frames: Iterable[bytes], 
             out.append(await observer.last())
         elif is_error(frame):
             await _send(exchange, call, b"".join(out))
-            raise error_in(frame)
+            error = error_in(frame)
+            call.reported = error.usage
+            raise error
         out.append(await observer.frame(frame))
     await _send(exchange, call, b"".join(out))
     return complete

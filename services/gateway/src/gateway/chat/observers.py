@@ -108,6 +108,8 @@ class ModelObserver:
         if self._closed:
             return
         self._closed = True
+        if not self._known and self._call.reported is not None:
+            self._take(self._call.reported)
         tokens = self._call.tokens
         if not self._known and (self._begun or self._cut_off):
             self._call.estimated = True

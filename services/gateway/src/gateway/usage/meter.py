@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import TracebackType
-from typing import get_args
+from typing import Any, get_args
 
 import structlog
 
@@ -149,6 +149,7 @@ class MeteredCall:
         self.tokens = Tokens()
         self.cost: int | None = 0
         self.estimated = False
+        self.reported: Mapping[str, Any] | None = None  # reported with this attempt's failure: it is paid
         self.on_end: Callable[[MeteredCall, UsageRecord | None, tuple[str, str] | None], None] | None = None
         """Told when the call ends: its row, none if it was not let in, and the code and message of what ended it."""
         self.started_at = now
@@ -160,8 +161,7 @@ class MeteredCall:
         self._abandoned: tuple[Tokens, int | None] = Tokens(), 0
         self._opened: Reservation | None = None
         self._reserved: Reservation | None = None
-        self._has_reservation = False
-        self._only_entered = False
+        self._has_reservation = self._only_entered = False
 
     async def __aenter__(self) -> MeteredCall:
         self._meter.opened(self.parent_id)
@@ -247,7 +247,7 @@ class MeteredCall:
         self._abandoned = self.spent
         self._end_attempt(ends_call=False)
         self.attempt += 1  # before anything waits: a client that leaves meanwhile must not have it counted twice
-        self.tokens, self.cost, self.estimated, self._has_reservation = Tokens(), 0, False, False
+        self.tokens, self.cost, self.estimated, self.reported, self._has_reservation = Tokens(), 0, False, None, False
         await self._meter.ledger.record(failed)
 
     async def finish(self) -> None:

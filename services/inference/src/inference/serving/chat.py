@@ -100,6 +100,7 @@ class ChatStream:
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
         """Server-sent events to `[DONE]`, or to one `event: error`."""
+        reported: dict[str, Any] | None = None
         try:
             async with aclosing(self._all()) as pieces:
                 async for piece in pieces:
@@ -107,7 +108,10 @@ class ChatStream:
                     self._usage = piece.usage or self._usage
                     if piece.choices:
                         yield self._frame({"choices": self._with_role(piece.choices), **piece.extra})
-            if self._with_usage and self._usage is not None:
+                    elif self._with_usage and piece.usage is not None:  # at once: the caller may leave before the end
+                        reported = piece.usage
+                        yield self._frame({"choices": [], "usage": reported})
+            if self._with_usage and self._usage not in (None, reported):
                 yield self._frame({"choices": [], "usage": self._usage})
             self._ended = True
             yield sse.DONE
@@ -115,6 +119,7 @@ class ChatStream:
             self._ended = True
             self._span.fail(error)
             self._served.record_failure(error)
+            self._usage = error.usage = error.usage or self._usage
             yield sse.encode_error(error, self._request_id)
 
     async def close(self) -> None:

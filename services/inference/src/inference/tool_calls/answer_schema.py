@@ -69,24 +69,22 @@ class ParsedAnswer:
 
     @classmethod
     def of(cls, text: str, tools: Tools) -> ParsedAnswer:
-        """Of a complete answer; raises `MalformedCalls`."""
+        """Of a complete answer. One that is neither a call nor an answer of the schema is its text, as it is: not every
+        server holds its model to schemas."""
         try:
             return cls._of_json(json_in(text), tools)
         except MalformedCalls:
-            if tools.required or text.lstrip()[:1] in ("", "{", "[", "`"):
-                raise
-            return cls(text, [])  # a server that holds nobody to schemas: it answered in plain text
+            begun = cls.cut_short(text, tools)
+            return begun if begun.text or begun.calls else cls(text, [])
 
     @classmethod
     def _of_json(cls, written: Any, tools: Tools) -> ParsedAnswer:
         if isinstance(written, dict) and ANSWER in written and "name" not in written:
-            if tools.required:
-                raise MalformedCalls("it is no call")
             answer = written[ANSWER]
             return cls(answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False), [])
         if isinstance(written, dict) and isinstance(written.get("calls"), list):
             written = written["calls"]
-        return cls(None, tools.read_json(written))
+        return cls(None, tools.read(written))
 
     @classmethod
     def cut_short(cls, text: str, tools: Tools) -> ParsedAnswer:

@@ -1,127 +1,181 @@
-"""Tool calls put together from a stream's parts, in the ways in which servers send them, and checked when whole."""
+"""Tool calls of servers in OpenAI's form, whole or in parts: numbered, an id, a type, the name once, arguments as text.
+
+What a model wrote is its caller's: arguments that are no JSON pass as they are, as OpenAI passes them, since clients
+have repairs of their own and can tell the model.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from inference.schemas.validation import validator
-from inference.tool_calls.calls import MalformedCalls, json_in
+from inference.tool_calls.calls import MalformedCalls, json_in, no_number
 from servicekit.core.identifiers import new_id
+
+Form = Literal["as_written", "mended", "malformed"]
+"""What became of a call's arguments."""
+_OURS = frozenset(("index", "id", "type", "function"))
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call while its parts come."""
+
+    number: int
+    id: str = ""
+    name: str | None = None
+    """None until it is known: nothing goes out before."""
+    is_function: bool = True
+    written: list[str] = field(default_factory=list)
+    """Its arguments, all of them."""
+    held: str | None = ""
+    """Arguments that did not go out yet; None once they pass as they come."""
+    form: Form = "as_written"
+    _more: dict[str, Any] = field(default_factory=dict)
+    """Other fields, until the name is known."""
+
+    def feed(self, part: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What of a part goes out now."""
+        self.is_function = self.is_function and part.get("type") in (None, "", "function")
+        if not self.is_function:
+            return [{**part, "index": self.number}]
+        function = part.get("function")
+        function = function if isinstance(function, dict) else {}
+        self._more |= {key: value for key, value in part.items() if key not in _OURS and value}
+        text = self._passed(function.get("arguments"))
+        name = function.get("name")
+        named = {key: value for key, value in function.items() if key not in ("name", "arguments") and value}
+        if isinstance(name, str) and name and name != self.name:  # some say it with each part
+            named["name"] = name
+        return self._out(named, text)
+
+    def end(self, *, is_cut: bool) -> list[dict[str, Any]]:
+        """What is left; of a call that was cut, nothing is added or mended."""
+        if not self.is_function or (is_cut and self.name is None):
+            return []
+        rest, self.held = self.held or "", None
+        if not is_cut:
+            arguments = "".join(self.written)
+            if not is_object(arguments):
+                meant = mended(arguments)
+                self.form = "malformed" if meant is None else "mended"
+                rest = rest if meant is None else meant
+        return self._out({"name": ""} if self.name is None else {}, rest)
+
+    def _passed(self, arguments: object) -> str:
+        """What goes out of new arguments. Those that do not begin as an object wait for the end."""
+        if arguments is None or arguments == "":
+            return ""
+        if not isinstance(arguments, str):
+            arguments, self.form = json.dumps(arguments, ensure_ascii=False), "mended"
+        self.written.append(arguments)
+        if self.held is None:
+            return arguments
+        self.held += arguments
+        if not self.held.lstrip().startswith("{"):
+            return ""
+        text, self.held = self.held, None
+        return text
+
+    def _out(self, named: dict[str, Any], text: str) -> list[dict[str, Any]]:
+        if self.name is None and "name" not in named:
+            self.held = text + (self.held or "")
+            return []
+        begun: dict[str, Any] = {}
+        if self.name is None:
+            begun = {"id": self.id or new_id("call"), "type": "function"}
+        if "name" in named:
+            self.name = named["name"]
+        more, self._more = self._more, {}
+        if not (begun or named or text or more):
+            return []
+        return [{"index": self.number, **begun, **more, "function": {**named, "arguments": text}}]
 
 
 class CallParts:
-    """The calls of one answer while their parts come.
+    """The calls of one streamed answer: each part goes on as it comes.
 
     Parts belong to a call by `index`. Some servers leave it out or number every call 0: an id that is another one
-    begins another call. Some say the name again with each part.
+    begins another call.
     """
 
     def __init__(self) -> None:
-        self.calls: list[dict[str, Any]] = []
-        self._at: dict[Any, dict[str, Any]] = {}
-        self._last: dict[str, Any] | None = None
+        self.calls: list[_Call] = []
+        self.is_open = False
+        """Whether there are calls whose end was not said."""
+        self._at: dict[Any, _Call] = {}
+        self._last: _Call | None = None
 
-    def add(self, parts: object) -> None:
-        """Take a delta's `tool_calls`."""
+    @property
+    def forms(self) -> list[Form]:
+        """What became of each call of a function, once it has ended."""
+        return [call.form for call in self.calls if call.is_function]
+
+    def add(self, parts: object) -> list[dict[str, Any]]:
+        """Take a delta's `tool_calls`; those that go out now."""
+        out: list[dict[str, Any]] = []
         for part in parts if isinstance(parts, list) else [parts]:
             if isinstance(part, dict):
-                self._add(part)
-            else:
-                self.calls.append({"function": None})  # seen when it is checked
+                out += self._call_of(part).feed(part)
+        return out
 
-    def _add(self, part: dict[str, Any]) -> None:
+    def end(self, *, is_cut: bool) -> list[dict[str, Any]]:
+        """The answer has ended; the parts that were held back."""
+        self.is_open = False
+        return [part for call in self.calls for part in call.end(is_cut=is_cut)]
+
+    def _call_of(self, part: Mapping[str, Any]) -> _Call:
         call = self._at.get(part["index"]) if part.get("index") is not None else self._last
-        if call is None or (part.get("id") and call.get("id") and part["id"] != call["id"]):
-            call = {}
+        given = part.get("id") if isinstance(part.get("id"), str) else ""
+        if call is None or (given and call.id and given != call.id):
+            call = _Call(len(self.calls))
             self.calls.append(call)
+            self.is_open = True
+        call.id = call.id or given or ""
         self._at[part.get("index")] = self._last = call
-        function = part.get("function")
-        call.update({key: value for key, value in part.items() if key not in ("index", "function") and value})
-        if isinstance(function, dict):
-            _extend(call.setdefault("function", {}), function)
+        return call
 
 
-def _extend(function: dict[str, Any], part: Mapping[str, Any]) -> None:
-    for key, value in part.items():
-        if value is None or (key == "name" and value == function.get(key)):
-            continue
-        before = function.get(key)
-        function[key] = before + value if isinstance(before, str) and isinstance(value, str) else value
+def whole_calls(calls: Sequence[Any], *, is_cut: bool) -> tuple[list[dict[str, Any]], list[Form]]:
+    """The calls of a whole answer as a stream of them would have them, and what became of each."""
+    parts = CallParts()
+    numbered = [{**call, "index": number} for number, call in enumerate(calls) if isinstance(call, dict)]
+    whole: dict[int, dict[str, Any]] = {}
+    for part in [*parts.add(numbered), *parts.end(is_cut=is_cut)]:
+        call = whole.setdefault(part["index"], {})
+        before = call.get("function")
+        call.update({key: value for key, value in part.items() if key != "index"})
+        if before is not None:
+            text = before["arguments"] + part["function"]["arguments"]
+            call["function"] = {**before, **part["function"], "arguments": text}
+    return list(whole.values()), [] if is_cut else parts.forms
 
 
-@dataclass(frozen=True, slots=True)
-class Checker:
-    """What is asked of calls: a name, and arguments that are a JSON object; where a tool says `strict`, they must fit
-    its schema, too. A name that no tool has, and else arguments that don't fit, are the caller's to tell the model of.
+def is_object(text: str) -> bool:
+    """Whether a text is a JSON object."""
+    try:
+        return isinstance(json.loads(text, parse_constant=no_number), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def mended(arguments: str) -> str | None:
+    """The JSON object that arguments mean which do not begin as one: nothing, text in text, fences or words around it.
+
+    None where they mean none, or have begun as one and gone out.
     """
-
-    strict: Mapping[str, Any]
-    """Schemas of strict tools by name."""
-
-    @classmethod
-    def of(cls, tools: Sequence[Any]) -> Checker:
-        """For the tools of a request, whose schemas were checked."""
-        functions = [tool.get("function") for tool in tools if isinstance(tool, dict)]
-        return cls(
-            {
-                function["name"]: function["parameters"]
-                for function in functions
-                if isinstance(function, dict)
-                and function.get("strict") is True
-                and isinstance(function.get("name"), str)
-                and isinstance(function.get("parameters"), dict)
-            }
-        )
-
-    def check(self, call: object) -> dict[str, Any]:
-        """The call, mended where that is safe; as it is if it is one of another kind. Raises `MalformedCalls`."""
-        if not isinstance(call, dict):
-            raise MalformedCalls("it is no object")
-        if call.get("type") not in (None, "", "function"):
-            return call
-        function = call.get("function")
-        if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"]:
-            raise MalformedCalls("it has no name")
-        arguments = _object(function.get("arguments"))
-        schema = self.strict.get(function["name"])
-        error = (
-            None if schema is None else next(iter(validator(schema, "tools").iter_errors(json.loads(arguments))), None)
-        )
-        if error is not None:
-            raise MalformedCalls(f"its arguments do not fit the strict schema: {error.message[:200]}")
-        whole = {"id": call.get("id") or new_id("call"), "type": "function"}
-        return {**call, **whole, "function": {**function, "arguments": arguments}}
-
-
-def truncated_call(call: object) -> list[dict[str, Any]]:
-    """A call that an answer's limit of tokens cut, its arguments as far as they came; none if it has no name yet."""
-    function = call.get("function") if isinstance(call, dict) else None
-    if not isinstance(call, dict) or not isinstance(function, dict) or not function.get("name"):
-        return []
-    arguments = function.get("arguments")
-    whole = {"id": call.get("id") or new_id("call"), "type": "function"}
-    return [{**call, **whole, "function": {**function, "arguments": arguments if isinstance(arguments, str) else ""}}]
-
-
-def _object(arguments: object) -> str:
-    """Arguments as the text of a JSON object. Text that is one stays as it is."""
-    if arguments is None or (isinstance(arguments, str) and not arguments.strip()):
+    if not arguments.strip():
         return "{}"
-    value: Any = arguments
-    if isinstance(arguments, str):
-        try:
-            value = json.loads(arguments)
-        except (ValueError, RecursionError):
-            value = json_in(arguments)  # fences, words around it, the object twice
-        else:
-            if isinstance(value, dict):
-                json_in(arguments)  # NaN, half characters: what can't be passed on
-                return arguments
-        if isinstance(value, str):
-            value = json_in(value)  # written as text in text
-    if not isinstance(value, dict):
-        raise MalformedCalls("its arguments are no object")
-    return json.dumps(value, ensure_ascii=False)
+    if arguments.lstrip().startswith("{"):
+        return None
+    try:
+        value = json.loads(arguments)
+    except (ValueError, RecursionError):
+        value = arguments
+    try:
+        value = json_in(value) if isinstance(value, str) else value
+    except MalformedCalls:
+        return None
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else None

@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from inference.errors import CallUnfit, ToolsUnsupported
+from inference.errors import ToolsUnsupported
 from inference.schemas.validation import validator
 from servicekit.core.errors import InvalidRequest
 from servicekit.core.identifiers import new_id
 
+COMPLETE = ("tool_calls", "stop", "function_call")
+"""Why an answer ended that is whole."""
 MAX_TOOLS = 128
 MAX_CALLS = 8
 """Of one answer."""
@@ -41,8 +43,6 @@ class Function:
     name: str
     description: str
     parameters: dict[str, Any]
-    strict: bool = False
-    """Whether a call with other arguments is a failure; else it is the caller's to tell the model of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +66,22 @@ class Tools:
         end = "Call a function now." if self.required else otherwise
         return f"You can call these functions:\n{listed}\n{how}{several} {end}"
 
-    def read(self, text: str) -> list[dict[str, Any]]:
-        """The calls in an answer that was guided, in OpenAI's shape; raises `MalformedCalls`.
+    def read(self, written: Any) -> list[dict[str, Any]]:
+        """The calls of an answer that was parsed, in OpenAI's shape; raises `MalformedCalls`.
 
-        What a grammar can't hold is asked of strict tools alone, as servers that call tools by themselves do.
+        Whether arguments fit their tool is the caller's question, who can tell the model.
         """
-        return self._calls(json_in(text), lenient=True)
+        calls = written if isinstance(written, list) else [written]
+        if not calls or not all(map(self._is_call, calls)):
+            raise MalformedCalls("it is no call")
+        return [_call_of(call["name"], _text_of(call.get("arguments", {}))) for call in calls]
 
-    def read_json(self, written: Any) -> list[dict[str, Any]]:
-        """The calls of an answer that was parsed, whose arguments must fit; raises `MalformedCalls`."""
-        return self._calls(written, lenient=False)
+    def read_fitting(self, written: Any) -> list[dict[str, Any]]:
+        """The same of calls that must fit their tools, since the answer may mean something else."""
+        calls = written if isinstance(written, list) else [written]
+        if not calls or len(calls) > (MAX_CALLS if self.several else 1):
+            raise MalformedCalls(f"it has {len(calls)} calls")
+        return [self._fitting(call) for call in calls]
 
     def partial_calls(self, text: str) -> list[dict[str, Any]]:
         """The calls of an answer that was cut, as OpenAI gives them: the last one's arguments as far as they came."""
@@ -101,25 +107,28 @@ class Tools:
         could = [f for f in self.functions if f'{{"name":"{f.name}","arguments":'.startswith(bare)]
         return could[0] if len(could) == 1 else None
 
-    def _calls(self, written: Any, *, lenient: bool) -> list[dict[str, Any]]:
-        calls = written if isinstance(written, list) else [written]
-        if not calls or len(calls) > (MAX_CALLS if self.several else 1):
-            raise MalformedCalls(f"it has {len(calls)} calls")
-        return [self._call(call, lenient=lenient) for call in calls]
-
-    def _call(self, call: Any, *, lenient: bool) -> dict[str, Any]:
+    def _is_call(self, call: Any) -> bool:
+        """Whether it names one of the functions, or another one with arguments."""
         if not isinstance(call, dict) or not isinstance(call.get("name"), str):
-            raise MalformedCalls("it has no `name`")
-        function = next((f for f in self.functions if f.name == call["name"]), None)
+            return False
+        return "arguments" in call or any(f.name == call["name"] for f in self.functions)
+
+    def _fitting(self, call: Any) -> dict[str, Any]:
+        name = call.get("name") if isinstance(call, dict) else None
+        function = next((f for f in self.functions if f.name == name), None)
         if function is None:
-            raise MalformedCalls(f"there is no function {call['name'][:64]}")
+            raise MalformedCalls("there is no such function")
         arguments = call.get("arguments", {})
         if isinstance(arguments, str):  # written as OpenAI has them in its own answers
             arguments = json_in(arguments)
         error = next(iter(validator(function.parameters, "tools").iter_errors(arguments)), None)
-        if error is not None and (function.strict or not lenient):
+        if error is not None:
             raise MalformedCalls(f"its arguments do not fit the schema: {error.message[:200]}")
-        return _call_of(function.name, json.dumps(arguments, ensure_ascii=False))
+        return _call_of(function.name, _text_of(arguments))
+
+
+def _text_of(arguments: Any) -> str:
+    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
 
 
 def _call_of(name: str, arguments: str) -> dict[str, Any]:
@@ -183,7 +192,7 @@ def _function(number: int, tool: Any) -> Function:
     validator(parameters, f"{where}.function.parameters")
     if parameters.get("type", "object") != "object":
         raise InvalidRequest("A tool's parameters are an object.", param=f"{where}.function.parameters")
-    return Function(name, description, {"type": "object", **parameters}, strict=function.get("strict") is True)
+    return Function(name, description, {"type": "object", **parameters})
 
 
 def json_in(text: str) -> Any:
@@ -193,14 +202,15 @@ def json_in(text: str) -> Any:
     if start < 0:
         raise MalformedCalls("it has no JSON")
     try:
-        value = json.JSONDecoder(parse_constant=_no_number).raw_decode(bare, start)[0]
+        value = json.JSONDecoder(parse_constant=no_number).raw_decode(bare, start)[0]
         json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair could not be passed on
     except (ValueError, RecursionError):
         raise MalformedCalls("its JSON is broken") from None
     return value
 
 
-def _no_number(word: str) -> Any:
+def no_number(word: str) -> Any:
+    """Refuse `NaN` and `Infinity`, which are no JSON."""
     raise ValueError(word)
 
 
@@ -228,17 +238,13 @@ class CallReader:
         return shown
 
     def finish(self, reason: str) -> tuple[str, list[dict[str, Any]]]:
-        """At the end of the answer, for `reason`: text that is still to be shown, and the calls.
-
-        Raises `CallUnfit` for a whole call whose arguments a strict tool does not take.
-        """
+        """At the end of the answer, for `reason`: text that is still to be shown, and the calls."""
         if self._plain or not self._held.strip():
             return "", []
         try:
-            return "", self._tools.read(self._held)
-        except MalformedCalls as error:
+            return "", self._tools.read(json_in(self._held))
+        except MalformedCalls:
             if self._structured and not self._tools.required and not HEAD.match(OPENING.sub("", self._held)):
                 return self._held, []
-            if reason == "length":
-                return "", self._tools.partial_calls(self._held)
-            raise CallUnfit(str(error)) from None
+            calls = self._tools.partial_calls(self._held)
+            return ("", calls) if calls or reason == "length" else (self._held, [])

@@ -6,7 +6,7 @@ import pytest
 from services.inference.tests.engines.wrappers.engines import FakeEngine, asked, streamed
 
 from inference.engines.wrappers.constrained_tools import ConstrainedTools
-from inference.errors import Unsupported, UpstreamBroke
+from inference.errors import Unsupported
 
 PLACE = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": PLACE}}]
@@ -31,13 +31,31 @@ async def test_text_streams_while_its_json_is_written_and_calls_come_whole() -> 
     assert (text, [call["function"]["name"] for call in calls]) == ("", ["weather"])
 
 
-async def test_a_malformed_answer_is_asked_for_once_more_then_fails() -> None:
-    inner = FakeEngine("{broken", CALL, "{broken", "{broken")
-    answer = await ConstrainedTools("m", inner).complete(asked(tools=TOOLS))
-    assert answer.choices[0]["message"]["tool_calls"]
-    assert (answer.usage or {})["total_tokens"] == 8
-    with pytest.raises(UpstreamBroke):
-        await ConstrainedTools("m", inner).complete(asked(tools=TOOLS))
+@pytest.mark.parametrize(
+    ("said", "name", "arguments"),
+    [
+        ('{"name": "weather", "arguments": {"city": oops', "weather", '{"city": oops'),
+        ('{"name": "weather", "arguments": {}}', "weather", "{}"),
+        ('{"name": "fly", "arguments": {"to": "Oslo"}}', "fly", '{"to": "Oslo"}'),
+    ],
+)
+async def test_a_call_that_does_not_fit_is_handed_on_and_the_model_asked_once(
+    said: str, name: str, arguments: str
+) -> None:
+    inner = FakeEngine(said, said)
+    engine = ConstrainedTools("m", inner)
+    (choice,) = (await engine.complete(asked(tools=TOOLS))).choices
+    _, (streamed_call,), tokens = await streamed(engine.stream(asked(tools=TOOLS)))
+    for call in (*choice["message"]["tool_calls"], streamed_call):
+        assert call["function"] == {"name": name, "arguments": arguments}
+    assert (choice["finish_reason"], tokens, len(inner.requests)) == ("tool_calls", 4, 2)
+
+
+async def test_what_is_neither_a_call_nor_an_answer_is_text() -> None:
+    engine = ConstrainedTools("m", FakeEngine("{broken", "{broken"))
+    (choice,) = (await engine.complete(asked(tools=TOOLS, tool_choice="required"))).choices
+    assert (choice["message"]["content"], choice["finish_reason"]) == ("{broken", "stop")
+    assert await streamed(engine.stream(asked(tools=TOOLS))) == ("{broken", [], 4)
 
 
 async def test_log_probabilities_of_json_that_nobody_sees_are_refused() -> None:

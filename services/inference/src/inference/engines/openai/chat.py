@@ -213,7 +213,9 @@ class Upstream:
         if answer.status < 400 and not failed and isinstance(parsed, dict) and not is_failure(parsed):
             return parsed
         log.warning("upstream failed", model=self.name, status=answer.status, body=repr(content[:SHOWN]))
-        raise failure_of(self.name, self.source.upstream_model, answer.status, answer.headers, parsed)
+        failure = failure_of(self.name, self.source.upstream_model, answer.status, answer.headers, parsed)
+        failure.usage = usage_in(parsed) if isinstance(parsed, dict) else None
+        raise failure
 
 
 class UpstreamChat(Upstream):
@@ -231,7 +233,7 @@ class UpstreamChat(Upstream):
         if request.raw_prompts:
             choices = _as_chat(choices, "message")
         if not isinstance(choices, list) or not choices or not all(_is_choice(each, "message") for each in choices):
-            raise UpstreamBroke(self.name, "gave an answer without choices")
+            raise UpstreamBroke(self.name, "gave an answer without choices", usage_in(answer))
         usage = usage_in(answer)
         if usage is None and self._count is not None:
             usage = await self._count.usage(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from inference.engines.openai.chat import Upstream
+from inference.engines.openai.chat import Upstream, usage_in
 from inference.errors import UpstreamBroke
 from inference.protocol.engines import NO_EXTRA_FIELDS, EmbeddingResult, ExtraFields, Priority, RankingResult
 from inference.protocol.prefixes import NO_PREFIXES, Prefixes
@@ -66,13 +66,15 @@ class UpstreamEmbedding(_Counted):
             with np.errstate(over="ignore"):  # infinity is seen below
                 vectors = np.array([_vector(row["embedding"]) for row in rows], dtype=np.float32)
         except (KeyError, TypeError, ValueError):
-            raise UpstreamBroke(self.name, "gave embeddings that can't be read") from None
+            raise UpstreamBroke(self.name, "gave embeddings that can't be read", usage_in(answer)) from None
         if vectors.shape != (len(texts), self._dimensions):
             raise UpstreamBroke(
-                self.name, f"gave embeddings of shape {vectors.shape}; see `dimensions` in the models file"
+                self.name,
+                f"gave embeddings of shape {vectors.shape}; see `dimensions` in the models file",
+                usage_in(answer),
             )
         if not np.isfinite(vectors).all():  # servers give null or NaN where their model overflowed
-            raise UpstreamBroke(self.name, "gave embeddings that are not numbers")
+            raise UpstreamBroke(self.name, "gave embeddings that are not numbers", usage_in(answer))
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         tokens = _tokens(answer) or await self._counted(list(texts))
         return EmbeddingResult(vectors / np.maximum(lengths, 1e-12), tokens, truncated=0)
@@ -95,9 +97,9 @@ class UpstreamRank(_Counted):
             scores = {int(row["index"]): float(row["relevance_score"]) for row in answer["results"]}
             ranked = tuple(scores[index] for index in range(len(documents)))
         except (KeyError, TypeError, ValueError):
-            raise UpstreamBroke(self.name, "gave a ranking that can't be read") from None
+            raise UpstreamBroke(self.name, "gave a ranking that can't be read", usage_in(answer)) from None
         if not all(map(math.isfinite, ranked)):
-            raise UpstreamBroke(self.name, "gave a ranking by scores that are not numbers")
+            raise UpstreamBroke(self.name, "gave a ranking by scores that are not numbers", usage_in(answer))
         tokens = _tokens(answer) or await self._counted([(query, document) for document in documents])
         return RankingResult(ranked, tokens, truncated=0)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from contracts.models.chat import ChatRequest
 from inference.engines.wrappers.base import EngineWrapper
+from inference.errors import AnswerUnfit
 from inference.protocol.engines import Completion, Piece
 from inference.requests.generation_request import ANY_OBJECT, read_schema
 from inference.schemas.validation import check_answer
@@ -24,7 +25,11 @@ class CheckedSchema(EngineWrapper):
         if (schema := _schema(request)) is not None:
             for choice in completion.choices:
                 if choice.get("finish_reason") == "stop":
-                    check_answer(schema, (choice.get("message") or {}).get("content") or "")
+                    try:
+                        check_answer(schema, (choice.get("message") or {}).get("content") or "")
+                    except AnswerUnfit as unfit:
+                        unfit.usage = completion.usage
+                        raise
         return completion
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Piece, None]:
@@ -34,14 +39,23 @@ class CheckedSchema(EngineWrapper):
 
     async def _checked(self, request: ChatRequest, schema: dict[str, Any]) -> AsyncGenerator[Piece, None]:
         said: defaultdict[int, str] = defaultdict(str)
+        unfit: AnswerUnfit | None = None
         async with aclosing(self._inner.stream(request)) as pieces:
             async for piece in pieces:
                 for choice in piece.choices:
                     index = choice.get("index", 0)
                     said[index] += (choice.get("delta") or {}).get("content") or ""
                     if choice.get("finish_reason") == "stop":
-                        check_answer(schema, said[index])
-                yield piece
+                        try:
+                            check_answer(schema, said[index])
+                        except AnswerUnfit as error:
+                            unfit = unfit or error
+                if unfit is None:
+                    yield piece
+                else:  # what it cost comes last
+                    unfit.usage = piece.usage or unfit.usage
+        if unfit is not None:
+            raise unfit
 
 
 def _schema(request: ChatRequest) -> dict[str, Any] | None:

@@ -1,8 +1,7 @@
 """Tools for upstream models that can't call them: asked for as JSON of a schema, and read back into tool calls.
 
-Not every server holds its model to the schema, so each answer is checked. One that is malformed is repaired where that
-is safe (fences, words around the JSON), else asked for once more, whole; then the call fails rather than hand on
-arguments that don't fit.
+Not every server holds its model to the schema. What is around the JSON is left out (fences, words); a call passes as
+far as it can be read, and what is none passes as text. The model is never asked again here: only the gateway retries.
 """
 
 from __future__ import annotations
@@ -11,21 +10,18 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-import structlog
-
 from contracts.models.chat import ChatRequest, Message
 from inference.engines.wrappers.base import EngineWrapper
-from inference.engines.wrappers.second_answer import BEFORE_THE_END, repeated_request, total_usage
-from inference.errors import Unsupported, UpstreamBroke
+from inference.errors import Unsupported
 from inference.metrics import TOOL_CALLS
 from inference.protocol.engines import ChatEngine, Completion, Piece
 from inference.protocol.pieces import calls_piece, end_piece, text_piece
 from inference.requests.conversation import calls_in, render
 from inference.requests.generation_request import read_schema
 from inference.tool_calls.answer_schema import ANSWER, AnswerReader, ParsedAnswer, answer_schema
-from inference.tool_calls.calls import FIELDS, MalformedCalls, Tools, read_tools
+from inference.tool_calls.call_parts import is_object
+from inference.tool_calls.calls import COMPLETE, FIELDS, Tools, read_tools
 
-log = structlog.get_logger(__name__)
 OTHERWISE = f'Otherwise answer with only JSON: {{"{ANSWER}": <your answer>}}.'
 
 
@@ -37,25 +33,24 @@ class ConstrainedTools(EngineWrapper):
         self._name = name
 
     async def complete(self, request: ChatRequest) -> Completion:
-        """The whole answer, its calls checked."""
+        """The whole answer."""
         tools = read_tools(request.model_extra or {})
         asked = _translated(request, tools)
         completion = await self._inner.complete(asked)
         if tools is None:
             return completion
-        usage, choices = completion.usage, []
+        choices = []
         for choice in completion.choices:
             text, reason = _text(choice.get("message")), choice.get("finish_reason")
-            answered, more = await self._read(asked, tools, text, reason)
-            usage = total_usage(usage, more)
+            answered = self._read(tools, text, reason)
             message: dict[str, Any] = {"role": "assistant", "content": answered.text}
             if answered.calls:
                 message["tool_calls"], reason = answered.calls, _reason_of_calls(reason)
             choices.append({**choice, "message": message, "finish_reason": reason})
-        return Completion(tuple(choices), usage, completion.extra)
+        return Completion(tuple(choices), completion.usage, completion.extra)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Piece, None]:
-        """Text as it comes; calls when they are complete and checked."""
+        """Text as it comes; calls when they are complete."""
         tools = read_tools(request.model_extra or {})
         asked = _translated(request, tools)
         async with aclosing(self._inner.stream(asked)) as pieces:
@@ -74,36 +69,22 @@ class ConstrainedTools(EngineWrapper):
                         yield text_piece(shown, index)
                     if reason := choice.get("finish_reason"):
                         ended[index] = reason
-        again: dict[str, Any] | None = None
-        for index, reason in ended.items():  # now that the stream's slot is free: a model may be asked once more
-            answered, more = await self._read(asked, tools, readers[index].text, reason)
-            again = total_usage(again, more)
+        for index, reason in ended.items():
+            answered = self._read(tools, readers[index].text, reason)
             for end in _ending(answered, readers[index].shown, index, reason):
                 yield end
-        if (both := total_usage(usage, again)) is not None:
-            yield Piece(usage=both)
+        if usage is not None:
+            yield Piece(usage=usage)
 
-    async def _read(
-        self, asked: ChatRequest, tools: Tools, text: str, reason: str | None
-    ) -> tuple[ParsedAnswer, dict[str, Any] | None]:
-        """What an answer means; asks once more when it means nothing, and says what that cost."""
-        cut = ParsedAnswer.cut_short(text, tools)
-        if reason not in BEFORE_THE_END:
-            return cut, None
-        try:
-            return ParsedAnswer.of(text, tools), None
-        except MalformedCalls as error:
-            if asked.stop and cut.text is not None:  # a stop string came before the end of the JSON
-                return cut, None
-            log.warning("tool call malformed", model=self._name, why=str(error))
-        TOOL_CALLS.labels(self._name, "asked_again").inc()
-        again = await self._inner.complete(repeated_request(asked))
-        try:
-            return ParsedAnswer.of(_text(again.choices[0].get("message")), tools), again.usage
-        except MalformedCalls as error:
-            TOOL_CALLS.labels(self._name, "failed").inc()
-            log.warning("tool call malformed again", model=self._name, why=str(error))
-            raise UpstreamBroke(self._name, "answered twice with a tool call that does not fit the tools") from None
+    def _read(self, tools: Tools, text: str, reason: str | None) -> ParsedAnswer:
+        """What an answer means."""
+        if reason not in COMPLETE:
+            return ParsedAnswer.cut_short(text, tools)
+        answered = ParsedAnswer.of(text, tools)
+        for call in answered.calls:
+            form = "as_written" if is_object(call["function"]["arguments"]) else "malformed"
+            TOOL_CALLS.labels(self._name, form).inc()
+        return answered
 
 
 def as_answered(request: ChatRequest) -> ChatRequest:
@@ -148,4 +129,4 @@ def _ending(answered: ParsedAnswer, shown: str, index: int, reason: str) -> list
 
 def _reason_of_calls(reason: str | None) -> str:
     """Why an answer with calls ended: they were called, or the last one was cut."""
-    return "tool_calls" if reason is None or reason in BEFORE_THE_END else reason
+    return "tool_calls" if reason is None or reason in COMPLETE else reason

@@ -14,8 +14,8 @@ from typing import Any
 
 from contracts.models.chat import ChatRequest
 from inference.engines.wrappers.base import EngineWrapper
-from inference.engines.wrappers.checked_calls import CheckedCalls
 from inference.engines.wrappers.constrained_tools import ConstrainedTools
+from inference.engines.wrappers.normalized_calls import NormalizedCalls
 from inference.metrics import TOOL_CALLS
 from inference.protocol.engines import ChatEngine, Completion, Piece
 from inference.protocol.pieces import calls_piece, end_piece
@@ -29,15 +29,15 @@ class NativeTools(EngineWrapper):
     """A `ChatEngine` before llama.cpp's: a call that must be made is held to its schema, any other is the model's."""
 
     def __init__(self, name: str, inner: ChatEngine) -> None:
-        super().__init__(CheckedCalls(name, WrittenCalls(name, inner)))
+        super().__init__(NormalizedCalls(name, WrittenCalls(name, inner)))
         self._forced = ConstrainedTools(name, inner)
 
     async def complete(self, request: ChatRequest) -> Completion:
-        """The whole answer, its calls checked."""
+        """The whole answer."""
         return await self._engine_for(request).complete(request)
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Piece, None]:
-        """Text as it comes; calls when they are complete and checked."""
+        """Text as it comes, and calls that the model makes by itself."""
         return self._engine_for(request).stream(request)
 
     def _engine_for(self, request: ChatRequest) -> ChatEngine:
@@ -135,6 +135,6 @@ def written_calls(text: str, tools: Tools) -> list[dict[str, Any]]:
     if not bare.startswith(OPENINGS):
         return []
     try:
-        return tools.read_json(json.loads(bare))
+        return tools.read_fitting(json.loads(bare))
     except (ValueError, RecursionError, MalformedCalls):
         return []
