@@ -47,7 +47,9 @@ def row(prefix: str, name: str, field: FieldInfo) -> str:
     else:
         shown = f"`{default}`"
     meaning = " ".join((field.description or "").split()).replace("|", "\\|")
-    return f"| `{prefix}{name.upper()}` | {shown} | {meaning} |"
+    alias = field.validation_alias
+    variable = alias if isinstance(alias, str) else f"{prefix}{name.upper()}"
+    return f"| `{variable}` | {shown} | {meaning} |"
 
 
 def page() -> str:

@@ -13,6 +13,8 @@ SECRET = "Kestrel"
 TEXT = f"Project {SECRET} has a budget of 417 euros. " * 3
 QUESTION = f"What is the budget of project {SECRET}?"
 UPSTREAM = "POST upstream"
+MOST_SPANS = 30
+"""Of one answer."""
 PROGRAMS = {"gateway": "gateway", "ingest": "ingest", "ingest-worker": "worker", "retriever": "retriever"}
 
 
@@ -64,8 +66,7 @@ def test_an_upload_is_one_trace_from_the_gateway_to_the_models(traced: Traced, u
     services = {span.service for span in spans}
     assert services == {"gateway", "ingest", "ingest-worker", "retriever", "inference"}
     (embedding, *_) = _of(spans, "inference", "embeddings scripted-embedding")
-    path = ["gateway", "ingest", "ingest-worker", "retriever", "gateway", "inference"]
-    assert _chain(spans, embedding) == path, "what is embedded passes the gateway again, which charges it"
+    assert _chain(spans, embedding) == ["gateway", "ingest", "ingest-worker", "retriever", "inference"]
     assert embedding.attributes["gen_ai.operation.name"] == "embeddings"
     assert embedding.attributes["gen_ai.usage.input_tokens"] > 0
     (woken,) = _of(spans, "ingest-worker", "process ingest")
@@ -81,21 +82,26 @@ def test_an_ask_is_one_trace_and_its_receipt_names_it(traced: Traced, uploaded: 
     body = {"model": "rag:projects", "messages": [{"role": "user", "content": QUESTION}]}
     answer = traced.ask({**body, "groundwork": {"include": ["receipt"], "rerank": True}}, trace_id)
     assert answer["groundwork"]["receipt"]["trace_id"] == trace_id
-    complete = _whole("retriever: retrieval", "inference: chat scripted-chat", "inference: rerank scripted-rerank")
+    complete = _whole("retriever: retrieval", "gateway: chat scripted-chat", "inference: rerank scripted-rerank")
     spans = traced.collector.wait_for(trace_id, complete)
     assert {span.service for span in spans} == {"gateway", "agent", "retriever", "inference"}
     for span in spans:
         _chain(spans, span)
     (search,) = _of(spans, "retriever", "retrieval")
-    assert _chain(spans, search) == ["gateway", "agent", "gateway", "retriever"]
+    assert _chain(spans, search) == ["gateway", "agent", "retriever"]
     assert search.attributes["gen_ai.data_source.id"] == "projects"
     assert _of(spans, "inference", "rerank scripted-rerank")
-    (chat, *_) = _of(spans, "inference", "chat scripted-chat")
-    assert _chain(spans, chat) == ["gateway", "agent", "gateway", "inference"], "its model calls pass the gateway again"
-    assert chat.attributes["gen_ai.usage.input_tokens"] > 0
+    (chat,) = [one for one in spans if one.attributes.get("gen_ai.operation.name") == "chat"]
+    assert _chain(spans, chat) == ["gateway", "agent", "gateway"], "its model calls pass the gateway again"
+    usage = chat.attributes["gen_ai.usage.input_tokens"], chat.attributes["gen_ai.usage.output_tokens"]
+    assert usage == (answer["usage"]["prompt_tokens"], answer["usage"]["completion_tokens"])
     assert {"condense", "retrieve", "judge", "answer", "verify"} <= {
         one.name for one in spans if one.service == "agent"
     }
+    (root,) = [one for one in spans if one.parent_id == PARENT]
+    assert root.attributes["openinference.span.kind"] == "CHAIN"
+    assert len(spans) <= MOST_SPANS, [f"{one.service}: {one.name}" for one in spans]
+    assert not [one.name for one in spans if one.failed]
 
 
 def test_a_run_of_an_agent_belongs_to_the_trace_of_its_call_down_to_the_model_server(traced: Traced) -> None:
@@ -108,7 +114,13 @@ def test_a_run_of_an_agent_belongs_to_the_trace_of_its_call_down_to_the_model_se
     (run,) = _of(spans, "agent", "invoke_agent reckoner")
     assert _chain(spans, tool) == ["gateway", "agent"]
     assert run.attributes["gen_ai.agent.name"] == "reckoner"
-    assert run.attributes["gen_ai.usage.output_tokens"] > 0
+    assert run.attributes["groundwork.output_tokens"] > 0
+    counted = [one for one in spans if "gen_ai.usage.output_tokens" in one.attributes]
+    assert [one.name for one in counted] == ["chat calls"] * 2, "tokens are told once, by the calls that used them"
+    (root,) = [one for one in spans if one.parent_id == PARENT]
+    assert root.attributes["openinference.span.kind"] == "AGENT"
+    assert len(spans) <= MOST_SPANS
+    assert not [one.name for one in spans if one.failed], "a server without a tokenizer fails nobody's call"
     told = {headers["traceparent"] for headers in traced.heard if "traceparent" in headers}
     calls = {span.span_id: span for span in _of(spans, "inference", UPSTREAM)}
     assert len(calls) == 2, "a model call, and one with what the tool said"
@@ -155,5 +167,5 @@ def test_a_trace_that_its_caller_does_not_record_is_not_recorded_and_still_has_i
     answer = traced.http.post("/v1/chat/completions", json=body, headers=headers).json()
     assert answer["groundwork"]["receipt"]["trace_id"] == trace_id
     traced.ask({"model": "default", "messages": [{"role": "user", "content": "Good morning"}]}, "f" * 31 + "6")
-    assert traced.collector.wait_for("f" * 31 + "6", lambda seen: len(seen) > 3)
+    assert traced.collector.wait_for("f" * 31 + "6", lambda seen: len(seen) > 1)
     assert not traced.collector.trace(trace_id)

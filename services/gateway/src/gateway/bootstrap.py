@@ -328,6 +328,7 @@ def create_model_plane(settings: GatewaySettings, dependencies: Dependencies | N
         opening=_opening(settings, dependencies),
         routers=[model_plane.router],
         probes=plane_probes,
+        record_requests=False,
         body_limit=lambda _path, _media_type: settings.max_body_bytes,
         serve_metrics=False,
     )

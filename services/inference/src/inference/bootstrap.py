@@ -121,6 +121,7 @@ def create_app(settings: InferenceSettings | None = None, dependencies: Dependen
         opening=lambda: use_given(dependencies) if dependencies else open_dependencies(chosen),
         routers=[each.router for each in (chat, vectors, classification, reading, tokens, pulls, tuning, models)],
         probes=lambda opened: opened.probes(),
+        record_requests=False,
     )
 
 

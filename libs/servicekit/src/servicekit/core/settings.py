@@ -5,17 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 SECRETS_DIR = Path("/run/groundwork")
 """Where a container finds its secrets, one file a setting, named like the environment variable in lower case."""
 
+CAPTURE_CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+_CAPTURED = {"span_only": True, "span_and_event": True, "event_only": False, "no_content": False, "": False}
+"""OpenTelemetry's words for where content goes; we have no events."""
+
 
 class ServiceSettings(BaseSettings):
     """Read once at start from the environment; `os.environ` is read nowhere else."""
 
-    model_config = SettingsConfigDict(extra="ignore", use_attribute_docstrings=True)
+    model_config = SettingsConfigDict(extra="ignore", use_attribute_docstrings=True, populate_by_name=True)
 
     host: str = "127.0.0.1"
     """Address to listen on. Inner services stay on loopback unless a private network needs otherwise."""
@@ -41,6 +45,9 @@ class ServiceSettings(BaseSettings):
     """Headers that the collector wants, `name=value` pairs with commas between them."""
     trace_ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Share of the traces that begin here which are recorded. A trace that a caller began is the caller's decision."""
+    captures_content: Annotated[bool, Field(validation_alias=CAPTURE_CONTENT)] = False
+    """`true`, `span_only` or `span_and_event`: the gateway's spans hold what was asked and answered, as the key's
+    guardrails leave it. OpenTelemetry's own variable; of the other services no span does."""
     max_json_values: Annotated[int, Field(ge=1000)] = 200_000
     """Most values (items of lists, fields of objects) that a JSON body may hold: in memory each takes some hundred
     bytes, however short it is written."""
@@ -49,6 +56,11 @@ class ServiceSettings(BaseSettings):
     three times as much memory."""
     delegation_public_key_file: Path = Path(".groundwork/keys/delegation.pub")
     """PEM file of the key that verifies delegation tokens; the gateway writes it at its first start."""
+
+    @field_validator("captures_content", mode="before")
+    @classmethod
+    def _known_words(cls, value: object) -> object:
+        return _CAPTURED.get(value.lower(), value) if isinstance(value, str) else value
 
     @classmethod
     def settings_customise_sources(

@@ -23,7 +23,7 @@ from contracts.core.errors import ErrorEnvelope
 from servicekit.core.errors import NotReady, PeerError, UpstreamFailed, UpstreamTimeout
 from servicekit.core.identifiers import REQUEST_ID_HEADER
 from servicekit.telemetry.metrics import PEER_REQUESTS, PEER_SECONDS
-from servicekit.telemetry.spans import Attributes, span
+from servicekit.telemetry.spans import NOTHING, Attributes, span
 from servicekit.telemetry.trace_context import CURRENT, TRACEPARENT, TRACESTATE, TraceContext
 
 log = structlog.get_logger(__name__)
@@ -131,7 +131,8 @@ class Peer:
         restart_seconds: float = 0.0,
         called: str | None = None,
     ) -> None:
-        """`is_ours`: whether it is one of our services; others are told of a trace only if it is recorded.
+        """`is_ours`: whether it is one of our services, which record calls to them themselves; a call to another is
+        a span here, and names its trace only if that is recorded.
         `called`: how messages to callers say it, where its name tells them nothing.
 
         `restart_seconds`: how long calls wait for it once it takes no connections any more, though it did before.
@@ -224,7 +225,7 @@ class Peer:
 
         The timeout bounds the wait for each piece of the answer, not the whole.
         """
-        calling = span(f"{method} {self.name}", "client", self._attributes)
+        calling = NOTHING if self._is_ours else span(f"{method} {self.name}", "client", self._attributes)
         try:
             context = calling.context or CURRENT.get()
             sent = self._headers(token, body, headers, context)

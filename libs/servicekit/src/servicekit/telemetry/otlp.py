@@ -33,6 +33,10 @@ QUEUE_SPANS = 4096
 """Spans that wait to be sent; each one more pushes the oldest out."""
 BATCH_SPANS = 512
 SEND_SECONDS = 5.0
+CONTENT_QUEUE_SPANS, CONTENT_BATCH_SPANS = 1024, 128
+"""The same where spans hold prompts and answers: with the most of both, some 64 MB."""
+ATTRIBUTE_CHARS, CONTENT_CHARS = 256, 16_384
+"""Of one attribute; of one that holds a prompt or an answer."""
 EVERY_SECONDS = 1.0
 CLOSE_SECONDS = 2.0
 PATH = "/v1/traces"
@@ -50,10 +54,11 @@ class OtlpTracer:
         exporter = OTLPSpanExporter(
             endpoint=_url(settings.otlp_endpoint), headers=_headers(settings), timeout=SEND_SECONDS
         )
+        with_content = settings.captures_content
         self._processor = BatchSpanProcessor(
             exporter,
-            max_queue_size=QUEUE_SPANS,
-            max_export_batch_size=BATCH_SPANS,
+            max_queue_size=CONTENT_QUEUE_SPANS if with_content else QUEUE_SPANS,
+            max_export_batch_size=CONTENT_BATCH_SPANS if with_content else BATCH_SPANS,
             schedule_delay_millis=EVERY_SECONDS * 1000,
         )
         resource = Resource(
@@ -64,7 +69,8 @@ class OtlpTracer:
                 "service.instance.id": f"{socket.gethostname()}:{_RANDOM.getrandbits(32):08x}",
             }
         )
-        limits = SpanLimits(max_attributes=64, max_events=0, max_links=8, max_attribute_length=256)
+        longest = CONTENT_CHARS if with_content else ATTRIBUTE_CHARS
+        limits = SpanLimits(max_attributes=64, max_events=0, max_links=8, max_attribute_length=longest)
         # Not the process's global provider: libraries that trace by themselves would put in what we keep out.
         provider = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False, span_limits=limits)
         provider.add_span_processor(self._processor)

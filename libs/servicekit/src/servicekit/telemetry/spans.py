@@ -1,7 +1,8 @@
 """Spans: what a service does for one trace, off unless a setting names a collector.
 
 While it is off, `span` gives out one object that records nothing, and OpenTelemetry's SDK is not imported. Spans hold
-names, sizes, times and ids; never a prompt, an answer, a document, a path or a message of an error.
+names, sizes, times and ids; never a document, a path or a message of an error, and a prompt or an answer only where
+the operator has opted in (`captures_content`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ Kind = Literal["internal", "server", "client", "producer", "consumer"]
 Value = str | int | float | bool | tuple[str, ...] | None
 Attributes = Mapping[str, Value]
 NONE: Attributes = {}
+OPENINFERENCE_KIND = "openinference.span.kind"
+CHAIN: Attributes = {OPENINFERENCE_KIND: "CHAIN"}
+"""The kind of a span of several steps, for viewers of OpenInference; GenAI's conventions have no name for it."""
+RERANKER: Attributes = {OPENINFERENCE_KIND: "RERANKER"}
 PROVIDER = "groundwork"
 """`gen_ai.provider.name`: what is behind a model is known to nobody but inference, and there by its declaration."""
 _LEFT = (asyncio.CancelledError, GeneratorExit)
@@ -54,7 +59,9 @@ class Span:
         self._span.update_name(name)
 
     def fail(self, error: BaseException | str) -> None:
-        """Mark it as failed, by the kind of the error alone. Who leaves has not failed."""
+        """Mark it as failed, by the kind of the error alone. A caller who leaves has not failed."""
+        if self.context is None:
+            return
         if isinstance(error, _LEFT):
             self._span.set_attribute("error.type", "cancelled")
             return
@@ -88,12 +95,14 @@ NOTHING = Span(INVALID_SPAN)
 
 
 _tracer: OtlpTracer | None = None
+_captures_content = False
 
 
 def configure_tracing(settings: ServiceSettings, service: str) -> None:
     """Record and export from now on, if the settings name a collector."""
-    global _tracer  # one process, one exporter, like its metrics
+    global _tracer, _captures_content  # one process, one exporter, like its metrics
     close_tracing()
+    _captures_content = settings.captures_content
     if settings.otlp_endpoint:
         from servicekit.telemetry.otlp import OtlpTracer
 
@@ -117,10 +126,15 @@ def enter(name: str, kind: Kind, parent: TraceContext | None, attributes: Attrib
         context = span.context
     else:
         span, context = NOTHING, parent
-    context = context or TraceContext.begin(sampled=False)
+    join(context)
+    return span
+
+
+def join(parent: TraceContext | None) -> None:
+    """Have the present task and its logs belong to the parent's trace, or to a new one without spans."""
+    context = parent or TraceContext.begin(sampled=False)
     CURRENT.set(context)
     structlog.contextvars.bind_contextvars(trace_id=context.trace_id)
-    return span
 
 
 def span(name: str, kind: Kind = "internal", attributes: Attributes = NONE) -> Span:
@@ -136,6 +150,11 @@ def is_recording() -> bool:
     """Whether the present trace is recorded here: for attributes that cost something to make."""
     parent = CURRENT.get()
     return _tracer is not None and parent is not None and parent.sampled
+
+
+def captures_content() -> bool:
+    """Whether the operator wants prompts and answers in spans, and the present trace is recorded."""
+    return _captures_content and is_recording()
 
 
 def model_call(operation: str, model: str | None, kind: Kind = "client", attributes: Attributes = NONE) -> Span:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 TRACEPARENT, TRACESTATE = "traceparent", "tracestate"
 _HEADER = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
@@ -53,6 +53,14 @@ class TraceContext:
 
 
 CURRENT: ContextVar[TraceContext | None] = ContextVar("trace_context", default=None)
+
+
+def stop_recording() -> None:
+    """Keep the spans of what the present task does next out of the trace, which its logs still name: it is work in the
+    background that the call does not wait for."""
+    context = CURRENT.get()
+    if context is not None:
+        CURRENT.set(replace(context, sampled=False))
 
 
 def trace_id() -> str | None:

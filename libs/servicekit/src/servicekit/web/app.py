@@ -45,12 +45,14 @@ def build_app(
     owner_of: OwnerOf = lambda _: "",
     ready_seconds: float = 0.0,
     serve_metrics: bool = True,
+    record_requests: bool = True,
 ) -> FastAPI:
     """An app with errors, health, metrics, request ids and delegation wired in.
 
     `opening()` is entered when the app starts and left when it ends; it yields `app.state.dependencies`. `probes` names
     the real dependencies that `/readyz` exercises beside the disk, which remembers its answer for `ready_seconds`.
-    `owner_of` names whose share of memory a large body takes.
+    `owner_of` names whose share of memory a large body takes. Without `record_requests` a request has no span of its
+    own: its work, a model's call, records itself.
     """
     room = DiskRoom(settings.data_dir, settings.disk_reserve_bytes)
 
@@ -77,7 +79,7 @@ def build_app(
         memory=settings.max_bodies_bytes,
         owner_of=owner_of,
     )
-    app.add_middleware(RequestContext, service=service)
+    app.add_middleware(RequestContext, service=service, record_requests=record_requests)
     return app
 
 

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.core.identifiers import REQUEST_ID_HEADER, request_id_from
 from servicekit.telemetry.metrics import HTTP_IN_FLIGHT, HTTP_REQUESTS, HTTP_SECONDS, METHODS, known_label
-from servicekit.telemetry.spans import NOTHING, Span, enter
+from servicekit.telemetry.spans import NOTHING, Span, enter, join
 from servicekit.telemetry.trace_context import TraceContext
 from servicekit.web.headers import header_of
 
@@ -25,9 +25,11 @@ QUIET_ROUTES = frozenset(("/healthz", "/readyz", "/metrics"))
 class RequestContext:
     """Binds `request_id` for the call, returns it in the answer, and accounts for the call when it ends."""
 
-    def __init__(self, app: ASGIApp, service: str) -> None:
+    def __init__(self, app: ASGIApp, service: str, *, record_requests: bool = True) -> None:
+        """`record_requests`: whether each is a span."""
         self._app = app
         self._service = service
+        self._record_requests = record_requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one call; other scopes pass through."""
@@ -38,7 +40,7 @@ class RequestContext:
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        span = self._enter(scope)
+        span = scope["state"]["span"] = self._enter(scope)
         encoded_id = request_id.encode()
         status = 500
 
@@ -66,6 +68,9 @@ class RequestContext:
         if scope["path"] in QUIET_ROUTES:
             parent = parent or TraceContext.begin(sampled=False)
             parent = replace(parent, sampled=False)
+        if not self._record_requests:
+            join(parent)
+            return NOTHING
         return enter(scope["method"], "server", parent)
 
     def _account(self, scope: Scope, status: int, seconds: float) -> None:

@@ -13,7 +13,7 @@ from contracts.models.chat import ChatUsage
 from contracts.models.receipts import Attempt, Receipt, StageTime, TokenCounts
 from contracts.models.versions import ModelVersion
 from contracts.retrieval.search import SearchReply
-from servicekit.telemetry.spans import span
+from servicekit.telemetry.spans import CHAIN, NOTHING, span
 from servicekit.telemetry.trace_context import trace_id
 
 
@@ -48,12 +48,15 @@ class ReceiptBuilder:
     _nested: list[float] = field(default_factory=lambda: [0.0])
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[StageTimer]:
-        """Times one stage. A stage inside another one is taken off the outer; a repeated one adds up."""
+    def stage(self, name: str, *, traced: bool = True) -> Iterator[StageTimer]:
+        """Times one stage. A stage inside another one is taken off the outer; a repeated one adds up.
+
+        `traced`: whether it is a span, too; not where the stage goes on by small steps.
+        """
         started, timer = time.perf_counter(), StageTimer()
         self._nested.append(0.0)
         try:
-            with span(name):
+            with span(name, attributes=CHAIN) if traced else NOTHING:
                 yield timer
         finally:
             elapsed = time.perf_counter() - started

@@ -34,7 +34,7 @@ from servicekit.jobs.leased_job import JobStore
 from servicekit.jobs.leases import Lease
 from servicekit.jobs.outcomes import Ending, Fail, Outcome, Requeue, TryAgain, Wait
 from servicekit.sql.transaction import Transaction
-from servicekit.telemetry.spans import PROVIDER, Attributes, Span, enter, usage
+from servicekit.telemetry.spans import PROVIDER, Attributes, Span, enter
 from servicekit.telemetry.trace_context import TraceContext
 
 log = structlog.get_logger(__name__)
@@ -142,10 +142,15 @@ class Execution(JobKind[LeasedRun]):
         return enter(f"invoke_agent {row['agent']}", "internal", TraceContext.read(row["traceparent"]), about)
 
     def used(self, run: LeasedRun) -> Attributes:
-        """Tokens, steps and tool calls."""
+        """Tokens, steps and tool calls. Not as `gen_ai.usage`, which the spans of its model calls have: viewers add
+        these up."""
         counters = run.counters
-        tokens = usage(counters["prompt_tokens"], counters["completion_tokens"])
-        return {**tokens, "groundwork.steps": counters["steps"], "groundwork.tool_calls": counters["tool_calls"]}
+        return {
+            "groundwork.input_tokens": counters["prompt_tokens"],
+            "groundwork.output_tokens": counters["completion_tokens"],
+            "groundwork.steps": counters["steps"],
+            "groundwork.tool_calls": counters["tool_calls"],
+        }
 
     async def _conclude(self, run: LeasedRun, ending: Conclusion) -> None:
         now, grant = run.clock.now(), run.row["grant_token"] or ""

@@ -16,6 +16,7 @@ from contracts.models.chat import ChatRequest
 from contracts.models.receipts import Attempt
 from gateway.chat.answer_start import StartedAnswer, Upstream, start_answer
 from gateway.chat.delivery import deliver
+from gateway.chat.traces import ModelSpan
 from gateway.metrics import FALLBACKS
 from gateway.routing.circuit_breaker import Breakers
 from gateway.routing.errors import CircuitsOpen
@@ -24,7 +25,7 @@ from gateway.streaming.exchange import Exchange
 from gateway.streaming.observer import StreamObserver
 from gateway.usage.meter import MeteredCall
 from servicekit.core.errors import PeerError, ServiceError, UpstreamTimeout
-from servicekit.telemetry.spans import NOTHING, model_call, usage
+from servicekit.telemetry.spans import model_call
 
 log = structlog.get_logger(__name__)
 CONTEXT_OVERFLOW = frozenset(("context_length_exceeded",))
@@ -85,7 +86,7 @@ class Attempts:
             if failure is not None and not isinstance(failure, CircuitsOpen):
                 await call.abandon_attempt(failure.http_status, failure.body(None).type)
             tries += 1
-            failure = await self._traced(exchange, call, sequence, attempt, tries)
+            failure = await self._traced(exchange, call, sequence, attempt)
             if failure is None:
                 return
             if not await self._go_on(sequence, failure, tries):
@@ -93,35 +94,38 @@ class Attempts:
             tries = tries if sequence.model is model else 0
 
     async def _traced(
-        self, exchange: Exchange, call: MeteredCall, sequence: FallbackSequence, attempt: AttemptRequest, tries: int
+        self, exchange: Exchange, call: MeteredCall, sequence: FallbackSequence, attempt: AttemptRequest
     ) -> ServiceError | None:
         """An attempt as a span."""
         with model_call("chat", sequence.current) as span:
-            failure = await self._attempt(exchange, call, sequence, attempt, tries)
-            if span is not NOTHING:
-                span.set({"gen_ai.request.stream": call.streamed, "groundwork.attempt": call.attempt})
-                span.set(usage(call.tokens.prompt, call.tokens.completion))
-                if failure is not None:
-                    span.fail(failure)
+            shown = ModelSpan(span, call)
+            try:
+                failure = await self._attempt(exchange, call, sequence, attempt, shown)
+            finally:
+                shown.end()
+            if failure is not None:
+                span.fail(failure)
         return failure
 
     async def _attempt(
-        self, exchange: Exchange, call: MeteredCall, sequence: FallbackSequence, attempt: AttemptRequest, tries: int
+        self,
+        exchange: Exchange,
+        call: MeteredCall,
+        sequence: FallbackSequence,
+        attempt: AttemptRequest,
+        span: ModelSpan,
     ) -> ServiceError | None:
         """One attempt, passed on if its answer has begun; what went wrong before that."""
         model = sequence.model
         assert model is not None
         call.model = model.id
-        try:
-            await attempt.reserve(model)
-        except BaseException:
-            self.breakers.undecided(model.id)
-            raise
-        observer = attempt.observer(model)
+        await self._reserve(model, attempt)
+        request = attempt.request(model)
+        observer = span.watch(attempt.observer(model), request)
         started = time.perf_counter()
         async with AsyncExitStack() as stack:
             try:
-                opened = await start_answer(call, attempt.upstream, attempt.request(model), stack)
+                opened = await start_answer(call, attempt.upstream, request, stack)
             except asyncio.CancelledError:
                 observer.cut_off()
                 observer.close()
@@ -131,6 +135,7 @@ class Attempts:
                 call.reported = error.usage
                 return self._failed(model, observer, error, started)
             seconds = time.perf_counter() - started
+            span.began(seconds)
             self.breakers.succeeded(model.id, seconds)
             if opened.refused and self._has_after_refusal(sequence):
                 await self._read_refusal(observer, opened)
@@ -143,6 +148,13 @@ class Attempts:
             if broken is not None and broken.http_status >= 500:  # not a guardrail's no, nor a key's end
                 self.breakers.failed(model.id)
         return None
+
+    async def _reserve(self, model: ModelInfo, attempt: AttemptRequest) -> None:
+        try:
+            await attempt.reserve(model)
+        except BaseException:
+            self.breakers.undecided(model.id)
+            raise
 
     def _failed(self, model: ModelInfo, observer: StreamObserver, error: ServiceError, started: float) -> ServiceError:
         if isinstance(error, UpstreamTimeout):

@@ -24,6 +24,7 @@ from gateway.chat.errors import OptionsNeedDocuments, TooManyCollections
 from gateway.chat.observers import AnswerObserver, ModelObserver, RunObserver, VariantObserver
 from gateway.chat.prompts import VALUES, expand_prompt, lift_variables
 from gateway.chat.shadows import start_shadow
+from gateway.chat.traces import CallSpan
 from gateway.chat.translation import TranslatedExchange
 from gateway.chat.variants import assign, degrade, id_of
 from gateway.dependencies import Dependencies
@@ -57,6 +58,8 @@ class Question:
     screen: Screen
     lookup: Lookup | None = None
     recording: Recording | None = None
+    span: CallSpan | None = None
+    """Of a public call."""
 
 
 async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> None:
@@ -99,16 +102,25 @@ async def _answer_screened(
     request, more = await expand_prompt(exchange, deps, call, screened)
     if recording is not None and more:
         recording.keep_prompt(request.messages[: len(request.messages) - len(screened.messages)], more)
-    question = Question(request, size + more, screen, recording=recording)
+    span = CallSpan(exchange, call, screened)
+    question = Question(request, size + more, screen, recording=recording, span=span)
     if request.model.startswith((RAG, AGENT)) and request.offers_tools():
         degrade(exchange, TOOLS_IGNORED)
+    try:
+        await _answer_question(exchange, deps, call, question)
+    finally:
+        span.end()
+    return screened
+
+
+async def _answer_question(exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question) -> None:
+    request = question.request
     if request.model.startswith(AGENT):
         await answer_from_agent(exchange, deps, call, question)
     elif not deps.answer_cache.is_for(request):
         await _answer(exchange, deps, call, question)
     else:
         await _answer_or_replay(exchange, deps, call, question)
-    return screened
 
 
 async def _answer_or_replay(exchange: Exchange, deps: Dependencies, call: MeteredCall, question: Question) -> None:
@@ -122,6 +134,8 @@ async def _answer_or_replay(exchange: Exchange, deps: Dependencies, call: Metere
             await _answer(exchange, deps, call, replace(question, lookup=lookup))
         else:
             await deps.reserve(exchange, call)
+            if question.span is not None:
+                question.span.replayed(request, lookup.entry.pieces)
             age = deps.clock.now().timestamp() - lookup.entry.made_at
             await replay(exchange, call, lookup.entry, stream=request.stream, age=age, recording=question.recording)
 
@@ -166,6 +180,8 @@ def _with_observers(
         observer = VariantObserver(observer, assignment)
     if lookup is not None:
         observer = RecordingObserver(observer, lookup)
+    if question.span is not None:
+        observer = question.span.watch(observer, question.request)
     return observer if question.recording is None else RecordObserver(observer, question.recording)
 
 

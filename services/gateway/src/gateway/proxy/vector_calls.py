@@ -34,19 +34,10 @@ from gateway.usage.meter import MeteredCall
 from gateway.usage.records import count
 from servicekit.core.errors import ServiceError, UpstreamTimeout
 from servicekit.peers.client import Peer
-from servicekit.telemetry.spans import model_call
 from servicekit.web.json_bodies import parse
 
 _USAGE = re.compile(rb'"usage"\s*:\s*(?=\{)')
 TAIL_BYTES = 1000
-_OPERATIONS = {
-    "/v1/embeddings": "embeddings",
-    "/v1/rerank": "rerank",
-    "/v1/reading": "reading",
-    "/v1/classify": "classify",
-    "/v1/search": "retrieval",
-}
-"""What OpenTelemetry calls these calls; it has no word for rerank, reading and classify yet."""
 JUDGEMENT_TOKENS = 100
 """What a chat model that judges is reckoned to write of one passage or pair; other reading models write nothing."""
 
@@ -184,7 +175,7 @@ async def ask(
     """A peer's whole answer. A caller that leaves, or time that is over, ends the wait, not what is to be paid."""
     token = deps.issuer.token(call.principal, audiences, exchange.request_id, call.id)
     try:
-        with call.waiting(), model_call(_OPERATIONS[path], call.model):
+        with call.waiting():
             answer = await peer.send("POST", path, token=token, body=request, timeout_seconds=seconds)
     except (asyncio.CancelledError, UpstreamTimeout):
         call.bill_as_reserved()  # it has worked, and will be paid for it

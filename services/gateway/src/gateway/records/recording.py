@@ -144,10 +144,22 @@ def memory_of(value: object) -> int:
     return size + sum(map(memory_of, value)) if isinstance(value, list) else size
 
 
+class Keeper(Protocol):
+    """Keeps an answer as it goes out."""
+
+    def begin(self) -> None:
+        """An answer begins; what an attempt before it said was not the answer."""
+        ...
+
+    def keep(self, piece: bytes) -> None:
+        """A piece of the answer goes out."""
+        ...
+
+
 class RecordObserver:
     """Passes everything to another observer, and keeps what that lets out."""
 
-    def __init__(self, observer: StreamObserver, recording: Recording) -> None:
+    def __init__(self, observer: StreamObserver, recording: Keeper) -> None:
         self._observer = observer
         self._recording = recording
         recording.begin()

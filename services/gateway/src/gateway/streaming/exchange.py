@@ -13,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from servicekit.core.errors import CLIENT_CLOSED, InvalidRequest, PeerError, ServiceError, UpstreamFailed
 from servicekit.streams.disconnect import CallerLeft, while_connected
+from servicekit.telemetry.spans import NOTHING, Span
 from servicekit.web.error_handlers import error_response
 from servicekit.web.headers import header_of
 from servicekit.web.json_bodies import LARGE_BYTES
@@ -89,6 +90,12 @@ class Exchange:
         self._closed = asyncio.Event()
         self._may_go_on: Callable[[], Awaitable[None]] | None = None
         self._asked = 0.0
+
+    @property
+    def span(self) -> Span:
+        """The call's span."""
+        span: Span = self.scope.get("state", {}).get("span", NOTHING)
+        return span
 
     def goes_on_while(self, may: Callable[[], Awaitable[None]]) -> None:
         """Have `may` asked while an answer streams; what it raises ends that before another piece goes out."""

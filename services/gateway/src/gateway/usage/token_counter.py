@@ -18,6 +18,7 @@ from gateway.limits.max_usage import prompt_bytes
 from servicekit.core.errors import ServiceError
 from servicekit.peers.client import Peer
 from servicekit.streams.sse import data_of
+from servicekit.telemetry.trace_context import stop_recording
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -73,6 +74,7 @@ class TokenCounter:
         await asyncio.gather(*self._reading, return_exceptions=True)
 
     async def _read(self, model: str) -> None:
+        stop_recording()
         token = self._issuer.own_token(MODELS, ("chat",))
         try:
             answer = await self._inference.send("GET", f"/v1/models/{quote(model, safe='')}/tokenizer", token=token)

@@ -17,8 +17,6 @@ from inference.serving.served_model import ServedModel
 from servicekit.core.errors import ServiceError
 from servicekit.core.identifiers import new_id
 from servicekit.streams import sse
-from servicekit.telemetry.spans import Attributes, model_call
-from servicekit.telemetry.trace_context import CURRENT
 
 
 async def complete_answer(served: ServedModel[ChatEngine], request: ChatRequest) -> dict[str, Any]:
@@ -28,9 +26,8 @@ async def complete_answer(served: ServedModel[ChatEngine], request: ChatRequest)
     started = time.monotonic()
     finished = False
     try:
-        with served.track(), model_call("chat", served.name, "internal", _request_attributes(request)) as span:
+        with served.track():
             completion = await engine.complete(request)
-            span.set(_usage_attributes(completion.usage))
         served.progress()
         finished = True
     except ServiceError:
@@ -61,9 +58,6 @@ class ChatStream:
         self._head = _head("chat.completion.chunk", served.name)
         self._started = time.monotonic()
         self._pieces = served.ready().stream(request)
-        self._span = model_call(
-            "chat", served.name, "internal", {**_request_attributes(request), "gen_ai.request.stream": True}
-        )
         self._request = request
         self._first: list[Piece] = []
         self._named_roles: set[int] = set()
@@ -79,8 +73,6 @@ class ChatStream:
 
     async def begin(self) -> None:
         """Wait for the first piece that says something: servers send a role before they know that they can answer."""
-        before = CURRENT.get()
-        CURRENT.set(self._span.context or before)  # the engine's own calls are within the span
         try:
             check_request(self._request)
             while len(self._first) < MOST_SILENT and not any(piece.has_content for piece in self._first[-1:]):
@@ -89,14 +81,10 @@ class ChatStream:
             pass
         except ServiceError as error:
             self._ended = True
-            self._span.fail(error)
             self._served.record_failure(error)
             raise
-        finally:
-            CURRENT.set(before)
         seconds = self._first_after = time.monotonic() - self._started
         FIRST_TOKEN_SECONDS.labels(self._name).observe(seconds)
-        self._span.set({"gen_ai.response.time_to_first_chunk": seconds})
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
         """Server-sent events to `[DONE]`, or to one `event: error`."""
@@ -117,7 +105,6 @@ class ChatStream:
             yield sse.DONE
         except ServiceError as error:
             self._ended = True
-            self._span.fail(error)
             self._served.record_failure(error)
             self._usage = error.usage = error.usage or self._usage
             yield sse.encode_error(error, self._request_id)
@@ -133,9 +120,6 @@ class ChatStream:
             self._served.reading_speed.record_unfinished(length // CHARACTERS_A_TOKEN, time.monotonic() - self._started)
         if not self._ended:
             ABANDONED.labels(self._name).inc()
-            self._span.set({"error.type": "cancelled"})
-        self._span.set(_usage_attributes(self._usage))
-        self._span.end()
         GENERATION_SECONDS.labels(self._name).observe(time.monotonic() - self._started)
         _count(self._name, self._usage)
 
@@ -164,17 +148,6 @@ def _head(kind: str, model: str) -> dict[str, Any]:
 
 def _completion_fields(completion: Completion) -> dict[str, Any]:
     return {"choices": list(completion.choices), "usage": completion.usage, **completion.extra}
-
-
-def _request_attributes(request: ChatRequest) -> Attributes:
-    """What a span says of a request: never what it is about."""
-    most = request.max_completion_tokens or request.max_tokens
-    return {"gen_ai.request.max_tokens": most, "gen_ai.request.temperature": request.temperature}
-
-
-def _usage_attributes(usage: dict[str, Any] | None) -> Attributes:
-    counts = {"input": (usage or {}).get("prompt_tokens"), "output": (usage or {}).get("completion_tokens")}
-    return {f"gen_ai.usage.{kind}_tokens": count for kind, count in counts.items() if isinstance(count, int)}
 
 
 def _count(model: str, usage: dict[str, Any] | None) -> None:

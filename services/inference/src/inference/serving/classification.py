@@ -40,9 +40,9 @@ async def classify(served: ServedModel[Engine], request: ClassifyRequest) -> Cla
         raise ModelNotFound(served.name, "classification")
     if request.labels is not None:
         raise Unsupported("labels", "It has its own labels; leave them out, or choose an embedding model")
-    with served.track(), model_call("classify", served.name, "internal") as span:
+    with served.track(), model_call("classify", served.name, "server") as span:
         classified = await _in_parts(request, engine.parts, engine.classify)
-        span.set({"gen_ai.usage.input_tokens": classified.tokens, "groundwork.inputs": len(request.texts())})
+        span.set({"groundwork.input_tokens": classified.tokens, "groundwork.inputs": len(request.texts())})
     served.progress()
     TOKENS.labels(served.name, "classification").inc(classified.tokens + classified.completion_tokens)
     return classified

@@ -23,12 +23,12 @@ async def read(served: ServedModel[ReadingEngine], request: ReadingRequest) -> R
     if request.pairs and "support" not in reads:
         raise Unsupported("pairs", _hint(reads, "a model of entailment"))
     pairs = [(pair.premise, pair.sentence) for pair in request.pairs]
-    with served.track(), model_call("reading", served.name, "internal") as span:
+    with served.track(), model_call("reading", served.name, "server") as span:
         passages, features = await _passages(engine, request)
         entailed = await engine.entail(pairs, request.priority) if pairs else None
         usage = _usage(passages or NOTHING, entailed or NOTHING)
         inputs = len(request.passages) + len(pairs)
-        span.set({"gen_ai.usage.input_tokens": usage.prompt_tokens, "groundwork.inputs": inputs})
+        span.set({"groundwork.input_tokens": usage.prompt_tokens, "groundwork.inputs": inputs})
     served.progress()
     TOKENS.labels(served.name, "reading").inc(usage.total_tokens)
     return ReadingReply(

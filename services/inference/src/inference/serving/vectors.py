@@ -33,7 +33,7 @@ from inference.protocol.prefixes import NO_PREFIXES
 from inference.serving.served_model import ServedModel
 from inference.serving.tokens import texts_of
 from servicekit.core.identifiers import new_id
-from servicekit.telemetry.spans import model_call
+from servicekit.telemetry.spans import RERANKER, model_call
 
 
 async def embed(served: ServedModel[EmbeddingEngine], request: EmbeddingRequest) -> EmbeddingResult:
@@ -45,7 +45,7 @@ async def embed(served: ServedModel[EmbeddingEngine], request: EmbeddingRequest)
     engine = served.ready()
     tokens = token_lists(request.input)
     texts = request.texts() if tokens is None else await texts_of(served, tokens, "input")
-    with served.track(), model_call("embeddings", served.name, "internal") as span:
+    with served.track(), model_call("embeddings", served.name, "server") as span:
         embedded = await engine.embed(*_marked(served, request, texts))
         span.set({"gen_ai.usage.input_tokens": embedded.tokens, "groundwork.inputs": len(texts)})
     served.progress()
@@ -90,9 +90,9 @@ async def rank(served: ServedModel[RerankEngine], request: RerankRequest) -> Rer
     if not served.model.is_remote:
         extra = _without_moot_limits(extra, served.model.max_input_tokens)
     engine = served.ready()
-    with served.track(), model_call("rerank", served.name, "internal") as span:
+    with served.track(), model_call("rerank", served.name, "server", RERANKER) as span:
         ranked = await engine.rank(request.query, request.documents, extra)
-        span.set({"gen_ai.usage.input_tokens": ranked.tokens, "groundwork.inputs": len(request.documents)})
+        span.set({"groundwork.input_tokens": ranked.tokens, "groundwork.inputs": len(request.documents)})
     served.progress()
     TOKENS.labels(served.name, "rerank").inc(ranked.tokens)
     results = _best(ranked)[: request.top_n]

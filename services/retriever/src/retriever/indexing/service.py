@@ -40,6 +40,7 @@ from retriever.stores.protocol import VectorStore
 from servicekit.backup.lock import BackupLock
 from servicekit.core.cursors import decode_cursor, encode_cursor
 from servicekit.core.errors import ServiceError
+from servicekit.telemetry.spans import span
 
 log = structlog.get_logger(__name__)
 ROUNDS = 5
@@ -233,7 +234,7 @@ class IndexingService:
         await self.vectors.find(target, write.key.document_id, write.hashes, write.vectors, write.stages)
         self.vectors.take(target, write.hashes, write.vectors)
         await self.vectors.make(target, write.hashes, write.vectors, write.stages, write.token)
-        with write.stages.timed("write"):
+        with span("write"), write.stages.timed("write"):
             chunks = [(write.body.document, chunk) for chunk in write.body.chunks]
             await self.store.upsert_points(target.vectors, await to_points(target, write.key, chunks, write.vectors))
         write.written.add(target.number)

@@ -152,8 +152,8 @@ class SearchService:
         try:
             with model_call("retrieval", None, "internal", _about(request)) as span:
                 reply = await self._search(tenant, query)
-                span.set({"groundwork.search_mode": query.mode, "groundwork.hits": len(reply.hits)})
-                span.set({"groundwork.degraded": tuple(reply.degraded)})
+                found = {"groundwork.search_mode": query.mode, "groundwork.hits": len(reply.hits)}
+                span.set({**found, "groundwork.degraded": tuple(reply.degraded), **query.stages.attributes()})
         except ServiceError as error:
             SEARCHES.labels(query.mode, "error").inc()
             if query.embedded:

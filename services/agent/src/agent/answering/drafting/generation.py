@@ -166,7 +166,7 @@ async def _from(first: str, texts: AsyncIterator[str], context: Context, started
         while text is not None:
             if text:
                 yield text
-            with context.receipt.stage("answer"):
+            with context.receipt.stage("answer", traced=False):
                 async with asyncio.timeout(max(0.0, context.remaining() - RESERVE_SECONDS)):
                     text = await anext(texts, None)
     except ServiceError as error:
