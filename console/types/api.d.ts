@@ -81,6 +81,7 @@ declare namespace Api {
     url_citation: UrlCitation;
   };
   type AnswerOptions = {
+    abstain?: "model" | "reader" | "never" | null;
     filter?: Filter | null;
     generation?: number | null;
     grounding?: "strict" | "annotate" | "off" | null;
@@ -135,6 +136,7 @@ declare namespace Api {
     variant: string | null;
   };
   type AnswerReport = {
+    abstain: "model" | "reader" | "never" | null;
     abstained: boolean;
     answer_kind: "generated" | "extractive" | "abstained";
     closest: ClosestDocument[] | null;
@@ -310,6 +312,7 @@ declare namespace Api {
     title: string;
   };
   type Collection = {
+    abstain: "model" | "reader" | "never" | null;
     bytes: number;
     chunking: Chunking;
     chunks: number;
@@ -331,6 +334,7 @@ declare namespace Api {
     vectors: VectorOptions;
   };
   type CollectionChange = {
+    abstain?: "model" | "reader" | "never" | "default" | null;
     delete_records?: boolean | null;
     description?: string | null;
     mode?: "hybrid" | "dense" | "sparse" | null;
@@ -338,6 +342,7 @@ declare namespace Api {
     rerank_model?: string | null;
   };
   type CollectionCreate = {
+    abstain?: "model" | "reader" | "never" | null;
     chunking?: ChunkingInput;
     delete_records?: boolean;
     description?: string;
@@ -972,6 +977,7 @@ declare namespace Api {
     question: string;
   };
   type Key = {
+    abstain: "model" | "reader" | "never" | null;
     budgets: BudgetOutput[];
     collections: string[] | null;
     created_at: string;
@@ -991,6 +997,7 @@ declare namespace Api {
     tenant: string;
   };
   type KeyCreate = {
+    abstain?: "model" | "reader" | "never" | null;
     budgets?: BudgetInput[];
     collections?: string[] | null;
     expires_at?: string | null;
@@ -1004,6 +1011,7 @@ declare namespace Api {
     tenant: string;
   };
   type KeyCreated = {
+    abstain: "model" | "reader" | "never" | null;
     budgets: BudgetOutput[];
     collections: string[] | null;
     created_at: string;
@@ -1024,6 +1032,7 @@ declare namespace Api {
     tenant: string;
   };
   type KeyPatch = {
+    abstain?: "model" | "reader" | "never" | null;
     budgets?: BudgetInput[] | null;
     collections?: string[] | null;
     expires_at?: string | null;
@@ -1876,6 +1885,7 @@ declare namespace Api {
     rerank_model?: string | null;
   };
   type SearchReply = {
+    abstain: "model" | "reader" | "never" | null;
     collection_revision: number;
     collection_revisions: Record<string, number>;
     degraded: string[];
@@ -2202,6 +2212,7 @@ declare namespace Api {
     weight: number;
   };
   type VariantSettings = {
+    abstain: "model" | "reader" | "never" | null;
     filter: null;
     generation: number | null;
     grounding: "strict" | "annotate" | "off" | null;

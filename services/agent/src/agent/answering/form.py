@@ -14,7 +14,7 @@ from agent.answering.drafting.prompt import prompt_of
 from agent.answering.drafting.sentence_check import check
 from agent.answering.drafting.writer import Writer
 from agent.answering.errors import FieldsUnsupported, FormNeedsModel, OutputUnfit
-from agent.answering.state import AnswerState, Begun, Context
+from agent.answering.state import AnswerState, Begun, Context, is_refused
 from agent.answering.verification import finish
 from agent.grounding.citations import Support
 from agent.grounding.fields import MAX_VALUES, Path, Value, find_value_support, pointer, values, without
@@ -49,8 +49,9 @@ async def fill(state: AnswerState, context: Context) -> AnswerState:
     form, model = conversation.form, await context.model
     assert form is not None, "only answers to forms come here"
     assert model is not None, "it was checked that there is one"
-    grounding = conversation.options.grounding or "strict"
-    written = await _written(form, model, state, context) if state["hits"] else None
+    grounding = conversation.options.grounding or ("annotate" if state["decides"] == "never" else "strict")
+    asked = state["hits"] and not is_refused(state)
+    written = await _written(form, model, state, context) if asked else None
     value = shown_value(form.schema, _blank(form.schema) if written is None else written)
     fields: dict[str, Sequence[Support]] = {}
     if grounding != "off":
