@@ -12,6 +12,7 @@ the same words, and count the seconds that they took.
     WAYS=a,b      of packaged, default, model, reader, never, strict and plain; else all
     ROOM=2000     characters of passages in a prompt, both ways
     KEPT=FOLDER   where the model's answers are kept from one run to the next; else only for this one
+    MINUTES=10    after so many no further question is asked
     SHOW=1        prints every answer
 """
 
@@ -24,9 +25,10 @@ import statistics
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +175,18 @@ def chosen(one: AnswerSet, half: str, each: int) -> AnswerSet:
     return replace(one, cases=[*with_answer, *[case for case in cases if not case.answerable][:each]])
 
 
+def by_turns(sets: Sequence[AnswerSet]) -> Iterator[tuple[str, Case]]:
+    """One question of each set after another, of each set those with an answer and those without by turns."""
+    for row in zip_longest(*(_mixed(one) for one in sets)):
+        yield from (pair for pair in row if pair is not None)
+
+
+def _mixed(one: AnswerSet) -> Iterator[tuple[str, Case]]:
+    kinds = ([case for case in one.cases if case.answerable is answerable] for answerable in (True, False))
+    for pair in zip_longest(*kinds):
+        yield from ((one.name, case) for case in pair if case is not None)
+
+
 def connect(home: Home, kept: KeptAnswers) -> None:
     """The model of the file, and the same under another name through what keeps its answers."""
     home.groundwork("model", "add", LOCAL, "--gguf", os.environ["GGUF"], "--context", str(CONTEXT))
@@ -197,13 +211,17 @@ def main() -> None:
         home = stack.enter_context(fresh_home())
         connect(home, kept)
         asking, asked = Asking(home), Ways(home, kept)
-        for one in (chosen(wanted, half, each) for wanted in load(folder, 4 * each, names)):
+        sets = [chosen(wanted, half, each) for wanted in load(folder, 4 * each, names)]
+        for one in sets:
             asking.ingest(one)
-            for case in one.cases:
-                for way in ways:
-                    outcomes[way].append(asked.ask(way, one.name, case))
-                    if os.environ.get("SHOW"):
-                        _show(way, outcomes[way][-1])
+        until = time.monotonic() + 60 * float(os.environ.get("MINUTES", "600"))
+        for name, case in by_turns(sets):
+            if time.monotonic() > until:
+                break
+            for way in ways:
+                outcomes[way].append(asked.ask(way, name, case))
+                if os.environ.get("SHOW"):
+                    _show(way, outcomes[way][-1])
     report(half, outcomes)
 
 
