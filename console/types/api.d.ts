@@ -87,6 +87,7 @@ declare namespace Api {
     url_citation: UrlCitation;
   };
   type AnswerOptions = {
+    abstain?: "model" | "reader" | "never" | null;
     filter?: Filter | null;
     generation?: number | null;
     grounding?: "strict" | "annotate" | "off" | null;
@@ -141,6 +142,7 @@ declare namespace Api {
     variant: string | null;
   };
   type AnswerReport = {
+    abstain: "model" | "reader" | "never" | null;
     abstained: boolean;
     answer_kind: "generated" | "extractive" | "abstained";
     closest: ClosestDocument[] | null;
@@ -316,6 +318,7 @@ declare namespace Api {
     title: string;
   };
   type Collection = {
+    abstain: "model" | "reader" | "never" | null;
     bytes: number;
     chunking: Chunking;
     chunks: number;
@@ -337,6 +340,7 @@ declare namespace Api {
     vectors: VectorOptions;
   };
   type CollectionChange = {
+    abstain?: "model" | "reader" | "never" | "default" | null;
     delete_records?: boolean | null;
     description?: string | null;
     mode?: "hybrid" | "dense" | "sparse" | null;
@@ -344,6 +348,7 @@ declare namespace Api {
     rerank_model?: string | null;
   };
   type CollectionCreate = {
+    abstain?: "model" | "reader" | "never" | null;
     chunking?: ChunkingInput;
     delete_records?: boolean;
     description?: string;
@@ -978,6 +983,7 @@ declare namespace Api {
     question: string;
   };
   type Key = {
+    abstain: "model" | "reader" | "never" | null;
     budgets: BudgetOutput[];
     collections: string[] | null;
     created_at: string;
@@ -997,6 +1003,7 @@ declare namespace Api {
     tenant: string;
   };
   type KeyCreate = {
+    abstain?: "model" | "reader" | "never" | null;
     budgets?: BudgetInput[];
     collections?: string[] | null;
     expires_at?: string | null;
@@ -1010,6 +1017,7 @@ declare namespace Api {
     tenant: string;
   };
   type KeyCreated = {
+    abstain: "model" | "reader" | "never" | null;
     budgets: BudgetOutput[];
     collections: string[] | null;
     created_at: string;
@@ -1030,6 +1038,7 @@ declare namespace Api {
     tenant: string;
   };
   type KeyPatch = {
+    abstain?: "model" | "reader" | "never" | null;
     budgets?: BudgetInput[] | null;
     collections?: string[] | null;
     expires_at?: string | null;
@@ -1889,6 +1898,7 @@ declare namespace Api {
     rerank_model?: string | null;
   };
   type SearchReply = {
+    abstain: "model" | "reader" | "never" | null;
     collection_revision: number;
     collection_revisions: Record<string, number>;
     degraded: string[];
@@ -2215,6 +2225,7 @@ declare namespace Api {
     weight: number;
   };
   type VariantSettings = {
+    abstain: "model" | "reader" | "never" | null;
     filter: null;
     generation: number | null;
     grounding: "strict" | "annotate" | "off" | null;

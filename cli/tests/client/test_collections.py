@@ -49,6 +49,7 @@ def test_a_new_collection_is_asked_for_with_all_its_defaults() -> None:
         "mode": "hybrid",
         "rerank": False,
         "rerank_model": None,
+        "abstain": None,
     }
     cut = {"strategy": "fixed", "max_tokens": 64, "overlap": 0}
     said |= {"chunking": cut, "delete_records": False, "vectors": {"quantization": "none", "on_disk": False}}

@@ -18,6 +18,7 @@ from agent.testing.memory_library import MemoryLibrary
 from agent.testing.scripted_answers import PACKAGED, ScriptedModels, ScriptedSearch, echo, hit
 from agent.testing.scripted_reader import ScriptedReader
 from contracts.access.delegation import Delegation
+from contracts.core.abstention import Abstain
 from contracts.documents.documents import DocumentChunk
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import ChatCompletion, ChatCompletionChunk, ChatRequest
@@ -53,8 +54,15 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     await database.close()
 
 
-def delegation(collections: tuple[str, ...] | None = None) -> Delegation:
-    return Delegation(audiences=("agent",), tenant="acme", key_id="key_1", collections=collections, request_id="req_1")
+def delegation(collections: tuple[str, ...] | None = None, abstain: Abstain | None = None) -> Delegation:
+    return Delegation(
+        audiences=("agent",),
+        tenant="acme",
+        key_id="key_1",
+        collections=collections,
+        request_id="req_1",
+        abstain=abstain,
+    )
 
 
 def chat_request(*said: str, **more: Any) -> ChatRequest:
@@ -74,6 +82,7 @@ class Bench:
     info: ModelInfo | None = field(default_factory=lambda: PACKAGED)
     settings: AgentSettings = field(default_factory=AgentSettings)
     reader: ScriptedReader | None = None
+    key_abstain: Abstain | None = None
     search: ScriptedSearch = field(init=False)
     models: ScriptedModels = field(init=False)
 
@@ -88,12 +97,16 @@ class Bench:
 
     async def stream(self, *said: str, **more: Any) -> list[ChatCompletionChunk]:
         request = chat_request(*said, **more)
-        events = self.answering.events(read_conversation(request, delegation()), request, "token", "req_1")
+        events = self.answering.events(
+            read_conversation(request, delegation(abstain=self.key_abstain)), request, "token", "req_1"
+        )
         return [chunk async for chunk in chunks(events, request.model)]
 
     async def ask(self, *said: str, **more: Any) -> ChatCompletion:
         request = chat_request(*said, **more)
-        events = self.answering.events(read_conversation(request, delegation()), request, "token", "req_1")
+        events = self.answering.events(
+            read_conversation(request, delegation(abstain=self.key_abstain)), request, "token", "req_1"
+        )
         return await collect(chunks(events, request.model))
 
 

@@ -21,6 +21,7 @@ from contracts.access.keys import (
     UsageRow,
 )
 from contracts.access.records import RecordMode
+from contracts.core.abstention import Abstain
 from contracts.documents.jobs import Job
 from contracts.models.experiments import Experiment
 from contracts.models.routes import Route, RouteVersion
@@ -48,10 +49,12 @@ class Keys:
         budgets: Sequence[Budget] = (),
         records: RecordMode | None = None,
         records_days: int | None = None,
+        abstain: Abstain | None = None,
         expires_at: datetime | None = None,
     ) -> KeyCreated:
         """A new key. Its `secret` is in this answer and nowhere else. `records` and `records_days`: what is kept of
-        its answers and for how long, where that is not as its tenant says."""
+        its answers and for how long, where that is not as its tenant says; `abstain`: who decides that there is no
+        answer, where neither call nor collection says so."""
         body = KeyCreate(
             name=name,
             tenant=tenant,
@@ -62,6 +65,7 @@ class Keys:
             budgets=list(budgets),
             records=records,
             records_days=records_days,
+            abstain=abstain,
             expires_at=expires_at,
         )
         return self._connection.model(operations.CREATE_KEY, json=body.model_dump(mode="json", exclude_none=True))

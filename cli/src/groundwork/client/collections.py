@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from contracts.core.abstention import Abstain, AbstainOrDefault
 from contracts.documents.jobs import Job
 from contracts.operations import documents as operations
 from contracts.retrieval.collections import (
@@ -38,6 +39,7 @@ class Collections:
         mode: SearchMode = "hybrid",
         rerank: bool = False,
         rerank_model: str | None = None,
+        abstain: Abstain | None = None,
     ) -> Collection:
         """A new collection; raises `ApiError` 409 `collection_exists`."""
         return self.make(
@@ -51,6 +53,7 @@ class Collections:
                 mode=mode,
                 rerank=rerank,
                 rerank_model=rerank_model,
+                abstain=abstain,
             )
         )
 
@@ -90,10 +93,11 @@ class Collections:
         mode: SearchMode | None = None,
         rerank: bool | None = None,
         rerank_model: str | None = None,
+        abstain: AbstainOrDefault | None = None,
     ) -> Collection:
-        """Change how a collection is described and searched; raises `ApiError` 404."""
+        """Change how a collection is described, searched and asked; raises `ApiError` 404."""
         body = CollectionChange.model_construct(
-            description=description, mode=mode, rerank=rerank, rerank_model=rerank_model
+            description=description, mode=mode, rerank=rerank, rerank_model=rerank_model, abstain=abstain
         )
         return self._connection.model(
             operations.UPDATE_COLLECTION, name, json=body.model_dump(mode="json", exclude_none=True)

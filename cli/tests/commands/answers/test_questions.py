@@ -78,6 +78,13 @@ def test_a_source_that_is_cited_twice_at_the_same_place_is_listed_once(serve: Se
     assert lines == ["So.", "", "[1] T (t.md)", "    “q”", "[1] T (t.md, page 3)", "    “q”"]
 
 
+def test_who_decides_that_there_is_no_answer_is_passed_on(serve: Serve) -> None:
+    server = Recorder(answer())
+    serve(server)
+    output("ask", "why?", "-c", "c", "--abstain", "never")
+    assert server.body()["groundwork"]["abstain"] == "never"
+
+
 @pytest.mark.parametrize(
     ("report", "warned"),
     [

@@ -27,6 +27,15 @@ def test_a_collection_is_made_as_said_and_told_as_the_server_made_it(serve: Serv
     assert server.body()["language"] == "de"
 
 
+def test_of_a_collection_only_what_is_said_is_changed(serve: Serve) -> None:
+    server = Recorder(*(httpx2.Response(200, json=collection()) for _ in range(2)))
+    serve(server)
+    assert output("collection", "change", "c", "--abstain", "reader") == "changed 'c'\n"
+    assert server.body() == {"abstain": "reader"}
+    output("collection", "change", "c", "--abstain", "default", "--no-rerank", "--mode", "dense")
+    assert server.body() == {"abstain": "default", "rerank": False, "mode": "dense"}
+
+
 @pytest.mark.parametrize(
     ("made", "said"),
     [

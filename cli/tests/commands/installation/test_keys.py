@@ -97,3 +97,15 @@ def test_what_is_kept_of_a_keys_answers_is_said_when_it_is_made_and_changed_late
     output("key", "change", "key_1", "--records", "tenant")
     assert server.body() == {"records": None}
     assert run("key", "change", "key_1", "--records", "all").exit_code != 0
+
+
+def test_who_decides_for_a_key_that_there_is_no_answer_is_said_and_taken_back(serve: Serve) -> None:
+    server = Recorder(*(httpx2.Response(200, json=key(secret="gw_secret")) for _ in range(3)))
+    serve(server)
+    output("key", "create", "n", "--abstain", "reader")
+    assert server.body()["abstain"] == "reader"
+    output("key", "change", "key_1", "--abstain", "never")
+    assert server.body() == {"abstain": "never"}
+    output("key", "change", "key_1", "--abstain", "default")
+    assert server.body() == {"abstain": None}
+    assert run("key", "change", "key_1", "--abstain", "always").exit_code != 0

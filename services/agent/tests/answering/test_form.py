@@ -9,6 +9,7 @@ from services.agent.tests.conftest import LEAVE, PRICES, Bench, content_of
 
 from agent.answering.drafting.prompt import FORM_PROMPT
 from agent.testing.scripted_answers import CAPABLE, PACKAGED, ScriptedModels, echo
+from agent.testing.scripted_reader import ScriptedReader
 from contracts.models.chat import AnswerReport, ChatCompletion
 from servicekit.core.errors import InvalidRequest, ServiceError, UpstreamFailed
 
@@ -222,3 +223,15 @@ async def test_nothing_live_is_in_a_value() -> None:
     says = {"days": None, "carried_over_until": "![x](https://evil.example/p.png?q=1) 30 June", "dress_code": None}
     answer = await fill(bench(says), NULLABLE, grounding="annotate")
     assert "](" not in content_of(answer)
+
+
+async def test_a_value_that_stands_in_a_source_word_for_word_has_its_citation_whatever_its_field_is_called() -> None:
+    schema = {"type": "object", "properties": {"motto": {"type": ["string", "null"]}}, "required": ["motto"]}
+    reader = ScriptedReader(supports={"share": (0.0, 0.9)})
+    for said in ("“Part-time employees get a share of it”", "unused days can be CARRIED over until 30 June"):
+        answer = await fill(bench({"motto": said}, reader=reader), schema)
+        assert json.loads(content_of(answer)) == {"motto": said}
+        told = report(answer)
+        assert told.grounded
+        assert told.fields is not None
+        assert len(told.fields["/motto"]) == 1

@@ -186,11 +186,23 @@ async def test_a_decision_about_the_caller_is_not_hidden() -> None:
         await asked(LEAVE_QUESTION, ScriptedReader(failure=OverBudget("Spent.")))
 
 
+TURNED = "Per year full-time employees get 27 days of paid leave."
+"""What a source says, not word for word."""
+
+
+async def test_what_stands_in_a_source_word_for_word_no_reader_turns_down() -> None:
+    reader = ScriptedReader(answers=READS, supports={"27 days": (0.0, 0.9)})
+    answer = await said(f"“{RIGHT.upper()}”", reader)
+    assert len(answer.choices[0].message.annotations or []) == 1
+    assert answer.groundwork is not None
+    assert answer.groundwork.grounded
+
+
 async def test_what_the_rules_support_the_reader_may_turn_down() -> None:
     kept = ScriptedReader(answers=READS, supports={"27 days": (0.9, 0.0)})
     refused = ScriptedReader(answers=READS, supports={"27 days": (0.2, 0.1)})
     for reader, cited in ((None, 1), (kept, 1), (refused, 0)):
-        answer = await said(RIGHT, reader)
+        answer = await said(TURNED, reader)
         assert len(answer.choices[0].message.annotations or []) == cited
         assert answer.groundwork is not None
         assert answer.groundwork.grounded is bool(cited)
@@ -211,7 +223,7 @@ async def test_other_words_for_the_same_are_supported_only_if_all_facts_agree() 
 
 async def test_what_contradicts_a_sentence_is_shown_whether_or_not_another_source_supports_it() -> None:
     other = hit("New staff of the year before have their unused days carried over until 31 March.", "old", rank=1)
-    says = "Unused days can be carried over until 30 June."
+    says = "Until 30 June unused days can be carried over."
     opposed = {"31 March": (0.0, 0.9), "30 June": (0.9, 0.0)}
     for supports, cited in ((opposed, 2), ({"31 March": (0.0, 0.9)}, 1)):
         assert "31 March" not in content_of(await said(says, None, LEAVE, other))
@@ -222,9 +234,9 @@ async def test_what_contradicts_a_sentence_is_shown_whether_or_not_another_sourc
 
 async def test_sentences_are_checked_by_the_rules_when_the_reader_fails_meanwhile() -> None:
     reader = ScriptedReader(parts=frozenset(("pairs",)), failure=None, supports={"27 days": (0.1, 0.0)})
-    assert (await said(RIGHT, reader)).choices[0].message.annotations == []
+    assert (await said(TURNED, reader)).choices[0].message.annotations == []
     reader = ScriptedReader(parts=frozenset(("pairs",)), failure=UpstreamFailed("Away."))
-    answer = await said(RIGHT, reader)
+    answer = await said(TURNED, reader)
     assert len(answer.choices[0].message.annotations or []) == 1
     assert degraded(answer) == ["reader_unavailable"]
 

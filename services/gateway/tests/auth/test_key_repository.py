@@ -48,6 +48,17 @@ async def test_creating_a_key_creates_its_tenant_and_is_audited_without_the_secr
     assert created.secret not in str([dict(row) for row in rows])
 
 
+async def test_who_decides_that_there_is_no_answer_is_kept_with_a_key_and_taken_back_by_null(
+    keys: KeyRepository,
+) -> None:
+    created = await keys.create_key(wanted(abstain="reader"), ADMIN)
+    for abstain in ("reader", "never", None):
+        changed = await keys.update_key(created.id, KeyPatch(abstain=abstain), ADMIN)
+        assert changed.abstain == abstain
+        assert (await keys.get_by_id(created.id)).abstain == abstain
+    assert (await keys.update_key(created.id, KeyPatch(name="other"), ADMIN)).abstain is None
+
+
 async def test_the_last_working_admin_key_cannot_be_revoked(keys: KeyRepository, clock: ManualClock) -> None:
     first = await keys.create_key(wanted(scopes=["admin"]), ADMIN)
     await keys.create_key(wanted(scopes=["admin"], expires_at=clock.now() + timedelta(seconds=1)), ADMIN)

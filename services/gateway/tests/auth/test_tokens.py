@@ -46,6 +46,13 @@ def test_a_token_is_good_for_its_audiences_and_no_other(
                 verifier.verify(token, audience)
 
 
+def test_a_token_says_who_decides_for_its_key_that_there_is_no_answer(
+    issuer: TokenIssuer, verifier: DelegationVerifier
+) -> None:
+    claims = verifier.verify(issuer.token(replace(KEY, abstain="never"), ANSWERS, "req_1"), "agent")
+    assert (claims.abstain, verifier.verify(issuer.token(KEY, ANSWERS, "req_1"), "agent").abstain) == ("never", None)
+
+
 def test_a_token_says_whether_its_call_gives_way_and_is_not_shared_with_one_that_does_not(
     issuer: TokenIssuer, verifier: DelegationVerifier
 ) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -69,6 +70,7 @@ async def test_nothing_is_shared_between_tenants_requests_models_or_policies(ans
         assert await _ask(answer_cache, request) == "miss"
     assert await _ask(answer_cache, model="other") == "miss"
     assert await _ask(answer_cache, policy="stricter") == "miss"
+    assert await _ask(answer_cache, key=replace(KEY, abstain="never")) == "miss"
     assert await _ask(answer_cache) == "hit"
 
 

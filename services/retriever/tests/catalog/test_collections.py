@@ -35,6 +35,16 @@ async def test_a_rerank_model_is_named_replaced_and_the_default_one_again(bench:
     assert shown.rerank_model is None
 
 
+async def test_who_decides_that_there_is_no_answer_is_said_kept_and_left_to_the_key_again(bench: Bench) -> None:
+    made = await bench.create(abstain="reader")
+    assert made.abstain == "reader"
+    for wanted, kept in (("never", "never"), (None, "never"), ("default", None)):
+        change = CollectionChange(abstain=wanted, description="Rules")
+        changed = await bench.parts.collection_repository.update_collection(TENANT, "handbook", change)
+        (shown,) = await bench.parts.collection_repository.describe_collections([changed])
+        assert shown.abstain == kept
+
+
 async def test_the_same_name_is_free_in_another_tenant(bench: Bench) -> None:
     await bench.create()
     await bench.create(tenant="globex")

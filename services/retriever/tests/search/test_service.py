@@ -295,3 +295,15 @@ async def test_a_search_that_names_no_mode_looks_as_its_collection_says(bench: B
     assert await found("handbook", "other") == await found("handbook", "other", mode="hybrid"), "they differ"
     await bench.parts.collection_repository.update_collection(TENANT, "other", change)
     assert await found("handbook", "other") == await found("handbook", "other", mode="sparse")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "said"), [("never", "never", "never"), ("reader", "model", None), ("reader", None, None)]
+)
+async def test_a_search_says_who_decides_that_there_is_no_answer_where_its_collections_agree(
+    bench: Bench, one: str, other: str | None, said: str | None
+) -> None:
+    await bench.create("one", abstain=one)
+    await bench.create("other", abstain=other)
+    assert (await bench.search("lantern", ["one", "other"])).abstain == said
+    assert (await bench.search("lantern", ["one"])).abstain == one

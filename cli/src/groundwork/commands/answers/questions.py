@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from contracts.core.abstention import Abstain
 from contracts.models.chat import AnswerOptions
 from contracts.models.citations import Annotation
 from contracts.retrieval.search import Hit, SearchMode
@@ -65,13 +66,16 @@ def ask(
         ),
     ] = None,
     model: Annotated[str | None, typer.Option(help="Chat model that words the answer.")] = None,
+    abstain: Annotated[
+        Abstain | None, typer.Option(help="Who decides that there is no answer; else as the collection says.")
+    ] = None,
 ) -> None:
     """Answer a question from documents, as it is written, then list what each citation quotes."""
     session = session_of(context)
     answer = None
     with session.client() as client:
         where = choose_collections(session, client, collection or [])
-        for event in client.ask_stream(where, question, AnswerOptions(model=model)):
+        for event in client.ask_stream(where, question, AnswerOptions(model=model, abstain=abstain)):
             if isinstance(event, TextDelta):
                 session.write(event.text, end="")
             else:

@@ -1,4 +1,4 @@
-"""`collection`: make one with settings of its own, look at all, delete one."""
+"""`collection`: make one with settings of its own, change how it is asked, look at all, delete one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 from pydantic import ValidationError
 from rich.table import Table
 
+from contracts.core.abstention import Abstain, AbstainOrDefault
 from contracts.core.validation import what_is_wrong
 from contracts.retrieval.collections import (
     AUTO_MODEL,
@@ -32,6 +33,8 @@ Quantization = Annotated[
 ]
 OnDisk = Annotated[bool | None, typer.Option("--on-disk/--in-memory", help="Where the full vectors are kept.")]
 
+DECIDES = "Who decides, for answers that don't say otherwise, that its documents hold none."
+
 
 class CollectionUnusable(GroundworkError):
     """The options don't make a collection, or a way to cut documents."""
@@ -39,8 +42,14 @@ class CollectionUnusable(GroundworkError):
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
-    group = typer.Typer(no_args_is_help=True, help="Make, list and delete collections.")
-    for command, name in ((create, "create"), (show, "list"), (documents, "documents"), (delete, "delete")):
+    group = typer.Typer(no_args_is_help=True, help="Make, change, list and delete collections.")
+    for command, name in (
+        (create, "create"),
+        (change, "change"),
+        (show, "list"),
+        (documents, "documents"),
+        (delete, "delete"),
+    ):
         group.command(name)(command)
     app.add_typer(group, name="collection")
 
@@ -60,6 +69,7 @@ def create(
     on_disk: OnDisk = None,
     mode: Annotated[SearchMode, typer.Option(help="How searches look that don't say otherwise.")] = "hybrid",
     rerank: Annotated[bool, typer.Option("--rerank", help="Rerank searches that don't say otherwise.")] = False,
+    abstain: Annotated[Abstain | None, typer.Option(help=DECIDES)] = None,
 ) -> None:
     """Make a collection. `groundwork ingest` makes one with the defaults where there is none."""
     cut = chunking_of(chunking, max_tokens, overlap)
@@ -73,12 +83,27 @@ def create(
             vectors=vectors_of(quantization, on_disk, VectorOptions()) or VectorOptions(),
             mode=mode,
             rerank=rerank,
+            abstain=abstain,
         )
     except ValidationError as error:
         raise CollectionUnusable(_first(error)) from None
     with session_of(context).client() as client:
         made = client.collections.make(wanted)
     session_of(context).out.print(f"made '{made.name}': {_about(made)}")
+
+
+def change(
+    context: typer.Context,
+    name: Name,
+    description: Annotated[str | None, typer.Option(help="What is in it, for people and agents.")] = None,
+    mode: Annotated[SearchMode | None, typer.Option(help="How searches look that don't say otherwise.")] = None,
+    rerank: Annotated[bool | None, typer.Option(help="Rerank searches that don't say otherwise.")] = None,
+    abstain: Annotated[AbstainOrDefault | None, typer.Option(help=f"{DECIDES} default: as the key says.")] = None,
+) -> None:
+    """Change how a collection is described, searched and asked; what is not given stays."""
+    with session_of(context).client() as client:
+        client.collections.change(name, description=description, mode=mode, rerank=rerank, abstain=abstain)
+    session_of(context).out.print(f"changed '{name}'")
 
 
 def show(context: typer.Context) -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 from contracts.access.delegation import Scope
 from contracts.access.keys import Key, KeyPatch, Limits
 from contracts.access.records import RecordMode
+from contracts.core.abstention import AbstainOrDefault
 from groundwork.commands.installation.bounds import (
     Concurrency,
     DayBudget,
@@ -34,6 +35,14 @@ Records = Annotated[
 ]
 RecordsDays = Annotated[
     int | None, typer.Option(min=1, max=3650, help="For how long they are kept; else as its tenant has it.")
+]
+
+Decides = Annotated[
+    AbstainOrDefault | None,
+    typer.Option(
+        "--abstain",
+        help="Who decides for its answers that documents hold none; default: nobody in particular, as it is at first.",
+    ),
 ]
 
 
@@ -70,6 +79,7 @@ def create(
     usd_a_month: MonthBudget = None,
     records: Records = None,
     records_days: RecordsDays = None,
+    abstain: Decides = None,
 ) -> None:
     """Make a key and print its secret, which is shown this once."""
     scopes: Any = scope or ["chat", "documents", "search"]
@@ -85,6 +95,7 @@ def create(
             budgets=budgets,
             records=None if records == "tenant" else records,
             records_days=records_days,
+            abstain=None if abstain == "default" else abstain,
         )
     session_of(context).notes.print(f"made {made.id}")
     typer.echo(made.secret)
@@ -103,6 +114,7 @@ def show(context: typer.Context) -> None:
         "at once",
         "budgets",
         "records",
+        "abstain",
         "state",
     ):
         table.add_column(heading)
@@ -111,9 +123,9 @@ def show(context: typer.Context) -> None:
             limits = one.limits
             numbers = (limits.requests_per_minute, limits.tokens_per_minute, limits.concurrency)
             budgets = said_of_budgets(one.budgets)
-            scopes, state = ",".join(one.scopes), _state(one)
+            scopes, rest = ",".join(one.scopes), (one.records or "", one.abstain or "", _state(one))
             cells = [str(number) if number is not None else "" for number in numbers]
-            table.add_row(one.id, one.name, one.tenant, scopes, *cells, budgets, one.records or "", state)
+            table.add_row(one.id, one.name, one.tenant, scopes, *cells, budgets, *rest)
     session.out.print(table)
 
 
@@ -127,13 +139,17 @@ def change(
     usd_a_month: MonthBudget = None,
     records: Records = None,
     records_days: RecordsDays = None,
+    abstain: Decides = None,
 ) -> None:
-    """Change limits and budgets of a key, and what is kept of its answers; what is not given stays."""
+    """Change limits and budgets of a key, what is kept of its answers and who decides that there is none; what is not
+    given stays."""
     wanted: dict[str, Any] = {}
     if records is not None:
         wanted["records"] = None if records == "tenant" else records
     if records_days is not None:
         wanted["records_days"] = records_days
+    if abstain is not None:
+        wanted["abstain"] = None if abstain == "default" else abstain
     limits = parse_limits(requests_per_minute, tokens_per_minute, concurrency)
     if limits:
         wanted["limits"] = Limits(**limits)

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.core.abstention import Abstain
+
 Audience = Literal["agent", "ingest", "inference", "retriever", "lab", "models", "grants", "answers", "collections"]
 """Who may accept a token. `models` is the gateway's model plane; `grants` its exchange for a fresh token;
 `answers` its answers to what a service asks in a key's place, as the public API gives them, and `collections` the
@@ -41,6 +43,8 @@ class Delegation(BaseModel):
     """The gateway's own id of the public call, which the model calls inside it are charged to."""
     bulk: bool = False
     """Whether it is a job's call, which gives way to other callers' where a model has no slot for all."""
+    abstain: Abstain | None = None
+    """Who decides that documents hold no answer, where neither call nor collection says so."""
     records: bool = False
     """Of a grant: whether a run that is made with it is put on record when it ends."""
 

@@ -12,6 +12,7 @@ from contracts.access.delegation import Scope
 from contracts.access.feedback_labels import LABELS, LabelSet
 from contracts.access.guardrails import Guardrails
 from contracts.access.records import RECORD_DAYS, RecordDays, RecordMode
+from contracts.core.abstention import Abstain
 from contracts.core.base import Count, Line, Name, Reply, Request, Timestamp
 from contracts.core.values import Text
 
@@ -74,6 +75,8 @@ class KeyCreate(Request):
     """What is recorded of its answers; null means what the tenant says."""
     records_days: RecordDays | None = None
     """How long its records are kept; null means what the tenant says."""
+    abstain: Abstain | None = None
+    """Who decides that documents hold no answer, where neither call nor collection says so; null: the model."""
     expires_at: Expiry | None = None
 
 
@@ -93,6 +96,7 @@ class Key(Reply):
     guardrails: Guardrails | None = None
     records: RecordMode | None = None
     records_days: RecordDays | None = None
+    abstain: Abstain | None = None
     expires_at: Timestamp | None = None
     created_at: Timestamp
     last_used_at: Timestamp | None = None
@@ -119,6 +123,7 @@ class KeyPatch(Request):
     guardrails: Guardrails | None = None
     records: RecordMode | None = None
     records_days: RecordDays | None = None
+    abstain: Abstain | None = None
     expires_at: Expiry | None = None
 
 

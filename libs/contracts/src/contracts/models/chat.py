@@ -11,6 +11,7 @@ from contracts.agents.prompts import PROMPT, Values
 from contracts.agents.runs import AnswerKind as AnswerKind
 from contracts.agents.runs import Grounding as Grounding
 from contracts.agents.runs import RunReport
+from contracts.core.abstention import Abstain
 from contracts.core.base import Count, Reply, Request
 from contracts.core.values import Passed, Text, unlike
 from contracts.models.citations import Annotation, FieldCitation
@@ -35,6 +36,9 @@ class AnswerOptions(Request):
     generation: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     """Of one collection, an index that a reindex with `switch: false` has built; null for the one that serves."""
     grounding: Grounding | None = None
+    abstain: Abstain | None = None
+    """Who decides that the documents hold no answer. Null: as the collection says, else the key, else `reader` with the
+    packaged model and `model` with any other."""
     style: Style | None = None
     """How much a model says: one sentence, or all that the sources hold. Extractive answers and the packaged model's
     are what they are; `degraded` then says `style_ignored`."""
@@ -224,6 +228,8 @@ class AnswerReport(Reply):
     abstained: bool
     answer_kind: AnswerKind
     collections: list[str]
+    abstain: Abstain | None = None
+    """Who decided whether there is an answer; null where no question was judged, as with a greeting."""
     degraded: list[str] = Field(default_factory=list)
     """What the answer had to do without, as in the receipt; `tools_ignored`: of the request."""
     closest: list[ClosestDocument] | None = None

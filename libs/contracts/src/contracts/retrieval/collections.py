@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from contracts.core.abstention import Abstain, AbstainOrDefault
 from contracts.core.base import Count, Line, Name, Reply, Request, Timestamp
 from contracts.retrieval.search import RerankModel, SearchMode
 
@@ -67,6 +68,8 @@ class CollectionCreate(Request):
     """Whether searches that don't say so themselves are reranked."""
     rerank_model: RerankModel | None = None
     """By which model, such as one that was tuned for it; null means the default one."""
+    abstain: Abstain | None = None
+    """Who decides, for answers that don't say so themselves, that its documents hold none; null: as the key says."""
     delete_records: bool = False
     """Whether records of answers go with a document that they hold passages of, when it is deleted."""
 
@@ -89,6 +92,8 @@ class CollectionChange(Request):
     """Whether records of answers go with a document that they hold passages of, when it is deleted."""
     rerank_model: RerankModel | None = None
     """The rerank model; `default` means the default one again."""
+    abstain: AbstainOrDefault | None = None
+    """Who decides that there is no answer; `default` leaves it to the key again."""
 
     @model_validator(mode="after")
     def _some_change(self) -> CollectionChange:
@@ -143,6 +148,7 @@ class Collection(Reply):
     mode: SearchMode = "hybrid"
     rerank: bool = False
     rerank_model: str | None = None
+    abstain: Abstain | None = None
     delete_records: bool = False
     documents: Count = 0
     chunks: Count = 0

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
+from contracts.core.abstention import Abstain
 from contracts.core.base import Count, Name, Reply, Request
 from contracts.core.values import check_number, check_text
 
@@ -196,6 +197,8 @@ class SearchReply(Reply):
     timings: dict[str, float] = Field(default_factory=dict)
     """Milliseconds by stage."""
     usage: SearchUsage = SearchUsage()
+    abstain: Abstain | None = None
+    """Who decides that there is no answer, as the collections say; null where they don't, or differ."""
     unrelated_cosine: float = 0.0
     """What `usage.embedding_model` gives texts that have nothing to do with each other; 0 where nobody has said it."""
     collection_revision: Count

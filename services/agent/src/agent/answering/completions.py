@@ -25,7 +25,7 @@ from contracts.retrieval.search import Hit
 from servicekit.core.errors import UpstreamFailed
 from servicekit.core.identifiers import new_id
 
-UNASKED = ("sources", "receipt", "closest", "fields")
+UNASKED = ("sources", "receipt", "closest", "fields", "abstain")
 """Parts of a report that only some answers have."""
 
 

@@ -14,10 +14,12 @@ from agent.answering.drafting.prompt import prompt_of
 from agent.answering.drafting.sentence_check import check
 from agent.answering.drafting.writer import Writer
 from agent.answering.errors import FieldsUnsupported, FormNeedsModel, OutputUnfit
-from agent.answering.state import AnswerState, Begun, Context
+from agent.answering.state import AnswerState, Begun, Context, is_refused
 from agent.answering.verification import finish
 from agent.grounding.citations import Support
 from agent.grounding.fields import MAX_VALUES, Path, Value, find_value_support, pointer, values, without
+from agent.grounding.support import is_factual
+from agent.grounding.verbatim import FEWEST, find_verbatim
 from agent.questions.output_form import OutputForm
 from agent.relevance.evidence import Evidence
 from agent.schemas.json_output import correction, read_output, shown_json, shown_value
@@ -49,8 +51,9 @@ async def fill(state: AnswerState, context: Context) -> AnswerState:
     form, model = conversation.form, await context.model
     assert form is not None, "only answers to forms come here"
     assert model is not None, "it was checked that there is one"
-    grounding = conversation.options.grounding or "strict"
-    written = await _written(form, model, state, context) if state["hits"] else None
+    grounding = conversation.options.grounding or ("annotate" if state["decides"] == "never" else "strict")
+    asked = state["hits"] and not is_refused(state)
+    written = await _written(form, model, state, context) if asked else None
     value = shown_value(form.schema, _blank(form.schema) if written is None else written)
     fields: dict[str, Sequence[Support]] = {}
     if grounding != "off":
@@ -106,7 +109,7 @@ async def _supports(value: Value, evidence: Evidence, context: Context) -> list[
     """What supports a value: one span, or of running text one for each sentence; none unless all of it is supported."""
     if not value.is_running_text:
         await asyncio.sleep(0)  # others go on, and so do the deadline and a caller who leaves
-        one = find_value_support(value, evidence)
+        one = find_value_support(value, evidence) or _verbatim(value, evidence)
         return [] if one is None else [one]
     text = value.said
     found: list[Support] = []
@@ -116,6 +119,12 @@ async def _supports(value: Value, evidence: Evidence, context: Context) -> list[
             return []
         found.append(checked.support)
     return found
+
+
+def _verbatim(value: Value, evidence: Evidence) -> Support | None:
+    """Where a text stands word for word, if it says enough to be looked for by itself."""
+    told = isinstance(value.content, str) and is_factual(value.said) and len(value.said.split()) >= FEWEST
+    return find_verbatim(value.said, evidence.found) if told else None
 
 
 def _emptied(schema: Mapping[str, Any], value: Any, missing: Sequence[Path]) -> tuple[Any, Sequence[Path]]:

@@ -14,12 +14,13 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
+from agent.answering.deciding import Deciding
 from agent.answering.drafting.generation import answer, check_reads_images
 from agent.answering.form import check_can_fill, fill
 from agent.answering.receipt import ReceiptBuilder
 from agent.answering.searching.retrieval import retrieve
 from agent.answering.searching.whole_lists import judge_whole
-from agent.answering.state import AnswerState, Begun, Context, Draft, Event
+from agent.answering.state import AnswerState, Begun, Context, Draft, Event, is_refused
 from agent.answering.surveys.survey import survey
 from agent.answering.verification import abstain, final_event, verify
 from agent.errors import DeadlinePassed
@@ -89,6 +90,7 @@ class Answering:
                 opened,
                 prompts=prompts,
                 reader=self._reader(conversation.options.reader),
+                deciding=Deciding(conversation.options.abstain, conversation.abstain),
                 max_tokens=request.max_completion_tokens or request.max_tokens,
                 sampling=_sampling_options(request),
             )
@@ -220,7 +222,7 @@ def _after_judge(state: AnswerState) -> str:
         return "fill"
     if state.get("draft") is not None or state["conversation"].images:  # which may hold what was not searched for
         return "answer"
-    return "abstain" if state["abstain"] else "answer"
+    return "abstain" if is_refused(state) else "answer"
 
 
 class _GraphNode(Protocol):

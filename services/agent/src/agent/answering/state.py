@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TypedDict
 
+from agent.answering.deciding import Deciding
 from agent.answering.receipt import ReceiptBuilder
 from agent.ports import Library, Models, Reader, Search, Vector
 from agent.prompts.packaged import AsShipped, PromptSource
@@ -19,6 +20,7 @@ from agent.relevance.evidence import Evidence
 from agent.relevance.lexicon import Lexicon
 from agent.relevance.tables import Columns
 from agent.settings import AgentSettings
+from contracts.core.abstention import Abstain
 from contracts.models.catalog import InputType, ModelInfo
 from contracts.models.chat import AnswerReport, ChatUsage, Grounding
 from contracts.models.citations import Annotation
@@ -108,6 +110,7 @@ class Context:
     """On the event loop's clock."""
     prompts: PromptSource = field(default_factory=AsShipped)
     comparison: Comparison = field(default_factory=Comparison)
+    deciding: Deciding = field(default_factory=Deciding)
     columns: dict[str, Columns] = field(default_factory=dict)
     """By chunk, the column names of the table that it begins in the middle of; found for one answer."""
     tenant: str = ""
@@ -172,6 +175,9 @@ class AnswerState(TypedDict, total=False):
     hits: list[Hit]
     evidence: Evidence
     abstain: bool
+    """Whether rules and the reading model see no answer."""
+    decides: Abstain
+    """Who decides whether there is one."""
     model: ModelInfo | None
     grounding: Grounding
     draft: Draft | None
@@ -179,3 +185,8 @@ class AnswerState(TypedDict, total=False):
     given: Sequence[Hit]
     """Sources that whoever gives a draft has read besides."""
     report: AnswerReport
+
+
+def is_refused(state: AnswerState) -> bool:
+    """Whether there is no answer whatever a model would say: the one who decides sees none, or nothing was found."""
+    return state["abstain"] and (state["decides"] == "reader" or (state["decides"] == "model" and not state["hits"]))

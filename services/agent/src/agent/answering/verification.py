@@ -35,18 +35,19 @@ async def write_answer(state: AnswerState, context: Context, writer: Writer) -> 
     """Write what answers, nothing if nothing does: the kind of answer that it became, and whether it is grounded."""
     evidence, draft, grounding = state["evidence"], state.get("draft"), state["grounding"]
     kind: AnswerKind = "generated"
-    grounded = False
+    grounded, always = False, state.get("decides") == "never"
     if draft is not None and grounding == "strict":
-        kind = await write_supported(draft, evidence, context, writer)
+        kind = await write_supported(draft, evidence, context, writer, always)
         grounded = kind == "generated"
     elif draft is not None:
-        kind, grounded = await write_at_once(draft, evidence, context, writer, grounding)
+        kind, grounded = await write_at_once(draft, evidence, context, writer, grounding, always)
     if draft is not None:
         await draft.end()  # before the receipt is written, which the gateway completes once this call is settled
     if kind == "generated" and grounding != "off" and draft is not None:
         _write_conflicts(evidence, writer)
     if draft is None or kind == "extractive":
-        answers = not state.get("abstain") and _write_extract(evidence, writer)
+        shown = always or not state.get("abstain")
+        answers = shown and _write_extract(evidence, writer)
         kind = "extractive" if answers else "abstained"
         grounded = kind == "extractive"
     return kind, grounded
@@ -69,6 +70,7 @@ def finish(state: AnswerState, writer: Writer, kind: AnswerKind, grounded: bool)
         abstained=kind == "abstained",
         answer_kind=kind,
         collections=list(conversation.collections),
+        abstain=state.get("decides"),
         closest=closest_documents(state.get("evidence")) if kind == "abstained" else None,
         sources=writer.citations.sources(state["hits"]) if "sources" in include else None,
     )

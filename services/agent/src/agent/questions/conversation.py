@@ -20,6 +20,7 @@ from agent.questions.messages.manner import NO_MANNER, Manner, read_manner
 from agent.questions.messages.message import UserMessage, read_message
 from agent.questions.output_form import OutputForm, read_output_form
 from contracts.access.delegation import Delegation
+from contracts.core.abstention import Abstain
 from contracts.core.base import NAME
 from contracts.models.catalog import MAX_COLLECTIONS, RAG, rag_collections
 from contracts.models.chat import AnswerOptions, ChatRequest, TextPart
@@ -67,6 +68,8 @@ class Conversation:
     form: OutputForm | None = None
     """The schema that the answer is to fill in."""
     tenant: str = ""
+    abstain: Abstain | None = None
+    """Who decides for the key that there is no answer."""
 
 
 def read_conversation(request: ChatRequest, delegation: Delegation) -> Conversation:
@@ -91,6 +94,7 @@ def read_conversation(request: ChatRequest, delegation: Delegation) -> Conversat
         images=images,
         form=read_output_form((request.model_extra or {}).get("response_format")),
         tenant=delegation.tenant,
+        abstain=delegation.abstain,
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from agent.ports import Embedded, ModelAnswer, Vector
 from agent.text.words import form_set
+from contracts.core.abstention import Abstain
 from contracts.models.catalog import InputType, ModelInfo
 from contracts.models.chat import AssistantMessage, ChatCompletionChunk, ChatRequest, ChatUsage, ChunkChoice
 from contracts.models.versions import ModelVersion
@@ -56,6 +57,8 @@ class ScriptedSearch:
     embedding_model: str | None = None
     unrelated_cosine: float = 0.0
     """The model that each search says it embedded by, and the cosine that this gives unrelated texts."""
+    abstain: Abstain | None = None
+    """What the collections say of who decides that there is no answer."""
     requests: list[SearchRequest] = field(default_factory=list)
 
     async def search(self, request: SearchRequest, token: str) -> SearchReply:
@@ -72,6 +75,7 @@ class ScriptedSearch:
                 embeddings={self.embedding_model: 3} if self.embedding_model else {},
                 rerank_tokens=self.reranked,
             ),
+            abstain=self.abstain,
             unrelated_cosine=self.unrelated_cosine,
             collection_revision=1,
         )

@@ -165,7 +165,7 @@ async def test_a_version_that_the_caller_names_words_its_answer_alone_and_where_
 async def test_an_answer_that_no_model_words_says_that_a_named_version_is_ignored_and_an_abstention_does_not() -> None:
     for question, degraded in (("Which documents are there?", ["prompt_ignored"]), ("What does a llama weigh?", [])):
         bench = Bench(says=RIGHT, info=CAPABLE)
-        answer = await bench.ask(question, groundwork={"prompt": "groundwork-answer@1"})
+        answer = await bench.ask(question, groundwork={"prompt": "groundwork-answer@1", "abstain": "reader"})
         assert not bench.models.requests
         assert answer.groundwork is not None
         assert answer.groundwork.degraded == degraded, question

@@ -206,6 +206,7 @@ def _principal_of(row: RowMapping, expires_at: datetime | None) -> Principal:
         guardrails=Guardrails.model_validate(row["guardrails"] or {}),
         records=row["records"] or row["tenant_records"],
         records_days=row["records_days"] or row["tenant_records_days"],
+        abstain=row["abstain"],
         expires_at=expires_at,
         revoked_at=row["revoked_at"],
     )

@@ -15,6 +15,7 @@ from contracts.access.delegation import Scope
 from contracts.access.guardrails import Guardrails
 from contracts.access.keys import Budget, Limits
 from contracts.access.records import RECORD_DAYS, RecordMode
+from contracts.core.abstention import Abstain
 from gateway.auth.errors import ScopeMissing
 
 ALL_SCOPES: tuple[Scope, ...] = (
@@ -62,6 +63,7 @@ class Principal:
     guardrails: Guardrails = field(default_factory=Guardrails)
     records: RecordMode = "off"
     records_days: int = RECORD_DAYS
+    abstain: Abstain | None = None
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     bulk: bool = False

@@ -9,8 +9,8 @@ from contracts.access.keys import KeyPatch, Limits, TenantPatch
 
 NO_LIMITS = Limits().model_dump(mode="json")
 MAY_BE_NULL = ("models", "collections", "expires_at", "feedback_labels")
-MAY_BE_THE_TENANTS = ("records", "records_days")
-"""Columns that are null in a key that leaves them to its tenant."""
+MAY_BE_THE_TENANTS = ("records", "records_days", "abstain")
+"""Columns that are null in a key that leaves them to its tenant, or to the model that answers."""
 
 
 def changed_columns(wanted: KeyPatch | TenantPatch, row: Mapping[str, Any]) -> dict[str, Any]:

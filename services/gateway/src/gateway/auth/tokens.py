@@ -125,6 +125,7 @@ def delegation_of(
         request_id=request_id,
         call_id=call_id,
         bulk=principal.bulk,
+        abstain=principal.abstain,
     )
 
 

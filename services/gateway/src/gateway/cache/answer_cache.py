@@ -187,7 +187,7 @@ class AnswerCache:
     ) -> AsyncIterator[Lookup]:
         """The answer, or leave to make it: of identical calls at once one works and the others wait for it, on
         whatever replica they are."""
-        name = self._name(principal.tenant, request, target, policy)
+        name = self._name(principal, request, target, policy)
         look = partial(self._look, name, principal, target, cache_control)
         found = await look()
         in_flight = self._in_flight.get(name)
@@ -308,14 +308,15 @@ class AnswerCache:
         created_at = {one.name: f"{one.created_at.timestamp():.6f}" for one in shown}
         return created_at, {one.name: f"{created_at[one.name]}:{one.revision}" for one in shown}
 
-    def _name(self, tenant: str, request: ChatRequest, target: ResolvedTarget, policy: str) -> str:
+    def _name(self, principal: Principal, request: ChatRequest, target: ResolvedTarget, policy: str) -> str:
         asked = request.model_dump(mode="json", exclude_unset=True, exclude={"model"})
         helpers = {name: target.fingerprints.get(name) for name in target.helpers}
-        parts = [self._version, policy, tenant, request.model, target.models, target.collections, helpers, asked]
+        asker = [principal.tenant, principal.abstain]
+        parts = [self._version, policy, asker, request.model, target.models, target.collections, helpers, asked]
         if target.variant is not None:
             parts.append(target.variant.model_dump())
         text = json.dumps(parts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-        return _mark(tenant) + hashlib.sha256(text.encode()).hexdigest()
+        return _mark(principal.tenant) + hashlib.sha256(text.encode()).hexdigest()
 
 
 def _mark(tenant: str) -> str:

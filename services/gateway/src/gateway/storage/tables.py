@@ -55,6 +55,7 @@ keys = Table(
     Column("guardrails", JSON),
     Column("records", String(10)),
     Column("records_days", Integer),
+    Column("abstain", String(10)),
     Column("expires_at", UtcTime),
     Column("created_at", UtcTime, nullable=False),
     Column("last_used_at", UtcTime),

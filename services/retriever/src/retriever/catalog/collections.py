@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from contracts.core.abstention import Abstain
 from contracts.retrieval.collections import (
     AUTO_MODEL,
     Chunking,
@@ -51,6 +52,7 @@ class CollectionRecord:
     mode: SearchMode
     rerank: bool
     rerank_model: str | None
+    abstain: Abstain | None
     delete_records: bool
     revision: int
     generation: int
@@ -104,6 +106,7 @@ class CollectionRepository:
             "mode": wanted.mode,
             "rerank": wanted.rerank,
             "rerank_model": named(wanted.rerank_model),
+            "abstain": wanted.abstain,
             "delete_records": wanted.delete_records,
             "revision": 0,
             "generation": 1,
@@ -175,6 +178,8 @@ class CollectionRepository:
         changes = wanted.model_dump(exclude_none=True)
         if wanted.rerank_model is not None:
             changes["rerank_model"] = named(wanted.rerank_model)
+        if wanted.abstain == DEFAULT_MODEL:
+            changes["abstain"] = None
         statement = (
             update(collections)
             .where(collections.c.tenant == tenant, collections.c.name == name, collections.c.state == ACTIVE)
@@ -317,6 +322,7 @@ def _to_collection(record: CollectionRecord, counts: RowMapping | None, shadow: 
         mode=record.mode,
         rerank=record.rerank,
         rerank_model=record.rerank_model,
+        abstain=record.abstain,
         delete_records=record.delete_records,
         documents=0 if counts is None else counts["documents"],
         chunks=0 if counts is None else counts["n"],

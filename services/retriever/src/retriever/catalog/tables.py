@@ -41,6 +41,7 @@ collections = Table(
     Column("mode", String(16), nullable=False, server_default="hybrid"),
     Column("rerank", Boolean, nullable=False),
     Column("rerank_model", String(200)),
+    Column("abstain", String(10)),
     Column("delete_records", Boolean, nullable=False, server_default=false()),
     Column("revision", Integer, nullable=False),
     Column("generation", Integer, nullable=False),

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import structlog
 
@@ -37,6 +38,7 @@ from servicekit.core.errors import ServiceError
 from servicekit.telemetry.spans import Attributes, model_call
 
 log = structlog.get_logger(__name__)
+Said = TypeVar("Said")
 ATTEMPTS = 3
 FLIPS = 3
 """Further attempts where a collection's generation was replaced."""
@@ -173,9 +175,10 @@ class SearchService:
             searched = [record for record in records if not record.is_unbound]  # in others there is nothing yet
             if not searched:
                 return self._reply(query, records, [])
-            query.mode = query.request.mode or _mode_of(searched)
+            query.mode = query.request.mode or _agreed(record.mode for record in searched) or "hybrid"
             query.reranked = self._to_rerank(query.request, searched)
-            query.rerank_model = _reranked_by(query.request, searched)
+            by_all = _agreed(record.rerank_model for record in searched)
+            query.rerank_model = query.request.rerank_model or by_all or DEFAULT_MODEL
             await self._embed(query, searched)
             try:
                 hits, current = await self._rank(query, searched)
@@ -309,23 +312,17 @@ class SearchService:
             degraded=query.degraded,
             timings=query.stages.finish(),
             usage=query.usage(),
+            abstain=_agreed(record.abstain for record in records),
             unrelated_cosine=query.unrelated_cosine,
             collection_revision=sum(record.revision for record in records),
             collection_revisions={record.name: record.revision for record in records},
         )
 
 
-def _mode_of(records: Sequence[CollectionRecord]) -> SearchMode:
-    """As all of them say."""
-    modes = {record.mode for record in records}
-    return modes.pop() if len(modes) == 1 else "hybrid"
-
-
-def _reranked_by(request: SearchRequest, records: Sequence[CollectionRecord]) -> str:
-    """The rerank model that the request names, else the one that all its collections name, else the default one."""
-    of_collections = {record.rerank_model for record in records}
-    only = of_collections.pop() if len(of_collections) == 1 else None
-    return request.rerank_model or only or DEFAULT_MODEL
+def _agreed(said: Iterable[Said]) -> Said | None:
+    """What all of them say; None where they differ."""
+    different = set(said)
+    return different.pop() if len(different) == 1 else None
 
 
 def _about(request: SearchRequest) -> Attributes:

@@ -20,23 +20,25 @@ log = structlog.get_logger(__name__)
 
 
 async def write_at_once(
-    draft: Draft, evidence: Evidence, context: Context, writer: Writer, grounding: Grounding
+    draft: Draft, evidence: Evidence, context: Context, writer: Writer, grounding: Grounding, always: bool = False
 ) -> tuple[AnswerKind, bool]:
     """Write the draft. What kind of answer came of it, and whether every sentence is supported.
 
     `extractive` means that nothing was written: the model broke off, was silent or, in `annotate`, said no more than
     "Yes", which no source can be shown for; and the answer is to fall back.
-    `abstained`: it begins by saying that there is no answer, whose agreed form is not written; more is not read.
+    `abstained`: it begins by saying that there is no answer, whose agreed form is not written; more is not read. With
+    `always` that is an answer, too.
     """
     verdicts: list[bool] = []
     sentences = _SentenceWriter(writer)
     verdict: DraftSentence | None = None
-    begins = True
+    begins, refused = True, False
     try:
         async for sentence, whole in partial_sentences(draft.pieces):
             if writer.empty and is_refusal(sentence.text, begun=not whole):
-                if whole:
+                if whole and not always:
                     return "abstained", False
+                refused = whole
                 continue
             if grounding == "annotate" and writer.empty and is_verdict(sentence.text, begun=not whole):
                 verdict = sentence if whole else verdict
@@ -47,14 +49,14 @@ async def write_at_once(
             begins = begins and (not whole or is_apology(sentence.text))
             if whole and grounding == "annotate":
                 verdicts.append(await _annotate(sentence, evidence, context, writer))
-            if denied and not writer.cited:  # else a source says so: an answer
+            if denied and not always and not writer.cited:  # else a source says so: an answer
                 return "abstained", False
     except (ServiceError, TimeoutError) as error:
         if not writer.empty or (isinstance(error, ServiceError) and is_policy(error)):
             raise
         context.receipt.degrade("model_timeout" if isinstance(error, TimeoutError) else "model_unavailable")
     if writer.empty:
-        context.receipt.degrade("draft_unsupported" if verdict else "model_unavailable")
+        context.receipt.degrade("draft_unsupported" if verdict or refused else "model_unavailable")
         return "extractive", False
     return "generated", bool(verdicts) and all(verdicts)
 

@@ -19,6 +19,7 @@ from agent.prompts.packaged import name_of
 from agent.prompts.prompt import Prompt
 from agent.questions.conversation import Conversation
 from contracts.agents.prompts import PACKAGED_PREFIX
+from contracts.core.abstention import Abstain
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import (
     AnswerOptions,
@@ -49,7 +50,8 @@ async def answer(state: AnswerState, context: Context) -> AnswerState:
         model = await chosen_model(context, options)
         if model is not None:
             prompt = await context.prompt(prompt_of(model, state["conversation"].form))
-            if words_are_wanted(model, prompt, options):
+            grounding = options.grounding or default_grounding(model, state["decides"])
+            if words_are_wanted(model, prompt, options, grounding):
                 draft = await begin_draft(chat_request(state, context, model, prompt), context, model)
     except ServiceError as error:
         if is_policy(error) or isinstance(error, ModelNotAnswerable) or state["conversation"].images:
@@ -63,7 +65,7 @@ async def answer(state: AnswerState, context: Context) -> AnswerState:
     if model is None:
         context.receipt.degrade("model_unavailable")
     context.send(Begun(state["hits"]))
-    return {"draft": draft, "grounding": options.grounding or default_grounding(model)}
+    return {"draft": draft, "grounding": options.grounding or default_grounding(model, state["decides"])}
 
 
 async def chosen_model(context: Context, options: AnswerOptions) -> ModelInfo | None:
@@ -81,12 +83,12 @@ async def check_reads_images(context: Context, conversation: Conversation) -> No
         raise ImagesNotRead(conversation.images[0].message)
 
 
-def default_grounding(model: ModelInfo | None) -> Grounding:
-    """`strict` with the packaged model or none, else `annotate`."""
-    return "strict" if model is None or model.packaged else "annotate"
+def default_grounding(model: ModelInfo | None, decides: Abstain) -> Grounding:
+    """`strict` with the packaged model or none, else `annotate`, as where the model is always to answer."""
+    return "strict" if model is None or (model.packaged and decides != "never") else "annotate"
 
 
-def words_are_wanted(model: ModelInfo, prompt: Prompt, options: AnswerOptions) -> bool:
+def words_are_wanted(model: ModelInfo, prompt: Prompt, options: AnswerOptions, grounding: Grounding) -> bool:
     """Whether a model's words are likely to be part of the answer (decision 0129).
 
     Of what the packaged one writes hardly a sentence is supported and answers, and it takes ten times as long as all
@@ -96,7 +98,7 @@ def words_are_wanted(model: ModelInfo, prompt: Prompt, options: AnswerOptions) -
     tried = named == name_of(prompt.file) or (named and not named.startswith(PACKAGED_PREFIX))
     if not model.packaged or tried or prompt.version != prompt.file:
         return True
-    return (options.grounding or default_grounding(model)) != "strict"
+    return grounding != "strict"
 
 
 async def begin_draft(request: ChatRequest, context: Context, model: ModelInfo, seconds: float | None = None) -> Draft:
@@ -141,7 +143,12 @@ def chat_request(state: AnswerState, context: Context, model: ModelInfo, prompt:
     best_first: dict[str, Hit] = {one.passage.hit.chunk_id: one.passage.hit for one in evidence.ranked}
     hits = fit([*best_first.values()], room)
     asked = Asked(
-        state["standalone"], conversation.instructions, conversation.options.style, schema, conversation.manner
+        state["standalone"],
+        conversation.instructions,
+        conversation.options.style,
+        schema,
+        manner=conversation.manner,
+        always=state.get("decides") == "never",
     )
     context.receipt.prompt, context.receipt.prompt_file = prompt.version, prompt.file
     sampling = {"temperature": 0.0, **context.sampling}

@@ -14,6 +14,7 @@ from agent.questions.messages.manner import NO_MANNER, Length, Manner
 from agent.questions.output_form import OutputForm
 from agent.relevance.passages import passages, plain
 from agent.sanitisation.quotation import quotable
+from agent.text.refusals import NO_ANSWER
 from agent.text.sentences import cells
 from contracts.models.catalog import ModelInfo
 from contracts.models.chat import Message, Style, TextPart
@@ -24,6 +25,8 @@ PACKAGED_PROMPT = "answer.v1"
 ANSWER_PROMPT = "answer.v3"
 """For models of a billion parameters and more."""
 FORM_PROMPT = "form.v1"
+REFUSE, DO_NOT_REFUSE = f"write only: {NO_ANSWER}", "say so, and tell what they say that comes closest to it"
+"""What prompts say to do where sources hold no answer, and what stands there where there is to be one in any case."""
 CHARACTERS_A_TOKEN = 3.6
 """A cautious estimate for English; the model's own count is in the receipt."""
 _RULE = re.compile(r"^[ \t]*\|?[ \t:|-]*-{3,}[ \t:|-]*\n?", re.MULTILINE)
@@ -46,6 +49,8 @@ class Asked:
     schema: str = ""
     manner: Manner = NO_MANNER
     """What the message says about how to answer; `style` goes before."""
+    always: bool = False
+    """Whether there is to be an answer whatever the sources hold."""
 
 
 def prompt_of(model: ModelInfo, form: OutputForm | None) -> str:
@@ -85,8 +90,9 @@ def messages(prompt: Prompt, asked: Asked, hits: Sequence[Hit], tokens: int) -> 
         "sources": sources,
         "question": quotable(asked.question),
     }
+    system = prompt.system.substitute(words).strip()
     return [
-        Message(role="system", content=prompt.system.substitute(words).strip()),
+        Message(role="system", content=system.replace(REFUSE, DO_NOT_REFUSE) if asked.always else system),
         Message(role="user", content=prompt.user.substitute(words)),
     ]
 

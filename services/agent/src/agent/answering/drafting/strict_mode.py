@@ -45,10 +45,12 @@ class _Release:
         self._writer.write_cited(checked.text, checked.separator, checked.support)
 
 
-async def write_supported(draft: Draft, evidence: Evidence, context: Context, writer: Writer) -> AnswerKind:
+async def write_supported(
+    draft: Draft, evidence: Evidence, context: Context, writer: Writer, always: bool = False
+) -> AnswerKind:
     """Write what is supported; nothing if that does not answer the question: `extractive` where the answer is to fall
     back, `abstained` where the model says that there is none, and not just what a source says. The packaged model says
-    so at random.
+    so at random; with `always` no model is asked whether there is one.
 
     Once something was written an error of the model is raised, since the answer would look whole without its end.
     """
@@ -58,14 +60,14 @@ async def write_supported(draft: Draft, evidence: Evidence, context: Context, wr
     failed = 0
     try:
         async for sentence in sentences_of(draft.pieces):
-            believed = not (draft.packaged or release.open)
+            believed = not (draft.packaged or always or release.open)
             refused = is_refusal(sentence.text)
-            if refused and not believed:
+            if refused and not believed and not always:
                 break
             checked = None if refused else await check(sentence, evidence, context)
             if checked is not None:
                 release.take(checked)
-            elif refused or (believed and says_no_answer(sentence.text)):
+            elif believed and (refused or says_no_answer(sentence.text)):
                 return "abstained"
             failed += not release.open
             if draft.packaged and failed >= MAX_UNSUPPORTED and not release.open:

@@ -93,6 +93,7 @@ async def find(conversation: Conversation, query: str, context: Context, **chang
     reply = await context.search.search(request, context.token)
     context.receipt.add_search(reply, request.collections)
     context.comparison.note(reply)
+    context.deciding.note(reply)
     context.receipt.degrade(*reply.degraded)
     context.receipt.tokens.embedding += reply.usage.embedding_tokens
     context.receipt.tokens.rerank += reply.usage.rerank_tokens

@@ -47,7 +47,8 @@ async def judge_whole(state: AnswerState, context: Context) -> AnswerState:
         context.columns.update(columns_of(document))
     if whole and read:
         hits = [*hits, *_rest(hits, read)]
-    return {**await judge({**state, "hits": hits}, context), "hits": hits}
+    judged = await judge({**state, "hits": hits}, context)
+    return {**judged, "hits": hits, "decides": await context.deciding.by(context.model)}
 
 
 def _key(hit: Hit) -> Key:

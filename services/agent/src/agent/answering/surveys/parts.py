@@ -11,7 +11,7 @@ from agent.answering.drafting.writer import Writer
 from agent.answering.phrases import named, say
 from agent.answering.searching.retrieval import find
 from agent.answering.searching.whole_lists import judge_whole
-from agent.answering.state import AnswerState, Begun, Context, Event
+from agent.answering.state import AnswerState, Begun, Context, Event, is_refused
 from agent.answering.verification import finish, write_answer
 from agent.questions.kind import Parts
 from agent.questions.question import Question
@@ -45,7 +45,7 @@ async def answer_parts(kind: Parts, state: AnswerState, context: Context) -> Ans
     kinds: list[tuple[AnswerKind, bool]] = []
     for label, part in zip(kind.labels, parts, strict=True):
         writer.begin(f"{named(label)}{':' if kind.compares else '?'}")
-        if not part["abstain"]:
+        if not is_refused(part):
             spent = context.receipt.tokens.completion - before
             kinds.append(await _write_part(part, _for_a_part(context, spent), writer))
         if writer.empty:
@@ -54,7 +54,7 @@ async def answer_parts(kind: Parts, state: AnswerState, context: Context) -> Ans
     answered = [made for made, _ in kinds if made != "abstained"]
     made: AnswerKind = "generated" if "generated" in answered else "extractive" if answered else "abstained"
     grounded = bool(answered) and all(grounded for made, grounded in kinds if made != "abstained")
-    return finish({**state, "hits": hits}, writer, made, grounded)
+    return finish({**state, "hits": hits, "decides": parts[0]["decides"]}, writer, made, grounded)
 
 
 async def _judged(asked: str, state: AnswerState, context: Context) -> AnswerState:
