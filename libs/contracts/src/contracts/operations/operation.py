@@ -141,6 +141,9 @@ class Operation(Generic[R]):
     finishes: bool = False
     """Whether what follows it at the gateway (the audit log, cached answers, records) is done though its caller has
     left. Its answer is whole, and small."""
+    cites: bool = False
+    """Whether its bodies may have citations: their links are paths where they are kept, and begin at the address that
+    the caller used where they are sent."""
     own_origin: bool = False
     """Whether a browser may call it only from a page of the gateway itself, or of an origin that settings name."""
     own_errors: tuple[int, ...] = ()

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
 
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from starlette.types import Receive, Scope, Send
 
 from contracts.core.errors import ErrorEnvelope
 from contracts.operations.operation import Operation
+from gateway.streaming.citation_links import CitationLinks
 from servicekit.web.router import Router
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -115,6 +118,16 @@ def responses_of(spec: Operation[Any]) -> dict[int | str, dict[str, Any]]:
     return {spec.status: {"content": {_MEDIA[spec.gives]: {"schema": schema}}, "description": spec.summary}}
 
 
+class CitedResponse(JSONResponse):
+    """Answers with citations that we kept: their links begin where this caller reaches the gateway."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        self.body = CitationLinks(scope).absolute(bytes(self.body))
+        self.headers["content-length"] = str(len(self.body))
+        await super().__call__(scope, receive, send)
+
+
 ERRORS: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorEnvelope, "description": "What went wrong."}}
 """Every call may answer with the envelope."""
 
@@ -122,6 +135,8 @@ ERRORS: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorEnvelope, "
 def serve(routes: Router, operation: Operation[Any], **more: Any) -> Callable[[Endpoint], Endpoint]:
     """Makes a function answer an operation. Its signature and its docstring say the rest of what the document has."""
     path = operation.path
+    if operation.cites:
+        more = {"response_class": CitedResponse, **more}
     for name in operation.slashed:
         path = path.replace(f"{{{name}}}", f"{{{name}:path}}")
     return routes.api_route(
