@@ -209,12 +209,12 @@ declare namespace Api {
     version: string | null;
     wins: number;
   };
-  type BudgetInput = {
-    usd: number | string;
+  type Budget = {
+    usd: string;
     window: "day" | "month";
   };
-  type BudgetOutput = {
-    usd: string;
+  type BudgetInput = {
+    usd: number | string;
     window: "day" | "month";
   };
   type ChatCompletion = {
@@ -972,7 +972,7 @@ declare namespace Api {
     question: string;
   };
   type Key = {
-    budgets: BudgetOutput[];
+    budgets: Budget[];
     collections: string[] | null;
     created_at: string;
     expires_at: string | null;
@@ -1004,7 +1004,7 @@ declare namespace Api {
     tenant: string;
   };
   type KeyCreated = {
-    budgets: BudgetOutput[];
+    budgets: Budget[];
     collections: string[] | null;
     created_at: string;
     expires_at: string | null;
@@ -1099,7 +1099,7 @@ declare namespace Api {
     max_tokens: number;
   };
   type Message = {
-    content?: string | contracts__models__chat__TextPart[] | null;
+    content?: string | TextPart[] | null;
     role: "system" | "developer" | "user" | "assistant" | "tool" | "function";
     [more: string]: unknown;
   };
@@ -1179,13 +1179,17 @@ declare namespace Api {
     category_scores: Record<string, number>;
     flagged: boolean;
   };
+  type ModerationPart = {
+    text: string;
+    type: "text";
+  };
   type ModerationReply = {
     id: string;
     model: string;
     results: Moderated[];
   };
   type ModerationRequest = {
-    input: string | string[] | contracts__models__classification__TextPart[];
+    input: string | string[] | ModerationPart[];
     model?: string;
   };
   type ModerationRules = {
@@ -1198,7 +1202,7 @@ declare namespace Api {
     created_at: string;
     falls: MonitorFall[];
     figures: Record<string, MonitorFigure>;
-    judge: MonitorJudgeOutput | null;
+    judge: MonitorJudge | null;
     key_id: string;
     metrics: Record<string, number | null>;
     model: string | null;
@@ -1239,19 +1243,19 @@ declare namespace Api {
     state: "waiting" | "steady" | "fallen";
     value: number | null;
   };
+  type MonitorJudge = {
+    budget_usd: string | null;
+    model: string;
+    most: number;
+    rubric: string;
+    sample_percent: string;
+  };
   type MonitorJudgeInput = {
     budget_usd?: number | string | null;
     model: string;
     most?: number;
     rubric?: string;
     sample_percent?: number | string;
-  };
-  type MonitorJudgeOutput = {
-    budget_usd: string | null;
-    model: string;
-    most: number;
-    rubric: string;
-    sample_percent: string;
   };
   type MonitorVerdicts = {
     cost_usd: string | null;
@@ -1956,7 +1960,7 @@ declare namespace Api {
     hyperparameters?: SupervisedHyperparameters;
   };
   type Tenant = {
-    budgets: BudgetOutput[];
+    budgets: Budget[];
     created_at: string;
     deleting: boolean;
     feedback_labels: string[];
@@ -1997,6 +2001,11 @@ declare namespace Api {
   type TextOptions = {
     format?: Record<string, unknown> | null;
     verbosity?: string | null;
+  };
+  type TextPart = {
+    text?: string | null;
+    type: string;
+    [more: string]: unknown;
   };
   type Thread = {
     created_at: string;
@@ -2227,15 +2236,6 @@ declare namespace Api {
     reason: string | null;
     record: string;
     value: number;
-  };
-  type contracts__models__chat__TextPart = {
-    text?: string | null;
-    type: string;
-    [more: string]: unknown;
-  };
-  type contracts__models__classification__TextPart = {
-    text: string;
-    type: "text";
   };
   interface Call {
     (method: "DELETE", path: readonly ["agents", string], options?: Options<{}, never>): Promise<null>;

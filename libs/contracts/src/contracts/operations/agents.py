@@ -123,7 +123,7 @@ REPLAY_RUN = Operation(
 )
 SPEAK_MCP = Operation(
     "POST", "/mcp", McpReply, ("search", "chat", "documents"), ("mcp",), MCP,
-    "Model Context Protocol: search, ask, list_collections", 200, (202,), request=McpMessage, carries="json",
+    "Model Context Protocol: search, ask, list_collections", empty_statuses=(202,), request=McpMessage, carries="json",
     # an answer like those of `rag:` models
     owner="agent", route="mcp", own_origin=True, own_errors=(400,), also_for=("retriever", "inference", "models"),
     cites=True,

@@ -112,6 +112,8 @@ class Operation(Generic[R]):
     status: int = 200
     other_statuses: tuple[int, ...] = ()
     """Successes with the same model."""
+    empty_statuses: tuple[int, ...] = ()
+    """Successes without a body, of a call that has one otherwise."""
     request: type[BaseModel] | None = None
     carries: Carries = "nothing"
     queries: tuple[Query, ...] = ()
@@ -147,7 +149,7 @@ class Operation(Generic[R]):
     own_origin: bool = False
     """Whether a browser may call it only from a page of the gateway itself, or of an origin that settings name."""
     own_errors: tuple[int, ...] = ()
-    """Statuses of errors that have the call's own form and pass as they are: JSON-RPC's."""
+    """Statuses of errors that have the form of the call's replies and pass as they are: JSON-RPC's."""
 
     @property
     def id(self) -> str:

@@ -12,12 +12,14 @@ from starlette.types import Receive, Scope, Send
 
 from contracts.core.errors import ErrorEnvelope
 from contracts.operations.operation import Operation
+from gateway.api.openapi_names import REF
 from gateway.streaming.citation_links import CitationLinks
 from servicekit.web.router import Router
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
-REF = "#/components/schemas/"
-_MEDIA: dict[str, str] = {"text": "text/plain", "bytes": "*/*", "events": "text/event-stream"}
+_MEDIA: dict[str, str] = {"text": "text/plain", "events": "text/event-stream"}
+_BINARY = {"type": "string", "format": "binary"}
+OCTETS = "application/octet-stream"
 
 
 def event_of(data: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -52,10 +54,15 @@ def upload_body(model: type[BaseModel]) -> dict[str, Any]:
     return body
 
 
+def binary(media_type: str = "*/*") -> dict[str, Any]:
+    """The content of a file, which code generators know for bytes only as octets of any kind."""
+    return {media_type: {"schema": _BINARY}, OCTETS: {"schema": _BINARY}}
+
+
 def archive_body() -> dict[str, Any]:
     """A ZIP."""
-    content = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
-    return {"requestBody": {"required": True, "content": content}}
+    about = "A ZIP, as the backup of a document gave it; `application/zip` is taken, too."
+    return {"requestBody": {"required": True, "description": about, "content": {OCTETS: {"schema": _BINARY}}}}
 
 
 def named_parameter(name: str, what: str) -> dict[str, Any]:
@@ -105,7 +112,11 @@ def extra_of(spec: Operation[Any]) -> dict[str, Any]:
 def responses_of(spec: Operation[Any]) -> dict[int | str, dict[str, Any]]:
     """The successful answers of an operation that is relayed."""
     if spec.gives == "json":
-        return {status: {"model": spec.reply} for status in (spec.status, *spec.other_statuses)}
+        answers: dict[int | str, dict[str, Any]] = {}
+        answers |= {status: {"model": spec.reply} for status in (spec.status, *spec.other_statuses)}
+        answers |= {status: {"description": "Taken; there is nothing to answer."} for status in spec.empty_statuses}
+        wrong = {"model": spec.reply | ErrorEnvelope, "description": "What went wrong."}
+        return {**answers, **dict.fromkeys(spec.own_errors, wrong)}
     if spec.gives == "json_or_events":
         data = None if spec.event is None else {"$ref": f"{REF}{spec.event.__name__}"}
         events = {"content": {_MEDIA["events"]: {"schema": event_of(data)}}}
@@ -114,6 +125,8 @@ def responses_of(spec: Operation[Any]) -> dict[int | str, dict[str, Any]]:
         return {spec.status: {"model": spec.reply}, 200: {**events, "description": "The events, with `stream`."}}
     if spec.gives == "nothing":
         return {status: {"description": "Done."} for status in (spec.status, *spec.other_statuses)}
+    if spec.gives == "bytes":
+        return {spec.status: {"content": binary(), "description": spec.summary}}
     schema = event_of() if spec.gives == "events" else {"type": "string"}
     return {spec.status: {"content": {_MEDIA[spec.gives]: {"schema": schema}}, "description": spec.summary}}
 
