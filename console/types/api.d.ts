@@ -13,11 +13,9 @@ declare namespace Api {
     warnings: string[];
   };
   type Agent = {
-    allow_weak_model: boolean;
     approval: Approval;
     created_at: string;
     current: number | null;
-    grounding: "strict" | "annotate" | "off" | null;
     instructions: string | PromptInstructions;
     key_id: string | null;
     limits: AgentLimits;
@@ -27,16 +25,13 @@ declare namespace Api {
     output_schema: Record<string, JsonValue> | null;
     previous: number | null;
     temperature: number | null;
-    tool_choice: string;
     tools: (SearchDocumentsTool | ReadDocumentTool | PlainTool | HttpTool | McpTools)[];
     updated_at: string;
     version: number;
     withheld: boolean;
   };
   type AgentCreate = {
-    allow_weak_model?: boolean;
     approval?: Partial<Approval>;
-    grounding?: "strict" | "annotate" | "off" | null;
     instructions?: string | Partial<PromptInstructions>;
     limits?: AgentLimitsInput;
     memory?: Partial<Memory>;
@@ -44,7 +39,6 @@ declare namespace Api {
     name: string;
     output_schema?: Record<string, JsonValue> | null;
     temperature?: number | null;
-    tool_choice?: string;
     tools?: (SearchDocumentsToolInput | ReadDocumentToolInput | Partial<PlainTool> | Partial<HttpTool> | McpToolsInput)[];
   };
   type AgentLimits = {
@@ -87,7 +81,6 @@ declare namespace Api {
     url_citation: UrlCitation;
   };
   type AnswerOptions = {
-    abstain?: "model" | "reader" | "never" | null;
     filter?: Filter | null;
     generation?: number | null;
     grounding?: "strict" | "annotate" | "off" | null;
@@ -142,7 +135,6 @@ declare namespace Api {
     variant: string | null;
   };
   type AnswerReport = {
-    abstain: "model" | "reader" | "never" | null;
     abstained: boolean;
     answer_kind: "generated" | "extractive" | "abstained";
     closest: ClosestDocument[] | null;
@@ -217,12 +209,12 @@ declare namespace Api {
     version: string | null;
     wins: number;
   };
-  type BudgetInput = {
-    usd: number | string;
+  type Budget = {
+    usd: string;
     window: "day" | "month";
   };
-  type BudgetOutput = {
-    usd: string;
+  type BudgetInput = {
+    usd: number | string;
     window: "day" | "month";
   };
   type ChatCompletion = {
@@ -318,7 +310,6 @@ declare namespace Api {
     title: string;
   };
   type Collection = {
-    abstain: "model" | "reader" | "never" | null;
     bytes: number;
     chunking: Chunking;
     chunks: number;
@@ -340,7 +331,6 @@ declare namespace Api {
     vectors: VectorOptions;
   };
   type CollectionChange = {
-    abstain?: "model" | "reader" | "never" | "default" | null;
     delete_records?: boolean | null;
     description?: string | null;
     mode?: "hybrid" | "dense" | "sparse" | null;
@@ -348,7 +338,6 @@ declare namespace Api {
     rerank_model?: string | null;
   };
   type CollectionCreate = {
-    abstain?: "model" | "reader" | "never" | null;
     chunking?: ChunkingInput;
     delete_records?: boolean;
     description?: string;
@@ -983,8 +972,7 @@ declare namespace Api {
     question: string;
   };
   type Key = {
-    abstain: "model" | "reader" | "never" | null;
-    budgets: BudgetOutput[];
+    budgets: Budget[];
     collections: string[] | null;
     created_at: string;
     expires_at: string | null;
@@ -1003,7 +991,6 @@ declare namespace Api {
     tenant: string;
   };
   type KeyCreate = {
-    abstain?: "model" | "reader" | "never" | null;
     budgets?: BudgetInput[];
     collections?: string[] | null;
     expires_at?: string | null;
@@ -1017,8 +1004,7 @@ declare namespace Api {
     tenant: string;
   };
   type KeyCreated = {
-    abstain: "model" | "reader" | "never" | null;
-    budgets: BudgetOutput[];
+    budgets: Budget[];
     collections: string[] | null;
     created_at: string;
     expires_at: string | null;
@@ -1038,7 +1024,6 @@ declare namespace Api {
     tenant: string;
   };
   type KeyPatch = {
-    abstain?: "model" | "reader" | "never" | null;
     budgets?: BudgetInput[] | null;
     collections?: string[] | null;
     expires_at?: string | null;
@@ -1114,7 +1099,7 @@ declare namespace Api {
     max_tokens: number;
   };
   type Message = {
-    content?: string | contracts__models__chat__TextPart[] | null;
+    content?: string | TextPart[] | null;
     role: "system" | "developer" | "user" | "assistant" | "tool" | "function";
     [more: string]: unknown;
   };
@@ -1194,13 +1179,17 @@ declare namespace Api {
     category_scores: Record<string, number>;
     flagged: boolean;
   };
+  type ModerationPart = {
+    text: string;
+    type: "text";
+  };
   type ModerationReply = {
     id: string;
     model: string;
     results: Moderated[];
   };
   type ModerationRequest = {
-    input: string | string[] | contracts__models__classification__TextPart[];
+    input: string | string[] | ModerationPart[];
     model?: string;
   };
   type ModerationRules = {
@@ -1213,7 +1202,7 @@ declare namespace Api {
     created_at: string;
     falls: MonitorFall[];
     figures: Record<string, MonitorFigure>;
-    judge: MonitorJudgeOutput | null;
+    judge: MonitorJudge | null;
     key_id: string;
     metrics: Record<string, number | null>;
     model: string | null;
@@ -1254,19 +1243,19 @@ declare namespace Api {
     state: "waiting" | "steady" | "fallen";
     value: number | null;
   };
+  type MonitorJudge = {
+    budget_usd: string | null;
+    model: string;
+    most: number;
+    rubric: string;
+    sample_percent: string;
+  };
   type MonitorJudgeInput = {
     budget_usd?: number | string | null;
     model: string;
     most?: number;
     rubric?: string;
     sample_percent?: number | string;
-  };
-  type MonitorJudgeOutput = {
-    budget_usd: string | null;
-    model: string;
-    most: number;
-    rubric: string;
-    sample_percent: string;
   };
   type MonitorVerdicts = {
     cost_usd: string | null;
@@ -1807,7 +1796,6 @@ declare namespace Api {
     active_seconds: number;
     agent: string;
     agent_version: number;
-    answer: RunAnswer | null;
     attempts: number;
     created_at: string;
     error: Failure | null;
@@ -1828,11 +1816,6 @@ declare namespace Api {
     user: string | null;
     waiting_on: string | null;
   };
-  type RunAnswer = {
-    annotations: (Record<string, unknown>)[];
-    answer_kind: "generated" | "extractive" | "abstained";
-    grounded: boolean;
-  };
   type RunCreate = {
     agent: string;
     input: string;
@@ -1849,7 +1832,6 @@ declare namespace Api {
   type RunReport = {
     agent: string;
     agent_version: number;
-    answer: RunAnswer | null;
     degraded: string[];
     limit: "steps" | "tool_calls" | "tokens" | "cost_usd" | "seconds" | "repeated_calls" | "invalid_output" | null;
     pending_tool_calls: PendingToolCall[];
@@ -1898,7 +1880,6 @@ declare namespace Api {
     rerank_model?: string | null;
   };
   type SearchReply = {
-    abstain: "model" | "reader" | "never" | null;
     collection_revision: number;
     collection_revisions: Record<string, number>;
     degraded: string[];
@@ -1979,7 +1960,7 @@ declare namespace Api {
     hyperparameters?: SupervisedHyperparameters;
   };
   type Tenant = {
-    budgets: BudgetOutput[];
+    budgets: Budget[];
     created_at: string;
     deleting: boolean;
     feedback_labels: string[];
@@ -2020,6 +2001,11 @@ declare namespace Api {
   type TextOptions = {
     format?: Record<string, unknown> | null;
     verbosity?: string | null;
+  };
+  type TextPart = {
+    text?: string | null;
+    type: string;
+    [more: string]: unknown;
   };
   type Thread = {
     created_at: string;
@@ -2225,7 +2211,6 @@ declare namespace Api {
     weight: number;
   };
   type VariantSettings = {
-    abstain: "model" | "reader" | "never" | null;
     filter: null;
     generation: number | null;
     grounding: "strict" | "annotate" | "off" | null;
@@ -2251,15 +2236,6 @@ declare namespace Api {
     reason: string | null;
     record: string;
     value: number;
-  };
-  type contracts__models__chat__TextPart = {
-    text?: string | null;
-    type: string;
-    [more: string]: unknown;
-  };
-  type contracts__models__classification__TextPart = {
-    text: string;
-    type: "text";
   };
   interface Call {
     (method: "DELETE", path: readonly ["agents", string], options?: Options<{}, never>): Promise<null>;

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.support.agent.running import running_agents
 from tests.support.agent.service import serving
+from tests.support.home.stack import running_home
 from tests.support.inference import likely
 from tests.support.inference.real import MODELS, running_with_inference
 
@@ -80,3 +81,10 @@ def agents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The same with the real agent service, for MCP and prompts."""
     with _in_a_thread(_agents, tmp_path_factory.mktemp("agents")) as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """All services, for what ingests as well."""
+    with running_home(tmp_path_factory.mktemp("platform") / "home") as home:
+        yield Served(home.base_url, home.admin_key, home.admin_key)

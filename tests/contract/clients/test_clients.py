@@ -22,8 +22,8 @@ KEPT = Path(os.environ.get("GROUNDWORK_CLIENTS", HERE.parents[2] / ".clients"))
 """Where what is installed is kept, out of version control."""
 FOLDERS = ("programs", "heavy") if os.environ.get("HEAVY") else ("programs",)
 PYTHON = sorted(str(path.relative_to(HERE)) for folder in FOLDERS for path in (HERE / folder).glob("*.py"))
-PROMPTED = ("trl_client.py",)
-"""Programs that need the agent service."""
+NEEDS = {"trl": "agents", "mcp": "agents", "openapi": "platform"}
+"""Programs, by the first word of their names, that need more than the gateway: the agent service, or all services."""
 NODE = sorted(path.name for path in (HERE / "node").glob("*.mjs"))
 SECONDS = 600.0
 UV = HERE.parents[2] / ".venv" / "bin" / "uv"
@@ -45,9 +45,15 @@ def run(command: list[str], folder: Path, environment: Mapping[str, str]) -> Non
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-6000:]}"
 
 
+def served_for(request: pytest.FixtureRequest, program: str) -> Served:
+    """What a program calls, begun when the first one needs it."""
+    served: Served = request.getfixturevalue(NEEDS.get(program.partition("_")[0], "gateway"))
+    return served
+
+
 @pytest.mark.parametrize("program", PYTHON)
-def test_an_unmodified_python_client_works(gateway: Served, agents: Served, program: str) -> None:
-    served = agents if Path(program).name in PROMPTED else gateway
+def test_an_unmodified_python_client_works(request: pytest.FixtureRequest, program: str) -> None:
+    served = served_for(request, Path(program).name)
     environment = {**served.environment, "UV_CACHE_DIR": str(KEPT / "uv")}
     if links := os.environ.get("PIP_FIND_LINKS"):
         environment["UV_FIND_LINKS"] = links
@@ -69,6 +75,6 @@ def node_folder() -> Path:
 
 
 @pytest.mark.parametrize("program", NODE)
-def test_an_unmodified_node_client_works(gateway: Served, agents: Served, node_folder: Path, program: str) -> None:
-    served = agents if program.startswith("mcp") else gateway
+def test_an_unmodified_node_client_works(request: pytest.FixtureRequest, node_folder: Path, program: str) -> None:
+    served = served_for(request, program)
     run(["node", program], node_folder, served.environment)

@@ -25,7 +25,7 @@ CONDITIONS: list[tuple[str, Any]] = [
     ("metadata.codename", "quetzal"),
     ("metadata.year", 1987),
 ]
-RAW = {"application/zip": b"PK\x05\x06" + bytes(18)}
+RAW = {"application/octet-stream": b"PK\x05\x06" + bytes(18)}
 """Bodies of the calls that take neither JSON nor a form, by media type."""
 CHAT = {"messages": [{"role": "user", "content": "What is the wombat password?"}], "max_tokens": 8}
 

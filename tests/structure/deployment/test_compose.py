@@ -80,7 +80,7 @@ def test_a_variable_is_a_setting_of_the_service(name: str, services: dict[str, d
 
 def test_pages_that_may_call_and_where_links_begin_are_set_as_on_one_host(services: dict[str, dict[str, Any]]) -> None:
     given = {**services["gateway"]["environment"], **services["agent"]["environment"]}
-    for variable in ("GATEWAY_CORS_ORIGINS", "GATEWAY_MCP_ORIGINS", "AGENT_PUBLIC_URL"):
+    for variable in ("GATEWAY_CORS_ORIGINS", "GATEWAY_MCP_ORIGINS", "GATEWAY_TRUSTED_PROXIES", "AGENT_PUBLIC_URL"):
         assert given.get(variable) == f"${{{variable}:-}}"
 
 

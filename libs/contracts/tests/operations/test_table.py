@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import json
+
+from pydantic import BaseModel
+
 from contracts.operations.table import OPERATIONS
 
 PASSED_ON = tuple(operation for operation in OPERATIONS if operation.owner != "gateway")
@@ -77,3 +81,13 @@ def test_tokens_of_operations_that_are_passed_on_never_reach_models_or_grants() 
         if operation.owner == "lab" and operation.path.startswith("/v1/fine_tuning/jobs"):
             allowed = {"lab", "inference"}  # what a job has published is withdrawn with it
         assert set(operation.audiences) <= allowed, operation.id
+
+
+def test_an_operation_whose_answer_may_cite_says_so() -> None:
+    """Its links would be paths otherwise, which no client can follow."""
+    for operation in OPERATIONS:
+        if issubclass(operation.reply, BaseModel):
+            schema = json.dumps(operation.reply.model_json_schema())
+            assert operation.cites or not any(f'"{name}"' in schema for name in ("url_citation", "annotations")), (
+                operation.id
+            )

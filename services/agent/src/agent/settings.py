@@ -66,7 +66,7 @@ class AgentSettings(ServiceSettings, SqlSettings, RedisSettings):
 
     public_url: Annotated[str, StringConstraints(pattern=r"^(https?://[^\s]+)?$")] = ""
     """Where callers reach the gateway: `https://docs.example`. A citation of a document that has no URL of its own
-    links there; empty makes the link begin at the gateway's root (`/v1/collections/…`)."""
+    links there. Empty: the address that the caller used."""
 
     definitions_dir: Path | None = None
     """Folder with one agent a YAML file, read at start; a file that has not changed since then changes nothing."""

@@ -13,6 +13,7 @@ import uvloop
 from gateway.bootstrap import create_app, create_metrics_app, create_model_plane, open_dependencies
 from gateway.server.certificates import open_certificate
 from gateway.server.listeners import listener, raise_file_limit, serve_all
+from gateway.server.proxies import TrustedProxies
 from gateway.settings import GatewaySettings
 from servicekit.core.garbage import keep_garbage_cheap
 from servicekit.sql.migrations import refused_in_words
@@ -31,8 +32,9 @@ async def _run(settings: GatewaySettings) -> None:
 async def _serve(settings: GatewaySettings) -> None:
     async with open_certificate(settings) as tls, open_dependencies(settings) as deps:
         plane = create_model_plane(settings, deps)
+        public = TrustedProxies(create_app(settings, deps), settings.trusted_proxies)
         listeners = (
-            listener(create_app(settings, deps), settings, settings.host, settings.port, settings.listen_fd, tls),
+            listener(public, settings, settings.host, settings.port, settings.listen_fd, tls),
             listener(plane, settings, settings.model_plane_host, settings.model_plane_port),
             listener(create_metrics_app(), settings, settings.metrics_host, settings.metrics_port),
         )

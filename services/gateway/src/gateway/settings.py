@@ -31,6 +31,9 @@ class GatewaySettings(ServiceSettings, SqlSettings, RedisSettings):
     file is used within seconds, without a restart."""
     tls_key_file: Path | None = None
     """PEM file of that certificate's private key, without a password."""
+    trusted_proxies: str = "127.0.0.1,::1"
+    """Addresses and networks of proxies in front of the gateway, comma-separated (`10.0.0.0/8`); `*` means any. They
+    are believed what `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix` say of a caller; links of citations use it."""
     model_plane_host: str = "127.0.0.1"
     """Address of the model plane, which takes delegation tokens only. Never publish it."""
     model_plane_port: int = 8090

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from services.gateway.tests.callers import Caller
 
 from contracts.documents.documents import DocumentCreate
 from contracts.operations.agents import CREATE_RUN, FOLLOW_RUN
@@ -17,12 +18,19 @@ from contracts.operations.documents import (
 )
 from contracts.operations.models import CREATE_CHAT_COMPLETION, GET_MODEL
 from contracts.operations.operation import Operation
-from gateway.api.openapi_parts import event_of, extra_of, parameters_of, relay, responses_of, serve
+from gateway.api.openapi_parts import CitedResponse, event_of, extra_of, parameters_of, relay, responses_of, serve
 from servicekit.web.router import Router
 
 
 def _names(operation: Operation[Any], place: str) -> list[str]:
     return [parameter["name"] for parameter in parameters_of(operation) if parameter["in"] == place]
+
+
+async def test_an_answer_that_we_kept_links_to_the_host_of_its_reader() -> None:
+    caller, path = Caller(host="docs.example"), "/v1/collections/a/documents/d/content"
+    await CitedResponse({"annotations": [{"url": path}]})(*caller.connection)
+    assert caller.json == {"annotations": [{"url": f"http://docs.example{path}"}]}
+    assert int(caller.headers["content-length"]) == len(caller.pieces[0])
 
 
 def test_only_what_is_in_the_path_is_required() -> None:
@@ -45,7 +53,7 @@ def test_a_body_is_a_model_a_file_or_an_archive_or_there_is_none() -> None:
         for operation in (CREATE_CHAT_COMPLETION, CREATE_DOCUMENT, RESTORE_DOCUMENT, LIST_DOCUMENTS)
     }
     assert list(contents.values()) == [
-        ["application/json"], ["application/json", "multipart/form-data"], ["application/zip"], [],
+        ["application/json"], ["application/json", "multipart/form-data"], ["application/octet-stream"], [],
     ]  # fmt: skip
     body = extra_of(CREATE_DOCUMENT)["requestBody"]
     assert body["content"]["application/json"]["schema"]["$ref"].endswith(f"/{DocumentCreate.__name__}")

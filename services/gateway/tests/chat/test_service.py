@@ -29,9 +29,9 @@ FRAMES = (
 )
 
 
-def _made_by(fingerprint: str, digest: str = "sha256:ab", model: str = "m") -> Streamed:
+def _made_by(fingerprint: str, digest: str = "sha256:ab", model: str = "m", answer: dict[str, Any] = WHOLE) -> Streamed:
     headers = ModelVersion(model, digest, fingerprint).headers()
-    return Streamed((json.dumps(WHOLE).encode(),), headers={"content-type": "application/json", **headers})
+    return Streamed((json.dumps(answer).encode(),), headers={"content-type": "application/json", **headers})
 
 
 def _key(*scopes: Any, **more: Any) -> Principal:
@@ -227,6 +227,20 @@ async def test_an_answer_from_documents_is_the_agent_services_with_a_receipt_tha
     claims = installation.verifier.verify(asked.token, "agent")
     (row,) = await installation.rows()
     assert (row["id"], row["model"]) == (claims.call_id, "rag:a")
+
+
+async def test_an_answer_that_was_kept_links_to_the_host_of_whoever_gets_it(installation: Installation) -> None:
+    path = "/v1/collections/a/documents/d/content"
+    cited = {"content": "Yes.", "annotations": [{"type": "url_citation", "url_citation": {"url": path}}]}
+    choice = {"index": 0, "message": cited, "finish_reason": "stop"}
+    installation.inference.answers(PATH, _made_by("f1", answer={**WHOLE, "choices": [choice]}))
+    links = []
+    for host in ("one.example", "two.example"):
+        caller = Caller.of({"model": "m", "messages": [{"role": "user", "content": "hello"}]}, host=host)
+        await chat(caller.exchange, installation.deps, _key())
+        links.append(caller.json["choices"][0]["message"]["annotations"][0]["url_citation"]["url"])
+    assert links == [f"http://one.example{path}", f"http://two.example{path}"]
+    assert (caller.headers["x-groundwork-cache"], len(installation.inference.asked_for(PATH))) == ("hit", 1)
 
 
 async def test_a_run_of_an_agent_needs_its_scope_and_is_given_a_grant(installation: Installation) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from services.gateway.tests.installation import EMBEDDER, Installation
 from structlog.testing import capture_logs
 
 from contracts.access.acts import ACT_HEADER, Act
-from contracts.operations.agents import SPEAK_MCP
+from contracts.operations.agents import ADD_MESSAGES, FOLLOW_RUN, GET_RUN, SPEAK_MCP
 from contracts.operations.documents import (
     CREATE_COLLECTION,
     CREATE_DOCUMENT,
@@ -143,6 +144,30 @@ async def test_a_value_that_nothing_can_be_called_is_no_path(installation: Insta
     with pytest.raises(NotYours):
         await _pass(installation, GET_COLLECTION, Caller().at(name="../x"))
     assert installation.ingest.asked == []
+
+
+async def test_a_run_and_its_events_are_kept_without_a_host_and_link_to_the_one_that_the_caller_used(
+    installation: Installation,
+) -> None:
+    path, place = "/v1/collections/a/documents/d/content", {"id": "t", "run": "r"}
+    cited = json.dumps({"output": {"url": path}}).encode()
+    installation.agent.answers("/v1/threads/t/runs/r", Streamed((cited,)))
+    events = Streamed((b"data: " + cited[:30], cited[30:] + b"\n\n"), headers={"content-type": "text/event-stream"})
+    installation.agent.answers("/v1/threads/t/runs/r/events", events)
+    for operation in (GET_RUN, FOLLOW_RUN):
+        caller = Caller(host="docs.example").at(**place)
+        await _pass(installation, operation, caller)
+        assert f'"http://docs.example{path}"'.encode() in b"".join(caller.pieces)
+
+
+async def test_what_a_client_adds_to_a_thread_is_kept_without_the_host_that_it_used(installation: Installation) -> None:
+    path = "/v1/collections/a/documents/d/content"
+    installation.agent.answers("/v1/threads/t/messages", {"id": "t"})
+    cited = [{"url_citation": {"url": f"http://docs.example{path}"}}]
+    said = {"role": "assistant", "content": "Yes.", "annotations": cited}
+    await _pass(installation, ADD_MESSAGES, Caller.of({"messages": [said]}, host="docs.example").at(id="t"))
+    kept = installation.agent.asked[-1].body
+    assert json.loads(kept)["messages"][0]["annotations"][0]["url_citation"]["url"] == path
 
 
 async def test_events_that_break_off_end_with_an_event_that_says_so(installation: Installation) -> None:

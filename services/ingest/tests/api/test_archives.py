@@ -50,9 +50,9 @@ def test_nothing_is_overwritten(api: Api, archive: bytes) -> None:
 @pytest.mark.parametrize(
     ("content", "headers", "expected"),
     [
-        (b"PK", {"Content-Type": "application/octet-stream"}, (415, "unsupported_media_type")),
+        (b"PK", {"Content-Type": "text/plain"}, (415, "unsupported_media_type")),
         (b"PK", {}, (415, "unsupported_media_type")),
-        (b"no archive", ZIP, (400, "archive_damaged")),
+        (b"no archive", {"Content-Type": "application/octet-stream"}, (400, "archive_damaged")),
         (b"", ZIP, (400, "archive_damaged")),
         (b"PK", {**ZIP, "Groundwork-Grant": ""}, (400, "grant_missing")),
     ],

@@ -7,7 +7,7 @@ import { dollars, toNano } from "./money.js";
 
 const NOW = /** @type {Record<string, string>} */ ({ day: "today (UTC)", month: "this month" });
 
-/** @typedef {{ kind: string, id: string, name: string, tenant?: string, limits: Api.Limits, budgets: Api.BudgetOutput[] }} Bounded */
+/** @typedef {{ kind: string, id: string, name: string, tenant?: string, limits: Api.Limits, budgets: Api.Budget[] }} Bounded */
 
 /** @param {{ keys: Api.Key[] }} props every key, revoked ones too */
 export function Budgets({ keys }) {

@@ -13,8 +13,8 @@ class UrlCitation(Reply):
     start_index: Count
     end_index: Count
     url: str
-    """The document's own address where it was ingested by URL, else where Groundwork gives its bytes. The same for
-    every citation of a document."""
+    """The document's own address where it was ingested by URL, else where Groundwork gives its bytes, at the address
+    that the caller used. The same for every citation of a document."""
     title: str
 
 

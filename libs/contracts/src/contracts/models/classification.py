@@ -140,7 +140,7 @@ CATEGORIES = (
 """OpenAI's, which its clients expect in every answer."""
 
 
-class TextPart(Request):
+class ModerationPart(Request):
     """One part of an input of several; pictures are not looked at, and refused."""
 
     type: Literal["text"]
@@ -167,14 +167,14 @@ class ModerationRequest(BaseModel):
 
     model: str = "default"
     """A classification model with `moderation`; `default` and OpenAI's own names mean the one that is configured."""
-    input: Annotated[str | list[str] | list[TextPart], BeforeValidator(_moderated)]
+    input: Annotated[str | list[str] | list[ModerationPart], BeforeValidator(_moderated)]
     """A text, a list of 1 to 256 texts, or the text parts of one input."""
 
     def texts(self) -> list[str]:
         """The inputs, each of which has a result; parts are one."""
         if isinstance(self.input, str):
             return [self.input]
-        parts = [each.text for each in self.input if isinstance(each, TextPart)]
+        parts = [each.text for each in self.input if isinstance(each, ModerationPart)]
         return ["\n".join(parts)] if parts else [each for each in self.input if isinstance(each, str)]
 
 

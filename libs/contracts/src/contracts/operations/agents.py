@@ -79,11 +79,11 @@ UPDATE_THREAD = Operation(
 ADD_MESSAGES = Operation(
     "POST", f"{_THREAD}/messages", Thread, TALKERS, _OF_THREADS, KEPT,
     "Keep what was said outside runs, such as a question to a `rag:` model and its answer", 201,
-    request=MessagesCreate, carries="json", owner="agent", route="agents", idempotent=True,
+    request=MessagesCreate, carries="json", owner="agent", route="agents", idempotent=True, cites=True,
 )
 LIST_HISTORY = Operation(
     "GET", f"{_THREAD}/history", Page[HistoryMessage], TALKERS, _OF_THREADS, READS_RUN, "What was said, oldest first",
-    queries=(LIMIT, CURSOR, _OF_RUN), owner="agent",
+    queries=(LIMIT, CURSOR, _OF_RUN), owner="agent", cites=True,
 )
 DELETE_THREAD = Operation(
     "DELETE", _THREAD, NoneType, TALKERS, _OF_THREADS, NO_MODEL, "Delete a thread with its runs and all that was said",
@@ -92,36 +92,40 @@ DELETE_THREAD = Operation(
 CREATE_RUN = Operation(
     "POST", _RUNS, Run, USERS, _OF_RUNS, RUN, "Start a run of an agent; with `stream`, follow its events", 202, (200,),
     request=RunCreate, carries="json", streams="if_asked", owner="agent", route="agents", grant=True, idempotent=True,
+    cites=True,
 )
 LIST_RUNS = Operation(
     "GET", _RUNS, Page[Run], USERS, _OF_RUNS, READS_RUN, "List a thread's runs, newest first", queries=(LIMIT, CURSOR),
-    owner="agent",
+    owner="agent", cites=True,
 )
 LIST_ALL_RUNS = Operation(
     "GET", "/v1/runs", Page[Run], USERS, _OF_RUNS, READS_RUN, "List the runs of all threads, newest first",
-    queries=(LIMIT, CURSOR, _OF_AGENT, _STATUS), owner="agent",
+    queries=(LIMIT, CURSOR, _OF_AGENT, _STATUS), owner="agent", cites=True,
 )
-GET_RUN = Operation("GET", _RUN, Run, USERS, _OF_RUNS, READS_RUN, "Show a run", owner="agent")
+GET_RUN = Operation("GET", _RUN, Run, USERS, _OF_RUNS, READS_RUN, "Show a run", owner="agent", cites=True)
 FOLLOW_RUN = Operation(
     "GET", f"{_RUN}/events", RunEvent, USERS, _OF_RUNS, READS_RUN,
-    "The run's events after `Last-Event-ID`, to its last", streams="always", owner="agent",
+    "The run's events after `Last-Event-ID`, to its last", streams="always", owner="agent", cites=True,
 )
 CANCEL_RUN = Operation(
     "POST", f"{_RUN}/cancel", Run, USERS, _OF_RUNS, READS_RUN, "Cancel a run", 202, owner="agent", route="agents",
+    cites=True,
 )
 RESUME_RUN = Operation(
     "POST", f"{_RUN}/resume", Run, USERS, _OF_RUNS, RUN, "Decide on a run's pending tool calls", 202, request=Resume,
-    carries="json", owner="agent", route="agents",
+    carries="json", owner="agent", route="agents", cites=True,
 )
 REPLAY_RUN = Operation(
     "POST", f"{_RUN}/replay", Run, USERS, _OF_RUNS, RUN,
     "Start a run on a new thread from a point of one that has ended; with `stream`, follow its events", 202, (200,),
     request=RunReplay, carries="json", streams="if_asked", owner="agent", route="agents", grant=True, idempotent=True,
+    cites=True,
 )
 SPEAK_MCP = Operation(
     "POST", "/mcp", McpReply, ("search", "chat", "documents"), ("mcp",), MCP,
-    "Model Context Protocol: search, ask, list_collections", 200, (202,), request=McpMessage, carries="json",
+    "Model Context Protocol: search, ask, list_collections", empty_statuses=(202,), request=McpMessage, carries="json",
     # an answer like those of `rag:` models
     owner="agent", route="mcp", own_origin=True, own_errors=(400,), also_for=("retriever", "inference", "models"),
+    cites=True,
 )
 # fmt: on

@@ -119,7 +119,7 @@ SUMMARISE_DOCUMENT = Operation(
     "POST", f"{_DOCUMENT}/summary", DocumentSummary, ("search", "chat"), _OF_DOCUMENTS, SUMMARY,
     "Sum a document up in its own sentences, each cited", request=SummaryRequest, carries="json", owner="agent",
     # it searches and compares as `rag:` models do
-    route="search", also_for=("retriever", "inference", "models"),
+    route="search", also_for=("retriever", "inference", "models"), cites=True,
 )
 LIST_JOBS = Operation(
     "GET", "/v1/jobs", Page[Job], WRITERS, _OF_JOBS, NO_MODEL, "List jobs",

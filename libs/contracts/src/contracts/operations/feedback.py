@@ -101,19 +101,19 @@ CREATE_REVIEWS = Operation(
 )
 LIST_REVIEWS = Operation(
     "GET", _REVIEWS, Page[Review], REVIEWERS, _OF_REVIEWS, NO_MODEL, "List the queue, oldest first",
-    name="list_reviews", queries=(_STATE, _ANSWER, LIMIT, CURSOR),
+    name="list_reviews", queries=(_STATE, _ANSWER, LIMIT, CURSOR), cites=True,
 )
 TAKE_REVIEW = Operation(
     "POST", f"{_REVIEWS}/next", ReviewNext, REVIEWERS, _OF_REVIEWS, NO_MODEL, "Take the next answer to be judged",
-    request=ReviewTake, carries="json", name="take_review",
+    request=ReviewTake, carries="json", name="take_review", cites=True,
 )
 FINISH_REVIEW = Operation(
     "POST", f"{_REVIEW}/done", Review, REVIEWERS, _OF_REVIEWS, NO_MODEL, "The answer is judged", request=ReviewEnd,
-    carries="json", name="finish_review",
+    carries="json", name="finish_review", cites=True,
 )
 SKIP_REVIEW = Operation(
     "POST", f"{_REVIEW}/skip", Review, REVIEWERS, _OF_REVIEWS, NO_MODEL, "The answer can't be judged",
-    request=ReviewEnd, carries="json", name="skip_review",
+    request=ReviewEnd, carries="json", name="skip_review", cites=True,
 )
 DELETE_REVIEW = Operation(
     "DELETE", _REVIEW, NoneType, REVIEWERS, _OF_REVIEWS, NO_MODEL, "Take an answer out of the queue", 204,

@@ -51,7 +51,7 @@ CANCEL_PULL = Operation(
 )
 CREATE_CHAT_COMPLETION = Operation(
     "POST", "/v1/chat/completions", ChatCompletion, ("chat",), _TAGS, CHAT, name="chat", route="chat",
-    request=ChatRequest, carries="json", streams="if_asked", event=ChatCompletionChunk,
+    request=ChatRequest, carries="json", streams="if_asked", event=ChatCompletionChunk, cites=True,
 )
 CREATE_COMPLETION = Operation(
     "POST", "/v1/completions", TextCompletion, ("chat",), _TAGS, CHAT, name="complete", route="chat",
@@ -59,7 +59,7 @@ CREATE_COMPLETION = Operation(
 )
 CREATE_RESPONSE = Operation(
     "POST", "/v1/responses", Response, ("chat",), _TAGS, CHAT, name="respond", route="chat", request=ResponseRequest,
-    carries="json", streams="if_asked", event=ResponseEvent,
+    carries="json", streams="if_asked", event=ResponseEvent, cites=True,
 )
 CREATE_EMBEDDINGS = Operation(
     "POST", "/v1/embeddings", EmbeddingReply, ("chat",), _TAGS, VECTORS, name="embeddings", route="embeddings",

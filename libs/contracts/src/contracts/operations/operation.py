@@ -112,6 +112,8 @@ class Operation(Generic[R]):
     status: int = 200
     other_statuses: tuple[int, ...] = ()
     """Successes with the same model."""
+    empty_statuses: tuple[int, ...] = ()
+    """Successes without a body, of a call that has one otherwise."""
     request: type[BaseModel] | None = None
     carries: Carries = "nothing"
     queries: tuple[Query, ...] = ()
@@ -141,10 +143,13 @@ class Operation(Generic[R]):
     finishes: bool = False
     """Whether what follows it at the gateway (the audit log, cached answers, records) is done though its caller has
     left. Its answer is whole, and small."""
+    cites: bool = False
+    """Whether its bodies may have citations: their links are paths where they are kept, and begin at the address that
+    the caller used where they are sent."""
     own_origin: bool = False
     """Whether a browser may call it only from a page of the gateway itself, or of an origin that settings name."""
     own_errors: tuple[int, ...] = ()
-    """Statuses of errors that have the call's own form and pass as they are: JSON-RPC's."""
+    """Statuses of errors that have the form of the call's replies and pass as they are: JSON-RPC's."""
 
     @property
     def id(self) -> str:

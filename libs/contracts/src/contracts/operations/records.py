@@ -32,7 +32,7 @@ LIST_RECORDS = Operation(
     "GET", "/v1/records", Page[RecordSummary], READERS, _OF_RECORDS, NO_MODEL, name="list_records",
     queries=(LIMIT, CURSOR, *_FILTERS),
 )
-GET_RECORD = Operation("GET", _RECORD, AnswerRecord, READERS, _OF_RECORDS, NO_MODEL, name="show_record")
+GET_RECORD = Operation("GET", _RECORD, AnswerRecord, READERS, _OF_RECORDS, NO_MODEL, name="show_record", cites=True)
 DELETE_RECORD = Operation(
     "DELETE", _RECORD, NoneType, WRITERS, _OF_RECORDS, NO_MODEL, status=204, name="delete_record",
 )

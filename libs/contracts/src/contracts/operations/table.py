@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from contracts.operations import (
@@ -19,21 +20,25 @@ from contracts.operations import (
 )
 from contracts.operations.operation import Operation
 
-OPERATIONS: tuple[Operation[Any], ...] = tuple(
-    value
-    for subject in (
-        models,
-        documents,
-        agents,
-        prompts,
-        feedback,
-        records,
-        question_sets,
-        evaluations,
-        tuning,
-        administration,
-        sessions,
-    )
-    for value in vars(subject).values()
-    if isinstance(value, Operation)
+_SUBJECTS = (
+    models,
+    documents,
+    agents,
+    prompts,
+    feedback,
+    records,
+    question_sets,
+    evaluations,
+    tuning,
+    administration,
+    sessions,
 )
+_NAMED = [
+    (name.lower(), value)
+    for subject in _SUBJECTS
+    for name, value in vars(subject).items()
+    if isinstance(value, Operation)
+]
+OPERATIONS: tuple[Operation[Any], ...] = tuple(operation for _, operation in _NAMED)
+OPERATION_NAMES: Mapping[str, str] = {operation.id: name for name, operation in _NAMED}
+"""`create_document` of `POST /v1/collections/{name}/documents`: the id of the call in the OpenAPI document."""

@@ -114,6 +114,7 @@ def server_for(
             access_log=False,
             http=BoundedProtocol,
             server_header=False,
+            proxy_headers=False,  # the gateway alone has proxies in front of it, which its settings name
             timeout_graceful_shutdown=round(settings.shutdown_seconds),
             timeout_keep_alive=75,
             h11_max_incomplete_event_size=64 * 1024,

@@ -37,7 +37,10 @@ async def _notifier(request: Request) -> Notifier:
 @router.post(
     "/mcp",
     response_model=McpReply,
-    responses={202: {"description": "A notification was taken, or the call was cancelled."}},
+    responses={
+        202: {"description": "A notification was taken, or the call was cancelled."},
+        400: {"model": McpReply, "description": "The message can't be read: an `error` of JSON-RPC."},
+    },
     openapi_extra={
         "requestBody": {"required": True, "content": {"application/json": {"schema": McpMessage.model_json_schema()}}}
     },

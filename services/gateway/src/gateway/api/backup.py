@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from fastapi import Request
 
 from contracts.operations.administration import BACK_UP
-from gateway.api.openapi_parts import ERRORS, serve
+from gateway.api.openapi_parts import ERRORS, binary, serve
 from gateway.auth.tokens import Audiences
 from gateway.dependencies import Admin, Dependencies, Deps
 from gateway.storage.audit_log import Actor, note
@@ -24,7 +25,7 @@ MEDIA_TYPE = "application/x-tar"
 SERVICES = ("ingest", "retriever", "inference", "agent", "lab", "gateway")
 SECONDS = 600.0
 """Longest silence of a service, also until its part begins."""
-_TAR = {200: {"content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}}}
+_TAR: dict[int | str, dict[str, Any]] = {200: {"content": binary(MEDIA_TYPE)}}
 
 
 @serve(router, BACK_UP, response_class=OpenedStream, responses=_TAR)

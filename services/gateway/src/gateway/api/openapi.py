@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from contracts.operations.table import OPERATIONS
-from gateway.api.openapi_parts import REF
+from gateway.api.openapi_names import INPUT, REF, name_calls, name_schemas, rename
 
 
 def public_openapi(app: FastAPI) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def public_openapi(app: FastAPI) -> dict[str, Any]:
         schemas.setdefault(name, schema)
     requests = {operation.request for operation in OPERATIONS if operation.request is not None}
     unparsed = {request for request in requests if request.__name__ not in schemas}
-    _merge(schemas, _definitions(unparsed, "validation"), suffix="Input")
+    _merge(schemas, _definitions(unparsed, "validation"))
     document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "gw_..."}}
     document["security"] = [{"key": []}]
     for calls in document["paths"].values():
@@ -44,7 +44,8 @@ def public_openapi(app: FastAPI) -> dict[str, Any]:
     for operation in OPERATIONS:
         if operation.is_open:
             document["paths"][operation.path][operation.method.lower()]["security"] = []
-    return document
+    name_calls(document)
+    return name_schemas(document)
 
 
 def openapi_route(app: FastAPI) -> Route:
@@ -68,11 +69,8 @@ def _definitions(models: Iterable[type[BaseModel]], mode: Any) -> dict[str, Any]
     return definitions
 
 
-def _merge(schemas: dict[str, Any], new: dict[str, Any], suffix: str) -> None:
-    """Add schemas; one whose name is taken by a different schema gets the suffix."""
-    renamed = {name: f"{name}{suffix}" for name, schema in new.items() if schemas.get(name, schema) != schema}
-    text = json.dumps(new)
-    for name, other in renamed.items():
-        text = text.replace(f'"{REF}{name}"', f'"{REF}{other}"')
-    for name, schema in json.loads(text).items():
+def _merge(schemas: dict[str, Any], new: dict[str, Any]) -> None:
+    """Add schemas of bodies; one whose name is taken by a different schema says that it is one."""
+    renamed = {name: f"{name}{INPUT}" for name, schema in new.items() if schemas.get(name, schema) != schema}
+    for name, schema in rename(new, renamed).items():
         schemas[renamed.get(name, name)] = schema

@@ -6,15 +6,20 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
 
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from starlette.types import Receive, Scope, Send
 
 from contracts.core.errors import ErrorEnvelope
 from contracts.operations.operation import Operation
+from gateway.api.openapi_names import REF
+from gateway.streaming.citation_links import CitationLinks
 from servicekit.web.router import Router
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
-REF = "#/components/schemas/"
-_MEDIA: dict[str, str] = {"text": "text/plain", "bytes": "*/*", "events": "text/event-stream"}
+_MEDIA: dict[str, str] = {"text": "text/plain", "events": "text/event-stream"}
+_BINARY = {"type": "string", "format": "binary"}
+OCTETS = "application/octet-stream"
 
 
 def event_of(data: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -49,10 +54,15 @@ def upload_body(model: type[BaseModel]) -> dict[str, Any]:
     return body
 
 
+def binary(media_type: str = "*/*") -> dict[str, Any]:
+    """The content of a file, which code generators know for bytes only as octets of any kind."""
+    return {media_type: {"schema": _BINARY}, OCTETS: {"schema": _BINARY}}
+
+
 def archive_body() -> dict[str, Any]:
     """A ZIP."""
-    content = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
-    return {"requestBody": {"required": True, "content": content}}
+    about = "A ZIP, as the backup of a document gave it; `application/zip` is taken, too."
+    return {"requestBody": {"required": True, "description": about, "content": {OCTETS: {"schema": _BINARY}}}}
 
 
 def named_parameter(name: str, what: str) -> dict[str, Any]:
@@ -102,7 +112,11 @@ def extra_of(spec: Operation[Any]) -> dict[str, Any]:
 def responses_of(spec: Operation[Any]) -> dict[int | str, dict[str, Any]]:
     """The successful answers of an operation that is relayed."""
     if spec.gives == "json":
-        return {status: {"model": spec.reply} for status in (spec.status, *spec.other_statuses)}
+        answers: dict[int | str, dict[str, Any]] = {}
+        answers |= {status: {"model": spec.reply} for status in (spec.status, *spec.other_statuses)}
+        answers |= {status: {"description": "Taken; there is nothing to answer."} for status in spec.empty_statuses}
+        wrong = {"model": spec.reply | ErrorEnvelope, "description": "What went wrong."}
+        return {**answers, **dict.fromkeys(spec.own_errors, wrong)}
     if spec.gives == "json_or_events":
         data = None if spec.event is None else {"$ref": f"{REF}{spec.event.__name__}"}
         events = {"content": {_MEDIA["events"]: {"schema": event_of(data)}}}
@@ -111,8 +125,20 @@ def responses_of(spec: Operation[Any]) -> dict[int | str, dict[str, Any]]:
         return {spec.status: {"model": spec.reply}, 200: {**events, "description": "The events, with `stream`."}}
     if spec.gives == "nothing":
         return {status: {"description": "Done."} for status in (spec.status, *spec.other_statuses)}
+    if spec.gives == "bytes":
+        return {spec.status: {"content": binary(), "description": spec.summary}}
     schema = event_of() if spec.gives == "events" else {"type": "string"}
     return {spec.status: {"content": {_MEDIA[spec.gives]: {"schema": schema}}, "description": spec.summary}}
+
+
+class CitedResponse(JSONResponse):
+    """Answers with citations that we kept: their links begin where this caller reaches the gateway."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        self.body = CitationLinks(scope).absolute(bytes(self.body))
+        self.headers["content-length"] = str(len(self.body))
+        await super().__call__(scope, receive, send)
 
 
 ERRORS: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorEnvelope, "description": "What went wrong."}}
@@ -122,6 +148,8 @@ ERRORS: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorEnvelope, "
 def serve(routes: Router, operation: Operation[Any], **more: Any) -> Callable[[Endpoint], Endpoint]:
     """Makes a function answer an operation. Its signature and its docstring say the rest of what the document has."""
     path = operation.path
+    if operation.cites:
+        more = {"response_class": CitedResponse, **more}
     for name in operation.slashed:
         path = path.replace(f"{{{name}}}", f"{{{name}:path}}")
     return routes.api_route(

@@ -64,6 +64,7 @@ class Question:
 
 async def chat(exchange: Exchange, deps: Dependencies, principal: Principal) -> None:
     """Answer one public chat call."""
+    exchange.cites()
     async with deps.metered(exchange, principal, "chat") as call:
         body = await exchange.body()
         size, request = len(body), await off_loop(len(body), _request, exchange, body)

@@ -151,12 +151,17 @@ async def _body(
         return exchange.upload()
     headers.pop("content-length", None)
     if spec.carries == "json":
-        body = await screen.question_body(await exchange.body())
+        body = await exchange.body()
+        if spec.cites:
+            body = exchange.cites().relative(body)
+        body = await screen.question_body(body)
         await check_rerank_model(deps, principal, spec, body)
         exchange.headers.update(screen.header())
         return body
     headers.pop("content-type", None)
     exchange.no_body()
+    if spec.cites:
+        exchange.cites()
     return None
 
 
@@ -182,14 +187,14 @@ async def _pass_on(
     screens = screen.screens_output and stream.status < HTTPStatus.BAD_REQUEST
     if streams:
         headers.update(HEADERS)
-    elif screens or record is not None:
+    elif screens or record is not None or spec.cites:
         await _answer(exchange, stream, headers, screen if screens else None, record)
         return
     elif spec.gives in ("bytes", "text"):
         headers["x-content-type-options"] = "nosniff"
     await exchange.start(stream.status, headers)
     try:
-        async for piece in _screened(stream.pieces(), screen, after) if screens else stream.pieces():
+        async for piece in _pieces(stream, spec, screen if screens else None, after):
             await exchange.piece(piece)
     except ServiceError as error:
         if not streams:
@@ -221,6 +226,24 @@ async def _answer(
     await exchange.answer(stream.status, headers, body)
     if record is not None:
         await record.complete()
+
+
+def _pieces(stream: PeerStream, spec: Operation[Any], screen: Screen | None, after: int) -> AsyncIterator[bytes]:
+    if screen is not None:
+        return _screened(stream.pieces(), screen, after)
+    return _frames(stream.pieces()) if spec.cites else stream.pieces()
+
+
+async def _frames(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Whole events; a stream that breaks off ends as `stream_broken_off`."""
+    cutter = FrameCutter()
+    try:
+        async for piece in pieces:
+            if whole := b"".join(cutter.feed(piece)):
+                yield whole
+        cutter.close()
+    except MalformedStream:
+        raise StreamBrokenOff from None
 
 
 async def _screened(pieces: AsyncIterator[bytes], screen: Screen, after: int) -> AsyncIterator[bytes]:

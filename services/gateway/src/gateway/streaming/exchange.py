@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from gateway.streaming.citation_links import CitationLinks
 from servicekit.core.errors import CLIENT_CLOSED, InvalidRequest, PeerError, ServiceError, UpstreamFailed
 from servicekit.streams.disconnect import CallerLeft, while_connected
 from servicekit.telemetry.spans import NOTHING, Span
@@ -81,6 +82,8 @@ class Exchange:
         self.path_params: Mapping[str, str] = scope.get("path_params", {})
         self.headers: dict[str, str] = {}
         """Headers that are added to whatever is answered, an error too."""
+        self.links: CitationLinks | None = None
+        """Of an answer that may cite documents."""
         self.started = False
         self.ended = False
         self.failure: BaseException | None = None
@@ -104,6 +107,11 @@ class Exchange:
     def header(self, name: str) -> str | None:
         """A request header, by its lower-case name."""
         return header_of(self.scope, name.encode())
+
+    def cites(self) -> CitationLinks:
+        """Have the citations of what is answered link to the gateway as this caller reaches it."""
+        self.links = CitationLinks(self.scope)
+        return self.links
 
     @property
     def body_is_large(self) -> bool:
@@ -170,6 +178,7 @@ class Exchange:
 
     async def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """A whole answer."""
+        body = body if self.links is None else self.links.absolute(body)
         await self.start(status, {**headers, "content-length": str(len(body))})
         self.ended = True
         await self._send({"type": "http.response.body", "body": body})
@@ -182,11 +191,12 @@ class Exchange:
         await self._send({"type": "http.response.start", "status": status, "headers": pairs})
 
     async def piece(self, data: bytes) -> None:
-        """A part of the body."""
+        """A part of the body; whole events, where an answer may cite."""
         if self._may_go_on is not None and time.monotonic() - self._asked > CHECK_SECONDS:
             may, self._may_go_on = self._may_go_on, None  # so that the error itself can go out
             await may()
             self.goes_on_while(may)
+        data = data if self.links is None else self.links.absolute(data)
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def end(self) -> None:

@@ -34,6 +34,8 @@ from servicekit.web.router import Router
 
 router = Router(prefix="/v1/collections/{collection}", tags=["documents"])
 MEDIA_TYPE = "application/zip"
+TAKEN = frozenset((MEDIA_TYPE, "application/octet-stream"))
+"""What a client may call an archive that it sends back."""
 DocumentPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
 
 
@@ -66,7 +68,7 @@ async def restore(
     """Take a document in as an archive has it: what it needs is on disk when this answers 202."""
     check_collection(caller, collection)
     lasting = lasting_job_owner(caller, grant)
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in TAKEN:
         raise UnsupportedArchive
     await enter_collection(caller, opened, collection, request.headers)
     into = await opened.index.get_collection(caller.token, collection)

@@ -28,7 +28,7 @@ from contracts.improvement.feedback import (
 )
 from contracts.operations import feedback as operations
 from gateway.api.administration import Cursor, Limit
-from gateway.api.openapi_parts import ERRORS, relay, serve
+from gateway.api.openapi_parts import ERRORS, binary, relay, serve
 from gateway.auth.keys import Principal
 from gateway.dependencies import Deps, Key
 from gateway.feedback.agreement import agreements
@@ -45,7 +45,7 @@ from servicekit.web.router import Router
 router = Router(responses=ERRORS)
 LINES = "application/jsonl"
 PIECE_BYTES = 64 * 1024
-_LINES: dict[int | str, dict[str, Any]] = {200: {"content": {LINES: {"schema": {"type": "string"}}}}}
+_LINES: dict[int | str, dict[str, Any]] = {200: {"content": binary(LINES)}}
 FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 Name = Annotated[str | None, Query(max_length=200)]
 Stars = Literal["up", "down", "1", "2", "3", "4", "5"]
