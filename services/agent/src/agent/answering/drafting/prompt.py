@@ -25,7 +25,7 @@ ANSWER_PROMPT = "answer.v3"
 FORM_PROMPT = "form.v1"
 CHARACTERS_A_TOKEN = 3.6
 """A cautious estimate for English; the model's own count is in the receipt."""
-_RULE = re.compile(r"^[ \t]*\|?[ \t:|-]*-{3,}[ \t:|-]*\n?", re.MULTILINE)
+_RULE = re.compile(r"^(?:[ \t]*\|?[ \t:|-]*-{3,}[ \t:|-]*|-(?:\|-)+)(?:\n|$)", re.MULTILINE)
 _LENGTHS: dict[Style | None, str] = {
     None: "Answer in one to three short sentences.",
     "short": "Answer in one short sentence, with nothing that was not asked for.",
