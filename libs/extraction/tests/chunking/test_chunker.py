@@ -120,3 +120,14 @@ def test_chunks_are_those_of_earlier_versions_so_that_nothing_is_embedded_anew(
             told = (chunk.start, chunk.end, chunk.page, *chunk.heading_path, chunk.header)
             digest.update(repr(told).encode())
     assert digest.hexdigest()[:16] == CUT_AS_EVER[strategy]
+
+
+def test_column_names_never_end_a_chunk_without_a_row(tokens: Tokens) -> None:
+    for words in range(1, 60):
+        builder = Builder()
+        builder.block("paragraph", "word " * words)
+        builder.rows([["Town", "Opens"], *([f"Town {number}", f"{number}:00"] for number in range(40))], header=True)
+        document = builder.finish()
+        chunks = Chunker(tokens, Chunking(max_tokens=60), 128).cut(document, "")
+        named = [text for one in chunks if "Town | Opens" in (text := document.text[one.start : one.end])]
+        assert [("Town 0 | 0:00" in one) for one in named] == [True]

@@ -31,7 +31,7 @@ def test_members_come_by_name_under_their_paths_each_by_its_own_parser() -> None
         ("heading", "b/code.py"),
         ("code", "x = 1"),
         ("heading", "b/list.csv"),
-        ("table", "a | b\n1 | 2"),
+        ("table", "a | b\n-|-\n1 | 2"),
     ]
     assert document.blocks[2].heading_path == ("a.md", "Guide")
     assert document.title is None

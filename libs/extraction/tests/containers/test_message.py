@@ -35,7 +35,7 @@ def test_headers_text_and_attachments_come_in_order() -> None:
         ("paragraph", f"{headers}\nDate: Fri, 01 Mar 2024 10:00:00 +0000"),
         ("paragraph", "See the list."),
         ("heading", "liste 1.csv"),
-        ("table", "Item | Price\nPlover | 249"),
+        ("table", "Item | Price\n-|-\nPlover | 249"),
     ]
     assert document.blocks[-1].heading_path == ("liste 1.csv",)
 

@@ -123,3 +123,13 @@ def test_docx_keeps_order_headings_lists_and_tables() -> None:
         ("table", "Country | Limit | Note\nSpain | EUR 150 a night"),
         ("paragraph", "The end."),
     ]
+
+
+def test_a_repeated_heading_row_is_the_header_of_its_table() -> None:
+    made = Document()
+    table = made.add_table(rows=2, cols=2)
+    for row, texts in zip(table.rows, (("Who", "Gets"), ("All", "Gym")), strict=True):
+        row.cells[0].text, row.cells[1].text = texts
+    assert read(saved(made), DOCX).text == "Who | Gets\nAll | Gym"
+    table.rows[0]._tr.get_or_add_trPr().append(parse_xml(f"<w:tblHeader {nsdecls('w')}/>"))
+    assert read(saved(made), DOCX).text == "Who | Gets\n-|-\nAll | Gym"

@@ -55,9 +55,9 @@ def test_a_slide_is_a_page_with_its_title_tables_charts_groups_and_notes() -> No
         ("list", "- Grow\n  - slowly"),
         ("paragraph", "Say it twice."),
         ("paragraph", "No title here"),
-        ("table", "Year | Sales\n2024 | 12\n2024 | 13"),
+        ("table", "Year | Sales\n-|-\n2024 | 12\n2024 | 13"),
         ("paragraph", "In a group"),
-        ("table", " | Share\nNorth | 0.25\nSouth | 0.75"),
+        ("table", " | Share\n-|-\nNorth | 0.25\nSouth | 0.75"),
     ]
     assert [block.page for block in document.blocks] == [1, 1, 1, 2, 2, 2, 2]
     assert {block.heading_path for block in document.blocks if block.page == 2} == {()}

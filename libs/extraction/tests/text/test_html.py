@@ -24,7 +24,7 @@ def test_html_shows_what_a_reader_sees() -> None:
         ("paragraph", "First\nsecond bold line"),
         ("heading", "Table"),
         ("list", "- one\n  - inner\n- two"),
-        ("table", "Name | Price\nPlover | EUR 249"),
+        ("table", "Name | Price\n-|-\nPlover | EUR 249"),
         ("code", "code\n  indented"),
         ("paragraph", "tail"),
     ]
@@ -41,3 +41,10 @@ def test_html_is_read_however_deep_it_is_nested(tmp_path: Path, depth: int, elem
     text = extract(source, HTML, Limits(10, 100_000)).text
     words = " ".join(text.replace("- ", "").split())
     assert words == "Top. Deep text. More of it. Bottom."
+
+
+def test_only_cells_that_are_marked_as_names_are_a_header() -> None:
+    row = "<tr><td>Kells</td><td>early</td></tr>"
+    for head in ("<tr><th>Town</th><th>Opens</th></tr>", "<thead><tr><td>Town</td><td>Opens</td></tr></thead>"):
+        assert read(f"<table>{head}{row}</table>", HTML).text == "Town | Opens\n-|-\nKells | early"
+    assert read(f"<table><tr><th>Town</th><td>Opens</td></tr>{row}</table>", HTML).text == "Town | Opens\nKells | early"

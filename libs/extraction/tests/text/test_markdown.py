@@ -37,7 +37,7 @@ text
         ("heading", "Policy one"),
         ("paragraph", "Return within 30 days, see the list."),
         ("list", "1. first\n2. second\n  - inner"),
-        ("table", "a | b\n1 | 2"),
+        ("table", "a | b\n-|-\n1 | 2"),
         ("code", "make demo"),
         ("paragraph", "quoted"),
         ("heading", "Deeper"),

@@ -303,3 +303,26 @@ def test_for_a_quoted_heading_stands_what_is_below_it_and_with_a_mere_yes_what_f
     faq = "### Can I bring a dog?\n\nYes. It must stay on a lead."
     for quote in ("Can I bring", "Yes"):
         assert _quoting(faq, quote, question="Can I bring a dog?") == ["Yes.", "It must stay on a lead."]
+
+
+CITIES = (
+    "City | Hotel limit per night (EUR) | Approver\n-|-|-\nParis | 190 | Dana Roy\nLondon | 210 | Sam Hale\n"
+    "Other | 120 | Dana Roy"
+)
+
+
+@pytest.mark.parametrize("text", [CITIES, CITIES.replace("-|-|-\n", "")], ids=["declared", "told by its figures"])
+@pytest.mark.parametrize("question", ["What's the hotel limit in London?", "How many cities have a hotel limit?"])
+def test_a_header_row_is_never_an_answer(text: str, question: str) -> None:
+    texts = shown(question, hit(text))
+    assert not any("City: Hotel limit" in one or one.startswith("City |") for one in texts)
+    if "London" in question:
+        assert texts == ["City: London; Hotel limit per night (EUR): 210; Approver: Sam Hale"]
+
+
+def test_a_question_about_two_codes_gets_both_rows() -> None:
+    table = hit("Code | Meaning\n-|-\nE12 | Door open\nE13 | Filter full\nE31 | No water\nE44 | Fan blocked")
+    assert shown("What do E12 and E44 mean?", table) == [
+        "Code: E12; Meaning: Door open", "Code: E44; Meaning: Fan blocked"
+    ]  # fmt: skip
+    assert shown("What does E44 mean?", table) == ["Code: E44; Meaning: Fan blocked"]

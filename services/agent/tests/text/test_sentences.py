@@ -163,3 +163,32 @@ def test_dots_that_lead_to_a_figure_end_no_sentence(text: str, expected: list[st
 def test_a_line_of_a_program_is_no_heading() -> None:
     text = "Settings\n\nRETRIES = 3\n\nPython 3.10 or newer is needed for all of this to work."
     assert [unit.kind for unit in split(text)] == ["heading", "sentence", "sentence"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["clinic | town | opens", "City | Hotel limit per night in euro | Approver", "Name | What it costs"],
+)
+def test_words_above_a_column_of_figures_are_its_header(header: str) -> None:
+    rows = (
+        {
+            3: "\nNorth | Kells | 09:00\nSouth | Tuam | 10:00",
+            2: "\nPlover | EUR 4\nHeron | EUR 7",
+        }[len(cells(header))]
+        .replace("Kells", "150" if "Hotel" in header else "Kells")
+        .replace("Tuam", "90")
+    )
+    units = split(header + rows)
+    assert [unit.kind for unit in units] == ["heading", "row", "row"]
+    assert all(unit.header == (0, len(header)) for unit in units[1:])
+
+
+def test_a_ruled_first_row_is_the_header_whatever_it_says() -> None:
+    text = "benefit | who gets it\n-|-\ngym | everyone\ncar | managers"
+    assert [unit.kind for unit in split(text)] == ["heading", "row", "row"]
+
+
+def test_empty_cells_at_either_end_of_a_row_keep_their_place() -> None:
+    assert cells("Heron | 2,5 |") == ["Heron", "2,5", ""]
+    assert cells("| 2,5 | new") == ["", "2,5", "new"]
+    assert cells("| a | |") == ["a", ""]

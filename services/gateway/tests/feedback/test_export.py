@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from services.gateway.tests.feedback.recorded import recorded
+from services.gateway.tests.feedback.recorded import citation, recorded
 from services.gateway.tests.installation import Installation
 
 from contracts.improvement.feedback import ExportFormat, ExportSplit, FeedbackCreate
@@ -89,8 +89,10 @@ async def test_a_question_has_the_answers_people_gave_and_the_documents_that_bel
         recorded("b", "How many days?", "sick.md"),
         recorded("n", "Who is the king?", abstained=True),
         recorded("x", "What else?", "other.md"),
+        recorded("l", "How many days?", "leave.md"),
     )
-    await exporting.say("a", rating="down", correction="Twenty-eight.")
+    await exporting.say("a", rating="down", correction="28.")
+    await exporting.say("l", rating="up")
     await exporting.say("a", part={"citation": 1}, labels=["wrong_source"])
     await exporting.say("b", rating="down")
     await exporting.say("n", rating="up")
@@ -99,9 +101,34 @@ async def test_a_question_has_the_answers_people_gave_and_the_documents_that_bel
     assert set(by_question) == {"How many days?", "Who is the king?"}
     found = by_question["How many days?"]
     assert list(found) == ["question", "answers", "documents", "answerable", "metadata"]
-    assert (found["answers"], found["documents"], found["answerable"]) == (["Twenty-eight."], ["leave.md"], True)
-    assert found["metadata"] == {"collections": ["hb"], "hard_negatives": ["travel.md"], "answer_ids": ["a", "b"]}
+    assert (found["answers"], found["documents"], found["answerable"]) == (["28.", "Answer l."], ["leave.md"], True)
+    assert found["metadata"] == {"collections": ["hb"], "hard_negatives": ["travel.md"], "answer_ids": ["a", "b", "l"]}
     assert (by_question["Who is the king?"]["answers"], by_question["Who is the king?"]["answerable"]) == ([], False)
+
+
+async def test_a_wrong_answers_citations_are_never_expected_documents_even_where_it_was_corrected(
+    exporting: Exporting,
+) -> None:
+    exporting.record(recorded("a", "How many days?", "travel.md"), recorded("b", "How many days?", "leave.md"))
+    await exporting.say("a", rating="down", correction="Twenty-eight.")
+    assert [line["documents"] for line in await exporting.lines("questions")] == [[]]
+    await exporting.say("b", rating="up")
+    assert [line["documents"] for line in await exporting.lines("questions")] == [["leave.md"]]
+
+
+async def test_marks_of_citations_are_in_no_export(exporting: Exporting) -> None:
+    marked = citation("sick.md").model_copy(update={"marker": "[2]"})
+    cited = {"citations": [citation("leave.md"), marked], "prompt": None}
+    exporting.record(
+        recorded("a", answer="Twenty-eight [1][2]. Ask Ann [7]. [2]", **cited),
+        recorded("b", answer="Two [1].", **cited),
+    )
+    await exporting.say("a", rating="up", preferred_over="b")
+    await exporting.say("b", rating="down", correction="28.")
+    lines = {kind: json.dumps(await exporting.lines(kind)) for kind in FORMATS}  # type: ignore[arg-type]
+    for kind, said in lines.items():
+        assert "Twenty-eight. Ask Ann [7]." in said, kind
+        assert all(mark not in said for mark in ("[1]", "[2]")), kind
 
 
 @pytest.mark.parametrize("percent", [1, 10, 50])

@@ -84,7 +84,8 @@ class Chunker:
         parts: list[Span] = []
         for block in (*section.headings, *section.body):
             room = budget if block.kind == "heading" else inner
-            parts += pieces(measure, (block.start, block.end), room, self._boundaries(block))
+            found = list(pieces(measure, (block.start, block.end), room, self._boundaries(block)))
+            parts += _with_names(measure, found, room) if block.kind == "table" else found
         if section.headings and section.body and lead * 2 <= budget:
             joined = len([part for part in parts if part[1] <= section.headings[-1].end])
             parts = [(parts[0][0], parts[joined][1]), *parts[joined + 1 :]]
@@ -187,6 +188,15 @@ class Chunker:
             middle = (chunk.start + chunk.end) // 2
             halves = [(chunk.start, middle), (middle, chunk.end)]
         return [replace(chunk, start=start, end=end) for start, end in halves]
+
+
+def _with_names(measure: Measure, parts: list[Span], room: int) -> list[Span]:
+    """A table's parts, its first row, the rule below that and the row that they name in one, where `room` holds it: a
+    row of column names alone says nothing."""
+    named = next((at for at, (start, end) in enumerate(parts[1:3], 1) if measure.text[start:end].strip("-|")), 0)
+    if named and measure.size(parts[0][0], parts[named][1]) <= room:
+        return [(parts[0][0], parts[named][1]), *parts[named + 1 :]]
+    return parts
 
 
 def _first_row(text: str, block: Block, most: int) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,6 +16,10 @@ PART_JOINT = "\n\n"
 """Stands between two blocks, and so between two parts."""
 MAX_HEADING = 200
 MAX_DEPTH = 8
+MAX_NAME = 60
+"""Characters of a column's name."""
+_VALUE = re.compile(r"[\W_]*\d|.*[.!;]$")
+"""How figures begin and sentences end; column names do neither."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufeff\ufffe\uffff]")
 _NEWLINES = re.compile(r"\r\n?|[\u0085\u2028\u2029]")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
@@ -151,9 +155,15 @@ class Builder:
         if text.strip():
             self._add(kind, text, page, 0)
 
-    def rows(self, rows: Iterable[Iterable[str]], page: int | None = None) -> None:
-        """A table, one line a row, cells parted by pipes."""
-        self.block("table", "\n".join(line for row in rows if (line := row_line(row))), page)
+    def rows(self, rows: Iterable[Sequence[str]], page: int | None = None, *, header: bool = False) -> None:
+        """A table, one line a row, cells parted by pipes; below a first row that is the `header`, a rule."""
+        lines: list[str] = []
+        for number, row in enumerate(rows):
+            if line := row_line(row):
+                lines.append(line)
+            if number == 0 and header and len(row) > 1 and line:
+                lines.append("|".join("-" * len(row)))
+        self.block("table", "\n".join(lines), page)
 
     def include(self, part: Extracted, level: int = 0) -> None:
         """Another document's blocks, its headings `level` deeper than in itself."""
@@ -179,6 +189,17 @@ class Builder:
         self._blocks.append(Block(kind, self.length, self.length + len(text), page, level, path))
         self._pieces.append(text)
         self.length += len(text)
+
+
+def is_header(row: Sequence[str]) -> bool:
+    """Whether a first row can be column names: each cell is filled, short, different from the others and no figure.
+
+    The corner above the names of the rows may be empty.
+    """
+    names = [" ".join(cell.split()) for cell in row]
+    named = names[1:] if names and not names[0] else names
+    short = all(name and len(name) <= MAX_NAME and not _VALUE.match(name) for name in named)
+    return len(names) > 1 and short and len({name.casefold() for name in names}) == len(names)
 
 
 def row_line(cells: Iterable[str]) -> str:

@@ -144,7 +144,8 @@ class _Reader:
             self.content(rows[0][0] if rows[0] else rows[-1][0], depth + 1)
             return
         above: dict[int, str] = {}
-        self.builder.rows([self.merged(cell, above, column, depth) for column, cell in _placed(row)] for row in rows)
+        read = ([self.merged(cell, above, column, depth) for column, cell in _placed(row)] for row in rows)
+        self.builder.rows(read, header=next(table.iterfind(f"{W}tr[1]/{W}trPr/{W}tblHeader"), None) is not None)
 
     def merged(self, cell: etree._Element, above: dict[int, str], column: int, depth: int) -> str:
         """A cell's text; of one that goes on from the row above, that one's, so that each row can be read alone."""

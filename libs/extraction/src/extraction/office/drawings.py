@@ -55,7 +55,7 @@ def _chart(builder: Builder, root: etree._Element, page: int | None) -> None:
     names = [next(iter(_points(one.find(f"{C}tx"))), "") for one in series]
     categories = next((found for one in series if (found := _axis(one, "cat", "xVal"))), [])
     columns = [categories, *(_axis(one, "val", "yVal") for one in series)]
-    builder.rows([["", *names], *(list(row) for row in zip_longest(*columns, fillvalue=""))], page)
+    builder.rows([["", *names], *(list(row) for row in zip_longest(*columns, fillvalue=""))], page, header=True)
 
 
 def _axis(series: etree._Element, *names: str) -> list[str]:

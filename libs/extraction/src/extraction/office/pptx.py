@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from extraction.model.document import Builder, Extracted
+from extraction.model.document import Builder, Extracted, is_header
 from extraction.model.failures import too_many_pages
 from extraction.model.limits import Limits
 from extraction.model.parser import whole_file
@@ -76,7 +76,10 @@ def _shape(builder: Builder, presentation: Package, part: str, shape: etree._Ele
         return
     if shape.tag == f"{P}graphicFrame":
         for table in shape.iter(f"{A}tbl"):
-            builder.rows(_rows(table), page)
+            rows = list(_rows(table))
+            look = table.find(f"{A}tblPr")
+            named = look is not None and look.get("firstRow") in _TRUE
+            builder.rows(rows, page, header=named and bool(rows) and is_header(rows[0]))
         graphics(builder, presentation, part, shape, page)
         return
     body = shape.find(f"{P}txBody")

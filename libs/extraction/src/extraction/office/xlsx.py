@@ -86,10 +86,12 @@ class _Writer:
 
 
 def _aligned(run: list[dict[int, str]]) -> Iterator[list[str]]:
-    """Each row's cells below those of the others; columns that no row uses are left out."""
+    """Each row's cells below those of the others; columns that no row uses are left out, and empty cells at the end of
+    a row that the first one, which may name the columns, does not have either."""
     used = sorted(set().union(*run)) if run else []
+    width = sum(column <= max(run[0]) for column in used) if run else 0
     for row in run:
         cells = [row.get(column, "") for column in used]
-        while cells and not cells[-1]:
+        while len(cells) > width and not cells[-1]:
             cells.pop()
         yield cells

@@ -6,8 +6,9 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 
-from extraction.model.document import Builder, Extracted
+from extraction.model.document import Builder, Extracted, is_header
 from extraction.text.text_file import text_file
 
 DELIMITERS = (",", ";", "\t", "|", ":")
@@ -21,7 +22,9 @@ def parse(text: str) -> Extracted:
     """All rows in order. A cell's line breaks become blanks, so that a row stays on its line."""
     text = text.removeprefix("\ufeff")
     builder = Builder()
-    builder.rows(map(_trimmed, _rows(text, _delimiter(text))))
+    rows = map(_trimmed, _rows(text, _delimiter(text)))
+    first = next((row for row in rows if row), [])
+    builder.rows(chain([first], (row + [""] * (len(first) - len(row)) for row in rows)), header=is_header(first))
     return builder.finish()
 
 

@@ -146,7 +146,9 @@ def _table(writer: _Writer, table: LexborNode, depth: int) -> None:
     caption = table.css_first("caption")
     if caption is not None:
         writer.builder.block("paragraph", _inline(caption))
-    writer.builder.rows([_inline(cell) for cell in row] for row in rows)
+    rows = [row for row in rows if row]
+    header = all(cell.tag == "th" for cell in rows[0]) or table.css_first("thead tr") is not None
+    writer.builder.rows(([_inline(cell) for cell in row] for row in rows), header=header)
 
 
 def _cells(row: LexborNode) -> list[LexborNode]:

@@ -40,7 +40,7 @@ def _block(builder: Builder, node: SyntaxTreeNode) -> None:
     if node.type == "heading":
         builder.heading(_inline(node), int(node.tag[1:]))
     elif node.type == "table":
-        builder.rows(_rows(node))
+        builder.rows(_rows(node), header=True)
     elif node.type in ("bullet_list", "ordered_list"):
         builder.block("list", "\n".join(_list(node, 0)))
     elif node.type in ("fence", "code_block"):

@@ -22,6 +22,7 @@ from agent.relevance.passages import Passage, readable
 from agent.relevance.ranking import Scored, coverage, term_weights
 from agent.relevance.rows import is_named, naming_ranges
 from agent.sanitisation.sanitiser import sanitise
+from agent.text.codes import codes_of
 from agent.text.denials import is_negated
 from agent.text.furniture import are_contents, is_furniture, is_link, leads_elsewhere
 from agent.text.ranges import within
@@ -83,6 +84,7 @@ def extract(evidence: Evidence) -> list[Extract]:
             shown.append(before)
         if passage not in shown:
             shown.append(passage)
+    shown += _of_other_codes(question, evidence.ranked, shown)
     order = {id(passage): place for place, passage in enumerate(found)}
     leading = _general(question, shown).hit if shown else None
     ordered = sorted(shown, key=lambda passage: (passage.hit is not leading, order.get(id(passage), 0)))
@@ -91,6 +93,18 @@ def extract(evidence: Evidence) -> list[Extract]:
         _extract_of(passage, question, _before(passage, found) in shown or _is_below(passage, other))
         for passage, other in zip(ordered, above, strict=False)
     ]
+
+
+def _of_other_codes(question: Question, ranked: Sequence[Scored], shown: Sequence[Passage]) -> list[Passage]:
+    """For each code of a question that names several, and that nothing shown names, the best passage that does: who
+    asks what E12 and E44 mean wants both rows."""
+    added: list[Passage] = []
+    for code in question.codes if shown and len(question.codes) > 1 else ():
+        if any(map(code.is_named_by, codes_of("\n".join(one.text for one in (*shown, *added))))):
+            continue
+        saying = (one.passage for one in ranked if one.passage.unit.kind not in _NAMES)
+        added += [one for one in saying if any(map(code.is_named_by, codes_of(one.text)))][:1]
+    return added[: max(0, MAX_PASSAGES - len(shown))]
 
 
 def _is_below(passage: Passage, other: Passage | None) -> bool:

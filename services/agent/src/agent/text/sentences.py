@@ -26,6 +26,9 @@ _NUMBERED = re.compile(r"\s*(?:\d{1,2}(?:\.\d{1,2}){0,3}\.?|[A-Z]\.)\s+[A-Z]")
 _ASSIGNMENT = re.compile(r"[^\s=]{1,100} ?[:+]?= ?[^\s=]")
 """`RETRIES = 3` in a program or a file of settings."""
 _CELL_GAP = re.compile(r"\t|\S {2,}\S|\s\|\s")
+_FIGURE_CELL = re.compile(r"[^\w\n]{0,3}(?:[A-Z]{3} ?)?[+-]?\d")
+MAX_NAME = 60
+"""Characters of a column's name."""
 _TERMINAL = re.compile(r"[.!?…:;。！？：；؟۔।][\"'”’“»«）」』)\]*_]*$")
 _BOUNDARY = re.compile(
     r"""(?<![.!?…؟۔।])(?P<end>[.!?…؟۔।]++["'”’“»«)\]]*+(?:[ ]?\[\d{1,3}\])*)\s+(?=["'“‘«»„¿¡(\[*_•-]*[^\W_])"""
@@ -117,7 +120,8 @@ def cells(row: str) -> list[str]:
     """The cells of a table row, trimmed; empty ones are kept in place."""
     bare = row.strip()
     if "|" in bare:
-        return [cell.strip() for cell in bare.strip("|").split("|")]
+        framed = bare.startswith("|") and bare.endswith("|")
+        return [cell.strip() for cell in (bare.strip("|") if framed else bare).split("|")]
     return [cell.strip() for cell in re.split(r"\t| {2,}", bare)]
 
 
@@ -205,16 +209,28 @@ def _table(text: str, lines: list[_Line], at: int, block: int) -> tuple[int, lis
 
 
 def _looks_like_header(rows: list[str]) -> bool:
-    """Column names: short, each with a capital, and hardly a digit; of two columns only above rows with digits."""
+    """Column names: short, and hardly a digit; above a column of figures, or each with a capital and fewer words. Of
+    two columns only above rows with digits."""
     first, *below = rows
     parts = [cell for cell in cells(first) if cell]
     digits = sum(map(str.isdigit, first))
-    if len(parts) < 2 or digits > 2 or any(len(part) > 30 or len(part.split()) > 4 for part in parts):
+    if len(parts) < 2 or digits > 2 or any(len(part) > MAX_NAME or len(part.split()) > 8 for part in parts):
         return False
-    if any(part[0].islower() for part in parts):
+    if _is_above_figures(first, below):
+        return True
+    if any(len(part) > 30 or len(part.split()) > 4 or part[0].islower() for part in parts):
         return False
     with_digits = sum(any(map(str.isdigit, row)) for row in below)
     return len(parts) > 2 or (digits == 0 and with_digits * 2 >= len(below))
+
+
+def _is_above_figures(first: str, below: list[str]) -> bool:
+    """Whether a first row has words alone, and in some column all rows below it, two or more, have a figure."""
+    names = cells(first)
+    columns = [parts for row in below if len(parts := cells(row)) == len(names)]
+    if any(map(str.isdigit, first)) or len(columns) < max(2, len(below) // 2):
+        return False
+    return any(name and all(_FIGURE_CELL.match(row[at]) for row in columns) for at, name in enumerate(names))
 
 
 def _paragraph(text: str, lines: list[_Line], at: int, block: int, width: int) -> tuple[int, list[Unit]]:

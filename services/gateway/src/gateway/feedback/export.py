@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
@@ -174,15 +175,16 @@ def labelled_answers(question: RatedQuestion) -> Iterator[dict[str, Any]]:
         if prompt is None:
             continue
         if rated.is_liked or rated.is_disliked:
-            yield {"prompt": prompt, "completion": _said(answer.answer), "label": rated.is_liked}
+            yield {"prompt": prompt, "completion": _said(_without_marks(answer)), "label": rated.is_liked}
         for correction in rated.corrections:
             yield {"prompt": prompt, "completion": _said(correction), "label": True}
 
 
 def question_items(question: RatedQuestion) -> Iterator[dict[str, Any]]:
-    """The question with the answers that people gave or liked and the documents that these cite, as a question set has
-    it. `answerable` is false where people liked that it was not answered. One without an answer is left out. Answers by
-    a prompt with other variables answer something else; these are JSON in a text, since a loader wants one type."""
+    """The question with the answers that people gave or liked, as a question set has it, and the documents that liked
+    answers cite: a wrong answer may be wrong because of what it cites. `answerable` is false where people liked that it
+    was not answered. One without an answer is left out. Answers by a prompt with other variables answer something else;
+    these are JSON in a text, since a loader wants one type."""
     alike: dict[str, list[tuple[RatedAnswer, RecordedAnswer]]] = {}
     for rated, answer in question.rated_answers():
         values = json.dumps(answer.variables, ensure_ascii=False, sort_keys=True) if answer.variables else ""
@@ -198,8 +200,8 @@ def _question_item(found: Sequence[tuple[RatedAnswer, RecordedAnswer]], variable
     for rated, answer in found:
         answers |= rated.corrections
         if rated.is_liked and not answer.abstained:
-            answers[answer.answer] = None
-        if rated.is_liked or rated.corrections:
+            answers[_without_marks(answer)] = None
+        if rated.is_liked:
             documents |= dict.fromkeys(_documents_of(rated, answer))
     abstains = any(rated.is_liked and answer.abstained for rated, answer in found)
     collections = dict.fromkeys(name for _, answer in found for name in answer.collections)
@@ -258,10 +260,11 @@ def _pairs(question: RatedQuestion) -> Iterator[tuple[list[dict[str, str]], str,
     for rated, answer, prompt in found:
         if prompt is None:
             continue
-        yield from ((prompt, correction, answer.answer) for correction in rated.corrections)
+        said = _without_marks(answer)
+        yield from ((prompt, correction, said) for correction in rated.corrections)
         others = [question.answers[other] for other in rated.preferred_over if other in question.answers]
         same = (other for other in others if _frame(other) == _frame(answer) and prompt_of(other) == prompt)
-        yield from ((prompt, answer.answer, other.answer) for other in same)
+        yield from ((prompt, said, _without_marks(other)) for other in same)
     yield from _compared(found)
 
 
@@ -273,10 +276,16 @@ def _compared(
         for disliked, bad, other in found:
             is_same = prompt == other and _frame(good) == _frame(bad)
             if liked.is_liked and disliked.is_disliked and prompt is not None and is_same:
-                yield prompt, good.answer, bad.answer
+                yield prompt, _without_marks(good), _without_marks(bad)
                 count += 1
                 if count == MOST_PAIRS:
                     return
+
+
+def _without_marks(answer: RecordedAnswer) -> str:
+    """What an answer says without the marks of its citations, which mean nothing beside other sources."""
+    marks = "|".join({re.escape(one.marker) for one in answer.citations if one.marker})
+    return re.sub(rf"[ \t]*(?:{marks})", "", answer.answer).strip() if marks else answer.answer
 
 
 def _is_by_prompt(answer: RecordedAnswer) -> bool:

@@ -29,7 +29,7 @@ REFUSE, DO_NOT_REFUSE = f"write only: {NO_ANSWER}", "say so, and tell what they 
 """What prompts say to do where sources hold no answer, and what stands there where there is to be one in any case."""
 CHARACTERS_A_TOKEN = 3.6
 """A cautious estimate for English; the model's own count is in the receipt."""
-_RULE = re.compile(r"^[ \t]*\|?[ \t:|-]*-{3,}[ \t:|-]*\n?", re.MULTILINE)
+_RULE = re.compile(r"^(?:[ \t]*\|?[ \t:|-]*-{3,}[ \t:|-]*|-(?:\|-)+)(?:\n|$)", re.MULTILINE)
 _LENGTHS: dict[Style | Length | None, str] = {
     None: "Answer in one to three short sentences.",
     "short": "Answer in one short sentence, with nothing that was not asked for.",
