@@ -13,9 +13,11 @@ declare namespace Api {
     warnings: string[];
   };
   type Agent = {
+    allow_weak_model: boolean;
     approval: Approval;
     created_at: string;
     current: number | null;
+    grounding: "strict" | "annotate" | "off" | null;
     instructions: string | PromptInstructions;
     key_id: string | null;
     limits: AgentLimits;
@@ -25,13 +27,16 @@ declare namespace Api {
     output_schema: Record<string, JsonValue> | null;
     previous: number | null;
     temperature: number | null;
+    tool_choice: string;
     tools: (SearchDocumentsTool | ReadDocumentTool | PlainTool | HttpTool | McpTools)[];
     updated_at: string;
     version: number;
     withheld: boolean;
   };
   type AgentCreate = {
+    allow_weak_model?: boolean;
     approval?: Partial<Approval>;
+    grounding?: "strict" | "annotate" | "off" | null;
     instructions?: string | Partial<PromptInstructions>;
     limits?: AgentLimitsInput;
     memory?: Partial<Memory>;
@@ -39,6 +44,7 @@ declare namespace Api {
     name: string;
     output_schema?: Record<string, JsonValue> | null;
     temperature?: number | null;
+    tool_choice?: string;
     tools?: (SearchDocumentsToolInput | ReadDocumentToolInput | Partial<PlainTool> | Partial<HttpTool> | McpToolsInput)[];
   };
   type AgentLimits = {
@@ -81,6 +87,7 @@ declare namespace Api {
     url_citation: UrlCitation;
   };
   type AnswerOptions = {
+    abstain?: "model" | "reader" | "never" | null;
     filter?: Filter | null;
     generation?: number | null;
     grounding?: "strict" | "annotate" | "off" | null;
@@ -135,6 +142,7 @@ declare namespace Api {
     variant: string | null;
   };
   type AnswerReport = {
+    abstain: "model" | "reader" | "never" | null;
     abstained: boolean;
     answer_kind: "generated" | "extractive" | "abstained";
     closest: ClosestDocument[] | null;
@@ -310,6 +318,7 @@ declare namespace Api {
     title: string;
   };
   type Collection = {
+    abstain: "model" | "reader" | "never" | null;
     bytes: number;
     chunking: Chunking;
     chunks: number;
@@ -331,6 +340,7 @@ declare namespace Api {
     vectors: VectorOptions;
   };
   type CollectionChange = {
+    abstain?: "model" | "reader" | "never" | "default" | null;
     delete_records?: boolean | null;
     description?: string | null;
     mode?: "hybrid" | "dense" | "sparse" | null;
@@ -338,6 +348,7 @@ declare namespace Api {
     rerank_model?: string | null;
   };
   type CollectionCreate = {
+    abstain?: "model" | "reader" | "never" | null;
     chunking?: ChunkingInput;
     delete_records?: boolean;
     description?: string;
@@ -972,6 +983,7 @@ declare namespace Api {
     question: string;
   };
   type Key = {
+    abstain: "model" | "reader" | "never" | null;
     budgets: Budget[];
     collections: string[] | null;
     created_at: string;
@@ -991,6 +1003,7 @@ declare namespace Api {
     tenant: string;
   };
   type KeyCreate = {
+    abstain?: "model" | "reader" | "never" | null;
     budgets?: BudgetInput[];
     collections?: string[] | null;
     expires_at?: string | null;
@@ -1004,6 +1017,7 @@ declare namespace Api {
     tenant: string;
   };
   type KeyCreated = {
+    abstain: "model" | "reader" | "never" | null;
     budgets: Budget[];
     collections: string[] | null;
     created_at: string;
@@ -1024,6 +1038,7 @@ declare namespace Api {
     tenant: string;
   };
   type KeyPatch = {
+    abstain?: "model" | "reader" | "never" | null;
     budgets?: BudgetInput[] | null;
     collections?: string[] | null;
     expires_at?: string | null;
@@ -1796,6 +1811,7 @@ declare namespace Api {
     active_seconds: number;
     agent: string;
     agent_version: number;
+    answer: RunAnswer | null;
     attempts: number;
     created_at: string;
     error: Failure | null;
@@ -1816,6 +1832,11 @@ declare namespace Api {
     user: string | null;
     waiting_on: string | null;
   };
+  type RunAnswer = {
+    annotations: (Record<string, unknown>)[];
+    answer_kind: "generated" | "extractive" | "abstained";
+    grounded: boolean;
+  };
   type RunCreate = {
     agent: string;
     input: string;
@@ -1832,6 +1853,7 @@ declare namespace Api {
   type RunReport = {
     agent: string;
     agent_version: number;
+    answer: RunAnswer | null;
     degraded: string[];
     limit: "steps" | "tool_calls" | "tokens" | "cost_usd" | "seconds" | "repeated_calls" | "invalid_output" | null;
     pending_tool_calls: PendingToolCall[];
@@ -1880,6 +1902,7 @@ declare namespace Api {
     rerank_model?: string | null;
   };
   type SearchReply = {
+    abstain: "model" | "reader" | "never" | null;
     collection_revision: number;
     collection_revisions: Record<string, number>;
     degraded: string[];
@@ -2211,6 +2234,7 @@ declare namespace Api {
     weight: number;
   };
   type VariantSettings = {
+    abstain: "model" | "reader" | "never" | null;
     filter: null;
     generation: number | null;
     grounding: "strict" | "annotate" | "off" | null;
