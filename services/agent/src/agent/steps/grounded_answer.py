@@ -36,7 +36,7 @@ def grounding_of(definition: AgentDefinition, model: ModelInfo) -> Grounding:
     """How the answers of an agent are compared with documents on this model; `off` where it reads none."""
     if not definition.reads_documents or definition.output_schema is not None:
         return "off"
-    return definition.grounding or default_grounding(model)
+    return definition.grounding or default_grounding(model, "reader")
 
 
 async def ground(state: RunState, context: RunContext) -> dict[str, Any]:
