@@ -113,7 +113,7 @@ def test_settings_say_the_same_as_in_compose(name: str) -> None:
     differ = {variable for variable in here if variable in there and here[variable] != there[variable]}
     assert not {variable for variable in differ if not variable.endswith(("_URL", "_KEY_FILE", "_MODELS_FILE"))}
     traces = {variable for variable in there if variable.endswith(("_OTLP_ENDPOINT", "_OTLP_HEADERS", "_TRACE_RATIO"))}
-    passed_on = {variable for variable, value in there.items() if value == f"${{{variable}:-}}"}
+    passed_on = {variable for variable, value in there.items() if re.fullmatch(r"\$\{\w+:-\}", str(value))}
     assert set(there) - traces - passed_on <= set(here) | {"INGEST_PORT"}, "which a worker has no use for"
 
 

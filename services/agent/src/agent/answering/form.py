@@ -123,8 +123,8 @@ async def _supports(value: Value, evidence: Evidence, context: Context) -> list[
 
 def _verbatim(value: Value, evidence: Evidence) -> Support | None:
     """Where a text stands word for word, if it says enough to be looked for by itself."""
-    told = isinstance(value.content, str) and is_factual(value.said) and len(value.said.split()) >= FEWEST
-    return find_verbatim(value.said, evidence.found) if told else None
+    stated = isinstance(value.content, str) and is_factual(value.said) and len(value.said.split()) >= FEWEST
+    return find_verbatim(value.said, evidence.found) if stated else None
 
 
 def _emptied(schema: Mapping[str, Any], value: Any, missing: Sequence[Path]) -> tuple[Any, Sequence[Path]]:
