@@ -52,7 +52,8 @@ def said_by(client: Groundwork, until: datetime) -> dict[str, Any]:
     answers = {}
     for question in QUESTIONS:
         answer = client.ask("handbook", question)
-        answers[question] = (answer.text, [citation.model_dump(exclude={"score"}) for citation in answer.citations])
+        cited = [citation.model_dump(exclude={"score", "url"}) for citation in answer.citations]  # each home has a port
+        answers[question] = (answer.text, cited)
     collection = client.collections.get("handbook").model_dump()
     documents = [document.model_dump() for document in client.documents.list("handbook")]
     return {"found": found, "answers": answers, "books": books, "collection": collection, "documents": documents}

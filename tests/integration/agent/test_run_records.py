@@ -31,6 +31,8 @@ async def agents(databases: tuple[dict[str, Any], dict[str, Any]], tmp_path: Pat
         running.gateway.seen.delete_records = True
         tools = [{"type": "search_documents", "collections": ["handbook"]}]
         await running.call("POST", "/v1/agents", 201, json={"name": "helper", "tools": tools})
+        unchecked = {"name": "unchecked", "tools": tools, "grounding": "off"}
+        await running.call("POST", "/v1/agents", 201, json=unchecked)
         await running.call("POST", "/v1/agents", 201, json={"name": "idle"})
         running.takes(SEARCH, SAID)
         yield running
@@ -68,7 +70,7 @@ async def test_each_way_to_ask_an_agent_is_on_record_with_its_passages_and_goes_
 async def test_an_answer_that_its_caller_broke_off_names_what_it_had_been_made_from(agents: RunningAgents) -> None:
     key = (await agents.gateway.new_key(scopes=SCOPES, records="full"))["secret"]
     agents.takes(SEARCH, Turn("You get 27 days, and then", hangs=True))
-    left = await _stream(agents, key, {"model": "agent:helper", "messages": ASKED}, "27 days")
+    left = await _stream(agents, key, {"model": "agent:unchecked", "messages": ASKED}, "27 days")
     record = await agents.read_record(key, left)
     assert record["error_type"] == "client_disconnected"
     assert "27" in record["answer"]

@@ -134,7 +134,8 @@ def test_a_redis_that_is_away_and_a_later_or_damaged_database_are_told(home: Hom
     change(home, "UPDATE alembic_version SET version_num = '9999'")
     finding = examined(home)["database of ingest"]
     assert not finding.ok
-    assert "9999" in finding.detail
+    assert finding.detail.startswith("The data of ingest need a later build of Groundwork ")
+    assert "install the version that wrote them" in finding.mend.lower()
     file = home.data("ingest") / "ingest.sqlite"
     file.write_bytes(b"no database" * 1000)
     assert not examined(home)["database of ingest"].ok

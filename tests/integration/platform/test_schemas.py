@@ -189,7 +189,7 @@ async def test_two_processes_that_start_at_once_on_an_old_database_lose_nothing(
     database = place.open(service)
     now = await now_in(database)
     same_rows(now, before)
-    assert now["alembic_version"] == [{"version_num": revisions(service)[-1]}]
+    assert [row["version_num"] for row in now["alembic_version"]] == [revisions(service)[-1]]
     await database.close()
 
 
@@ -233,7 +233,7 @@ async def test_a_dump_of_an_old_schema_restores_into_either_database(service: st
     await backup_tables.load(database, scripts(service), members(tar))
     now = await now_in(database)
     same_rows(now, before)
-    assert now["alembic_version"] == [{"version_num": revisions(service)[-1]}]
+    assert [row["version_num"] for row in now["alembic_version"]] == [revisions(service)[-1]]
     assert b"".join(sorted(_lines(await dumped(database)))) != b""
     with pytest.raises(NotEmpty):
         await backup_tables.load(database, scripts(service), members(tar))

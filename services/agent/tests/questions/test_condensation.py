@@ -49,6 +49,7 @@ from agent.questions.condensation import MAX_LOOKED_AT, condense
         ),
         (["hi, what is the deposit for a kit?"], "And the shipping?", "what is the deposit for the shipping?"),
         (["when are you open on saturday", "and on sunday?"], "and monday", "when are you open on monday"),
+        (["what is the fine per day in york"], "and leeds", "what is the fine per day in leeds"),
         (["what did she say about rents"], "and taxes", "what did she say about taxes"),
         (["what did she say about rents"], "and about taxes?", "what did she say about taxes?"),
         (["how many cups do the flyers have"], "and the blues?", "how many cups do the blues have?"),

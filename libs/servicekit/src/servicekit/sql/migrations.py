@@ -33,13 +33,17 @@ class UnknownRevision(Exception):
 
 def needs_newer(service: str, migrated_by: str | None) -> str:
     """Say which version a database needs, without a period."""
+    this = package_version("servicekit")
+    if migrated_by == this:  # two builds of what is not released yet
+        return f"The data of {service} need a later build of Groundwork {this} than this one"
     needed = f"Groundwork {migrated_by} or newer" if migrated_by else "a newer version of Groundwork"
-    return f"The data of {service} need {needed}, and this is {package_version('servicekit')}"
+    return f"The data of {service} need {needed}, and this is {this}"
 
 
 def way_back(migrated_by: str | None, backup: str = BACKUP) -> str:
     """Say what to do where a database needs a newer version, without a period."""
-    return f"install {migrated_by or 'the version that wrote them'}, or restore {backup}"
+    known = migrated_by and migrated_by != package_version("servicekit")
+    return f"install {migrated_by if known else 'the version that wrote them'}, or restore {backup}"
 
 
 def newest(scripts: Path) -> str:

@@ -36,6 +36,8 @@ _SUBJECT = re.compile(
 _VERB = re.compile(rf"{_VERBS}", re.IGNORECASE)
 _COMPLEMENT = re.compile(r"\s(?:of|in|for|at|on|with)\s.+$", re.IGNORECASE)
 _POSSESSOR = re.compile(r"(?<![\w-])(?P<who>[\w-]{1,60}(?:\s[\w-]{1,60})?)['’]s\s", re.IGNORECASE)
+_RATE = re.compile(r"\s(?:per|pro)\s[\w-]+", re.IGNORECASE)
+"""The unit that something is counted by, `per night`: it names no thing that a bare word can stand for."""
 _POSSESSIVE = re.compile(r"\b(?:its|his|her|their)\b", re.IGNORECASE)
 _OPENS = re.compile(rf".*\b{_AUXILIARIES}|(?:is|are|was|were)", re.IGNORECASE | re.DOTALL)
 """What stands before who or what does something, or is something."""
@@ -118,7 +120,8 @@ def _bare_beside(place: tuple[int, int], before: str, words: FollowUps) -> list[
     start, end = place
     phrase = rf"\b(?:{words.determiners})\s[\w'’-]++(?:\s(?!{_VERBS}\b)[\w'’-]++)?"
     determined = re.compile(rf"{phrase}(?=\s(?:{words.prepositions}|{_VERBS})\b|\W*$)", re.IGNORECASE)
-    return [word for part in (before[:start], before[end:]) for word in _naming(determined.sub(" ", part))]
+    parts = (_RATE.sub("", part) for part in (before[:start], before[end:]))
+    return [word for part in parts for word in _naming(determined.sub(" ", part))]
 
 
 def _naming(text: str) -> list[str]:
