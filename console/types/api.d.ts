@@ -225,6 +225,9 @@ declare namespace Api {
     usd: number | string;
     window: "day" | "month";
   };
+  type CallReport = {
+    degraded: string[];
+  };
   type ChatCompletion = {
     choices: Choice[];
     created: number;
@@ -1665,7 +1668,7 @@ declare namespace Api {
     background: boolean;
     created_at: number;
     error: Record<string, unknown> | null;
-    groundwork: AnswerReport | RunReport | null;
+    groundwork: AnswerReport | RunReport | CallReport | null;
     id: string;
     incomplete_details: Record<string, unknown> | null;
     instructions: string | null;

@@ -91,6 +91,45 @@ async def test_an_answer_has_the_form_that_was_asked_for(client: AsyncOpenAI) ->
     assert isinstance(answer.output_parsed, City)
 
 
+async def test_tools_that_can_not_be_served_are_left_out_and_named(client: AsyncOpenAI) -> None:
+    inner: Any = {"type": "namespace", "name": "far", "tools": [WEATHER]}
+    raw = await client.responses.with_raw_response.create(
+        model="talker", input="How is the weather?", tools=[{"type": "web_search"}, inner], tool_choice="required"
+    )
+    assert raw.headers["x-groundwork-degraded"] == "tool_ignored:web_search"
+    answer = raw.parse()
+    assert answer.model_dump()["groundwork"] == {"degraded": ["tool_ignored:web_search"]}
+    (call,) = answer.model_dump()["output"]
+    assert (call["type"], call["namespace"], call["name"]) == ("function_call", "far", "weather")
+    tools: Any = [{"type": "code_interpreter"}]
+    chat = await client.chat.completions.with_raw_response.create(
+        model="talker", messages=[{"role": "user", "content": ASKED}], tools=tools, tool_choice="required"
+    )
+    assert chat.headers["x-groundwork-degraded"] == "tool_ignored:code_interpreter"
+    assert chat.parse().choices[0].message.content == TOLD
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_file_search_of_a_plain_model_answers_from_the_collection(client: AsyncOpenAI, stream: bool) -> None:
+    asked: Any = {
+        "model": "talker", "input": ASKED, "tools": [{"type": "file_search", "vector_store_ids": ["handbook"]}]
+    }  # fmt: skip
+    if stream:
+        events = [event async for event in await client.responses.create(**asked, stream=True)]
+        answer = next(event.response for event in events if event.type == "response.completed")
+        assert [event.type for event in events].count("response.file_search_call.completed") == 1
+    else:
+        answer = await client.responses.create(**asked)
+    search, message = answer.output
+    assert search.type == "file_search_call"
+    assert (search.queries, answer.model, answer.output_text) == ([ASKED], "talker", "Yes. [1]")
+    assert message.type == "message"
+    with pytest.raises(openai.BadRequestError, match="names of collections"):
+        await client.responses.create(
+            model="talker", input="x", tools=[{"type": "file_search", "vector_store_ids": []}]
+        )
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_an_answer_from_documents_cites_files_and_says_its_report(
     gateway: RunningGateway, client: AsyncOpenAI, key: dict[str, Any], stream: bool
@@ -148,7 +187,7 @@ async def test_what_is_not_kept_is_not_found_and_what_needs_it_refused(client: A
         with pytest.raises(openai.NotFoundError, match="not kept"):
             await asking("resp_1")
     with pytest.raises(openai.BadRequestError, match="not kept") as refused:
-        await client.responses.create(model="talker", input="x", store=True)
-    assert refused.value.param == "store"
+        await client.responses.create(model="talker", input="x", previous_response_id="resp_1")
+    assert refused.value.param == "previous_response_id"
     with pytest.raises(openai.BadRequestError, match="Unknown parameter: 'colour'"):
         await client.responses.create(model="talker", input="x", extra_body={"colour": "red"})

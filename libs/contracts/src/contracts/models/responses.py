@@ -66,7 +66,8 @@ class ResponseRequest(BaseModel):
     There may be none only with a prompt."""
     instructions: Text | None = None
     tools: Annotated[list[dict[str, Passed]], Field(max_length=1000)] | None = None
-    """Of the type `function`."""
+    """Functions, also in a `namespace`, and `file_search` with the names of collections as `vector_store_ids`, which
+    makes of a plain model an answer from them. Other types are left out and named in `degraded`."""
     tool_choice: str | dict[str, Passed] | None = None
     parallel_tool_calls: bool | None = None
     text: TextOptions | None = None
@@ -86,9 +87,10 @@ class ResponseRequest(BaseModel):
     client_metadata: dict[str, Passed] | None = None
     service_tier: str | None = None
     store: bool | None = None
-    """Nothing is: `true` is refused."""
+    """Nothing is kept: `true` is answered all the same, with `store_ignored` in `degraded`, as in chats."""
     background: bool | None = None
     truncation: str | None = None
+    """`auto` or `disabled`; a conversation that is too long for its model is refused (400) either way."""
     max_tool_calls: Count | None = None
     """Of tools that run here; there are none."""
     previous_response_id: str | None = None
@@ -132,6 +134,12 @@ class ResponseUsage(Reply):
     total_tokens: Count
 
 
+class CallReport(Reply):
+    """What a plain model's answer had to do without."""
+
+    degraded: list[str]
+
+
 class Response(Reply):
     """An answer, and in a stream's first and last events how far it is."""
 
@@ -165,7 +173,7 @@ class Response(Reply):
     user: str | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
-    groundwork: AnswerReport | RunReport | None = None
+    groundwork: AnswerReport | RunReport | CallReport | None = None
 
 
 class ResponseEvent(Reply):

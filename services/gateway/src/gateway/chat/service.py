@@ -10,7 +10,7 @@ from typing import Literal
 from contracts.access.records import RECORD_HEADER
 from contracts.agents.mcp import REPORT_HEADER
 from contracts.models.catalog import AGENT, MAX_COLLECTIONS, RAG, ModelInfo, rag_collections
-from contracts.models.chat import TOOLS_IGNORED, AnswerOptions, ChatRequest, StreamOptions
+from contracts.models.chat import AnswerOptions, ChatRequest, StreamOptions
 from contracts.operations.reach import CHAT, RUN
 from gateway.auth.keys import Principal
 from gateway.auth.tokens import AGENTS, ANSWERS, GRANT_HEADER, MODELS
@@ -26,6 +26,7 @@ from gateway.chat.prompts import VALUES, expand_prompt, lift_variables
 from gateway.chat.shadows import start_shadow
 from gateway.chat.traces import CallSpan
 from gateway.chat.translation import TranslatedExchange
+from gateway.chat.unserved import unserved, without_unserved
 from gateway.chat.variants import assign, degrade, id_of
 from gateway.dependencies import Dependencies
 from gateway.guardrails.answer_observer import GuardrailObserver
@@ -103,10 +104,12 @@ async def _answer_screened(
     request, more = await expand_prompt(exchange, deps, call, screened)
     if recording is not None and more:
         recording.keep_prompt(request.messages[: len(request.messages) - len(screened.messages)], more)
+    for word in unserved(request):
+        degrade(exchange, word)
+    if not request.model.startswith((RAG, AGENT)):
+        request = without_unserved(request)
     span = CallSpan(exchange, call, screened)
     question = Question(request, size + more, screen, recording=recording, span=span)
-    if request.model.startswith((RAG, AGENT)) and request.offers_tools():
-        degrade(exchange, TOOLS_IGNORED)
     try:
         await _answer_question(exchange, deps, call, question)
     finally:

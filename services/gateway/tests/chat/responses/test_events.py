@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from services.gateway.tests.chat.responses.driver import CITED, USAGE, chunk, events
+from services.gateway.tests.chat.responses.driver import CITED, SKY, USAGE, chunk, events, whole
 
 from contracts.models.responses import Response
 from gateway.chat.responses.translation import Responses
@@ -85,3 +85,33 @@ def test_an_error_in_the_stream_fails_the_response_and_ends_it() -> None:
     assert (failed["type"], failed["response"]["status"]) == ("response.failed", "failed")
     assert failed["response"]["error"] == {"code": "broke", "message": "It broke."}
     assert (last["type"], last["code"], last["message"], last["error"]) == ("error", "broke", "It broke.", error)
+
+
+def test_a_search_in_collections_is_an_item_before_the_answer() -> None:
+    search = {"type": "file_search", "vector_store_ids": ["a"]}
+    told = events(chunk(content="Yes"), chunk("stop"), "[DONE]", tools=[search])
+    kinds = [event["type"].removeprefix("response.") for event in told]
+    searching = [f"file_search_call.{state}" for state in ("in_progress", "searching", "completed")]
+    assert kinds[:7] == ["created", "in_progress", "output_item.added", *searching, "output_item.done"]
+    output = Response.model_validate(told[-1]["response"]).output
+    assert [item["type"] for item in output] == ["file_search_call", "message"]
+    assert (output[0]["queries"], output[0]["status"]) == (["Hi"], "completed")
+
+
+def test_a_tool_of_a_namespace_is_called_by_the_name_that_the_caller_knows() -> None:
+    call = {"index": 0, "id": "c1", "function": {"name": "far__sky", "arguments": "{}"}}
+    told = events(
+        chunk(tool_calls=[call]), chunk("tool_calls"), "[DONE]",
+        tools=[{"type": "namespace", "name": "far", "tools": [SKY]}],
+    )  # fmt: skip
+    item = told[-1]["response"]["output"][0]
+    assert (item["namespace"], item["name"], item["arguments"]) == ("far", "sky", "{}")
+
+
+def test_what_was_left_out_is_named_in_the_answer() -> None:
+    answer = {"choices": [{"message": {"content": "Yes"}, "finish_reason": "stop"}]}
+    told = whole(answer, tools=[{"type": "web_search"}, {"type": "web_search"}, SKY], store=True)
+    assert told["groundwork"] == {"degraded": ["tool_ignored:web_search", "store_ignored"]}
+    assert "groundwork" not in whole(answer, tools=[SKY])
+    reported = whole(answer | {"groundwork": {"degraded": ["a"]}}, model="rag:c", store=True)
+    assert reported["groundwork"]["degraded"] == ["a", "store_ignored"]

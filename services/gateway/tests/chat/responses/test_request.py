@@ -55,21 +55,58 @@ def test_answers_from_documents_are_not_kept_back_by_hosted_tools_which_they_do_
     assert chat_of(model="rag:handbook", tools=[{"type": "web_search"}])["tools"] == [{"type": "web_search"}]
 
 
+def test_types_that_no_model_is_given_go_along_by_name_so_that_the_chat_can_say_so() -> None:
+    chat = chat_of(tools=[SKY, {"type": "web_search", "filters": {}}], tool_choice={"type": "web_search"})
+    assert [tool["type"] for tool in chat["tools"]] == ["function", "web_search"]
+    assert chat["tool_choice"] == {"type": "web_search"}
+
+
+def test_a_namespace_is_flattened_and_long_names_stay_apart() -> None:
+    inner = [SKY, SKY | {"name": "x" * 60 + "1"}, SKY | {"name": "x" * 60 + "2"}]
+    called = {"type": "function_call", "call_id": "c", "name": "sky", "namespace": "far", "arguments": "{}"}
+    chosen = {"type": "function", "name": "sky", "namespace": "far"}
+    chat = chat_of(
+        tools=[{"type": "namespace", "name": "far", "tools": inner}, SKY], tool_choice=chosen, input=[called]
+    )
+    names = [tool["function"]["name"] for tool in chat["tools"]]
+    assert (names[0], names[3]) == ("far__sky", "sky")
+    assert len(set(names)) == 4
+    assert max(len(name) for name in names) <= 64
+    assert chat["tool_choice"]["function"]["name"] == "far__sky"
+    assert chat["messages"][-1]["tool_calls"][0]["function"]["name"] == "far__sky"
+
+
+def test_file_search_of_a_plain_model_is_its_answer_from_the_collections() -> None:
+    search = {"type": "file_search", "vector_store_ids": ["a", "b"], "max_num_results": 4}
+    chat = chat_of(tools=[search, SKY], groundwork={"grounding": "strict"})
+    assert chat["model"] == "rag:a,b"
+    assert chat["groundwork"] == {"grounding": "strict", "top_k": 4, "model": "m"}
+    assert [tool["type"] for tool in chat["tools"]] == ["function"]
+    assert chat_of(tools=[search], tool_choice="none")["model"] == "m"
+    assert chat_of(model="rag:c", tools=[search])["model"] == "rag:c"
+
+
+def test_searches_of_an_earlier_turn_are_left_out() -> None:
+    items = [{"type": "file_search_call", "id": "fs_1", "queries": []}, {"role": "user", "content": "Hi"}]
+    assert [message["role"] for message in chat_of(input=items)["messages"]] == ["user"]
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [
         ({"colour": "red"}, "colour"),
-        ({"store": True}, "store"),
         ({"background": True}, "background"),
         ({"previous_response_id": "resp_1"}, "previous_response_id"),
         ({"conversation": "conv_1"}, "conversation"),
-        ({"truncation": "auto"}, "truncation"),
-        ({"tools": [{"type": "file_search"}]}, "tools.0.type"),
-        ({"tools": [SKY, {"type": "custom", "name": "x"}]}, "tools.1.type"),
-        ({"tools": [SKY], "tool_choice": {"type": "web_search"}}, "tool_choice.type"),
+        ({"truncation": "shortest"}, "truncation"),
+        ({"tools": [{"type": "file_search"}]}, "tools.0.vector_store_ids"),
+        ({"tools": [{"type": "file_search", "vector_store_ids": ["a"], "filters": {"type": "eq"}}]}, "tools.0.filters"),
+        ({"tools": [SKY, {"type": "function"}]}, "tools.1.name"),
+        ({"tools": [{"type": "namespace", "name": "n"}]}, "tools.0"),
+        ({"tools": [{"type": "namespace", "name": "n", "tools": ["x"]}]}, "tools.0.tools.0"),
         ({"text": {"format": {"type": "grammar"}}}, "text.format.type"),
         ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input.0.id"),
-        ({"input": [{"type": "web_search_call"}]}, "input.0.type"),
+        ({"input": [{"type": "computer_call"}]}, "input.0.type"),
         (
             {"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]},
             "input.0.content.0.file_id",
@@ -84,5 +121,5 @@ def test_what_can_not_be_done_is_refused_by_its_place(body: dict[str, Any], para
 
 
 def test_what_openai_clients_send_by_habit_is_taken() -> None:
-    chat_of(store=False, background=False, truncation="disabled", previous_response_id=None, service_tier="auto")
+    chat_of(store=False, background=False, truncation="auto", previous_response_id=None, service_tier="auto")
     chat_of(max_tool_calls=3, stream_options={"include_obfuscation": False}, prompt_cache_retention="24h", include=[])

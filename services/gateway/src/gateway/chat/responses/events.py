@@ -6,8 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from contracts.models.chat import ChatRequest
 from contracts.models.responses import ResponseRequest
-from gateway.chat.responses.output import ENDS, annotation, blank, item, text_part, tokens
+from gateway.chat.responses.output import ENDS, SEARCH_CALL, annotation, blank, item, text_part, tokens
+from gateway.chat.responses.tools import own_names, searched
+from gateway.chat.unserved import unserved
 from servicekit.streams.sse import encode
 
 _PARTS = {
@@ -21,7 +24,7 @@ _PARTS = {
 class Events:
     """One response while it is made. Events gather until they are taken."""
 
-    def __init__(self, request: ResponseRequest) -> None:
+    def __init__(self, request: ResponseRequest, chat: ChatRequest) -> None:
         self._request = request
         self._response: dict[str, Any] = {}
         self._number = 0
@@ -34,6 +37,10 @@ class Events:
         self._end: str | None = None
         self._usage: object = None
         self._report: object = None
+        self._searches = chat.question() if searched(request) else None
+        """What is looked for, where a plain model's `file_search` makes it an answer from documents."""
+        self._degraded = unserved(chat)
+        self._namespaces = own_names(request)
 
     def take(self) -> bytes:
         """The events since the last time."""
@@ -74,13 +81,26 @@ class Events:
     def _begin(self, answer: Mapping[str, Any]) -> None:
         if not self._response:
             self._response = blank(self._request, answer)
+            if self._searches is not None:
+                self._response["model"] = self._request.model
             for name in ("created", "in_progress"):
                 self._event(f"response.{name}", response=self._response)
+            if self._searches is not None:
+                self._search()
+
+    def _search(self) -> None:
+        """The documents are searched before anything is written."""
+        self._add(item(SEARCH_CALL, queries=[self._searches], results=None))
+        for name in ("in_progress", "searching", "completed"):
+            self._event(f"response.{SEARCH_CALL}.{name}", **self._place(content=False))
+        self._close("completed")
 
     def _last(self, status: str) -> dict[str, Any]:
         self._response |= {"status": status, "usage": tokens(self._usage)}
-        if self._report is not None:
-            self._response["groundwork"] = self._report
+        if self._report is not None or self._degraded:
+            report = self._report if isinstance(self._report, Mapping) else {}
+            degraded = dict.fromkeys([*report.get("degraded", ()), *self._degraded])
+            self._response["groundwork"] = {**report, "degraded": list(degraded)}
         self._event(f"response.{status}", response=self._response)
         return self._response
 
@@ -123,11 +143,17 @@ class Events:
         if self._item is None or self._item["type"] != "function_call" or self._call != number:
             self._close("completed")
             self._call = number
-            self._add(item("function_call", call_id=call.get("id") or "", name="", arguments=""), function.get("name"))
+            self._add(self._call_item(call.get("id") or "", function.get("name") or ""))
         assert self._item is not None
         if written := function.get("arguments"):
             self._item["arguments"] += written
             self._event("response.function_call_arguments.delta", **self._place(content=False), delta=written)
+
+    def _call_item(self, call_id: str, name: str) -> dict[str, Any]:
+        """With the name that the caller knows."""
+        space, own = self._namespaces.get(name, (None, name))
+        within = {"namespace": space} if space else {}
+        return item("function_call", call_id=call_id, name=own, **within, arguments="")
 
     def _open(self, kind: str) -> None:
         """Have a part of this kind open, in an item of its kind."""
@@ -145,9 +171,7 @@ class Events:
         self._event("response.content_part.added", **self._place(new=True), part=begun)
         self._content().append(begun)
 
-    def _add(self, new: dict[str, Any], name: str | None = None) -> None:
-        if name is not None:
-            new["name"] = name
+    def _add(self, new: dict[str, Any]) -> None:
         self._item, self._part = new, ""
         self._event("response.output_item.added", output_index=len(self._response["output"]), item=new)
         self._response["output"].append(new)

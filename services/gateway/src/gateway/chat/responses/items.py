@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.chat.responses.errors import NotKept, Unsupported
+from gateway.chat.responses.tools import chat_name
 
 Item = Mapping[str, Any]
 Message = dict[str, Any]
 ROLES = ("user", "assistant", "system", "developer")
 _TEXTS = {"input_text": "text", "output_text": "text", "text": "text", "refusal": "refusal"}
 """Parts that are text, and the field that holds it."""
+_LEFT_OUT = ("reasoning", "file_search_call", "web_search_call")
+"""Reasoning, which only who has written it can read, and that a search was made: what it found is in the answer."""
 
 
 def messages_of(items: str | Sequence[Item]) -> list[Message]:
@@ -35,7 +38,7 @@ def _add(messages: list[Message], item: Item, place: str) -> None:
         messages.append({"role": "tool", "tool_call_id": _text(item, "call_id", place), "content": content})
     elif kind == "item_reference":
         raise NotKept(f"{place}.id")
-    elif kind != "reasoning":  # which only who has written it can read
+    elif kind not in _LEFT_OUT:
         raise Unsupported(f"{place}.type", f"items of type '{str(kind)[:64]}' are not supported")
 
 
@@ -48,7 +51,9 @@ def _message(item: Item, place: str) -> Message:
 
 def _add_call(messages: list[Message], item: Item, place: str) -> None:
     """Calls in a row, and the text before them, are one message of the assistant."""
-    function = {name: _text(item, name, place) for name in ("name", "arguments")}
+    namespace = item.get("namespace")
+    name = chat_name(namespace if isinstance(namespace, str) else None, _text(item, "name", place))
+    function = {"name": name, "arguments": _text(item, "arguments", place)}
     call = {"id": _text(item, "call_id", place), "type": "function", "function": function}
     last = messages[-1] if messages else {}
     if last.get("role") != "assistant":

@@ -16,6 +16,7 @@ ECHOED = (
     "service_tier", "temperature", "top_logprobs", "top_p", "user", "safety_identifier", "prompt_cache_key",
 )  # fmt: skip
 """Fields of a request that its response repeats."""
+SEARCH_CALL = "file_search_call"
 _NOT_OURS = ("type", "url_citation", "index")
 
 
@@ -40,7 +41,7 @@ def response_id(chat_id: object) -> str:
 
 def item(kind: str, **fields: Any) -> dict[str, Any]:
     """An output item that has just begun."""
-    prefix = {"message": "msg", "function_call": "fc", "reasoning": "rs"}[kind]
+    prefix = {"message": "msg", "function_call": "fc", "reasoning": "rs", SEARCH_CALL: "fs"}[kind]
     return {"id": new_id(prefix), "type": kind, "status": "in_progress", **fields}
 
 

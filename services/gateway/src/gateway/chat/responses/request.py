@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from contracts.agents.prompts import PROMPT
-from contracts.models.catalog import AGENT, RAG
 from contracts.models.chat import ChatRequest
 from contracts.models.responses import ResponseRequest
 from gateway.chat.responses.errors import NotKept, UnknownParameter, Unsupported
 from gateway.chat.responses.items import messages_of
+from gateway.chat.responses.tools import chat_tools, searched
 from servicekit.web.json_bodies import invalid, validated
 
 LOGPROBS = "message.output_text.logprobs"
-PASSED = ("temperature", "top_p", "user", "safety_identifier", "prompt_cache_key", "service_tier")
+PASSED = ("temperature", "top_p", "user", "safety_identifier", "prompt_cache_key", "service_tier", "store")
 """Fields that chats have, too."""
-NEED_STORE = ("previous_response_id", "conversation", "background", "store")
-USUAL = {"truncation": "disabled", "verbosity": "medium"}
+NEED_STORE = ("previous_response_id", "conversation", "background")
+USUAL_VERBOSITY = "medium"
 
 
 def read(body: bytes) -> ResponseRequest:
@@ -32,8 +31,8 @@ def read(body: bytes) -> ResponseRequest:
             raise NotKept(name)
     if request.context_management:
         raise Unsupported("context_management", "conversations are not shortened here")
-    if request.truncation not in (None, USUAL["truncation"]):
-        raise Unsupported("truncation", "conversations are not shortened here; leave it out")
+    if request.truncation not in (None, "auto", "disabled"):
+        raise Unsupported("truncation", "must be auto or disabled")
     return request
 
 
@@ -54,7 +53,7 @@ def as_chat(request: ResponseRequest) -> ChatRequest:
         chat["groundwork"] = request.groundwork.model_dump(mode="json", exclude_unset=True)
     if request.prompt is not None and request.prompt.variables is not None:
         chat["groundwork"] = {**chat.get("groundwork", {}), "variables": request.prompt.variables}
-    chat |= {**_form(request), **_tools(request), **_probabilities(request)}
+    chat |= {**searched(request), **_form(request), **chat_tools(request), **_probabilities(request)}
     if request.reasoning is not None and request.reasoning.effort is not None:
         chat["reasoning_effort"] = request.reasoning.effort
     try:
@@ -68,7 +67,7 @@ def _form(request: ResponseRequest) -> dict[str, Any]:
     if request.text is None:
         return {}
     form: dict[str, Any] = {}
-    if request.text.verbosity not in (None, USUAL["verbosity"]):
+    if request.text.verbosity not in (None, USUAL_VERBOSITY):
         form["verbosity"] = request.text.verbosity
     wanted = request.text.format or {}
     kind = wanted.get("type", "text")
@@ -80,51 +79,6 @@ def _form(request: ResponseRequest) -> dict[str, Any]:
     elif kind != "text":
         raise Unsupported("text.format.type", "must be text, json_object or json_schema")
     return form
-
-
-def _tools(request: ResponseRequest) -> dict[str, Any]:
-    """Functions, which of them, and how many at once. Answers from documents and of agents do not use a caller's tools,
-    whatever they are, and say so; a plain model has none that run here."""
-    if not request.tools:
-        return {}
-    hosted_pass = request.model.startswith((RAG, AGENT))
-    tools = [_tool(tool, f"tools.{number}", hosted_pass) for number, tool in enumerate(request.tools)]
-    chosen = _choice(request.tool_choice, hosted_pass)
-    if isinstance(chosen, Mapping) and "mode" in chosen:
-        tools = [tool for tool in tools if tool.get("function", {}).get("name") in chosen["names"]]
-        chosen = chosen["mode"]
-    fields: dict[str, Any] = {"tools": tools}
-    if chosen is not None:
-        fields["tool_choice"] = chosen
-    if request.parallel_tool_calls is not None:
-        fields["parallel_tool_calls"] = request.parallel_tool_calls
-    return fields
-
-
-def _tool(tool: Mapping[str, Any], place: str, hosted_pass: bool) -> dict[str, Any]:
-    kind = tool.get("type")
-    if kind != "function":
-        if hosted_pass:
-            return {"type": str(kind)}
-        raise Unsupported(f"{place}.type", f"tools of type '{str(kind)[:64]}' are not supported; only functions are")
-    names = ("name", "description", "parameters", "strict")
-    return {"type": "function", "function": {name: tool[name] for name in names if tool.get(name) is not None}}
-
-
-def _choice(choice: str | dict[str, Any] | None, hosted_pass: bool) -> Any:
-    """As a chat has it; `allowed_tools` as the names that are left and whether one of them is to be called."""
-    if choice is None or isinstance(choice, str):
-        return choice
-    kind = choice.get("type")
-    if kind == "function":
-        return {"type": "function", "function": {"name": choice.get("name")}}
-    if kind == "allowed_tools":
-        allowed = choice.get("tools")
-        named = [tool for tool in allowed if isinstance(tool, dict)] if isinstance(allowed, list) else []
-        return {"mode": choice.get("mode", "auto"), "names": [tool.get("name") for tool in named]}
-    if hosted_pass:
-        return choice
-    raise Unsupported("tool_choice.type", f"tools of type '{str(kind)[:64]}' are not supported; only functions are")
 
 
 def _probabilities(request: ResponseRequest) -> dict[str, Any]:

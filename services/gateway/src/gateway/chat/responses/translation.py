@@ -22,8 +22,9 @@ class Responses:
     def question(self, body: bytes) -> ChatRequest:
         """The items as messages."""
         self._request = read(body)
-        self._events = Events(self._request)
-        return as_chat(self._request)
+        chat = as_chat(self._request)
+        self._events = Events(self._request, chat)
+        return chat
 
     def whole(self, body: bytes) -> bytes:
         """As a `response`."""
