@@ -51,6 +51,7 @@ def test_a_collection_needs_no_more_than_a_name() -> None:
         "mode": "hybrid",
         "rerank_model": None,
         "rerank": False,
+        "abstain": None,
         "delete_records": False,
     }
 

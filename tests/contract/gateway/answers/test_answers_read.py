@@ -40,7 +40,7 @@ NOT_LOADED: dict[str, Any] = {
 }
 
 
-async def answered(gateway: RunningGateway, question: str) -> tuple[ChatCompletion, Receipt]:
+async def answered(gateway: RunningGateway, question: str, **options: Any) -> tuple[ChatCompletion, Receipt]:
     principal = await gateway.deps.authenticator.require_active("key_admin")
     token = gateway.deps.issuer.token(principal, ANSWERS, "r1", "call_outer")
     delegation = DelegationVerifier(gateway.deps.settings.delegation_public_key_file).verify(token, "agent")
@@ -48,7 +48,7 @@ async def answered(gateway: RunningGateway, question: str) -> tuple[ChatCompleti
         {
             "model": "rag:handbook",
             "messages": [{"role": "user", "content": question}],
-            "groundwork": {"include": ["receipt"], "grounding": "strict"},
+            "groundwork": {"include": ["receipt"], "grounding": "strict", **options},
         }
     )
     peer, settings = (
@@ -81,7 +81,7 @@ async def test_passages_and_sentences_are_read_and_charged_to_the_answer(tmp_pat
 
 async def test_a_question_that_no_passage_answers_is_told_by_the_reader(tmp_path: Path) -> None:
     async with running_with_inference(tmp_path, [CHAT, EMBEDDING, READER]) as gateway:
-        answer, receipt = await answered(gateway, NEAR_MISS)
+        answer, receipt = await answered(gateway, NEAR_MISS, abstain="reader")
         assert answer.groundwork is not None
         assert (answer.groundwork.answer_kind, receipt.model) == ("abstained", None)
 
