@@ -52,7 +52,8 @@ def said_by(client: Groundwork, until: datetime) -> dict[str, Any]:
     answers = {}
     for question in QUESTIONS:
         answer = client.ask("handbook", question)
-        cited = [citation.model_dump(exclude={"score", "url"}) for citation in answer.citations]  # each home has a port
+        of_port = {"score": True, "url": True, "url_citation": {"url"}}
+        cited = [citation.model_dump(exclude=of_port) for citation in answer.citations]
         answers[question] = (answer.text, cited)
     collection = client.collections.get("handbook").model_dump()
     documents = [document.model_dump() for document in client.documents.list("handbook")]
