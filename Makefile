@@ -57,6 +57,10 @@ pictures: setup-dev ## take the console's pictures anew that docs/console.md and
 	@PICTURES=docs/pictures nice -n 10 $(BIN)/pytest -q -rs tests/browser/test_pictures.py \
 		tests/browser/test_improvement.py tests/browser/test_monitors_page.py
 
+.PHONY: stored-home
+stored-home: setup-dev ## keep a home of this version for the test that upgrades it (tests/e2e/operations/homes)
+	@$(BIN)/python -m tests.support.home.stored
+
 .PHONY: test-clients
 test-clients: setup-dev ## unmodified clients of others (SDKs, LangChain, TRL, …): 2 GB in .clients (HEAVY=1: Open WebUI, guidellm, 9 GB)
 	@nice -n 10 $(BIN)/pytest -q tests/contract/clients

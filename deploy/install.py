@@ -44,6 +44,9 @@ def main() -> int:
     try:
         if _stamp_matches(lock):
             return 0
+        found = {
+            installed: _fingerprint(installed) for installed in {lock, LOCK}
+        }  # what changes meanwhile is not in it
         step("virtual environment", _make_venv)
         step("packages", lambda: _install_packages(lock))
         step("torch (CPU build)", _install_torch)
@@ -56,8 +59,8 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    for installed in {lock, LOCK}:  # what is for developers has all the rest: setting up without it has nothing to do
-        _stamp(installed).write_text(_fingerprint(installed))
+    for installed, fingerprint in found.items():  # what is for developers has all the rest
+        _stamp(installed).write_text(fingerprint)
     print(f"set-up: {_installed_megabytes()} MB installed in {time.monotonic() - started:.0f} s", flush=True)
     return 0
 
