@@ -173,3 +173,12 @@ async def test_options_needs_no_key_and_without_a_setting_no_page_is_let_in(tmp_
             assert not [name for name in answer.headers if name.lower().startswith("access-control")]
         answer = await gateway.call("GET", "/v1/models", headers={"Origin": PAGE})
         assert (answer.status, answer.headers.get("Access-Control-Allow-Origin")) == (200, None)
+
+
+async def test_every_call_that_refuses_a_method_says_which_it_takes(gateway: RunningGateway) -> None:
+    document = await (await gateway.call("GET", "/openapi.json")).json()
+    for path, calls in document["paths"].items():
+        answer = await gateway.call("TRACE", path)
+        assert answer.status == 405, path
+        allowed = answer.headers["Allow"].lower().split(", ")
+        assert {method for method in calls if method != "parameters"} <= set(allowed), path

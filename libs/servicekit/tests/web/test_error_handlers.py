@@ -38,6 +38,10 @@ def client() -> Iterator[TestClient]:
     async def create(body: CollectionCreate) -> dict[str, str]:
         return {"name": body.name}
 
+    @app.get("/collections")
+    async def names() -> list[str]:
+        return []
+
     @app.get("/raise/{name}")
     async def fail(name: str) -> None:
         raise RAISED[name]
@@ -89,6 +93,12 @@ def test_unknown_paths_and_methods_get_the_envelope(client: TestClient) -> None:
     assert _error(client.get("/nowhere"))["type"] == "not_found"
     response = client.delete("/collections")
     assert (response.status_code, _error(response)["code"]) == (405, "method_not_allowed")
+
+
+def test_a_method_that_is_not_allowed_is_told_all_that_are(client: TestClient) -> None:
+    response = client.request("TRACE", "/collections")
+    assert response.headers["Allow"] == "GET, POST"
+    assert "only GET, POST" in _error(response)["message"]
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
 from contracts.access.delegation import Scope
 from contracts.access.feedback_labels import LABELS, LabelSet
 from contracts.access.guardrails import Guardrails
 from contracts.access.records import RECORD_DAYS, RecordDays, RecordMode
 from contracts.core.abstention import Abstain
-from contracts.core.base import Count, Line, Name, Reply, Request, Timestamp
+from contracts.core.base import Count, Line, Name, Reply, Request, Timestamp, is_written_as_time
 from contracts.core.values import Text
 
 
@@ -56,7 +56,7 @@ def _in_utc(moment: datetime) -> datetime:
     return moved
 
 
-Expiry = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Expiry = Annotated[AwareDatetime, BeforeValidator(is_written_as_time), AfterValidator(_in_utc)]
 
 
 class KeyCreate(Request):

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from contracts.core.values import check_text
 
@@ -36,6 +36,7 @@ def _no_dot_segment(value: str) -> str:
     return value
 
 
+_NUMBER = re.compile(r"[-+]?[\d_.]+(e[-+]?\d+)?", re.IGNORECASE)
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME.pattern}$")]
 """The name of a collection, an agent or a tenant."""
@@ -51,6 +52,17 @@ Title = Annotated[str, StringConstraints(max_length=500, strip_whitespace=True),
 
 Timestamp = datetime
 """Always timezone-aware UTC; serialised as RFC 3339."""
+
+
+def is_written_as_time(value: object) -> object:
+    """Raise `ValueError` for what would be taken as seconds since 1970: a bare 2026 is no year there."""
+    if not isinstance(value, datetime | str) or (isinstance(value, str) and _NUMBER.fullmatch(value.strip())):
+        raise ValueError("must be a date or a time such as 2026-01-31T12:00:00Z")
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(is_written_as_time)]
+"""A time that a caller gives: a date or RFC 3339, never seconds since 1970."""
 
 Count = Annotated[int, Field(ge=0)]
 """A number of things, never negative."""

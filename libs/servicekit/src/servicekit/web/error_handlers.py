@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from contracts.core.validation import what_is_wrong
 from servicekit.core.errors import (
@@ -113,14 +114,28 @@ def _from_http(error: HTTPException, request: Request) -> ServiceError:
     if error.status_code == 404:
         return NotFound(f"There is no {where}. The calls are listed in /openapi.json.")
     if error.status_code == 405:
-        return _MethodNotAllowed(f"{where} is not allowed. The calls are listed in /openapi.json.")
+        return _MethodNotAllowed(where, _methods_at(request))
     if error.detail == _UNREADABLE:
         return _malformed_json()
     return _BadHttp(str(error.detail))
 
 
+def _methods_at(request: Request) -> list[str]:
+    """Of all routes at the request's path: the framework's own `Allow` is that of the first alone."""
+    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in routes for method in getattr(route, "methods", None) or ()})
+
+
 class _MethodNotAllowed(ServiceError):
     status, type, code = 405, "invalid_request", "method_not_allowed"
+
+    def __init__(self, where: str, methods: list[str]) -> None:
+        self._allow = ", ".join(methods)
+        super().__init__(f"{where} is not allowed, only {self._allow}. The calls are listed in /openapi.json.")
+
+    def headers(self) -> dict[str, str]:
+        """Says which methods are."""
+        return {"Allow": self._allow}
 
 
 class _BadHttp(InvalidRequest):

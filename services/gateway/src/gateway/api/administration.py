@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Query, Request
@@ -21,7 +21,7 @@ from contracts.access.keys import (
 )
 from contracts.access.keys import Key as ApiKey
 from contracts.access.tenancy import TenantDeletion
-from contracts.core.base import Name
+from contracts.core.base import Moment, Name
 from contracts.core.pages import Page
 from contracts.operations import administration as operations
 from gateway.admin import tenant_deletion
@@ -134,8 +134,8 @@ async def usage(
     deps: Deps,
     key: Key,
     group_by: UsageGroup = "key",
-    start: Annotated[datetime | None, Query(alias="from", description="Inclusive; 30 days before `to`.")] = None,
-    end: Annotated[datetime | None, Query(alias="to", description="Exclusive; now.")] = None,
+    start: Annotated[Moment | None, Query(alias="from", description="Inclusive; 30 days before `to`.")] = None,
+    end: Annotated[Moment | None, Query(alias="to", description="Exclusive; now.")] = None,
     tenant: Name | None = None,
 ) -> Page[UsageRow]:
     """Requests, tokens and cost by key, tenant, model, day or collection. A key without `admin` sees its own

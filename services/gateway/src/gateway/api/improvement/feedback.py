@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Query, Response
 
 from contracts.access.feedback_labels import FeedbackLabels
+from contracts.core.base import Moment
 from contracts.core.pages import Page
 from contracts.improvement.feedback import (
     Agreement,
@@ -101,8 +102,8 @@ async def list_feedback(
     model: Name = None,
     collection: Name = None,
     mine: bool = False,
-    start: Annotated[datetime | None, Query(alias="from")] = None,
-    end: Annotated[datetime | None, Query(alias="to")] = None,
+    start: Annotated[Moment | None, Query(alias="from")] = None,
+    end: Annotated[Moment | None, Query(alias="to")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[Feedback]:
@@ -139,8 +140,8 @@ async def list_comparisons(
     model: Name = None,
     other: Name = None,
     by: ComparedBy = "target",
-    start: Annotated[datetime | None, Query(alias="from")] = None,
-    end: Annotated[datetime | None, Query(alias="to")] = None,
+    start: Annotated[Moment | None, Query(alias="from")] = None,
+    end: Annotated[Moment | None, Query(alias="to")] = None,
 ) -> Page[BlindComparison]:
     """Which of two targets people chose who did not see which one an answer was of, those most compared first: all
     choices of the tenant's people, or of a key that does not see these its own. Only answers on record count."""

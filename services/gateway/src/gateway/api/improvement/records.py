@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query, Request
 
 from contracts.access.records import AnswerRecord, RecordsDeleted, RecordSummary
-from contracts.core.base import Name
+from contracts.core.base import Moment, Name
 from contracts.core.pages import Page
 from contracts.operations import records as operations
 from gateway.api.administration import Cursor, Limit
@@ -45,8 +45,8 @@ async def list_records(
     key: ReaderKey,
     limit: Limit = 50,
     cursor: Cursor = None,
-    start: Annotated[datetime | None, Query(alias="from", description="Inclusive.")] = None,
-    end: Annotated[datetime | None, Query(alias="to", description="Exclusive.")] = None,
+    start: Annotated[Moment | None, Query(alias="from", description="Inclusive.")] = None,
+    end: Annotated[Moment | None, Query(alias="to", description="Exclusive.")] = None,
     collection: Annotated[Name | None, Query(description="Answers from this collection.")] = None,
     model: Annotated[
         str | None, Query(max_length=200, description="As it was asked for, or the model that worded the answer.")
