@@ -50,6 +50,17 @@ async def test_tools_of_an_mcp_server_over_stdio(till: dict[str, Tool]) -> None:
         await till["till__refund"].call({}, CALLER)
 
 
+async def test_resources_and_links_of_a_result_are_read(till: dict[str, Tool]) -> None:
+    assert await till["till__papers"].call({}, CALLER) == (
+        "till://note\nClosed on Monday.\n"
+        "till://list\na,b\n\n"
+        "till://logo\n[till://logo, image/png, 6 bytes, which can't be read as text]\n"
+        "rules: Refunds (till://rules)\nRefunds take 30 days.\n"
+        "[gone (till://gone), which was not read]\n"
+        "[film (till://film), which was not read]"
+    )
+
+
 async def test_a_run_uses_an_mcp_tool_and_its_arguments_are_validated_by_us(
     database: Database, till: dict[str, Tool]
 ) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import structlog
 
 from agent.schemas.validation import SchemaBroken, check_schema
+from agent.tools.mcp_results import text_of
 from agent.tools.mcp_servers import McpServer
 from agent.tools.tool import OutcomeUnknown, Repeat, Tool, ToolCaller, ToolFailed
 from servicekit.core.errors import NotReady
@@ -172,7 +173,7 @@ class McpTool:
         except Exception as error:
             log.warning("MCP call failed", server=self._connection.name, tool=self._far_name, error=repr(error)[:300])
             raise OutcomeUnknown(f"The MCP server failed ({type(error).__name__}) before it answered.") from error
-        text = "\n".join(_text(part) for part in result.content)
+        text = await text_of(result, client.read_resource, self._server.seconds)
         if result.is_error:
             raise ToolFailed(text or "The tool failed without saying why.")
         return text
@@ -182,11 +183,6 @@ def tool_name(server: str, name: str) -> str:
     """What the model calls a server's tool."""
     plain = "".join(each if each.isascii() and (each.isalnum() or each in "_-") else "_" for each in name)
     return f"{server}__{plain}"[:64]
-
-
-def _text(part: Any) -> str:
-    text = getattr(part, "text", None)
-    return text if isinstance(text, str) else f"[{getattr(part, 'type', 'something')}, which can't be read as text]"
 
 
 def _without(schema: dict[str, Any], name: str | None) -> dict[str, Any]:
