@@ -45,6 +45,7 @@ AGENTS: dict[str, dict[str, Any]] = {
     "poor": {"model": "paid", "limits": {"cost_usd": "0.000001"}},
     "shaky": {"model": "sturdy"},
     "reader": {"model": "paid", "tools": ["search_documents"], "limits": {"tokens": 40}},
+    "clumsy": {"model": "clumsy", "tools": ["calculator"], "limits": {"steps": 3}},
 }
 BRIEF = {
     "name": "groundwork-answer-small",

@@ -154,7 +154,7 @@ async def fleet(
         await redis.flushall()
         running = Fleet(public, plane_url[0], replicas, book, settings.admin_key_file.read_text(), redis, session)
         for replica in replicas:
-            for model in ("paid", "gratis", "mute", "flaky"):
+            for model in ("paid", "gratis", "mute", "flaky", "clumsy"):
                 replica.counter.prepare(model)
             await replica.counter.ready()
         sturdy = {"targets": [{"model": "flaky"}, {"model": "paid", "weight": 0}]}
@@ -228,6 +228,9 @@ def _request(dice: random.Random) -> tuple[str, dict[str, Any]]:
     if kind < 0.3:  # asked again and again: answered from the cache where there is one
         again = [{"role": "user", "content": f"question {dice.randint(0, 9)}"}]
         return "/v1/chat/completions", {"messages": again, "model": "paid", "max_tokens": 7, "user": "50"}
+    if kind < 0.4:  # a call whose arguments are no JSON is handed on, and paid like any other answer
+        chat |= {"model": "clumsy", "tools": [{"type": "function", "function": {"name": "look", "parameters": {}}}]}
+        return "/v1/chat/completions", {**chat, "stream": dice.random() < 0.6}
     return "/v1/chat/completions", {
         **chat,
         "model": dice.choice(["paid", "paid", "gratis", "mute", "flaky", "sturdy"]),

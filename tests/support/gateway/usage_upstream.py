@@ -1,7 +1,8 @@
 """An inference that keeps its own bill: what it was asked, by request id, and what it used for each answer.
 
 Models: `paid` (a price), `gratis` (price 0), `mute` (streams report no usage), `flaky` (every third call fails before
-it begins), and `mini` (embeddings, a price). A prompt has as many tokens as `user` says, an answer `max_tokens`.
+it begins), `clumsy` (calls a tool where it has some, with arguments that are no JSON), and `mini` (embeddings, a price).
+A prompt has as many tokens as `user` says, an answer `max_tokens`.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def billing_inference(public_key: Path, book: UpstreamBook) -> FastAPI:
     app = FastAPI()
     app.state.verifier = DelegationVerifier(public_key)
     install_error_handlers(app)
-    prices = {"paid": PRICE, "gratis": FREE, "mute": PRICE, "flaky": PRICE}
+    prices = {"paid": PRICE, "gratis": FREE, "mute": PRICE, "flaky": PRICE, "clumsy": PRICE}
     models = [
         ModelInfo(id=name, kind="chat", price=price, default=name == "paid", packaged=name == "paid")
         for name, price in prices.items()
@@ -112,8 +113,9 @@ def billing_inference(public_key: Path, book: UpstreamBook) -> FastAPI:
             return StreamingResponse(_stream(book, bill, body, length), media_type="text/event-stream")
         await asyncio.sleep(PACE_SECONDS)
         bill.completion, bill.whole = length, True
-        message = {"role": "assistant", "content": "word " * length}
-        choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+        calls = [_call(body, "oops " * (length - 1))] if _calls(body) else None
+        message = {"role": "assistant", "content": None if calls else "word " * length, "tool_calls": calls}
+        choices = [{"index": 0, "message": message, "finish_reason": "tool_calls" if calls else "stop"}]
         head = {"id": "c1", "object": "chat.completion", "created": 1, "model": body["model"]}
         return JSONResponse({**head, "choices": choices, "usage": _usage(bill)})
 
@@ -141,6 +143,22 @@ def _usage(bill: Bill) -> dict[str, Any]:
     }
 
 
+def _calls(body: dict[str, Any]) -> bool:
+    return body["model"] == "clumsy" and bool(body.get("tools"))
+
+
+def _call(body: dict[str, Any], arguments: str) -> dict[str, Any]:
+    function = {"name": body["tools"][0]["function"]["name"], "arguments": arguments}
+    return {"index": 0, "id": "c1", "type": "function", "function": function}
+
+
+def _delta(body: dict[str, Any], at: int) -> dict[str, Any]:
+    """One token: a word, or the tool's name and then a word of its arguments."""
+    if _calls(body):
+        return {"tool_calls": [{"index": 0, "function": {"arguments": "oops "}} if at else _call(body, "")]}
+    return {"content": "word\n" if at % 4 == 3 else "word "}  # lines, which a reader gives up on one by one
+
+
 async def _stream(book: UpstreamBook, bill: Bill, body: dict[str, Any], length: int) -> AsyncIterator[bytes]:
     head = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": body["model"]}
     book.running += 1
@@ -148,10 +166,10 @@ async def _stream(book: UpstreamBook, bill: Bill, body: dict[str, Any], length: 
         for at in range(length):
             await asyncio.sleep(PACE_SECONDS)
             bill.completion += 1
-            word = "word\n" if at % 4 == 3 else "word "  # lines, which a reader of documents gives up on one by one
-            choices = [{"index": 0, "delta": {"content": word}, "finish_reason": None}]
+            choices = [{"index": 0, "delta": _delta(body, at), "finish_reason": None}]
             yield encode(json.dumps({**head, "choices": choices}))
-        yield encode(json.dumps({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}))
+        reason = "tool_calls" if _calls(body) else "stop"
+        yield encode(json.dumps({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}))
         if body["model"] != "mute" and (body.get("stream_options") or {}).get("include_usage"):
             bill.whole = True
             yield encode(json.dumps({**head, "choices": [], "usage": _usage(bill)}))
