@@ -62,6 +62,13 @@ class TestChat(ChatConformance):
         with pytest.raises(openai.BadRequestError, match="repetition_penalty"):
             await subject.ask(extra_body={"repetition_penalty": 9})
 
+    @pytest.mark.parametrize("more", [{"ignore_eos": True}, {"min_tokens": 60}])
+    async def test_a_benchmark_gets_as_many_tokens_as_it_names(self, subject: Subject, more: dict[str, Any]) -> None:
+        greeted = await subject.ask("Say: hi", max_tokens=60)
+        assert greeted.usage.completion_tokens < 60
+        filled = await subject.ask("Say: hi", max_tokens=60, extra_body={**more, "reasoning_effort": "low"})
+        assert (filled.usage.completion_tokens, filled.choices[0].finish_reason) == (60, "length")
+
     async def test_a_repetition_penalty_changes_an_answer_that_repeats_itself(self, subject: Subject) -> None:
         said = [
             (await subject.ask("Say: one one one one one", extra_body=more, max_tokens=24)).choices[0].message.content

@@ -51,7 +51,11 @@ def test_an_answer_is_never_longer_than_the_context_and_nothing_else_is_sent_una
     ("more", "param"),
     [
         ({"frobnicate": 1}, "frobnicate"),
-        ({"reasoning_effort": "high"}, "reasoning_effort"),
+        ({"reasoning_effort": 3}, "reasoning_effort"),
+        ({"ignore_eos": "maybe"}, "ignore_eos"),
+        ({"min_tokens": 3, "max_tokens": 5}, "min_tokens"),
+        ({"ignore_eos": True, "response_format": {"type": "json_object"}}, "ignore_eos"),
+        ({"min_tokens": 5, "max_tokens": 5, "tools": [TOOL]}, "min_tokens"),
         ({"top_k": "many"}, "top_k"),
         ({"min_p": 2}, "min_p"),
         ({"repetition_penalty": 0}, "repetition_penalty"),
@@ -68,6 +72,20 @@ def test_what_it_does_not_know_or_would_ignore_is_refused_by_name(more: dict[str
     with pytest.raises(InvalidRequest) as refused:
         body(**more)
     assert refused.value.param == param
+
+
+@pytest.mark.parametrize("more", [{"ignore_eos": True}, {"min_tokens": 7}, {"ignore_eos": True, "min_tokens": 3}])
+def test_a_benchmark_gets_as_many_tokens_as_it_names(more: dict[str, Any]) -> None:
+    asked = body(max_tokens=7, **more)
+    assert (asked["max_tokens"], asked["ignore_eos"]) == (7, True)
+    assert "min_tokens" not in asked
+    assert "ignore_eos" not in body(max_tokens=7, ignore_eos=False, min_tokens=0)
+
+
+def test_how_much_to_reason_is_told_to_the_template() -> None:
+    assert body(reasoning_effort="high")["chat_template_kwargs"] == {"reasoning_effort": "high"}
+    both = body(reasoning_effort="high", chat_template_kwargs={"reasoning_effort": "low", "x": 1})
+    assert both["chat_template_kwargs"] == {"reasoning_effort": "low", "x": 1}
 
 
 def test_each_choice_has_a_seed_of_its_own_below_the_one_that_means_none() -> None:

@@ -30,6 +30,9 @@ class _More(BaseModel):
     top_k: Annotated[int, Field(ge=-1, le=100_000)] | None = None
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
     repetition_penalty: Annotated[float, Field(gt=0, le=2)] | None = None
+    reasoning_effort: Annotated[str, Field(max_length=20)] | None = None
+    ignore_eos: bool = False
+    min_tokens: Annotated[int, Field(ge=0)] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +66,8 @@ class LlamaRequest:
 def read_request(request: ChatRequest, model: LlamaModel) -> LlamaRequest:
     """Raises 400 for what makes no sense or would be ignored."""
     extra = dict(request.model_extra or {})
-    more = _read_more({name: extra.pop(name, None) for name in _More.model_fields})
-    template = extra.pop("chat_template_kwargs", None)
-    if template is not None and not isinstance(template, dict):
-        raise InvalidRequest("`chat_template_kwargs` must be an object.", param="chat_template_kwargs")
+    more = _read_more({name: extra.pop(name) for name in _More.model_fields if extra.get(name) is not None})
+    template = _template(extra.pop("chat_template_kwargs", None), more)
     fields = request.model_dump(mode="json", exclude_unset=True, include=set(ChatRequest.model_fields))
     fields["messages"] = [_text_of(number, message, model) for number, message in enumerate(request.messages)]
     read = read_generation_request(ChatRequest.model_validate({**fields, **extra}))
@@ -79,6 +80,8 @@ def read_request(request: ChatRequest, model: LlamaModel) -> LlamaRequest:
         **_more(more, model.defaults, is_prose=read.schema is None and read.tools is None),
         **_form(extra, read),
     }
+    if _is_filled(more, body["max_tokens"], read):
+        body["ignore_eos"] = True
     if read.stops:
         body["stop"] = list(read.stops)
     if template and not request.raw_prompts:
@@ -98,6 +101,14 @@ def _read_more(given: dict[str, Any]) -> _More:
         first = error.errors()[0]
         name = str(first["loc"][0])
         raise InvalidRequest(f"{name}: {first['msg']}.", param=name) from None
+
+
+def _template(given: object, more: _More) -> dict[str, Any]:
+    """What the chat template is told. One of a model that does not reason knows of no effort, and nothing changes."""
+    if given is not None and not isinstance(given, dict):
+        raise InvalidRequest("`chat_template_kwargs` must be an object.", param="chat_template_kwargs")
+    effort = {} if more.reasoning_effort is None else {"reasoning_effort": more.reasoning_effort}
+    return {**effort, **(given or {})}
 
 
 def _text_of(number: int, message: Message, model: LlamaModel) -> dict[str, Any]:
@@ -169,6 +180,16 @@ def _more(more: _More, defaults: GenerationDefaults, *, is_prose: bool) -> dict[
         "repeat_penalty": penalty if more.repetition_penalty is None else more.repetition_penalty,
     }
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _is_filled(more: _More, most: int, read: GenerationRequest) -> bool:
+    """Whether the model writes on after it would end, as benchmarks of servers ask: until `max_tokens` alone."""
+    if 0 < more.min_tokens < most and not more.ignore_eos:
+        raise Unsupported("min_tokens", "Only as many as `max_tokens` are taken, which is `ignore_eos`")
+    filled = more.ignore_eos or more.min_tokens > 0
+    if filled and (read.schema is not None or read.tools is not None):
+        raise Unsupported("ignore_eos" if more.ignore_eos else "min_tokens", "A form and calls of tools have an end")
+    return filled
 
 
 def _form(extra: dict[str, Any], read: GenerationRequest) -> dict[str, Any]:
