@@ -1,5 +1,5 @@
-"""Tool calls reach OpenAI's client through the gateway as the model's server made them: in chats and responses, whole and
-streamed, what is no JSON included."""
+"""Tool calls reach OpenAI's client through the gateway as the model's server made them: in chats and responses, whole
+and streamed, what is no JSON included."""
 
 from __future__ import annotations
 

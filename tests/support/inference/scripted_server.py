@@ -1,7 +1,7 @@
 """A plain OpenAI-compatible model server on loopback, without a tokenizer or a list of its models.
 
-It calls the tools that the last user message names in lines `CALL name arguments`, one round of them, and tells what they
-brought; any other message has the reply of the first phrase that it holds.
+It calls the tools that the last user message names in lines `CALL name arguments`, one round of them, and tells what
+they brought; any other message has the reply of the first phrase that it holds.
 """
 
 from __future__ import annotations

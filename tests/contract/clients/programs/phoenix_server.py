@@ -126,7 +126,7 @@ def ask(client: httpx.Client, question: str, kind: str, calls: int, searches: in
 
 
 def ask_all(client: httpx.Client) -> list[Asked]:
-    """Chats, answers from documents and runs of an agent, whole and streamed; a chat that ends in the call of a tool."""
+    """Chats, answers from documents and runs of an agent, whole and streamed; a chat that ends in a tool's call."""
     tool = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
     asked = [ask(client, 'CALL add {"a": 1}', "chain", 1, 0, model="plain", tools=[tool])]
     for more in ({}, STREAMED):
@@ -178,7 +178,6 @@ def check(asked: Asked) -> Json:
     assert told["total"]["tokens"] == root["cumulativeTokenCountTotal"] == asked.usage["total_tokens"] > 0
     assert not [span["name"] for span in spans if span["statusCode"] == "ERROR"], spans
     assert len(spans) == trace["numSpans"] == len(spans_of(asked)) <= MOST_SPANS, names
-    print(asked.question[:20], asked.kind, len(spans), "spans", asked.usage["total_tokens"], "tokens")
     return trace
 
 

@@ -17,8 +17,8 @@ from servicekit.telemetry.spans import CHAIN, span
 from servicekit.telemetry.trace_context import trace_id, unrecorded
 
 CALL_SPANS = 3
-"""Calls of embedding and reading models that are spans of their own in a stage: as many as judging passages takes. Checking
-an answer takes two for each of its sentences, and a trace of 140 spans shows nobody what happened."""
+"""Calls of embedding and reading models that are spans of their own in a stage: as many as judging passages takes.
+Checking an answer takes two for each of its sentences, and a trace of 140 spans shows nobody what happened."""
 
 
 @dataclass(slots=True)
