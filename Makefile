@@ -62,7 +62,7 @@ stored-home: setup-dev ## keep a home of this version for the test that upgrades
 	@$(BIN)/python -m tests.support.home.stored
 
 .PHONY: test-clients
-test-clients: setup-dev ## unmodified clients of others (SDKs, LangChain, TRL, …): 2 GB in .clients (HEAVY=1: Open WebUI, guidellm, 9 GB)
+test-clients: setup-dev ## unmodified clients of others (SDKs, Codex, Phoenix, TRL, …): 3 GB in .clients (HEAVY=1: Open WebUI, guidellm, 9 GB)
 	@nice -n 10 $(BIN)/pytest -q tests/contract/clients
 
 test-integration: setup-dev ## real Valkey, Qdrant Edge, models, SQL

@@ -22,7 +22,7 @@ KEPT = Path(os.environ.get("GROUNDWORK_CLIENTS", HERE.parents[2] / ".clients"))
 """Where what is installed is kept, out of version control."""
 FOLDERS = ("programs", "heavy") if os.environ.get("HEAVY") else ("programs",)
 PYTHON = sorted(str(path.relative_to(HERE)) for folder in FOLDERS for path in (HERE / folder).glob("*.py"))
-NEEDS = {"trl": "agents", "mcp": "agents", "openapi": "platform"}
+NEEDS = {"trl": "agents", "mcp": "agents", "openapi": "platform", "phoenix": "traced"}
 """Programs, by the first word of their names, that need more than the gateway: the agent service, or all services."""
 NODE = sorted(path.name for path in (HERE / "node").glob("*.mjs"))
 SECONDS = 600.0

@@ -1,7 +1,8 @@
 """An inference that keeps its own bill: what it was asked, by request id, and what it used for each answer.
 
 Models: `paid` (a price), `gratis` (price 0), `mute` (streams report no usage), `flaky` (every third call fails before
-it begins), `clumsy` (calls a tool where it has some, with arguments that are no JSON), and `mini` (embeddings, a price).
+it begins), `clumsy` (calls a tool where it has some, with arguments that are no JSON), and `mini` (embeddings, a
+price).
 A prompt has as many tokens as `user` says, an answer `max_tokens`.
 """
 

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from servicekit.core.settings import ServiceSettings
 from servicekit.telemetry import spans as tracing
-from servicekit.telemetry.trace_context import CURRENT, TraceContext, trace_id, traceparent
+from servicekit.telemetry.trace_context import CURRENT, TraceContext, trace_id, traceparent, unrecorded
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 HEADER = f"00-{TRACE}-{PARENT}-01"
@@ -117,3 +117,21 @@ def test_nothing_is_recorded_that_nobody_asked_for(exported: list[ReadableSpan])
     assert tracing.span("in the background") is tracing.NOTHING
     tracing.close_tracing()
     assert not exported
+
+
+def test_what_is_done_unrecorded_keeps_its_trace_id_and_what_follows_is_recorded_again(
+    exported: list[ReadableSpan],
+) -> None:
+    _on()
+    outer = tracing.enter("outer", "server", TraceContext.read(HEADER))
+    with pytest.raises(ValueError, match="late"), unrecorded():
+        assert tracing.span("counted alone") is tracing.NOTHING
+        passed_on = TraceContext.read(traceparent())
+        assert passed_on is not None
+        assert (passed_on.trace_id, passed_on.sampled) == (TRACE, False)
+        raise ValueError("late")
+    with tracing.span("inner"):
+        pass
+    outer.end()
+    tracing.close_tracing()
+    assert [span.name for span in exported] == ["inner", "outer"]

@@ -160,7 +160,7 @@ async def test_tool_calls_are_shown_in_the_form_of_the_conventions(ask: Ask, ins
         {"role": "tool", "tool_call_id": "c1", "content": "3"},
     ]
     function = {"name": "add", "parameters": {"type": "object", "properties": {}}}
-    _, (model,) = await ask("true", messages=told, tools=[{"type": "function", "function": function}])
+    root, (model,) = await ask("true", messages=told, tools=[{"type": "function", "function": function}])
     call = {"type": "tool_call", "name": "add", "arguments": '{"a": 1}', "id": "c1"}
     response = {"type": "tool_call_response", "id": "c1", "response": "3"}
     said = json.loads(model["gen_ai.input.messages"])
@@ -168,6 +168,7 @@ async def test_tool_calls_are_shown_in_the_form_of_the_conventions(ask: Ask, ins
     (answered,) = json.loads(model["gen_ai.output.messages"])
     assert (answered["parts"], answered["finish_reason"]) == ([call], "tool_calls")
     assert json.loads(model["output.value"]) == [call]
+    assert json.loads(root["output.value"]) == [call], "not an answer without any output"
 
 
 async def test_what_is_too_long_is_cut_and_still_json(ask: Ask) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
@@ -61,6 +63,18 @@ def stop_recording() -> None:
     context = CURRENT.get()
     if context is not None:
         CURRENT.set(replace(context, sampled=False))
+
+
+@contextmanager
+def unrecorded() -> Iterator[None]:
+    """Keep the spans of what is done within the block out of the trace, which its logs still name: it is counted on a
+    span around it."""
+    before = CURRENT.get()
+    stop_recording()
+    try:
+        yield
+    finally:
+        CURRENT.set(before)
 
 
 def trace_id() -> str | None:

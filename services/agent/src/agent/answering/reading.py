@@ -118,7 +118,7 @@ async def _read(request: ReadingRequest, part: ReadPart, context: Context) -> Re
     left = context.settings.reader_seconds - context.receipt.seconds(STAGE)
     try:
         async with asyncio.timeout(max(0.0, left)):
-            with context.receipt.stage(STAGE) as timer:
+            with context.receipt.stage(STAGE, traced=False) as timer, context.receipt.model_call():
                 reply = await context.reader.read(request, context.token)
                 timer.counts = reply is not None
     except (ServiceError, TimeoutError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from agent.metrics import DEGRADATIONS, DEGRADED, STAGE_SECONDS
@@ -13,8 +13,12 @@ from contracts.models.chat import ChatUsage
 from contracts.models.receipts import Attempt, Receipt, StageTime, TokenCounts
 from contracts.models.versions import ModelVersion
 from contracts.retrieval.search import SearchReply
-from servicekit.telemetry.spans import CHAIN, NOTHING, span
-from servicekit.telemetry.trace_context import trace_id
+from servicekit.telemetry.spans import CHAIN, span
+from servicekit.telemetry.trace_context import trace_id, unrecorded
+
+CALL_SPANS = 3
+"""Calls of embedding and reading models that are spans of their own in a stage: as many as judging passages takes.
+Checking an answer takes two for each of its sentences, and a trace of 140 spans shows nobody what happened."""
 
 
 @dataclass(slots=True)
@@ -46,6 +50,8 @@ class ReceiptBuilder:
     revisions: dict[str, int] = field(default_factory=dict)
     _seconds: dict[str, float] = field(default_factory=dict)
     _nested: list[float] = field(default_factory=lambda: [0.0])
+    _model_calls: int = 0
+    """Within the present stage that is a span."""
 
     @contextmanager
     def stage(self, name: str, *, traced: bool = True) -> Iterator[StageTimer]:
@@ -56,7 +62,7 @@ class ReceiptBuilder:
         started, timer = time.perf_counter(), StageTimer()
         self._nested.append(0.0)
         try:
-            with span(name, attributes=CHAIN) if traced else NOTHING:
+            with self._span(name) if traced else nullcontext():
                 yield timer
         finally:
             elapsed = time.perf_counter() - started
@@ -64,6 +70,28 @@ class ReceiptBuilder:
             if timer.counts:
                 self._nested[-1] += elapsed
                 self._seconds[name] = self.seconds(name) + own
+
+    @contextmanager
+    def _span(self, stage: str) -> Iterator[None]:
+        """A stage's span, and on it the calls of embedding and reading models within, which are not all spans."""
+        outer, self._model_calls = self._model_calls, 0
+        embedded, read = self.tokens.embedding, self.tokens.reading
+        with span(stage, attributes=CHAIN) as shown:
+            try:
+                yield
+            finally:
+                calls, self._model_calls = self._model_calls, outer
+                if calls:
+                    counted = {"embedding": self.tokens.embedding - embedded, "reading": self.tokens.reading - read}
+                    shown.set({f"groundwork.{kind}_tokens": tokens for kind, tokens in counted.items()})
+                    shown.set({"groundwork.model_calls": calls})
+
+    @contextmanager
+    def model_call(self) -> Iterator[None]:
+        """A call of an embedding or reading model; one of the first `CALL_SPANS` in its stage is a span, too."""
+        self._model_calls += 1
+        with nullcontext() if self._model_calls <= CALL_SPANS else unrecorded():
+            yield
 
     def seconds(self, stage: str) -> float:
         """What a stage has taken so far, without those inside it."""

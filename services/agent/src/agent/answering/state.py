@@ -146,7 +146,8 @@ class Context:
         found = self.texts.find(keys)
         fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
         if fresh or words:
-            embedded = await self.models.embed([*fresh.values(), *words], self.token, by, kind)
+            with self.receipt.model_call():
+                embedded = await self.models.embed([*fresh.values(), *words], self.token, by, kind)
             self.receipt.tokens.embedding += embedded.tokens
             vectors = embedded.vectors
             self.texts.learn([*fresh], vectors[: len(fresh)])

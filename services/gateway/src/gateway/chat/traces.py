@@ -87,7 +87,7 @@ class CallSpan(_ContentSpan):
     def end(self) -> None:
         """Add the answer, as far as it went out."""
         if (answer := self._answer()) is not None:
-            self._set_content("output", answer.text)
+            self._set_content("output", _text(_said(answer)))
 
 
 class ModelSpan(_ContentSpan):
@@ -115,11 +115,10 @@ class ModelSpan(_ContentSpan):
         self.span.set(usage(self._call.tokens.prompt, self._call.tokens.completion))
         if (answer := self._answer()) is None:
             return
-        calls = [{"id": call["id"], "function": call} for call in answer.tool_calls]
-        said = _message({"role": "assistant", "content": answer.text, "tool_calls": calls})
-        said["finish_reason"] = answer.finish_reason or "stop"
-        self.span.set({"gen_ai.output.messages": self._encoded([said])})
-        self._set_content("output", answer.text or json.dumps(said["parts"], ensure_ascii=False))
+        said = _said(answer)
+        shown = {**said, "finish_reason": answer.finish_reason or "stop"}
+        self.span.set({"gen_ai.output.messages": self._encoded([shown])})
+        self._set_content("output", _text(said))
 
     def _encoded(self, messages: Sequence[Json]) -> str | None:
         """Messages as JSON that is whole, their texts cut as short as it takes; None where nothing helps."""
@@ -131,6 +130,18 @@ class ModelSpan(_ContentSpan):
                 return text
             room //= 2
         return None
+
+
+def _said(answer: Answer) -> Json:
+    """An answer as a message, with the tools that it calls."""
+    calls = [{"id": call["id"], "function": call} for call in answer.tool_calls]
+    return _message({"role": "assistant", "content": answer.text, "tool_calls": calls})
+
+
+def _text(message: Json) -> str:
+    """A message's words, or its tool calls where it has none, which viewers would show as no answer."""
+    words = [part["content"] for part in message["parts"] if part["type"] == "text"]
+    return words[0] if words else json.dumps(message["parts"], ensure_ascii=False)
 
 
 def _message(message: Mapping[str, Any]) -> Json:
