@@ -64,6 +64,19 @@ def test_a_collection_is_cut_anew_while_the_page_says_how_far_it_is(signed_in: A
     assert len(list(home.client.documents.chunks(name, "kettle"))) > 3
 
 
+def test_who_decides_that_there_is_no_answer_is_a_setting_of_the_collection(signed_in: Any, home: RunningHome) -> None:
+    page, name = signed_in, "deciding"
+    home.client.collections.ensure(name)
+    page.goto(f"{home.base_url}/console/#/documents/{name}")
+    page.get_by_role("button", name="Settings").click()
+    for chosen, kept in (("never", "never"), ("default", None)):
+        page.get_by_label("That there is no answer").select_option(chosen)
+        page.get_by_role("button", name="Save").click()
+        page.get_by_text("Saved.").wait_for()
+        page.get_by_text("Saved.").wait_for(state="detached")
+        assert home.client.collections.get(name).abstain == kept
+
+
 def test_many_files_at_once_do_not_have_the_lists_read_once_for_each(signed_in: Any, home: RunningHome) -> None:
     page, name = signed_in, "many"
     home.client.collections.ensure(name)

@@ -164,12 +164,14 @@ def test_a_key_is_made_shown_once_used_and_revoked_and_the_log_has_it(
     form.get_by_label("search", exact=False).uncheck()
     form.get_by_label("Good until").fill("2096-01-31")
     form.get_by_label("Its answers are on record").select_option("metadata")
+    form.get_by_label("That there is no answer").select_option("reader")
     form.get_by_role("button", name="Save").click()
     form.wait_for(state="detached")
     changed = http.get(f"/v1/keys/{mine['key_id']}").json()
     assert (changed["limits"]["requests_per_minute"], changed["limits"]["concurrency"]) == (30, None)
     assert changed["budgets"] == [{"window": "day", "usd": "1"}]
     assert (changed["scopes"], changed["records"], changed["models"]) == (["chat", "documents"], "metadata", [])
+    assert changed["abstain"] == "reader"
     assert changed["expires_at"].startswith("2096-01-31") or changed["expires_at"].startswith("2096-02-01")
     row.get_by_role("button", name="Revoke").click()
     row.get_by_role("button", name="Revoke for ever").click()

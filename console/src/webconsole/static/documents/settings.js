@@ -2,6 +2,7 @@
 import { all, call, send } from "../api/client.js";
 import { html, useEffect, useSignal } from "../app/html.js";
 import { askBeforeLeaving } from "../app/leaving.js";
+import { DECIDERS } from "../parts/abstain.js";
 import { readCollections } from "../parts/collections.js";
 import { say } from "../parts/notice.js";
 import { changes } from "./uploads.js";
@@ -38,8 +39,8 @@ function Description({ collection }) {
   async function save(event) {
     event.preventDefault();
     const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
-    const wanted = { description: String(form.get("description")), mode: /** @type {Api.Collection["mode"]} */ (form.get("mode")), rerank: form.get("rerank") === "on", rerank_model: String(form.get("rerank_model")), delete_records: form.get("delete_records") === "on" };
-    const known = { ...collection, rerank_model: reranker };
+    const wanted = { description: String(form.get("description")), mode: /** @type {Api.Collection["mode"]} */ (form.get("mode")), rerank: form.get("rerank") === "on", rerank_model: String(form.get("rerank_model")), abstain: /** @type {Api.CollectionChange["abstain"]} */ (form.get("abstain")), delete_records: form.get("delete_records") === "on" };
+    const known = { ...collection, rerank_model: reranker, abstain: collection.abstain ?? DEFAULT };
     // What was left as it is may have been changed by somebody else since.
     const json = Object.fromEntries(Object.entries(wanted).filter(([name, value]) => value !== known[/** @type {keyof typeof wanted} */ (name)]));
     if (!Object.keys(json).length) return say("Nothing was changed.");
@@ -58,6 +59,7 @@ function Description({ collection }) {
       <label>Searches that don't say so themselves look <select name="mode">${MODES.map(([mode, words]) => html`<option value=${mode} selected=${mode === collection.mode}>${words}</option>`)}</select></label>
       <label><input type="checkbox" name="rerank" defaultChecked=${collection.rerank} /> Rerank searches that don't say so themselves</label>
       <label>Rerank model <select name="rerank_model">${[...new Set([DEFAULT, reranker, ...rerankers.value])].map((one) => html`<option value=${one} selected=${one === reranker}>${one === DEFAULT ? "the default one" : one}</option>`)}</select></label>
+      <label>That there is no answer is decided by <select name="abstain">${[[DEFAULT, "default: as the key has it"], ...DECIDERS].map(([value, words]) => html`<option value=${value} selected=${value === (collection.abstain ?? DEFAULT)}>${words}</option>`)}</select></label>
       <label><input type="checkbox" name="delete_records" defaultChecked=${collection.delete_records} /> Delete records of answers with the documents that they quote</label>
       <button>Save</button>
     </form>

@@ -1,6 +1,7 @@
 // A key, new or changed: whose it is, what it may do, and within which bounds.
 import { call, me } from "../api/client.js";
 import { html, useLayoutEffect, useRef, useSignal } from "../app/html.js";
+import { DECIDERS } from "../parts/abstain.js";
 import { focused } from "../parts/keys.js";
 import { Bounds, NAME, NAMED, boundsIn, changesOf, numberIn, textIn } from "./bounds.js";
 
@@ -52,6 +53,8 @@ export function KeyForm({ row, tenant, saved, cancel }) {
         <label>Models <input name="models" placeholder=${row?.models?.length === 0 ? "none at all" : "a, b"} defaultValue=${row?.models?.join(", ")} /></label>
         <${Bounds} row=${row} />
         <label>Good until <input name="expires" type="date" defaultValue=${row?.expires_at && dayOf(row.expires_at)} /></label>
+        <label>That there is no answer is decided by <select name="abstain">
+          ${[["", "default: a connected chat model, else the reading model"], ...DECIDERS].map(([value, title]) => html`<option value=${value} selected=${value === (row?.abstain ?? "")}>${title}</option>`)}</select></label>
         <label>Its answers are on record <select name="records">
           ${RECORDS.map(([value, title]) => html`<option value=${value} selected=${value === (row?.records ?? "")}>${title}</option>`)}</select></label>
         <label>Records are kept for days <input name="records_days" type="number" min="1" max="3650" placeholder="as its tenant has it" defaultValue=${row?.records_days} /></label>
@@ -77,6 +80,7 @@ function valuesOf(form) {
     collections: list("collections"),
     models: list("models"),
     ...boundsIn(form),
+    abstain: /** @type {Api.KeyCreate["abstain"]} */ (text("abstain") || null),
     records: /** @type {Api.KeyCreate["records"]} */ (text("records") || null),
     records_days: numberIn(form)("records_days"),
     expires_at: text("expires") ? new Date(`${text("expires")}T23:59:59`).toISOString() : null,
