@@ -9,7 +9,7 @@ the same words, and count the seconds that they took.
     EACH=8        questions of each kind and set
     SETS=a,b      of squad2, policyqa, rgb and rgb-without; else squad2, rgb and rgb-without
     HALF=develop  which half of the questions, told apart by a hash of each; `verify` is the other
-    WAYS=a,b      of packaged, default, model, reader, never, strict and plain; else all
+    WAYS=a,b      of packaged, default, model, reader, never, strict, annotate and plain; else all
     ROOM=2000     characters of passages in a prompt, both ways
     KEPT=FOLDER   where the model's answers are kept from one run to the next; else only for this one
     MINUTES=10    after so many no further question is asked
@@ -56,6 +56,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "reader": {"model": CONNECTED, "abstain": "reader"},
     "never": {"model": CONNECTED, "abstain": "never"},
     "strict": {"model": CONNECTED, "grounding": "strict"},
+    "annotate": {"model": CONNECTED, "grounding": "annotate"},
 }
 CONTEXT = 8192
 _MARKER = re.compile(r"\[\d{1,3}\]")

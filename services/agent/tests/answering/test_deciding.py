@@ -30,19 +30,22 @@ def decided_by(answer: ChatCompletion) -> Abstain | None:
     return answer.groundwork.abstain
 
 
-@pytest.mark.parametrize("grounding", [None, "annotate", "off"])
-async def test_a_connected_model_is_asked_what_rules_see_no_answer_to(grounding: str | None) -> None:
+@pytest.mark.parametrize("grounding", ["annotate", "off"])
+async def test_a_connected_model_is_asked_what_rules_see_no_answer_to(grounding: str) -> None:
     bench = Bench(says=SAID, info=CAPABLE)
-    answer = await bench.ask(UNANSWERED, groundwork={"grounding": grounding} if grounding else {})
+    answer = await bench.ask(UNANSWERED, groundwork={"grounding": grounding})
     assert (content_of(answer), kind_of(answer), decided_by(answer)) == (SAID, "generated", "model")
 
 
-async def test_strict_sends_nothing_of_it_that_no_source_supports() -> None:
+@pytest.mark.parametrize("options", [{}, {"abstain": "model"}, {"grounding": "strict"}])
+async def test_the_reader_s_no_stands_unless_a_source_supports_what_the_model_says(options: dict[str, Any]) -> None:
     bench = Bench(says=SAID, info=CAPABLE)
-    answer = await bench.ask(UNANSWERED, groundwork={"grounding": "strict"})
+    answer = await bench.ask(UNANSWERED, groundwork=options)
     assert len(bench.models.requests) == 1
-    assert kind_of(answer) == "abstained"
+    assert (kind_of(answer), decided_by(answer)) == ("abstained", "model")
     assert SAID not in content_of(answer)
+    supported = await Bench(says=f"{SAID} {RIGHT}", info=CAPABLE).ask(UNANSWERED, groundwork=options)
+    assert (content_of(supported), kind_of(supported)) == (f"{RIGHT} [1]", "generated")
 
 
 async def test_no_answer_is_the_connected_models_word() -> None:

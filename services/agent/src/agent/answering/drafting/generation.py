@@ -50,7 +50,7 @@ async def answer(state: AnswerState, context: Context) -> AnswerState:
         model = await chosen_model(context, options)
         if model is not None:
             prompt = await context.prompt(prompt_of(model, state["conversation"].form))
-            grounding = options.grounding or default_grounding(model, state["decides"])
+            grounding = grounding_of(state, model)
             if words_are_wanted(model, prompt, options, grounding):
                 draft = await begin_draft(chat_request(state, context, model, prompt), context, model)
     except ServiceError as error:
@@ -65,7 +65,7 @@ async def answer(state: AnswerState, context: Context) -> AnswerState:
     if model is None:
         context.receipt.degrade("model_unavailable")
     context.send(Begun(state["hits"]))
-    return {"draft": draft, "grounding": options.grounding or default_grounding(model, state["decides"])}
+    return {"draft": draft, "grounding": grounding_of(state, model)}
 
 
 async def chosen_model(context: Context, options: AnswerOptions) -> ModelInfo | None:
@@ -83,9 +83,19 @@ async def check_reads_images(context: Context, conversation: Conversation) -> No
         raise ImagesNotRead(conversation.images[0].message)
 
 
-def default_grounding(model: ModelInfo | None, decides: Abstain) -> Grounding:
-    """`strict` with the packaged model or none, else `annotate`, as where the model is always to answer."""
-    return "strict" if model is None or (model.packaged and decides != "never") else "annotate"
+def grounding_of(state: AnswerState, model: ModelInfo | None) -> Grounding:
+    """As the call says, else the default. What a picture shows stands in no document: there nobody's doubt counts."""
+    conversation = state["conversation"]
+    doubted = state["abstain"] and not conversation.images
+    return conversation.options.grounding or default_grounding(model, state["decides"], doubted)
+
+
+def default_grounding(model: ModelInfo | None, decides: Abstain, doubted: bool = False) -> Grounding:
+    """`strict` with the packaged model or none, and where rules and reading model see no answer (`doubted`): a model's
+    "yes" to their "no" counts as far as sources support it. Else `annotate`, as where the model is always to answer."""
+    if decides == "never":
+        return "annotate"
+    return "strict" if model is None or model.packaged or doubted else "annotate"
 
 
 def words_are_wanted(model: ModelInfo, prompt: Prompt, options: AnswerOptions, grounding: Grounding) -> bool:
