@@ -35,11 +35,15 @@ class Server:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, Any]] = []
         self.same_version = True
+        self.groundwork: dict[str, Any] | None = None
         self.same_judge = True
         self.p = 0.01
         self.status = "completed"
         self.succeeded = "no difference"
         self.judge: dict[str, Any] | None = None
+
+    def _asked(self) -> dict[str, Any]:
+        return _evaluation(target={"model": "rag:handbook", "groundwork": self.groundwork})
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         path = request.url.path
@@ -48,13 +52,17 @@ class Server:
             return httpx2.Response(204)
         if path.endswith("/compare"):
             measures = [_measure("answer_found", "worse"), _measure("answered", "no difference")]
-            measures += [_measure("answered", "worse", "refunds"), _measure("succeeded", self.succeeded)]
+            measures += [
+                _measure("answered", "worse", "refunds"),
+                _measure("answered", "no difference", "leave"),
+                _measure("succeeded", self.succeeded),
+            ]
             measures = [{**one, "p": self.p} for one in measures]
             alike = {"same_version": self.same_version, "same_judge": self.same_judge}
             body = {"first": "eval_1", "second": "eval_2", **alike, "measures": measures}
             return httpx2.Response(200, json=body)
         if path == "/v1/evaluations" and request.method == "GET":
-            return httpx2.Response(200, json={"data": [_evaluation()], "next_cursor": None})
+            return httpx2.Response(200, json={"data": [self._asked()], "next_cursor": None})
         judged = {} if self.judge is None else {"judge": self.judge}
         running = judged | {"status": "running" if path.endswith("/cancel") else self.status}
         return httpx2.Response(202 if request.method == "POST" else 200, json=_evaluation(**running))
@@ -93,14 +101,27 @@ def test_a_suite_that_ships_is_started_by_its_name(server: Server) -> None:
 
 
 def test_one_is_started_with_settings_and_its_figures_are_shown(server: Server) -> None:
-    options = ["--set", "mode=sparse", "--set", "top_k=4", "-p", "temperature=0", "--budget", "1.5", "--wait", "5"]
+    options = [
+        "--set",
+        "mode=sparse",
+        "--set",
+        "top_k=4",
+        "--set",
+        'variables={"tone": "calm"}',
+        "-p",
+        "temperature=0",
+        "--budget",
+        "1.5",
+        "--wait",
+        "5",
+    ]
     shown = _output("start", "policies@2", "rag:handbook", *options)
     assert server.asked[0][2] == {
         "question_set": "policies",
         "version": 2,
         "target": {
             "model": "rag:handbook",
-            "groundwork": {"mode": "sparse", "top_k": 4},
+            "groundwork": {"mode": "sparse", "top_k": 4, "variables": {"tone": "calm"}},
             "parameters": {"temperature": 0},
         },
         "budget_usd": "1.5",
@@ -113,6 +134,8 @@ def test_one_is_started_with_settings_and_its_figures_are_shown(server: Server) 
 
 
 def test_runs_are_listed_shown_cancelled_and_deleted(server: Server) -> None:
+    server.groundwork = {"mode": "sparse", "top_k": 4}
+    assert '3 of 3 mode="sparse" top_k=4' in _output("list")
     assert "eval_1 completed policies@2 rag:handbook 3 of 3" in _output("list")
     assert "eval_1 completed" in _output("show", "eval_1")
     assert _output("cancel", "eval_1") == "eval_1 is to end"
@@ -123,6 +146,9 @@ def test_a_comparison_is_in_words_and_a_gate_ends_with_1_where_a_measure_is_wors
     shown = _output("compare", "eval_1", "eval_2")
     assert shown.startswith("worse: -0.1 [-0.2, -0.01] answer_found, p 0.01, 3 questions no difference:")
     assert "refunds: worse" in shown
+    assert "leave:" not in shown
+    assert shown.endswith("by label no difference in 1 more: --all shows them")
+    assert "leave: no difference" in _output("compare", "eval_1", "eval_2", "--all")
     _output("compare", "eval_1", "eval_2", "--gate", "answered")
     _output("compare", "eval_1", "eval_2", "--gate", "answered", "--gate", "answer_found", status=1)
     server.same_version = False

@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from cli.tests.server import Recorder, Serve, by_path, sse
+from cli.tests.server import Recorder, Serve, by_path, document, error, page, sse
 from cli.tests.terminal import output, run
 
 ODD = r"So \[ 2x = 4 \] and :warning: :key: [red]x[/red] [/] \\[b] C:\[a]" + "\\"
@@ -117,6 +117,25 @@ def test_a_summary_is_printed_with_what_each_sentence_quotes(serve: Serve) -> No
     done = run("summary", "d", "-c", "c", "-n", "1")
     assert done.stdout == f"{ODD}\n- {ODD} [1]\n\n[1] t.md, page 2\n    “q”\n"
     assert done.stderr == "Made without: embeddings_unavailable.\n"
+
+
+def test_a_document_is_summed_up_by_a_name_that_no_other_has(serve: Serve) -> None:
+    made = {"collection": "c", "document_id": "doc-1", "revision": 2, "title": "T", "content": "x", "chunks": 3}
+    there = [document(source="team/leave.md"), document(id="doc-2", source="hr/sick.md", title="Both")]
+
+    def answered(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("/documents"):
+            return page(*there)
+        known = "/doc-1/" in request.url.path
+        reply = httpx2.Response(200, json={**made, "annotations": [], "usage": {}, "degraded": []})
+        return reply if known else error(404, "document_not_found", "There is no such document.")
+
+    serve(answered)
+    for name in ("doc-1", "leave.md", "team/leave.md", "A title"):
+        assert output("summary", name, "-c", "c").startswith("T\nx\n")
+    assert "There is no such document" in run("summary", "other.md", "-c", "c").stderr
+    there[0]["title"] = "Both"
+    assert "'Both' is several documents. Name one by its id: doc-1, doc-2." in run("summary", "Both", "-c", "c").stderr
 
 
 def test_a_classified_text_is_shown_with_its_label_and_the_label_s_score(serve: Serve) -> None:

@@ -183,7 +183,10 @@ async def test_a_slow_download_keeps_no_other_model_from_being_loaded(declared: 
     await asyncio.to_thread(slow.begun.wait)
     assert models.any("near").state == "ready"
     far = models.any("far").info()
-    assert (far.state, far.reason) == ("loading", "it is loading: its files are being downloaded")
+    assert (far.state, far.reason) == (
+        "loading",
+        "it is loading: its files are looked for, and downloaded where they are not here",
+    )
     slow.is_let_go.set()
     await models.loaded()
     assert models.any("far").state == "ready"

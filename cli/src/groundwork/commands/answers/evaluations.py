@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -86,12 +87,14 @@ def start(
 
 @commands.command("list")
 def listed(context: typer.Context) -> None:
-    """List evaluations, newest first."""
+    """List evaluations, newest first, with the settings that they asked with."""
     session = session_of(context)
     with session.client() as client:
         for one in client.evaluations.list():
             asked = f"{one.question_set}@{one.version}\t{one.target.model}\t{one.done} of {one.questions}"
-            session.out.print(f"{one.id}\t{one.status}\t{asked}\t{one.name}")
+            settings = {**(one.target.groundwork or {}), **one.target.parameters}
+            shown = " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in settings.items())
+            session.out.print(f"{one.id}\t{one.status}\t{asked}\t{shown}\t{one.name}")
 
 
 @commands.command()
@@ -113,6 +116,7 @@ def compare(
             "--gate", help="Exit 1 where this measure is significantly worse, 2 where that can't be told; for several."
         ),
     ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also labels without a difference.")] = False,
 ) -> None:
     """Say whether an evaluation is better than another, measure by measure, or it was luck."""
     session = session_of(context, gates=gate)
@@ -127,8 +131,11 @@ def compare(
         )
     if not found.same_judge:
         session.notes.print("Another model or rubric judged each: no verdicts are compared.", style="yellow")
-    for one in found.measures:
+    told = [one for one in found.measures if everything or one.label is None or one.verdict != "no difference"]
+    for one in told:
         session.out.print(one.words if one.label is None else f"{one.label}: {one.words}")
+    if len(told) < len(found.measures):
+        session.out.print(f"by label no difference in {len(found.measures) - len(told)} more: --all shows them")
     if gate:
         if unfinished:
             raise NothingGated(f"{unfinished[0]} was not completed, so that nothing is said by it. Start it again.")

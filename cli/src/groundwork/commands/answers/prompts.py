@@ -143,9 +143,9 @@ def _version(client: Groundwork, text: str) -> Prompt:
 
 
 def typed(value: str) -> Any:
-    """A number or a truth value where the text is one."""
+    """A number, a truth value, an object or a list where the text is one as JSON writes it."""
     try:
         found = json.loads(value)
     except ValueError:
         return value
-    return found if isinstance(found, bool | int | float) else value
+    return found if isinstance(found, bool | int | float | dict | list) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Annotated
 
 import typer
@@ -12,15 +13,21 @@ from contracts.core.abstention import Abstain
 from contracts.models.chat import AnswerOptions
 from contracts.models.citations import Annotation
 from contracts.retrieval.search import Hit, SearchMode
-from groundwork.client import Answer, TextDelta
+from groundwork.client import Answer, Groundwork, TextDelta
 from groundwork.commands.collection_choice import called, choose_collections
 from groundwork.commands.session import Session, session_of
+from groundwork.errors import ApiError, GroundworkError, NoSuchName
 
 QUOTE_CHARACTERS = 300
+SHOWN_IDS = 10
 Collection = Annotated[
     str | None,
     typer.Option("--collection", "-c", callback=called, help="Where; the only collection there is, if just one is."),
 ]
+
+
+class DocumentUnclear(GroundworkError):
+    """Several documents have the name that was given."""
 
 
 def register(app: typer.Typer) -> None:
@@ -87,7 +94,7 @@ def ask(
 
 def summary(
     context: typer.Context,
-    document: Annotated[str, typer.Argument(help="The document's id.")],
+    document: Annotated[str, typer.Argument(help="Its id, title, source or file name.")],
     collection: Collection = None,
     sentences: Annotated[
         int | None, typer.Option("--sentences", "-n", min=1, max=12, help="How many; else by its length.")
@@ -100,7 +107,14 @@ def summary(
     session = session_of(context)
     with session.client() as client:
         (where,) = choose_collections(session, client, [] if collection is None else [collection])
-        made = client.documents.summary(where, document, sentences=sentences, model=model)
+        try:
+            made = client.documents.summary(where, document, sentences=sentences, model=model)
+        except (ApiError, NoSuchName) as error:
+            missing = isinstance(error, NoSuchName) or error.code == "document_not_found"
+            named = _id_of(client, where, document) if missing else None
+            if named is None:
+                raise
+            made = client.documents.summary(where, named, sentences=sentences, model=model)
     session.out.print(Text(made.title, "bold"))
     session.write(made.content)
     session.out.print()
@@ -109,6 +123,18 @@ def summary(
         session.write(f"    “{_shortened(note.quote)}”")
     if made.degraded:
         session.notes.print(f"Made without: {', '.join(made.degraded)}.", style="yellow")
+
+
+def _id_of(client: Groundwork, collection: str, named: str) -> str | None:
+    """The id of the one document of that title, source or file name; raises `DocumentUnclear` for several."""
+    found = [
+        one.id
+        for one in client.documents.list(collection, q=named)
+        if named in (one.title, one.source, PurePosixPath(one.source).name)
+    ]
+    if len(found) > 1:
+        raise DocumentUnclear(f"'{named}' is several documents. Name one by its id: {', '.join(found[:SHOWN_IDS])}.")
+    return found[0] if found else None
 
 
 def classify(

@@ -59,6 +59,8 @@ def show(context: typer.Context) -> None:
 def _origin(model: ModelInfo) -> str:
     if model.tuned is not None:
         return f"{model.tuned.parent} tuned by {model.tuned.job}"
+    if model.target_kinds is not None:
+        return "route"
     return "added" if model.added else "models.yaml"
 
 

@@ -30,7 +30,7 @@ from servicekit.core.errors import NotReady, ServiceError, UpstreamFailed, Upstr
 log = structlog.get_logger(__name__)
 AnyEngine = TypeVar("AnyEngine", bound=Engine, covariant=True)
 LOADING = "it is loading"
-FETCHING = "it is loading: its files are being downloaded"
+FETCHING = "it is loading: its files are looked for, and downloaded where they are not here"
 FAILED = "it failed to load; inference's log says why"
 
 
