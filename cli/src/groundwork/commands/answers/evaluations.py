@@ -131,11 +131,11 @@ def compare(
         )
     if not found.same_judge:
         session.notes.print("Another model or rubric judged each: no verdicts are compared.", style="yellow")
-    told = [one for one in found.measures if everything or one.label is None or one.verdict != "no difference"]
-    for one in told:
+    shown = [one for one in found.measures if everything or one.label is None or one.verdict != "no difference"]
+    for one in shown:
         session.out.print(one.words if one.label is None else f"{one.label}: {one.words}")
-    if len(told) < len(found.measures):
-        session.out.print(f"by label no difference in {len(found.measures) - len(told)} more: --all shows them")
+    if len(shown) < len(found.measures):
+        session.out.print(f"by label no difference in {len(found.measures) - len(shown)} more: --all shows them")
     if gate:
         if unfinished:
             raise NothingGated(f"{unfinished[0]} was not completed, so that nothing is said by it. Start it again.")
