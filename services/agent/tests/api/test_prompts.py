@@ -181,6 +181,13 @@ async def test_variables_that_do_not_fit_and_labels_nobody_moves_are_refused(api
     assert error(kept) == (409, "label_not_deletable")
 
 
+async def test_a_number_that_no_version_can_have_is_refused(api: Api) -> None:
+    await _save(api, "Greet {{who}}.")
+    assert error(await _move(api, "production", 2**31)) == (422, "invalid_body")
+    rendered = await api.call("POST", "/v1/prompts/greeting/render", {"version": 2**80})
+    assert error(rendered) == (422, "invalid_body")
+
+
 async def test_the_nearest_examples_are_shown_the_likest_last(
     api: Api,
 ) -> None:

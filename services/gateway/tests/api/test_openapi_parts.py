@@ -81,7 +81,9 @@ def test_what_streams_if_it_is_asked_to_is_told_whole_and_as_events() -> None:
     assert chat[200]["model"] is CREATE_CHAT_COMPLETION.reply
     schema = chat[200]["content"]["text/event-stream"]["schema"]
     assert CREATE_CHAT_COMPLETION.event is not None
-    assert schema["properties"]["data"]["contentSchema"]["$ref"].endswith(CREATE_CHAT_COMPLETION.event.__name__)
+    chunk, end = schema["properties"]["data"]["anyOf"]
+    assert chunk["contentSchema"]["$ref"].endswith(CREATE_CHAT_COMPLETION.event.__name__)
+    assert end["const"] == "[DONE]", "which is no JSON"
     run = responses_of(CREATE_RUN)
     assert set(run) == {CREATE_RUN.status, 200}
     assert "text/event-stream" in run[200]["content"]

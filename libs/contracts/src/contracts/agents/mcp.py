@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from contracts.core.base import Request
+
 REPORT_HEADER = "x-groundwork-report"
 """Of a call by the gateway: an answer tells what its record names (a result of `ask` has `META`, a chat its sources
 before its words). A client's own header does not get that far."""
@@ -14,7 +16,7 @@ META = "_meta"
 MessageId = int | Annotated[str, StringConstraints(max_length=200)]
 
 
-class McpMessage(BaseModel):
+class McpMessage(Request):
     """Body of `POST /mcp`. Without an `id` it is a notification, which is answered with 202 and nothing."""
 
     model_config = ConfigDict(extra="allow")

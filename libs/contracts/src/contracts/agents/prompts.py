@@ -41,6 +41,7 @@ Value = Annotated[
     Field(union_mode="smart"),
 ]
 """Of a variable. It is put in as it is: what looks like a variable in it stays text."""
+_Version = Annotated[int, Field(ge=1, lt=2**31)]
 Values = Annotated[dict[str, Value], Field(max_length=2 * MAX_VARIABLES)]
 
 
@@ -158,7 +159,7 @@ class PromptCreate(PromptDefinition):
 class LabelMove(Request):
     """Body of `PUT /v1/prompts/{name}/labels/{label}`."""
 
-    version: Annotated[int, Field(ge=1)]
+    version: _Version
 
 
 class PromptLabel(Reply):
@@ -214,7 +215,7 @@ class PromptRender(Request):
     """Body of `POST /v1/prompts/{name}/render`: fill a version's variables."""
 
     label: Annotated[str, StringConstraints(pattern=f"^{_LABEL.pattern}$")] | None = None
-    version: Annotated[int, Field(ge=1)] | None = None
+    version: _Version | None = None
     variables: Values = Field(default_factory=dict)
     question: Text | None = None
     """What the nearest examples are chosen for; by default the template's last user message."""

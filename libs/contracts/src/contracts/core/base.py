@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    StringConstraints,
+)
 
+from contracts.core.exact_types import exact
 from contracts.core.values import check_text
 
 
 class Request(BaseModel):
-    """What a caller sends. An unknown field is refused, so that a misspelt option never passes in silence."""
+    """What a caller sends. An unknown field is refused, so that a misspelt option never passes in silence, and so is a
+    value of another type than the schema says, as 0 for `false`."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        """What pydantic validates with."""
+        return exact(handler(source), cls)
 
 
 class Reply(BaseModel):

@@ -9,6 +9,11 @@ _CLASS = r"\[(?:[^\]\\^]+)\]"
 _FORM = re.compile(rf"\^(?P<first>{_CLASS})?(?P<all>{_CLASS})\{{(?P<least>\d+),(?P<most>\d+)\}}\$")
 _RANGES = {"A-Za-z": "letters (A-Z, a-z)", "a-z": "small letters (a-z)", "0-9": "digits"}
 _ONE = {_RANGES["A-Za-z"]: "a letter", _RANGES["a-z"]: "a small letter", _RANGES["0-9"]: "a digit"}
+_TYPES = {
+    "bool_type": "must be true or false, without quotation marks",
+    "int_type": "must be a whole number, without quotation marks",
+    "float_type": "must be a number, without quotation marks",
+}
 _PARTS = re.compile(r"A-Za-z|a-z|0-9|[^-]-[^-]|.")
 
 
@@ -16,7 +21,8 @@ def what_is_wrong(fault: Mapping[str, object]) -> str:
     """One of the `errors()` of a `ValidationError`, in words."""
     context = fault.get("ctx")
     pattern = context.get("pattern") if isinstance(context, Mapping) else None
-    return in_words(str(pattern)) or str(fault.get("msg", "not valid")).removeprefix("Value error, ")
+    in_plain_words = in_words(str(pattern)) or _TYPES.get(str(fault.get("type")))
+    return in_plain_words or str(fault.get("msg", "not valid")).removeprefix("Value error, ")
 
 
 def in_words(pattern: str) -> str | None:

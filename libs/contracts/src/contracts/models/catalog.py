@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
 from contracts.access.keys import Limits
-from contracts.core.base import Count, Reply
+from contracts.core.base import Count, Reply, Request
 from contracts.core.values import Passed, Text, unlike
 from contracts.models.classification import ModerationRules
 from contracts.models.reading import Languages, Reads
@@ -153,7 +153,7 @@ class ModelList(Reply):
 _DeclaredName = Annotated[str, unlike("name", "kind", "engine", "source", "default")]
 
 
-class ModelDeclaration(BaseModel):
+class ModelDeclaration(Request):
     """Body of `PUT /v1/models/{id}`: an entry of the models file. deploy/config/models.yaml tells every key."""
 
     model_config = ConfigDict(extra="allow")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from contracts.core.base import Count, Reply, Timestamp
+from contracts.core.base import Count, Reply, Request, Timestamp
 from contracts.core.values import Passed, unlike
 from contracts.documents.documents import Failure
 
@@ -15,7 +15,7 @@ FINAL_PULL_STATUSES: frozenset[PullStatus] = frozenset(("ready", "failed", "canc
 _DeclaredName = Annotated[str, unlike("model", "kind", "engine", "source", "default")]
 
 
-class ModelPull(BaseModel):
+class ModelPull(Request):
     """Body of `POST /v1/models/pull`; what else it has is declared of the model, as by `PUT /v1/models/{id}`."""
 
     model_config = ConfigDict(extra="allow")

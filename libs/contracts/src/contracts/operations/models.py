@@ -14,7 +14,7 @@ from contracts.models.catalog import (
     RerankReply,
     RerankRequest,
 )
-from contracts.models.chat import ChatCompletion, ChatCompletionChunk, ChatRequest
+from contracts.models.chat import STREAM_END, ChatCompletion, ChatCompletionChunk, ChatRequest
 from contracts.models.classification import ClassifyReply, ClassifyRequest, ModerationReply, ModerationRequest
 from contracts.models.completions import CompletionRequest, TextCompletion
 from contracts.models.pulls import ModelPull, Pull, PullList
@@ -51,11 +51,12 @@ CANCEL_PULL = Operation(
 )
 CREATE_CHAT_COMPLETION = Operation(
     "POST", "/v1/chat/completions", ChatCompletion, ("chat",), _TAGS, CHAT, name="chat", route="chat",
-    request=ChatRequest, carries="json", streams="if_asked", event=ChatCompletionChunk, cites=True,
+    request=ChatRequest, carries="json", streams="if_asked", event=ChatCompletionChunk,
+    end=STREAM_END, cites=True,
 )
 CREATE_COMPLETION = Operation(
     "POST", "/v1/completions", TextCompletion, ("chat",), _TAGS, CHAT, name="complete", route="chat",
-    request=CompletionRequest, carries="json", streams="if_asked", event=TextCompletion,
+    request=CompletionRequest, carries="json", streams="if_asked", event=TextCompletion, end=STREAM_END,
 )
 CREATE_RESPONSE = Operation(
     "POST", "/v1/responses", Response, ("chat",), _TAGS, CHAT, name="respond", route="chat", request=ResponseRequest,

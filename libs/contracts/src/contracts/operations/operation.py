@@ -121,6 +121,8 @@ class Operation(Generic[R]):
     """Whether the answer is a stream of events."""
     event: type[BaseModel] | None = None
     """What an event's `data` is, where all of them are one model."""
+    end: str | None = None
+    """The `data` of the event after the last of those, where one ends the stream."""
     owner: Owner = "gateway"
     """The service that answers. The gateway passes calls of others on, under the same path."""
     name: str = ""

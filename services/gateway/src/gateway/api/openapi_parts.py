@@ -22,11 +22,13 @@ _BINARY = {"type": "string", "format": "binary"}
 OCTETS = "application/octet-stream"
 
 
-def event_of(data: dict[str, Any] | None = None) -> dict[str, Any]:
-    """One event of a stream, whose `data` is JSON of this schema."""
+def event_of(data: dict[str, Any] | None = None, end: str | None = None) -> dict[str, Any]:
+    """One event of a stream, whose `data` is JSON of this schema, and of the last one the text that ends it."""
     text: dict[str, Any] = {"type": "string"}
     if data is not None:
         text |= {"contentMediaType": "application/json", "contentSchema": data}
+    if end is not None:
+        text = {"anyOf": [text, {"type": "string", "const": end}]}
     properties = {"data": text, "event": {"type": "string"}, "id": {"type": "string"}}
     return {"type": "object", "description": "One event.", "properties": properties, "required": ["data"]}
 
@@ -119,7 +121,7 @@ def responses_of(spec: Operation[Any]) -> dict[int | str, dict[str, Any]]:
         return {**answers, **dict.fromkeys(spec.own_errors, wrong)}
     if spec.gives == "json_or_events":
         data = None if spec.event is None else {"$ref": f"{REF}{spec.event.__name__}"}
-        events = {"content": {_MEDIA["events"]: {"schema": event_of(data)}}}
+        events = {"content": {_MEDIA["events"]: {"schema": event_of(data, spec.end)}}}
         if spec.status == HTTPStatus.OK:
             return {spec.status: {"model": spec.reply, **events}}
         return {spec.status: {"model": spec.reply}, 200: {**events, "description": "The events, with `stream`."}}
