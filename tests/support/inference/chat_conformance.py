@@ -363,7 +363,7 @@ class ChatConformance:
     ) -> None:
         await refused(subject.ask(**more), param if subject.can.strict else None)
 
-    @pytest.mark.parametrize("field", ["frobnicate", "audio", "reasoning_effort"])
+    @pytest.mark.parametrize("field", ["frobnicate", "audio", "verbosity"])
     async def test_what_nobody_knows_is_refused_where_it_would_be_ignored(self, subject: Subject, field: str) -> None:
         if subject.can.strict:
             await refused(subject.ask(extra_body={field: "high"}), field, "unsupported_parameter")
